@@ -1,0 +1,230 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "media/worker_message.h"
+
+/* Feeds `sent` one byte at a time, so that every cut is met, and expects exactly one message at the end. */
+static struct worker_message receive(struct worker_reader *r, const struct blob *sent) {
+    struct worker_message m = {0};
+    struct diag d = {0};
+    for (size_t i = 0; i < sent->len; i++) {
+        assert_int_equal(worker_reader_next(r, &m, &d), ERR_BUSY);
+        assert_int_equal(worker_reader_feed(r, BYTES(sent->data + i, 1)), ERR_OK);
+    }
+    assert_int_equal(worker_reader_next(r, &m, &d), ERR_OK);
+    return m;
+}
+
+static void test_config(void **state) {
+    (void)state;
+    AUTO(blob_clear) struct blob out = {0};
+    AUTO(worker_reader_clear) struct worker_reader r = {0};
+    const struct worker_config sent = {.url = "rtsp://u:p\"\xc3\xa4@camera/1",
+                                       .audio = true,
+                                       .stream = WORKER_STREAM_SUB,
+                                       .picture_s = 10,
+                                       .transport = WORKER_TRANSPORT_UDP};
+    assert_int_equal(worker_config_append(&out, &sent), ERR_OK);
+    struct worker_message m = receive(&r, &out);
+    assert_int_equal(m.type, WORKER_TYPE_CONFIG);
+    struct worker_config got;
+    struct diag d = {0};
+    assert_int_equal(worker_config_decode(m.payload, &got, &d), ERR_OK);
+    assert_memory_equal(&got, &sent, sizeof got);
+    worker_config_clear(&got);
+    assert_int_equal(got.url[0], 0);
+    struct worker_config left = sent;
+    assert_int_equal(
+        worker_config_decode(bytes_text("{\"url\":\"x\",\"audio\":true,\"stream\":\"third\",\"picture_s\":1,"
+                                        "\"motion\":false,\"transport\":\"tcp\"}"),
+                             &left, &d),
+        ERR_INVALID);
+    assert_non_null(strstr(d.text, "stream"));
+    assert_memory_equal(&left, &sent, sizeof left);
+}
+
+static void test_descriptor_and_want(void **state) {
+    (void)state;
+    struct diag d = {0};
+    const struct worker_descriptor sent[] = {{.request = 7, .ok = true, .port = 50002},
+                                             {.request = 4294967295u, .message = "no route to camera"}};
+    for (size_t i = 0; i < 2; i++) {
+        AUTO(blob_clear) struct blob out = {0};
+        AUTO(worker_reader_clear) struct worker_reader r = {0};
+        struct worker_descriptor got;
+        assert_int_equal(worker_descriptor_append(&out, &sent[i]), ERR_OK);
+        assert_int_equal(worker_descriptor_decode(receive(&r, &out).payload, &got, &d), ERR_OK);
+        assert_memory_equal(&got, &sent[i], sizeof got);
+    }
+    AUTO(blob_clear) struct blob out = {0};
+    AUTO(worker_reader_clear) struct worker_reader r = {0};
+    const struct worker_want want = {3, WORKER_WANT_UDP, 6970};
+    struct worker_want got;
+    assert_int_equal(worker_want_append(&out, &want), ERR_OK);
+    assert_int_equal(worker_want_decode(receive(&r, &out).payload, &got, &d), ERR_OK);
+    assert_memory_equal(&got, &want, sizeof got);
+    assert_int_equal(worker_want_decode(bytes_text("{\"request\":1,\"kind\":\"shell\"}"), &got, &d),
+                     ERR_INVALID);
+}
+
+static void test_media(void **state) {
+    (void)state;
+    struct diag d = {0};
+    AUTO(blob_clear) struct blob out = {0};
+    AUTO(worker_reader_clear) struct worker_reader r = {0};
+    const struct worker_init init = {.codec = "avc1.640028",
+                                     .audio_codec = "opus",
+                                     .width = 1920,
+                                     .height = 1080,
+                                     .fps = 12.5,
+                                     .audio_hz = 48000,
+                                     .channels = 1,
+                                     .data = bytes_text("ftypmoov")};
+    assert_int_equal(worker_init_append(&out, &init), ERR_OK);
+    struct worker_init got_init;
+    assert_int_equal(worker_init_decode(receive(&r, &out).payload, &got_init, &d), ERR_OK);
+    assert_string_equal(got_init.codec, init.codec);
+    assert_string_equal(got_init.audio_codec, "opus");
+    assert_true(got_init.fps == 12.5);
+    assert_int_equal(got_init.audio_hz, 48000);
+    assert_true(bytes_equal(got_init.data, init.data));
+
+    size_t mark;
+    out.len = 0;
+    assert_int_equal(
+        worker_fragment_begin(&out, WORKER_FRAGMENT_KEY, (struct wall_us){1700000000123456}, 40000, &mark),
+        ERR_OK);
+    assert_int_equal(blob_append(&out, bytes_text("moofmdat")), ERR_OK);
+    assert_int_equal(worker_message_end(&out, mark), ERR_OK);
+    assert_int_equal(out.len, WORKER_HEAD_BYTES + WORKER_FRAGMENT_HEAD_BYTES + 8);
+    struct worker_fragment f;
+    assert_int_equal(worker_fragment_decode(receive(&r, &out).payload, &f, &d), ERR_OK);
+    assert_int_equal(f.flags, WORKER_FRAGMENT_KEY);
+    assert_int_equal(f.wall.us, 1700000000123456);
+    assert_int_equal(f.duration_us, 40000);
+    assert_true(bytes_equal(f.data, bytes_text("moofmdat")));
+
+    out.len = 0;
+    const struct worker_picture picture = {{5}, BYTES("\xff\xd8\xff\xd9", 4)};
+    struct worker_picture got_picture;
+    assert_int_equal(worker_picture_append(&out, &picture), ERR_OK);
+    assert_int_equal(worker_picture_decode(receive(&r, &out).payload, &got_picture, &d), ERR_OK);
+    assert_true(bytes_equal(got_picture.jpeg, picture.jpeg));
+
+    out.len = 0;
+    const struct worker_motion motion = {{6}, 200, 2, {{1, 2, 3, 4}, {200, 0, 56, 255}}};
+    struct worker_motion got_motion;
+    assert_int_equal(worker_motion_append(&out, &motion), ERR_OK);
+    assert_int_equal(worker_motion_decode(receive(&r, &out).payload, &got_motion, &d), ERR_OK);
+    assert_memory_equal(&got_motion, &motion, sizeof motion);
+    out.data[out.len - 2] = 57;
+    assert_int_equal(worker_motion_decode(BYTES(out.data + WORKER_HEAD_BYTES, out.len - WORKER_HEAD_BYTES),
+                                          &got_motion, &d),
+                     ERR_INVALID);
+}
+
+static void test_status(void **state) {
+    (void)state;
+    struct diag d = {0};
+    AUTO(blob_clear) struct blob out = {0};
+    AUTO(worker_reader_clear) struct worker_reader r = {0};
+    const struct worker_status sent = {.state = WORKER_STATE_FAILED,
+                                       .error = "unreachable",
+                                       .message = "no answer",
+                                       .codec = "avc1.42001f",
+                                       .fps = 24.75,
+                                       .kbit_s = 4000,
+                                       .lost = 12,
+                                       .reconnects = 1,
+                                       .clock_steps = 2,
+                                       .sandbox = WORKER_LAYER_SECCOMP | WORKER_LAYER_NETNS};
+    struct worker_status got;
+    assert_int_equal(worker_status_append(&out, &sent), ERR_OK);
+    assert_int_equal(worker_status_decode(receive(&r, &out).payload, &got, &d), ERR_OK);
+    assert_memory_equal(&got, &sent, sizeof got);
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    static const struct {
+        const char *label;
+        uint32_t length;
+        uint8_t type;
+        err expected;
+    } cases[] = {
+        {"fragment at the limit", WORKER_MESSAGE_MAX_BYTES, WORKER_TYPE_FRAGMENT, ERR_BUSY},
+        {"fragment past it", WORKER_MESSAGE_MAX_BYTES + 1, WORKER_TYPE_FRAGMENT, ERR_LIMIT},
+        {"status at the limit", WORKER_JSON_MAX_BYTES + 1, WORKER_TYPE_STATUS, ERR_BUSY},
+        {"status past it", WORKER_JSON_MAX_BYTES + 2, WORKER_TYPE_STATUS, ERR_LIMIT},
+        {"stop", 1, WORKER_TYPE_STOP, ERR_OK},
+        {"stop with a payload", 2, WORKER_TYPE_STOP, ERR_LIMIT},
+        {"no type", 0, WORKER_TYPE_STOP, ERR_INVALID},
+        {"unknown", 1, 99, ERR_INVALID},
+        {"huge", UINT32_MAX, WORKER_TYPE_FRAGMENT, ERR_LIMIT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO(worker_reader_clear) struct worker_reader r = {0};
+        struct worker_message m;
+        struct diag d = {0};
+        uint8_t head[WORKER_HEAD_BYTES];
+        be32_put(head, cases[i].length);
+        head[4] = cases[i].type;
+        assert_int_equal(worker_reader_feed(&r, BYTES_OF(head)), ERR_OK);
+        err e = worker_reader_next(&r, &m, &d);
+        if (e != cases[i].expected) fail_msg("%s: %s", cases[i].label, err_text(e));
+    }
+}
+
+static void test_over_a_socket(void **state) {
+    (void)state;
+    int ends[2], pipe_ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(pipe(pipe_ends), 0);
+    struct diag d = {0};
+    struct worker_message m;
+    AUTO(worker_reader_clear) struct worker_reader r = {0};
+    assert_int_equal(worker_reader_fill(&r, ends[1], true, &d), ERR_BUSY);
+    for (uint32_t i = 0; i < 2; i++) {
+        AUTO(blob_clear) struct blob out = {0};
+        const struct worker_descriptor answer = {.request = i, .ok = true};
+        assert_int_equal(worker_descriptor_append(&out, &answer), ERR_OK);
+        assert_int_equal(worker_message_send(ends[0], blob_bytes(&out), pipe_ends[i]), ERR_OK);
+    }
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    int got[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        while (worker_reader_next(&r, &m, &d) == ERR_BUSY)
+            assert_int_equal(worker_reader_fill(&r, ends[1], true, &d), ERR_OK);
+        struct worker_descriptor answer;
+        assert_int_equal(worker_descriptor_decode(m.payload, &answer, &d), ERR_OK);
+        assert_int_equal(answer.request, i);
+        got[i] = worker_reader_take_descriptor(&r);
+        assert_true(got[i] >= 0);
+    }
+    char byte = 0;
+    assert_int_equal(write(got[1], "x", 1), 1);
+    assert_int_equal(read(got[0], &byte, 1), 1);
+    assert_int_equal(byte, 'x');
+    fd_close(&got[0]);
+    fd_close(&got[1]);
+    fd_close(&ends[0]);
+    assert_int_equal(worker_reader_fill(&r, ends[1], true, &d), ERR_CUT_SHORT);
+    assert_int_equal(worker_message_send(ends[1], bytes_text("x"), -1), ERR_UNREACHABLE);
+    fd_close(&ends[1]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_config), cmocka_unit_test(test_descriptor_and_want),
+        cmocka_unit_test(test_media),  cmocka_unit_test(test_status),
+        cmocka_unit_test(test_limits), cmocka_unit_test(test_over_a_socket),
+    };
+    return cmocka_run_group_tests_name("worker_message", tests, NULL, NULL);
+}
