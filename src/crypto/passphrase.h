@@ -36,6 +36,7 @@ void passphrase_keys_clear(struct passphrase_keys *k);
 #define RECOVERY_SECRET_BYTES 17 /* 132 bits, the last 4 bits zero */
 
 void recovery_generate(char out[RECOVERY_TEXT_BYTES]); /* "lusab-babad-…", wiped by the caller */
+void recovery_format(const uint8_t secret[RECOVERY_SECRET_BYTES], char out[RECOVERY_TEXT_BYTES]);
 /* Accepts upper case, and spaces or dashes between the words.
  *   ERR_INVALID  d names the word by number, and what is wrong with it */
 err recovery_parse(const char *text, uint8_t out[RECOVERY_SECRET_BYTES], struct diag *d) CHECKED;

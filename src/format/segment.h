@@ -58,6 +58,14 @@ struct record_frame {
 err record_frame_read(struct bytes raw, uint8_t previous_second, struct record_frame *out,
                       struct diag *d) CHECKED;
 
+/* Which record may come when: init first and only first, a picture only after it, after a mark the end alone.
+ * Zero-initialised at the start of a segment. ERR_INVALID: `kind` may not come here. */
+struct record_order {
+    uint32_t count;
+    bool after_mark, after_end;
+};
+err record_order_follow(struct record_order *o, uint8_t kind, struct diag *d) CHECKED;
+
 /* One entry of a reel's table: 20 bytes on the wire. */
 #define REEL_ENTRY_BYTES 20
 enum reel_entry_flags { REEL_ENTRY_CUT_SHORT = 1, REEL_ENTRY_PICTURE = 2, REEL_ENTRY_NO_KEY_FRAME = 4 };
@@ -80,7 +88,9 @@ void reel_scanner_free(struct reel_scanner *s);
 enum reel_boundary { REEL_AT_HEADER = 1, REEL_AT_RECORD = 2 };
 typedef void reel_boundary_fn(void *context, enum reel_boundary what, uint64_t begin, uint64_t end,
                               const struct record_frame *frame /* NULL for headers; its pointers are NULL */);
-/* ERR_INVALID, ERR_LIMIT: the bytes are not a reel of that camera and epoch; d says where. The scanner is then done. */
+/* A segment that starts REEL_MAX_SLOTS or REEL_MAX_BYTES after its reel's start, or at an earlier slot than the one
+ * before it, belongs to another reel.
+ *   ERR_INVALID, ERR_LIMIT: the bytes are not a reel of that camera and epoch; d says where. The scanner is then done. */
 err reel_scanner_feed(struct reel_scanner *s, struct bytes piece, reel_boundary_fn *fn, void *context,
                       struct diag *d) CHECKED;
 /* Entries of segments that are complete (end record seen), in order. Valid until the next call. */

@@ -19,10 +19,15 @@ void segment_writer_free(struct segment_writer *w); /* wipes */
 err segment_writer_begin(struct segment_writer *w, const struct timekey_set *keys, uint32_t epoch,
                          uint32_t slot, struct blob *out) CHECKED;
 
+/* The same with the segment's id given; for test vectors alone. An id is used once in a lifetime. */
+err segment_writer_begin_with(struct segment_writer *w, const struct timekey_set *keys, uint32_t epoch,
+                              uint32_t slot, const uint8_t id[SEGMENT_ID_BYTES], struct blob *out) CHECKED;
+
 /* Seals one record into `slot` (never before the last one's). RECORD_MARK and RECORD_END are made by _end.
  *   ERR_LIMIT      the data is too large, or the slot more than 63 after the segment's: end it first
  *   ERR_NOT_FOUND  `keys` does not open `slot`
- *   ERR_INVALID    no segment is open, or the slot goes back */
+ *   ERR_INVALID    no segment is open, the slot goes back, or the kind may not come here: RECORD_INIT is the
+ *                  first and only the first, RECORD_PICTURE may follow it at once */
 err segment_writer_record(struct segment_writer *w, const struct timekey_set *keys, enum record_kind kind,
                           uint32_t slot, struct bytes data, struct blob *out) CHECKED;
 
