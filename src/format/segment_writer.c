@@ -15,7 +15,7 @@ struct segment_writer {
     uint8_t aad[HASH_BYTES + 2]; /* SHA-256(header) || kind || second */
     struct record_order order;
     uint8_t second;              /* of the last record */
-    bool open, copy_instead;     /* copy_instead: for benchmarks */
+    bool open;
     struct blob hashes;          /* for the mark */
     uint8_t previous_mark[HASH_BYTES];
 };
@@ -96,10 +96,7 @@ static err append_record(struct segment_writer *w, enum record_kind kind, uint8_
     nonce[11] = kind == RECORD_END;
     w->aad[HASH_BYTES] = (uint8_t)kind;
     w->aad[HASH_BYTES + 1] = second;
-    err e = ERR_OK;
-    if (w->copy_instead) memset(sealed + padded, 0, AEAD_TAG_BYTES);
-    else
-        e = aead_seal(w->sealer, nonce, BYTES_OF(w->aad), BYTES(sealed, padded),
+    err e = aead_seal(w->sealer, nonce, BYTES_OF(w->aad), BYTES(sealed, padded),
                       (struct buffer){sealed, padded + AEAD_TAG_BYTES});
     if (e) return e;
     out->len += 4 + length;
@@ -191,5 +188,3 @@ void segment_writer_abandon(struct segment_writer *w) {
     w->second = 0;
     w->open = false;
 }
-
-void segment_writer_measure_without_cipher(struct segment_writer *w) { w->copy_instead = true; }

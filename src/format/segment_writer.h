@@ -41,7 +41,4 @@ err segment_writer_end(struct segment_writer *w, const struct segment_totals *to
 /* Forgets the segment in progress and its keys, without an end: it stays cut short. */
 void segment_writer_abandon(struct segment_writer *w);
 
-/* Benchmarks alone: replaces the cipher by a copy, to measure what sealing costs. */
-void segment_writer_measure_without_cipher(struct segment_writer *w);
-
 #endif
