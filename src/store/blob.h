@@ -32,8 +32,8 @@ struct blob_ops {
 
     /* Opens a staged blob for writing, new or as an earlier begin left it; *held is how many bytes it has.
      * Of a blob that a crash interrupted, *held may be more than was synced; the caller checks what it reads
-     * back. ERR_EXISTS    that name is committed      ERR_BUSY  a writer of that name is open ERR_NO_SPACE
-     * free space is below the reserve       ERR_IO */
+     * back. ERR_EXISTS    that name is committed      ERR_BUSY  a writer of that name is open, here or in
+     * another process ERR_NO_SPACE free space is below the reserve       ERR_IO */
     err (*begin)(struct blob_store *, const struct store_id *name, struct blob_writer **out, uint64_t *held,
                  struct diag *);
     /* ERR_NO_SPACE, ERR_IO: the writer holds what it held before. */
@@ -86,7 +86,8 @@ struct blob_ops {
 #define BLOB_RESERVE_DEFAULT_BYTES (256u * 1024 * 1024)
 
 /* A folder: `xx/<32 hex>` for what is committed, `staging/<32 hex>` for what is not; made if missing.
- * Modification times are set to 1970. ERR_BUSY: another process uses the folder. */
+ * Modification times are set to 1970. Several processes may use one folder: a vault, and a backup or fsck
+ * beside it. */
 err blob_disk_open(const char *folder, uint64_t reserve_bytes, struct blob_store **out,
                    struct diag *d) CHECKED;
 
