@@ -32,15 +32,19 @@ void sign_key_clear(struct sign_key *k) {
     if (k) wipe(k, sizeof *k);
 }
 
-void sign_message(const struct sign_key *k, const char *domain, struct bytes message,
-                  uint8_t out[SIGNATURE_BYTES]) {
-    AUTO(blob_clear) struct blob whole = {0};
-    must(blob_append(&whole, BYTES(domain, strlen(domain) + 1)) == ERR_OK);
-    must(blob_append(&whole, message) == ERR_OK);
+void sign_raw(const struct sign_key *k, struct bytes message, uint8_t out[SIGNATURE_BYTES]) {
     AUTO(pkey_free) EVP_PKEY *key = pkey_of(k->seed);
     AUTO(context_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     must(ctx != NULL);
     size_t len = SIGNATURE_BYTES;
     must(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1);
-    must(EVP_DigestSign(ctx, out, &len, whole.data, whole.len) == 1 && len == SIGNATURE_BYTES);
+    must(EVP_DigestSign(ctx, out, &len, message.data, message.len) == 1 && len == SIGNATURE_BYTES);
+}
+
+void sign_message(const struct sign_key *k, const char *domain, struct bytes message,
+                  uint8_t out[SIGNATURE_BYTES]) {
+    AUTO(blob_clear) struct blob whole = {0};
+    must(blob_append(&whole, BYTES(domain, strlen(domain) + 1)) == ERR_OK);
+    must(blob_append(&whole, message) == ERR_OK);
+    sign_raw(k, blob_bytes(&whole), out);
 }

@@ -18,4 +18,7 @@ void sign_key_clear(struct sign_key *k); /* wipes */
 void sign_message(const struct sign_key *k, const char *domain, struct bytes message,
                   uint8_t out[SIGNATURE_BYTES]);
 
+/* Without a domain; only for formats that others specify (C2SP signed notes). */
+void sign_raw(const struct sign_key *k, struct bytes message, uint8_t out[SIGNATURE_BYTES]);
+
 #endif

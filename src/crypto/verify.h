@@ -12,4 +12,8 @@
 err verify_message(const uint8_t public_key[SIGN_PUBLIC_BYTES], const char *domain,
                    struct bytes message, const uint8_t signature[SIGNATURE_BYTES]) CHECKED;
 
+/* Without a domain; only for formats that others specify (C2SP signed notes). ERR_FORGED. */
+err verify_raw(const uint8_t public_key[SIGN_PUBLIC_BYTES], struct bytes message,
+               const uint8_t signature[SIGNATURE_BYTES]) CHECKED;
+
 #endif
