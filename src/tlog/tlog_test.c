@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "tlog/log_audit.h"
 #include "tlog/log_writer.h"
 #include "tlog/tile.h"
 
@@ -254,6 +255,63 @@ static void test_log_in_a_folder(void **state) {
     remove_folder(folder);
 }
 
+static err fetch_file(void *context, const char *path, size_t limit, struct blob *out, struct diag *d) {
+    char full[PATH_TEXT_BYTES];
+    err e = path_join(full, context, path);
+    return e ? e : file_read(full, limit, out, d);
+}
+
+static err count_entry(void *context, uint64_t number, struct bytes entry) {
+    char text[24];
+    entry_of((unsigned)number, text);
+    ++*(unsigned *)context;
+    return bytes_equal(entry, bytes_text(text)) ? ERR_OK : ERR_INVALID;
+}
+
+/* An auditor follows a log that grows, and tells a shrunk and a forked one from it. */
+static void test_audit(void **state) {
+    (void)state;
+    char folder[] = "/tmp/cardea-tlog-XXXXXX", fork_folder[] = "/tmp/cardea-tlog-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    assert_non_null(mkdtemp(fork_folder));
+    struct sign_key key;
+    struct diag d = {0};
+    sign_key_generate(&key);
+    struct log_writer *w = NULL, *forked = NULL;
+    assert_int_equal(log_writer_open(folder, "log.example.org", &key, &w, &d), ERR_OK);
+    struct log_source source = {fetch_file, folder, "log.example.org", key.public_key};
+    struct tlog_tree seen = {0};
+    struct checkpoint c;
+    unsigned entries = 0;
+    static const unsigned stops[] = {0, 5, 256, 257, 600};
+    for (size_t i = 1; i < sizeof stops / sizeof *stops; i++) {
+        append_range(w, stops[i - 1], stops[i], 64);
+        if (log_audit(&source, &seen, count_entry, &entries, &c, &d)) fail_msg("%s", d.text);
+        assert_int_equal(entries, stops[i]);
+        assert_int_equal(c.size, stops[i]);
+    }
+    assert_int_equal(log_audit(&source, &seen, count_entry, &entries, &c, &d), ERR_OK);
+    assert_int_equal(entries, 600);
+    struct log_source other = source;
+    other.context = fork_folder;
+    assert_int_equal(log_writer_open(fork_folder, "log.example.org", &key, &forked, &d), ERR_OK);
+    append_range(forked, 0, 500, 64);
+    struct tlog_tree before = seen;
+    assert_int_equal(log_audit(&other, &seen, NULL, NULL, &c, &d), ERR_FORGED);
+    assert_non_null(strstr(d.text, "shrank"));
+    uint64_t first;
+    const struct bytes lie = bytes_text("another entry 500");
+    assert_int_equal(log_writer_append(forked, &lie, 1, &first, &d), ERR_OK);
+    append_range(forked, 501, 610, 64);
+    assert_int_equal(log_audit(&other, &seen, NULL, NULL, &c, &d), ERR_FORGED);
+    assert_non_null(strstr(d.text, "forked"));
+    assert_memory_equal(&before, &seen, sizeof seen);
+    log_writer_close(w);
+    log_writer_close(forked);
+    remove_folder(folder);
+    remove_folder(fork_folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reference_roots),
@@ -263,6 +321,7 @@ int main(void) {
         cmocka_unit_test(test_tile_paths),
         cmocka_unit_test(test_checkpoints_are_refused_by_name),
         cmocka_unit_test(test_log_in_a_folder),
+        cmocka_unit_test(test_audit),
     };
     return cmocka_run_group_tests_name("tlog", tests, NULL, NULL);
 }
