@@ -1,0 +1,37 @@
+/* cutter.h: cuts what a source delivers into the messages that go to the hub: init, fragments, pictures,
+ * motion.
+ *
+ * One frame is one fragment, sent as it comes; sound is gathered for a tenth of a second, and cut where a
+ * segment may start and where a slot ends, so that records stay in order. Threads: one. */
+#ifndef CARDEA_CAMERA_CUTTER_H
+#define CARDEA_CAMERA_CUTTER_H
+
+#include "media/source.h"
+#include "media/worker_message.h"
+
+struct cutter;
+
+struct cutter_options {
+    bool audio, motion;
+    uint32_t picture_s; /* 0: no pictures */
+};
+
+/* Counted since the start; the caller takes differences. */
+struct cutter_counts {
+    uint64_t frames, bytes, lost;
+    uint32_t clock_steps;
+    char codec[40], audio_codec[40]; /* empty: none (yet) */
+};
+
+/* *out, borrowed until cutter_free, is where messages are appended. */
+err cutter_new(const struct cutter_options *options, struct blob *out, struct cutter **result,
+               struct diag *d) CHECKED;
+void cutter_free(struct cutter *c);
+
+/* For the source. Its calls fail with what the camera sends wrong (ERR_INVALID, ERR_LIMIT, ERR_UNSUPPORTED),
+ * or ERR_NO_MEMORY. */
+const struct media_sink *cutter_sink(const struct cutter *c);
+
+void cutter_counts(const struct cutter *c, struct cutter_counts *out);
+
+#endif

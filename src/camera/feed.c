@@ -1,0 +1,39 @@
+#include "camera/feed.h"
+
+#include <strings.h>
+
+#ifdef CAMERA_RTSP
+#include "media/rtsp.h"
+#endif
+
+static bool has_scheme(const char *url, const char *scheme) {
+    return strncasecmp(url, scheme, strlen(scheme)) == 0;
+}
+
+err feed_choose(const char *url, enum feed_kind *kind, const struct feed_ops **out, struct diag *d) {
+    static const struct {
+        const char *scheme;
+        enum feed_kind kind;
+        const struct feed_ops *ops;
+    } schemes[] = {
+#ifdef CAMERA_RTSP
+        {"rtsp:", FEED_RTSP, &feed_rtsp},
+        {"rtsps:", FEED_RTSP, &feed_rtsp},
+#endif
+        {"file:", FEED_FILE, &feed_file},
+    };
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (!has_scheme(url, schemes[i].scheme)) continue;
+        *kind = schemes[i].kind;
+        *out = schemes[i].ops;
+        return ERR_OK;
+    }
+    return diag_fail(d, ERR_UNSUPPORTED, "a camera's address begins with rtsp://, rtsps://, file: or v4l2:");
+}
+
+err feed_prepare(enum feed_kind kind, struct diag *d) {
+#ifdef CAMERA_RTSP
+    if (kind == FEED_RTSP) return rtsp_prepare(d);
+#endif
+    return ERR_OK;
+}

@@ -1,0 +1,22 @@
+/* picture.h: a small JPEG of a key frame. The decoder lives only for that frame, so that an idle worker holds
+ * no decoder. Threads: no shared state. */
+#ifndef CARDEA_MEDIA_PICTURE_H
+#define CARDEA_MEDIA_PICTURE_H
+
+#include "media/source.h"
+
+#define PICTURE_WIDTH 320 /* at most; the height follows */
+
+/* Decodes one key frame of the track and appends its JPEG to *jpeg.
+ *   ERR_INVALID  the frame does not decode     ERR_UNSUPPORTED  no such decoder     ERR_NO_MEMORY */
+err picture_make(const struct media_track *track, struct bytes key_frame, struct blob *jpeg,
+                 struct diag *d) CHECKED;
+
+struct AVFrame;
+struct AVCodecContext;
+
+/* A decoder of the track: one thread, no loop filter, which a small picture does not show. */
+err picture_decoder_open(const struct media_track *track, struct AVCodecContext **out,
+                         struct diag *d) CHECKED;
+
+#endif
