@@ -1,0 +1,61 @@
+/* Bundles the pages into dist/: hashed names, so that they may be cached for ever; a service worker that pins this very set. */
+import { createHash } from "node:crypto";
+import { cp, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const out = new URL("dist/", import.meta.url).pathname;
+const here = new URL("./", import.meta.url).pathname;
+
+const common = {
+    absWorkingDir: here,
+    bundle: true,
+    format: "esm",
+    target: ["es2022"],
+    minify: true,
+    legalComments: "none",
+    outdir: out,
+    entryNames: "[name]-[hash]",
+    metafile: true,
+    logLevel: "warning",
+};
+
+const entryOf = (result, source, ext) => {
+    const found = Object.entries(result.metafile.outputs).find(([name, o]) => o.entryPoint === source && name.endsWith(ext));
+    return found[0].split("/").pop();
+};
+
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+await cp(`${here}static`, out, { recursive: true });
+
+const worker = entryOf(await build({ ...common, entryPoints: ["shared/worker.ts"] }), "shared/worker.ts", ".js");
+const pages = await build({
+    ...common,
+    entryPoints: ["owner/main.tsx"],
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    define: { WORKER_URL: JSON.stringify(`/${worker}`) },
+});
+const style = entryOf(await build({ ...common, entryPoints: ["owner/style.css"] }), "owner/style.css", ".css");
+const main = entryOf(pages, "owner/main.tsx", ".js");
+
+const html = (await readFile(`${here}index.html`, "utf8")).replace("main.js", main).replace("style.css", style);
+await writeFile(`${out}index.html`, html);
+
+const files = (await readdir(out)).filter((f) => f !== "sw.js").sort();
+const digest = createHash("sha256");
+for (const f of files) digest.update(await readFile(out + f));
+const version = digest.digest("hex").slice(0, 12);
+const sw = (await readFile(`${out}sw.js`, "utf8"))
+    .replace("__VERSION__", version)
+    .replace("__FILES__", JSON.stringify(["/", ...files.filter((f) => f !== "index.html").map((f) => `/${f}`)]));
+await writeFile(`${out}sw.js`, sw);
+
+let total = 0;
+let small = 0;
+for (const f of [main, worker, style, "index.html"]) {
+    total += (await stat(out + f)).size;
+    small += gzipSync(await readFile(out + f)).length;
+}
+console.log(`web: version ${version}, ${(total / 1024).toFixed(0)} KiB (${(small / 1024).toFixed(0)} KiB gzipped)`);

@@ -1,0 +1,89 @@
+/* The person: passphrase, recovery kit, this device, looks. */
+import { useEffect, useState } from "preact/hooks";
+import { Kit } from "./kit.tsx";
+import { client, household, phase, say, theme, type Theme } from "./state.ts";
+import { strength, StrengthHint } from "./strength.tsx";
+import { Button, Dialog, Field, Message, Page, useAction } from "./ui.tsx";
+
+export function AccountPage() {
+    const [doing, setDoing] = useState<"passphrase" | "kit" | null>(null);
+    const [print, setPrint] = useState("");
+    useEffect(() => void client.fingerprint().then(setPrint).catch(() => undefined), []);
+    const view = household.value!;
+    return (
+        <Page title="Account">
+            <div class="columns">
+                <section class="card">
+                    <h2>{view.login}</h2>
+                    <dl class="facts">
+                        <div><dt>Household</dt><dd>{view.name}</dd></div>
+                        <div><dt>Its key begins</dt><dd><code>{print}</code></dd></div>
+                    </dl>
+                    <div class="stack">
+                        <Button icon="key" onClick={() => setDoing("passphrase")}>Change the passphrase</Button>
+                        <Button icon="lock" onClick={() => setDoing("kit")}>Make a new recovery kit</Button>
+                        <Button look="quiet" onClick={() => void client.signOut().then(() => { location.hash = ""; phase.value = "signin"; })}>Sign out on this device</Button>
+                    </div>
+                    <p class="muted">Changing the passphrase ends every other session of yours.</p>
+                </section>
+                <section class="card">
+                    <h2>Appearance</h2>
+                    <div class="segmented" role="radiogroup" aria-label="Appearance">
+                        {(["system", "light", "dark"] as Theme[]).map((t) => (
+                            <label key={t} class={theme.value === t ? "on" : ""}>
+                                <input type="radio" name="theme" value={t} checked={theme.value === t} onChange={() => (theme.value = t)} />
+                                {t === "system" ? "As the device" : t === "light" ? "Light" : "Dark"}
+                            </label>
+                        ))}
+                    </div>
+                    <h2>Keys of the keyboard</h2>
+                    <dl class="keys">
+                        {[["Space", "play, pause"], ["← →", "5 seconds"], ["Shift ← →", "1 minute"], [", .", "picture by picture"], ["< >", "slower, faster"], ["L", "live"], ["J", "go to a date"], ["E", "export a clip"], ["S", "save the picture"], ["M", "sound"], ["F", "full screen"]].map(([k, v]) => (
+                            <div key={k}><dt><kbd>{k}</kbd></dt><dd>{v}</dd></div>
+                        ))}
+                    </dl>
+                </section>
+            </div>
+            {doing && <Renew what={doing} onClose={() => setDoing(null)} />}
+        </Page>
+    );
+}
+
+/* Both make a new recovery kit: the old one is sealed under what ends. It is confirmed before it is in force. */
+function Renew({ what, onClose }: { what: "passphrase" | "kit"; onClose: () => void }) {
+    const [old, setOld] = useState("");
+    const [next, setNext] = useState("");
+    const [words, setWords] = useState<string[] | null>(null);
+    const { busy, error, run } = useAction();
+    const login = household.value!.login;
+    const judged = strength(next, login);
+    const changing = what === "passphrase";
+    const propose = (e: Event): void => {
+        e.preventDefault();
+        void run(async () => setWords(await client.proposeRecovery(old)));
+    };
+    return (
+        <Dialog title={changing ? "Change the passphrase" : "A new recovery kit"} onClose={onClose}>
+            {words ? (
+                <>
+                    <p class="lead">{changing ? "A new passphrase comes with a new recovery kit. Until you confirm it, nothing has changed." : "Until you confirm it, the old kit stays in force."}</p>
+                    <Kit login={login} words={words} action={changing ? "Change it now" : "Use this kit from now on"} onConfirmed={async () => {
+                        await client.newKeyring(changing ? next : old);
+                        say(changing ? "The passphrase is changed. Destroy the old recovery kit." : "The new kit is in force. Destroy the old one.");
+                        onClose();
+                    }} />
+                </>
+            ) : (
+                <form onSubmit={propose}>
+                    <Field label="Present passphrase" name="old" type="password" value={old} autocomplete="current-password" onInput={(e) => setOld(e.currentTarget.value)} required />
+                    {changing && <Field label="New passphrase" name="new" type="password" value={next} autocomplete="new-password" hint={<StrengthHint value={judged} />} onInput={(e) => setNext(e.currentTarget.value)} required />}
+                    {error && <Message kind="bad">{error}</Message>}
+                    <div class="actions">
+                        <Button look="quiet" onClick={onClose}>Cancel</Button>
+                        <Button look="main" type="submit" busy={busy} disabled={!old || (changing && !judged.ok)}>Continue</Button>
+                    </div>
+                </form>
+            )}
+        </Dialog>
+    );
+}

@@ -1,0 +1,318 @@
+/* One camera, large: live and back in time, with its timeline. */
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { CameraView } from "../shared/client.ts";
+import type { CameraEvent } from "../shared/event.ts";
+import { ExportPanel } from "./clip.tsx";
+import { clockTime, codecName, dayName, fromLocalInput, isToday, localInput, minuteTime } from "./format.ts";
+import { Player, SPEEDS } from "./player.ts";
+import { go, note, route } from "./route.ts";
+import { client, household, now, reportOf, say, statusOf } from "./state.ts";
+import { Timeline, clampView, zoom, type Range, type View } from "./timeline.tsx";
+import { Button, Dialog, Field, Icon, Tool } from "./ui.tsx";
+
+export function CameraPage({ id }: { id: string }) {
+    const camera = household.value?.cameras.find((c) => c.id === id);
+    if (!camera)
+        return (
+            <main class="page" id="main" tabIndex={-1}>
+                <div class="empty">
+                    <h1>This camera is not here</h1>
+                    <p>It was removed, or the link is of another household.</p>
+                    <a class="button main" href="#/">All cameras</a>
+                </div>
+            </main>
+        );
+    return <Watch camera={camera} />;
+}
+
+function Watch({ camera }: { camera: CameraView }) {
+    const video = useRef<HTMLVideoElement>(null);
+    const stage = useRef<HTMLDivElement>(null);
+    const [player, setPlayer] = useState<Player | null>(null);
+    useEffect(() => {
+        document.title = `${camera.profile.name} · Cardea`;
+        const p = new Player(video.current!, camera);
+        const t = Number(route.peek().query.get("t"));
+        const speed = Number(route.peek().query.get("speed"));
+        if (SPEEDS.includes(speed) && t > 0) p.setSpeed(speed);
+        if (t > 0) void p.seek(t, route.peek().query.get("play") !== "0");
+        else p.live();
+        setPlayer(p);
+        (window as unknown as { cardeaPlayer?: Player }).cardeaPlayer = p;
+        return () => p.close();
+    }, []);
+    return (
+        <main class="watch" id="main" tabIndex={-1}>
+            <header class="watch-head">
+                <a class="tool" href="#/" aria-label="All cameras" title="All cameras"><Icon name="back" /></a>
+                <h1>{camera.profile.name}</h1>
+                <CameraState camera={camera} />
+                <a class="tool" href={`#/camera/${camera.id}/settings`} aria-label="Settings of this camera" title="Settings of this camera"><Icon name="gear" /></a>
+            </header>
+            <div class="stage" ref={stage}>
+                <video ref={video} playsInline muted aria-label={`${camera.profile.name}, video`} />
+                {player && <Overlay player={player} camera={camera} />}
+            </div>
+            {player && <Controls player={player} camera={camera} stage={stage} />}
+        </main>
+    );
+}
+
+function CameraState({ camera }: { camera: CameraView }) {
+    const report = reportOf(camera.profile.hub);
+    const status = statusOf(camera.id);
+    if (report && !report.online) return <span class="state bad">Hub offline{report.since ? ` since ${minuteTime(Date.parse(report.since) / 1000)}` : ""}</span>;
+    if (!status) return <span class="state" />;
+    if (status.state !== "streaming") return <span class="state warn">{status.message ?? status.state}</span>;
+    return <span class="state">{status.width}×{status.height} · {codecName(status.codec)}{status.fps ? ` · ${Math.round(status.fps)} pictures/s` : ""}</span>;
+}
+
+function Overlay({ player, camera }: { player: Player; camera: CameraView }) {
+    const stopped = player.stopped.value;
+    const notice = player.notice.value;
+    const mode = player.mode.value;
+    return (
+        <>
+            {stopped && (
+                <div class="stage-stop" role="alert">
+                    <Icon name="warn" />
+                    <strong>{stopped.text}</strong>
+                    <p>{stopped.detail}</p>
+                    <a class="button plain" href={`#/camera/${camera.id}/settings`}>Camera settings</a>
+                </div>
+            )}
+            {player.loading.value && !stopped && <div class="stage-wait"><span class="spinner" role="status" aria-label="Loading" /></div>}
+            <div class="stage-top">
+                <span class={`badge ${mode}`}>
+                    {mode === "live" ? <><i class="dot" />Live</> : <>{isToday(player.time.value) ? "" : `${dayName(player.time.value)} `}{clockTime(player.time.value)}</>}
+                </span>
+                {mode === "live" && player.latencyMs.value !== null && <span class="badge quiet" title="From the camera's picture to this screen">{(player.latencyMs.value / 1000).toFixed(1)} s</span>}
+                {mode !== "live" && player.rate.value !== 1 && <span class="badge quiet">{player.rate.value}×</span>}
+            </div>
+            <div class="stage-notice" role="status" aria-live="polite">
+                {notice && <div class={`notice ${notice.kind}`}><strong>{notice.text}</strong>{notice.detail && <small>{notice.detail}</small>}</div>}
+            </div>
+        </>
+    );
+}
+
+function Controls({ player, camera, stage }: { player: Player; camera: CameraView; stage: { current: HTMLDivElement | null } }) {
+    const start = player.time.peek();
+    const view = useSignal<View>(clampView({ from: start - 1800, to: start + 1800 }));
+    const trim = useSignal<Range | null>(null);
+    const events = useSignal<CameraEvent[]>([]);
+    const [jump, setJump] = useState(false);
+    const seek = (t: number): void => void player.seek(t);
+    useEvents(player, camera, view, events);
+    useAddress(player);
+    useKeys(player, stage, view);
+
+    const startTrim = (): void => {
+        const t = player.mode.peek() === "recorded" ? player.time.peek() : now() - 120;
+        const half = Math.min(30, (view.peek().to - view.peek().from) / 8);
+        trim.value = { from: t - half, to: Math.min(t + half, now() - 1) };
+    };
+    return (
+        <div class="deck">
+            <Transport player={player} camera={camera} stage={stage} onTrim={() => (trim.value ? (trim.value = null) : startTrim())} trimming={trim.value !== null} onJump={() => setJump(true)} />
+            <Timeline player={player} view={view} trim={trim} events={events} onSeek={seek} />
+            {trim.value && <ExportPanel player={player} camera={camera} trim={trim} />}
+            <Zoom view={view} player={player} />
+            <EventStrip events={events.value} camera={camera} player={player} onSeek={(t) => { seek(t); view.value = clampView({ from: t - 300, to: t + 300 }); }} />
+            {jump && <Jump at={player.time.peek()} onClose={() => setJump(false)} onJump={(t) => { setJump(false); const span = Math.min(7200, view.peek().to - view.peek().from); view.value = clampView({ from: t - span / 2, to: t + span / 2 }); seek(t); }} />}
+        </div>
+    );
+}
+
+function Transport({ player, camera, stage, onTrim, trimming, onJump }: { player: Player; camera: CameraView; stage: { current: HTMLDivElement | null }; onTrim: () => void; trimming: boolean; onJump: () => void }) {
+    const live = player.mode.value === "live";
+    return (
+        <div class="transport" role="toolbar" aria-label="Playback">
+            <div class="group">
+                <Tool icon="stepBack" label="Previous picture" keys="," onClick={() => player.step(-1)} />
+                <button type="button" class="tool big" aria-label={player.playing.value ? "Pause" : "Play"} title={`${player.playing.value ? "Pause" : "Play"} (space)`} onClick={() => player.toggle()}>
+                    <Icon name={player.playing.value ? "pause" : "play"} />
+                </button>
+                <Tool icon="stepOn" label="Next picture" keys="." onClick={() => player.step(1)} />
+            </div>
+            <div class="group">
+                <button type="button" class={`live-button ${live ? "on" : ""}`} aria-pressed={live} onClick={() => player.live()}><i class="dot" />Live</button>
+                <label class="speed">
+                    <span class="sr">Speed</span>
+                    <select value={String(player.rate.value)} onChange={(e) => player.setSpeed(Number(e.currentTarget.value))}>
+                        {SPEEDS.map((s) => <option key={s} value={String(s)}>{s}×</option>)}
+                    </select>
+                </label>
+            </div>
+            <div class="group end">
+                <Tool icon="calendar" label="Go to a date and time" keys="j" onClick={onJump} />
+                <Tool icon="scissors" label="Export a clip" keys="e" aria-pressed={trimming} onClick={onTrim} data-key="e" />
+                <Tool icon="photo" label="Save this picture" keys="s" onClick={() => void snapshot(player, camera)} />
+                {(player.hasSound.value || camera.profile.audio) && <Tool icon={player.sound.value ? "sound" : "mute"} label={player.sound.value ? "Sound off" : "Sound on"} keys="m" aria-pressed={player.sound.value} onClick={() => player.setSound(!player.sound.value)} />}
+                {document.pictureInPictureEnabled && <Tool icon="pip" label="Picture in picture" keys="p" onClick={() => void pictureInPicture(player)} />}
+                <Tool icon="full" label="Full screen" keys="f" onClick={() => fullScreen(stage.current!)} />
+            </div>
+        </div>
+    );
+}
+
+const fullScreen = (el: HTMLElement): void => void (document.fullscreenElement ? document.exitFullscreen() : el.requestFullscreen?.());
+async function pictureInPicture(player: Player): Promise<void> {
+    try {
+        if (document.pictureInPictureElement) await document.exitPictureInPicture();
+        else await player.video.requestPictureInPicture();
+    } catch {
+        say("This browser does not show this video in a small window", "bad");
+    }
+}
+
+async function snapshot(player: Player, camera: CameraView): Promise<void> {
+    const v = player.video;
+    if (v.videoWidth === 0) return say("There is no picture to save yet", "bad");
+    const c = new OffscreenCanvas(v.videoWidth, v.videoHeight);
+    c.getContext("2d")!.drawImage(v, 0, 0);
+    const url = URL.createObjectURL(await c.convertToBlob({ type: "image/jpeg", quality: 0.93 }));
+    const a = document.createElement("a");
+    a.href = url;
+    a.download = `${camera.profile.name} ${localInput(player.time.peek()).replaceAll(":", "-")}.jpg`;
+    a.click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    say("Picture saved");
+}
+
+/* The address follows: camera, time and speed can be kept, shared with oneself, and gone back to. */
+function useAddress(player: Player): void {
+    useEffect(() => {
+        const timer = setInterval(() => {
+            if (player.mode.peek() === "live") return note({ t: null, speed: null });
+            note({ t: player.time.peek().toFixed(player.playing.peek() ? 0 : 2), speed: player.rate.peek() === 1 ? null : String(player.rate.peek()) });
+        }, 1000);
+        return () => clearInterval(timer);
+    }, []);
+}
+
+function useKeys(player: Player, stage: { current: HTMLDivElement | null }, view: { value: View; peek(): View }): void {
+    useEffect(() => {
+        const onKey = (e: KeyboardEvent): void => {
+            const target = e.target as HTMLElement;
+            if (e.ctrlKey || e.metaKey || e.altKey || target.closest("input, textarea, select, dialog, [contenteditable]")) return;
+            const step = e.shiftKey ? 60 : 5;
+            const actions: Record<string, () => void> = {
+                " ": () => player.toggle(),
+                k: () => player.toggle(),
+                ArrowLeft: () => player.skip(-step),
+                ArrowRight: () => player.skip(step),
+                ",": () => player.step(-1),
+                ".": () => player.step(1),
+                "<": () => faster(player, -1),
+                ">": () => faster(player, 1),
+                "-": () => faster(player, -1),
+                "+": () => faster(player, 1),
+                l: () => player.live(),
+                End: () => player.live(),
+                m: () => player.setSound(!player.sound.peek()),
+                f: () => fullScreen(stage.current!),
+                p: () => void pictureInPicture(player),
+                e: () => document.querySelector<HTMLButtonElement>("[data-key=e]")?.click(),
+                s: () => document.querySelector<HTMLButtonElement>(".transport [title*='(s)']")?.click(),
+                j: () => document.querySelector<HTMLButtonElement>(".transport [title*='(j)']")?.click(),
+                Escape: () => (document.fullscreenElement ? undefined : go("#/")),
+            };
+            if ((e.key === " " || e.key === "Enter") && target.closest("button, a")) return;
+            const action = actions[e.key];
+            if (!action) return;
+            e.preventDefault();
+            action();
+        };
+        addEventListener("keydown", onKey);
+        return () => removeEventListener("keydown", onKey);
+    }, []);
+    void view;
+}
+
+function faster(player: Player, by: 1 | -1): void {
+    const next = SPEEDS[SPEEDS.indexOf(player.rate.peek()) + by];
+    if (next) player.setSpeed(next);
+}
+
+function Zoom({ view, player }: { view: { value: View }; player: Player }) {
+    const spans: [string, number][] = [["10 min", 600], ["1 h", 3600], ["6 h", 21_600], ["1 day", 86_400], ["1 week", 604_800]];
+    const shown = view.value.to - view.value.from;
+    const nearest = spans.reduce((a, b) => (Math.abs(Math.log(a[1] / shown)) < Math.abs(Math.log(b[1] / shown)) ? a : b));
+    return (
+        <div class="zoom" role="group" aria-label="Timeline shows">
+            {spans.map(([label, s]) => (
+                <button type="button" key={label} class={nearest[1] === s ? "on" : ""} aria-pressed={nearest[1] === s}
+                    onClick={() => zoom(view as Parameters<typeof zoom>[0], view.value, player.time.peek(), s / (view.value.to - view.value.from))}>{label}</button>
+            ))}
+        </div>
+    );
+}
+
+function Jump({ at, onJump, onClose }: { at: number; onJump: (t: number) => void; onClose: () => void }) {
+    const [value, setValue] = useState(localInput(at));
+    return (
+        <Dialog title="Go to a date and time" onClose={onClose}>
+            <form onSubmit={(e) => { e.preventDefault(); onJump(fromLocalInput(value)); }}>
+                <Field label="Date and time" type="datetime-local" step="1" name="when" value={value} max={localInput(now())} onInput={(e) => setValue(e.currentTarget.value)} required />
+                <div class="actions">
+                    <Button look="quiet" onClick={() => onJump(now() - 86_400)}>Yesterday, this time</Button>
+                    <Button look="main" type="submit">Go there</Button>
+                </div>
+            </form>
+        </Dialog>
+    );
+}
+
+/* Events of the days in view, asked for again while they reach into the present. */
+function useEvents(player: Player, camera: CameraView, view: { value: View; peek(): View }, events: { value: CameraEvent[] }): void {
+    const asked = useRef("");
+    const load = (force: boolean): void => {
+        const { from, to } = view.peek();
+        const first = Math.floor(from / 86_400);
+        const last = Math.min(Math.floor(to / 86_400), first + 8);
+        const key = `${first} ${last}`;
+        if (!force && key === asked.current) return;
+        asked.current = key;
+        const days = Array.from({ length: last - first + 1 }, (_, i) => client.events(camera.id, first + i));
+        void Promise.all(days).then((all) => (events.value = all.flat())).catch(() => (asked.current = ""));
+    };
+    useSignalEffect(() => {
+        void view.value;
+        load(false);
+    });
+    useEffect(() => {
+        const timer = setInterval(() => load(true), 15_000);
+        return () => clearInterval(timer);
+    }, [player]);
+}
+
+/* What happened, newest first, each with its picture. */
+function EventStrip({ events, camera, player, onSeek }: { events: CameraEvent[]; camera: CameraView; player: Player; onSeek: (t: number) => void }) {
+    const newest = [...events].sort((a, b) => b.begin - a.begin).slice(0, 24);
+    if (newest.length === 0) return null;
+    return (
+        <section class="events" aria-label="Events">
+            {newest.map((e) => <EventCard key={e.id} event={e} camera={camera} player={player} onSeek={onSeek} />)}
+        </section>
+    );
+}
+
+function EventCard({ event, player, onSeek }: { event: CameraEvent; camera: CameraView; player: Player; onSeek: (t: number) => void }) {
+    const [url, setUrl] = useState<string | null>(null);
+    const begin = event.begin / 1e6;
+    useEffect(() => {
+        let made: string | null = null;
+        void client.picture(player.stream.peek(), begin + 1).then((p) => p && setUrl((made = URL.createObjectURL(p.blob)))).catch(() => undefined);
+        return () => void (made && URL.revokeObjectURL(made));
+    }, [event.id]);
+    const name = event.label.charAt(0).toUpperCase() + event.label.slice(1);
+    return (
+        <button type="button" class="event" onClick={() => onSeek(begin)} aria-label={`${name} at ${clockTime(begin)}`}>
+            {url ? <img src={url} alt="" /> : <span class="no-picture" />}
+            <span>{name}</span>
+            <small>{isToday(begin) ? "" : `${dayName(begin)} `}{minuteTime(begin)}</small>
+        </button>
+    );
+}

@@ -1,0 +1,111 @@
+/* Whether all is well: the hub, each camera, and what the vault holds. */
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { CameraStatus, HubReport, StoredCamera, Usage } from "../shared/client.ts";
+import { messageOf } from "../shared/errors.ts";
+import { ago, bytes, codecName, duration, fullTime } from "./format.ts";
+import { client, household, pollReports, reports } from "./state.ts";
+import { Message, Page, sentence } from "./ui.tsx";
+
+export function HealthPage() {
+    const stored = useSignal<{ usage: Usage; cameras: StoredCamera[] } | null>(null);
+    const error = useSignal<string | null>(null);
+    useEffect(() => pollReports(4000), []);
+    useEffect(() => {
+        const load = (): void => void client.storage().then((s) => ((stored.value = s), (error.value = null))).catch((e) => (error.value = sentence(messageOf(e))));
+        load();
+        const timer = setInterval(load, 15_000);
+        return () => clearInterval(timer);
+    }, []);
+    const hubs = reports.value;
+    return (
+        <Page title="Storage and health">
+            {(household.value?.hubs.length ?? 0) === 0 && <div class="empty"><h2>No hub yet</h2><p>Pair one to record your cameras.</p><a class="button main" href="#/add">Pair a hub</a></div>}
+            {hubs.map((h) => <HubCard key={h.id} hub={h} />)}
+            {error.value && <Message kind="bad">{error.value}</Message>}
+            {stored.value && <Stored usage={stored.value.usage} cameras={stored.value.cameras} />}
+        </Page>
+    );
+}
+
+function HubCard({ hub }: { hub: HubReport }) {
+    const s = hub.status;
+    const spool = s?.spool_bytes ?? 0;
+    const limit = s?.spool_limit_bytes ?? 0;
+    return (
+        <section class="card" aria-label="Hub">
+            <div class="card-head">
+                <h2>Hub</h2>
+                <span class={`pill ${hub.online ? "good" : "bad"}`}>{hub.online ? "Online" : "Offline"}</span>
+            </div>
+            {!hub.online && <Message kind="bad" title="The hub is not connected">{hub.since ? `Last seen ${ago(hub.since)}. ` : ""}Check its power and network. If it runs without this connection, it records into its own spool and sends everything later.</Message>}
+            {hub.problem && <Message kind="warn" title="The hub did not answer">{sentence(hub.problem)}</Message>}
+            {s && (
+                <>
+                    {s.clock_ok === false && <Message kind="warn" title="The hub's clock is wrong">Recordings carry its time. Switch on time synchronisation on that machine.</Message>}
+                    {s.vault_since && <Message kind="warn" title="The hub cannot reach the vault">Since {ago(s.vault_since)}. It records into its spool; nothing is lost until that is full.</Message>}
+                    {(s.dropped_bytes ?? 0) > 0 && <Message kind="bad" title={`${bytes(s.dropped_bytes!)} were lost`}>The spool was full while the vault could not be reached, and the oldest continuous recordings gave way.</Message>}
+                    <dl class="figures">
+                        <div><dt>Running for</dt><dd>{duration(s.uptime_s ?? 0)}</dd></div>
+                        <div><dt>Waiting to be sent</dt><dd>{bytes(spool)}{limit > 0 && <small> of {bytes(limit)}</small>}</dd></div>
+                        <div><dt>Version</dt><dd>{s.version ?? "unknown"}</dd></div>
+                    </dl>
+                    {hub.cameras.length > 0 && <CameraTable cameras={hub.cameras} />}
+                </>
+            )}
+        </section>
+    );
+}
+
+function CameraTable({ cameras }: { cameras: CameraStatus[] }) {
+    return (
+        <div class="scroll">
+            <table>
+                <thead><tr><th scope="col">Camera</th><th scope="col">State</th><th scope="col" class="n">Pictures/s</th><th scope="col" class="n">kbit/s</th><th scope="col" class="n">Lost</th><th scope="col">Picture</th></tr></thead>
+                <tbody>
+                    {cameras.map((c) => (
+                        <tr key={c.camera}>
+                            <th scope="row">{c.name}</th>
+                            <td><span class={`pill ${c.state === "streaming" ? "good" : "warn"}`}>{c.state === "streaming" ? (c.recording === false ? "Live only" : "Recording") : c.state}</span>{c.state !== "streaming" && c.message && <small class="muted"> {c.message}</small>}</td>
+                            <td class="n">{c.fps !== undefined && c.fps !== null ? c.fps.toFixed(1) : "–"}</td>
+                            <td class="n">{c.kbit_s !== undefined && c.kbit_s !== null ? Math.round(c.kbit_s) : "–"}</td>
+                            <td class="n">{c.lost ?? 0}</td>
+                            <td class="num">{c.width ? `${c.width}×${c.height} ${codecName(c.codec)}` : "–"}</td>
+                        </tr>
+                    ))}
+                </tbody>
+            </table>
+        </div>
+    );
+}
+
+function Stored({ usage, cameras }: { usage: Usage; cameras: StoredCamera[] }) {
+    const known = household.value?.cameras ?? [];
+    const nameOf = (id: string): string => {
+        const main = known.find((c) => c.id === id);
+        if (main) return main.profile.name;
+        const of = known.find((c) => c.sub?.id === id);
+        return of ? `${of.profile.name}, substream` : "Removed camera";
+    };
+    const largest = Math.max(1, ...cameras.map((c) => c.bytes));
+    return (
+        <section class="card" aria-label="Vault">
+            <div class="card-head">
+                <h2>Vault</h2>
+                <span class="num muted">{bytes(usage.bytes)}{usage.quota_bytes > 0 && ` of ${bytes(usage.quota_bytes)}`}, all of it sealed</span>
+            </div>
+            {usage.quota_bytes > 0 && <progress max={usage.quota_bytes} value={usage.bytes} aria-label="Used of the quota" />}
+            {cameras.length === 0 && <p class="muted">Nothing is stored yet. A minute of recording arrives when it is whole.</p>}
+            <ul class="bars">
+                {cameras.map((c) => (
+                    <li key={c.camera}>
+                        <span>{nameOf(c.camera)}</span>
+                        <span class="bar" aria-hidden="true"><i style={{ width: `${(100 * c.bytes) / largest}%` }} /></span>
+                        <span class="num">{bytes(c.bytes)}</span>
+                        <small class="muted">{c.reels > 0 ? `since ${fullTime(c.first)}` : "nothing yet"}, {c.retention_days > 0 ? `kept ${c.retention_days} days` : "kept until deleted"}</small>
+                    </li>
+                ))}
+            </ul>
+        </section>
+    );
+}

@@ -1,0 +1,34 @@
+/* The URL's fragment is the app's only place of state that is worth keeping: page, camera, time, speed. */
+import { signal } from "@preact/signals";
+
+export interface Route {
+    path: string[];
+    query: URLSearchParams;
+}
+
+function parse(): Route {
+    const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+    return { path: (path ?? "").split("/").filter((p) => p !== "").map(decodeURIComponent), query: new URLSearchParams(query) };
+}
+
+export const route = signal<Route>(parse());
+addEventListener("hashchange", () => (route.value = parse()));
+
+export const go = (hash: string): void => {
+    location.hash = hash;
+};
+
+/* Changes the query without a new entry in the history. */
+export function note(changes: Record<string, string | null>): void {
+    const { path, query } = parse();
+    for (const [k, v] of Object.entries(changes)) v === null ? query.delete(k) : query.set(k, v);
+    const q = query.toString();
+    history.replaceState(null, "", `#/${path.join("/")}${q ? `?${q}` : ""}`);
+}
+
+/* #setup=CODE, given by `cardea home` to the first visitor; taken out of the address at once. */
+export function takeSetupCode(): string | null {
+    const code = /^#setup=([0-9A-Za-z-]+)$/.exec(location.hash)?.[1] ?? null;
+    if (code) history.replaceState(null, "", location.pathname);
+    return code;
+}

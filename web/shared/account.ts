@@ -1,0 +1,118 @@
+/* Accounts: sign-up, sign-in, recovery, and changes of what seals the keyring (docs/protocol.md, "Vault"). */
+import { b64, hex, own, random, unb64, type Bytes } from "./bytes.ts";
+import { boxPublic } from "./box.ts";
+import type { Api, SessionAnswer } from "./api.ts";
+import { CardeaError } from "./errors.ts";
+import { makeHouseholdKeys, sealHouseholdKeys } from "./household.ts";
+import { openKeyring, sealKeyring, type Keyring, type KeyringBody } from "./keyring.ts";
+import { COST, derive } from "./passphrase.ts";
+import { newRecovery, parseRecovery, recoveryKeys } from "./recovery.ts";
+import { sign, signKey } from "./sign.ts";
+
+export interface Account {
+    login: string;
+    ring: Keyring;
+    version: number;
+}
+
+export interface SignUp {
+    login: string;
+    passphrase: string;
+    household: string;
+    setupCode?: string;
+}
+
+const newBody = (name: string): KeyringBody => ({
+    v: 1,
+    account: { box: random(32), sign: random(32) },
+    households: [{ id: hex(random(16)), capability: random(32), name }],
+});
+
+/* Makes the account; the household is made by makeHousehold. The words are the recovery code: shown once. */
+export async function signUp(api: Api, o: SignUp): Promise<{ account: Account; words: string[] }> {
+    const ring: Keyring = { cost: COST, salt: random(16), key: random(32), body: newBody(o.household) };
+    const recovery = newRecovery();
+    const second = recoveryKeys(recovery.secret);
+    const first = await derive(o.passphrase, ring.salt, ring.cost);
+    const raw = await sealKeyring(ring, first.wrap, second.wrap);
+    const { token } = await api.send<{ token: string }>("POST", "/v1/accounts", {
+        who: "nobody",
+        json: {
+            login: o.login, salt: b64(ring.salt), memory_kib: ring.cost.memoryKib, passes: ring.cost.passes,
+            auth: b64(first.auth), recovery_auth: b64(second.auth), keyring: b64(raw),
+            ...(o.setupCode ? { setup_code: o.setupCode } : {}),
+        },
+    });
+    api.session = token;
+    return { account: { login: o.login, ring, version: 1 }, words: recovery.words };
+}
+
+/* Registers the keyring's first household with the vault, and stores its keys there, sealed to the account. No session goes with
+ * these requests: the vault must not learn whose household it is. */
+export async function makeHousehold(api: Api, body: KeyringBody, setupCode?: string): Promise<void> {
+    const { id, capability, name } = body.households[0]!;
+    const key = await signKey(own(capability));
+    const signature = await sign(key, "cardea/1 household", householdId(id));
+    await api.send("POST", "/v1/households", {
+        who: "nobody",
+        json: { id, capability: b64(key.public), signature: b64(signature), ...(setupCode ? { setup_code: setupCode } : {}) },
+    });
+    api.useCapability(key);
+    const keys = await makeHouseholdKeys(name, id);
+    const object = await sealHouseholdKeys(keys, await boxPublic(body.account.box));
+    await api.send("PUT", `/v1/objects/${object.key}`, { body: object.raw, headers: { "If-Match": '"0"' } });
+}
+
+const householdId = (id: string): Bytes => new Uint8Array(id.match(/../g)!.map((h) => parseInt(h, 16)));
+
+export async function signIn(api: Api, login: string, passphrase: string): Promise<Account> {
+    const params = await api.send<{ salt: string; memory_kib: number; passes: number }>("POST", "/v1/sessions/params", {
+        who: "nobody", json: { login },
+    });
+    const cost = { memoryKib: params.memory_kib, passes: params.passes };
+    const keys = await derive(passphrase, unb64(params.salt), cost);
+    const answer = await api.send<SessionAnswer>("POST", "/v1/sessions", { who: "nobody", json: { login, auth: b64(keys.auth) } });
+    api.session = answer.token;
+    return { login, ring: await openKeyring(unb64(answer.keyring), 1, keys.wrap), version: answer.version };
+}
+
+export async function recover(api: Api, login: string, words: string): Promise<Account & { secret: Bytes }> {
+    const secret = parseRecovery(words);
+    const keys = recoveryKeys(secret);
+    const answer = await api.send<SessionAnswer>("POST", "/v1/sessions/recover", {
+        who: "nobody", json: { login, recovery_auth: b64(keys.auth) },
+    });
+    api.session = answer.token;
+    return { login, ring: await openKeyring(unb64(answer.keyring), 2, keys.wrap), version: answer.version, secret };
+}
+
+/* Seals the keyring anew under a passphrase and a recovery secret, and ends all other sessions. */
+export async function reseal(api: Api, account: Account, passphrase: string, recoverySecret: Uint8Array): Promise<Account> {
+    const ring: Keyring = { ...account.ring, cost: COST, salt: random(16), key: random(32) };
+    const first = await derive(passphrase, ring.salt, ring.cost);
+    const second = recoveryKeys(recoverySecret);
+    const raw = await sealKeyring(ring, first.wrap, second.wrap);
+    const version = account.version + 1;
+    await api.send("PUT", "/v1/keyring", {
+        who: "session",
+        json: {
+            keyring: b64(raw), version, salt: b64(ring.salt), memory_kib: ring.cost.memoryKib, passes: ring.cost.passes,
+            auth: b64(first.auth), recovery_auth: b64(second.auth),
+        },
+    });
+    return { login: account.login, ring, version };
+}
+
+/* Whether `passphrase` opens this account, asked of the keyring itself: nothing goes to the vault but the request for it. */
+export async function checkPassphrase(api: Api, passphrase: string): Promise<void> {
+    const { keyring } = await api.get<{ keyring: string; version: number }>("/v1/keyring", { who: "session" });
+    const raw = unb64(keyring);
+    const v = new DataView(raw.buffer);
+    const keys = await derive(passphrase, raw.subarray(14, 30), { memoryKib: v.getUint32(6), passes: v.getUint32(10) });
+    try {
+        await openKeyring(raw, 1, keys.wrap);
+    } catch (e) {
+        if (e instanceof CardeaError && e.word === "denied") throw new CardeaError("denied", "that is not your present passphrase");
+        throw e;
+    }
+}

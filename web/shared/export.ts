@@ -1,0 +1,166 @@
+/* Export: a plain fragmented MP4 that carries its hub's marks (docs/formats.md, "Export"). */
+import { b64, concat, equal, u32, u64, utf8, view, type Bytes } from "./bytes.ts";
+import { CardeaError, messageOf } from "./errors.ts";
+import { sha256 } from "./hash.ts";
+import type { Household } from "./household.ts";
+import { box, boxes, find, readFragment, tracks } from "./mp4.ts";
+import type { Recordings, SegmentRef } from "./recordings.ts";
+import { Kind, type Segment } from "./segment.ts";
+
+export interface ExportResult {
+    seconds: number;
+    bytes: number;
+    gaps: [number, number][]; /* µs */
+    damaged: string[];
+    endsEarly: string | null;
+}
+
+export interface ExportOptions {
+    camera: string;
+    from: number; /* s */
+    to: number;
+    write: (part: Bytes) => Promise<void>;
+    progress: (done: number) => void; /* 0..1 */
+    signal: AbortSignal;
+}
+
+interface Listed {
+    slot: number;
+    mark: string;
+    init: string;
+    from: number;
+    count: number;
+}
+
+/* A gap shorter than this is a camera's jitter at a segment border. */
+const GAP_US = 500_000;
+
+export async function exportClip(recordings: Recordings, household: Household, o: ExportOptions): Promise<ExportResult> {
+    const result: ExportResult = { seconds: 0, bytes: 0, gaps: [], damaged: [], endsEarly: null };
+    const listed: Listed[] = [];
+    const put = async (part: Bytes): Promise<void> => {
+        result.bytes += part.length;
+        await o.write(part);
+    };
+    let init: Bytes | null = null;
+    let reached = o.from;
+    let hub: Bytes | null = null;
+    let first = 0;
+    for (let ref = await recordings.at(o.camera, o.from); ref && ref.slot < o.to; ref = await recordings.next(o.camera, ref)) {
+        if (o.signal.aborted) throw new CardeaError("aborted", "the export was cancelled");
+        const segment = await openOrName(recordings, o, ref, result);
+        const opened = segment && select(segment, o.to);
+        if (!segment || !opened || opened.parts.length === 0) continue;
+        if (init && !equal(init, opened.init)) {
+            result.endsEarly = `the camera's picture changed at ${new Date(opened.from * 1000).toISOString()}; export the rest as another file`;
+            break;
+        }
+        if (!init) {
+            init = opened.init;
+            first = opened.from;
+            await put(withEditList(init, Math.max(o.from, opened.from)));
+        }
+        if ((opened.from - reached) * 1e6 > GAP_US) result.gaps.push([Math.round(reached * 1e6), Math.round(opened.from * 1e6)]);
+        reached = Math.max(reached, opened.to);
+        if (opened.mark) {
+            hub = hubOf(opened.mark);
+            listed.push({ slot: segment.header.slot, mark: b64(opened.mark), init: opened.initHash, from: opened.index, count: opened.parts.length });
+        } else result.damaged.push(`the segment at slot ${segment.header.slot} has no mark: it was cut short`);
+        await put(concat(...opened.parts));
+        o.progress(Math.min(1, Math.max(0, (reached - o.from) / (o.to - o.from))));
+    }
+    if (!init) throw new CardeaError("not_found", "nothing is recorded between these times");
+    if ((o.to - reached) * 1e6 > GAP_US && !result.endsEarly) result.gaps.push([Math.round(reached * 1e6), Math.round(o.to * 1e6)]);
+    const certificate = household.hubs.find((h) => hub && equal(h.sign, hub))?.certificate;
+    const statement = {
+        v: 1, camera: o.camera, hub: { certificate: certificate ? b64(certificate) : "" }, household: b64(household.keys.sign.public),
+        segments: listed, gaps: result.gaps,
+    };
+    await put(box("uuid", utf8("cardea/1 export!"), utf8(JSON.stringify(statement))));
+    result.seconds = reached - Math.max(first, o.from);
+    return result;
+}
+
+async function openOrName(recordings: Recordings, o: ExportOptions, ref: SegmentRef, result: ExportResult): Promise<Segment | null> {
+    try {
+        const segment = await recordings.open(o.camera, ref, o.signal);
+        if (segment.problem && segment.problem.word !== "cut_short")
+            result.damaged.push(`${new Date(ref.slot * 1000).toISOString()}: ${segment.problem.message}`);
+        return segment;
+    } catch (e) {
+        if (o.signal.aborted) throw new CardeaError("aborted", "the export was cancelled");
+        if (e instanceof CardeaError && e.word === "offline") throw e;
+        result.damaged.push(`${new Date(ref.slot * 1000).toISOString()}: ${messageOf(e)}`);
+        return null;
+    }
+}
+
+interface Selected {
+    init: Bytes;
+    initHash: string;
+    parts: Bytes[];
+    index: number; /* of the first part among the mark's hashes */
+    from: number; /* s */
+    to: number;
+    mark: Bytes | null;
+}
+
+/* The fragments of a segment that begin before `to`. A segment starts at a key frame, so its start is always kept. */
+function select(segment: Segment, to: number): Selected | null {
+    const init = segment.records[0];
+    if (!init || init.kind !== Kind.init) return null;
+    const byId = new Map(tracks(init.data).map((t) => [t.id, t]));
+    const out: Selected = { init: init.data, initHash: b64(sha256(init.data)), parts: [], index: 1, from: Infinity, to: 0, mark: null };
+    let hashed = 0;
+    for (const r of segment.records) {
+        if (r.kind === Kind.mark) out.mark = r.data;
+        if (r.kind !== Kind.init && r.kind !== Kind.fragment && r.kind !== Kind.picture) continue;
+        const index = hashed++;
+        if (r.kind !== Kind.fragment) continue;
+        const f = readFragment(r.data);
+        const track = byId.get(f.track);
+        if (!track) continue;
+        const begin = f.time / track.timescale;
+        if (begin >= to) break;
+        if (out.parts.length === 0) out.index = index;
+        out.parts.push(r.data);
+        out.from = Math.min(out.from, begin);
+        out.to = Math.max(out.to, begin + f.duration / track.timescale);
+    }
+    return out;
+}
+
+/* The public key in a mark: the 32 bytes before its signature. */
+const hubOf = (mark: Bytes): Bytes => mark.slice(mark.length - 96, mark.length - 64);
+
+/* An edit list in each track that shows `start` (s) at zero. */
+export function withEditList(init: Uint8Array, start: number): Bytes {
+    const ftyp = find(init, "ftyp");
+    const moov = find(init, "moov");
+    if (!ftyp || !moov) throw new CardeaError("invalid", "the recording's init is damaged");
+    const scales = new Map(tracks(init).map((t) => [t.id, t.timescale]));
+    const parts: Uint8Array[] = [];
+    for (const b of boxes(init, moov.body, moov.end)) {
+        if (b.type !== "trak") {
+            parts.push(init.subarray(b.at, b.end));
+            continue;
+        }
+        const tkhd = find(init, "tkhd", b.body, b.end)!;
+        const id = view(init).getUint32(tkhd.body + (init[tkhd.body] === 1 ? 20 : 12));
+        const time = Math.round(start * (scales.get(id) ?? 90000));
+        /* version 1; one entry: duration 0 (to the end of the fragments), media time, rate 1.0 */
+        const elst = box("elst", new Uint8Array([1, 0, 0, 0]), u32(1), u64(0), u64(time), new Uint8Array([0, 1, 0, 0]));
+        const inner = [...boxes(init, b.body, b.end)].filter((x) => x.type !== "edts").map((x) => init.subarray(x.at, x.end));
+        parts.push(box("trak", inner[0]!, box("edts", elst), ...inner.slice(1)));
+    }
+    return concat(init.subarray(ftyp.at, ftyp.end), box("moov", ...parts));
+}
+
+export const exportName = (camera: string, from: number): string => {
+    const d = new Date(from * 1000);
+    const two = (n: number): string => String(n).padStart(2, "0");
+    const day = `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
+    const safe = camera.replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "") || "camera";
+    return `${safe}-${day}-${two(d.getHours())}${two(d.getMinutes())}${two(d.getSeconds())}.mp4`;
+};
+

@@ -1,0 +1,210 @@
+/* The household as its objects say, each verified: keys, hubs, cameras, roots (docs/formats.md, "Household objects"). */
+import { b64, concat, equal, hex, random, text, u32, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
+import { boxOpen, boxPublic, boxSeal } from "./box.ts";
+import type { Api } from "./api.ts";
+import { CardeaError, forged, invalid, messageOf } from "./errors.ts";
+import { sha256 } from "./hash.ts";
+import { openObject, sealObject, signKey, type SignKey } from "./sign.ts";
+import { decodeSet, encodeSet, remove, TimeKeys } from "./timekey.ts";
+
+export interface HouseholdKeys {
+    id: string;
+    name: string;
+    box: Bytes; /* secret */
+    boxPublic: Bytes;
+    sign: SignKey;
+}
+
+export interface Hub {
+    id: string;
+    sign: Bytes;
+    box: Bytes;
+    writer: string;
+    added: string;
+    certificate: Bytes; /* the envelope */
+}
+
+export interface Schedule {
+    days: number[];
+    from: string;
+    to: string;
+}
+
+export interface Profile {
+    v: 1;
+    kind: "main" | "sub";
+    main?: string;
+    name: string;
+    sub: string | null;
+    hub: string;
+    indoor: boolean;
+    audio: boolean;
+    added: string;
+    codec?: string;
+    width?: number;
+    height?: number;
+    record: { mode: "always" | "motion" | "schedule" | "off"; pre_s: number; post_s: number; schedule: Schedule[] };
+    retention_days: number;
+}
+
+export interface Camera {
+    id: string;
+    profile: Profile;
+}
+
+interface Listed {
+    key: string;
+    version: number;
+    bytes: number;
+}
+
+export async function makeHouseholdKeys(name: string, id: string): Promise<HouseholdKeys> {
+    const box = random(32);
+    return { id, name, box, boxPublic: await boxPublic(box), sign: await signKey(random(32)) };
+}
+
+/* The object that holds the household's keys for one owner. */
+export async function sealHouseholdKeys(keys: HouseholdKeys, accountPublic: Uint8Array): Promise<{ key: string; raw: Bytes }> {
+    const key = `household/keys/${hex(random(8))}`;
+    const json = JSON.stringify({ v: 1, id: keys.id, name: keys.name, box: b64(keys.box), sign: b64(keys.sign.seed) });
+    const payload = await boxSeal(accountPublic, "cardea/1 household", new Uint8Array(0), utf8(json));
+    return { key, raw: await sealObject(keys.sign, key, 1, payload) };
+}
+
+export class Household {
+    hubs: Hub[] = [];
+    cameras: Camera[] = [];
+    problems: string[] = []; /* objects that did not verify, by name */
+    private raw = new Map<string, { version: number; bytes: Promise<Bytes> }>();
+    private roots = new Map<string, Promise<TimeKeys>>();
+
+    private constructor(
+        private readonly api: Api,
+        readonly keys: HouseholdKeys,
+    ) {}
+
+    static async open(api: Api, id: string, accountSecret: Uint8Array): Promise<Household> {
+        const { objects } = await api.get<{ objects: Listed[] }>("/v1/objects?prefix=household/keys/");
+        for (const o of objects) {
+            const raw = await api.bytes(`/v1/objects/${o.key}`);
+            const keys = await Household.tryKeys(raw, o.key, id, accountSecret).catch(() => null);
+            if (keys) return new Household(api, keys);
+        }
+        throw new CardeaError("no_key", "the vault holds no keys of this household for you: set it up again, or ask another owner");
+    }
+
+    private static async tryKeys(raw: Bytes, key: string, id: string, secret: Uint8Array): Promise<HouseholdKeys> {
+        const length = (raw[101]! << 8) | raw[102]!;
+        const payload = raw.subarray(101 + 2 + length + 8);
+        const json = JSON.parse(text(await boxOpen(secret, "cardea/1 household", new Uint8Array(0), payload))) as {
+            id: string; name: string; box: string; sign: string;
+        };
+        if (json.id !== id) throw forged(`${key}: of another household`);
+        const sign = await signKey(unb64(json.sign));
+        await openObject(raw, key, [sign.public]);
+        const box = unb64(json.box);
+        return { id, name: json.name, box, boxPublic: await boxPublic(box), sign };
+    }
+
+    private fetchObject(o: Listed): Promise<Bytes> {
+        const held = this.raw.get(o.key);
+        if (held && held.version === o.version) return held.bytes;
+        if (held && held.version > o.version) return Promise.reject(forged(`${o.key}: the vault went back to an older version`));
+        const bytes = this.api.bytes(`/v1/objects/${o.key}`);
+        this.raw.set(o.key, { version: o.version, bytes });
+        bytes.catch(() => this.raw.delete(o.key));
+        return bytes;
+    }
+
+    /* Reads hubs and cameras anew; unchanged objects are not fetched again. */
+    async refresh(): Promise<void> {
+        const { objects } = await this.api.get<{ objects: Listed[] }>("/v1/objects?prefix=");
+        const problems: string[] = [];
+        const attempt = async <T>(o: Listed, work: (o: Listed) => Promise<T>): Promise<T | null> => {
+            try {
+                return await work(o);
+            } catch (e) {
+                if (e instanceof CardeaError && e.word === "offline") throw e;
+                problems.push(`${o.key}: ${messageOf(e)}`);
+                return null;
+            }
+        };
+        const hubs = await Promise.all(objects.filter((o) => o.key.startsWith("hub/")).map((o) => attempt(o, (x) => this.readHub(x))));
+        this.hubs = hubs.filter((h) => h !== null);
+        const profiles = objects.filter((o) => /^camera\/[0-9a-f]{32}\/profile$/.test(o.key));
+        const cameras = await Promise.all(profiles.map((o) => attempt(o, (x) => this.readProfile(x))));
+        this.cameras = cameras.filter((c) => c !== null).sort((a, b) => (a.profile.added ?? "").localeCompare(b.profile.added ?? ""));
+        this.problems = problems;
+        for (const o of objects) {
+            const held = this.raw.get(o.key);
+            if (o.key.includes("/root/") && held && held.version !== o.version) this.roots.delete(o.key);
+        }
+    }
+
+    private async readHub(o: Listed): Promise<Hub> {
+        const certificate = await this.fetchObject(o);
+        const { payload } = await openObject(certificate, o.key, [this.keys.sign.public]);
+        const json = JSON.parse(text(payload)) as { v: number; hub: string; sign: string; box: string; writer: string; added: string };
+        const sign = unb64(json.sign);
+        if (json.v !== 1 || json.hub !== hex(sha256(sign).subarray(0, 16)) || o.key !== `hub/${json.hub}`)
+            throw invalid("this is not a hub's certificate");
+        return { id: json.hub, sign, box: unb64(json.box), writer: json.writer, added: json.added, certificate };
+    }
+
+    private async readProfile(o: Listed): Promise<Camera> {
+        const id = o.key.split("/")[1]!;
+        const raw = await this.fetchObject(o);
+        const { payload } = await openObject(raw, o.key, this.hubs.map((h) => h.sign));
+        const plain = await boxOpen(this.keys.box, "cardea/1 profile", unhex(id), payload);
+        return { id, profile: JSON.parse(text(plain)) as Profile };
+    }
+
+    /* The time keys of a stream's epoch, from its root object. */
+    timeKeys(camera: string, epoch: number): Promise<TimeKeys> {
+        const key = `camera/${camera}/root/${epoch}`;
+        let keys = this.roots.get(key);
+        if (!keys) {
+            keys = this.readRoot(camera, epoch).then((r) => new TimeKeys(r.nodes));
+            this.roots.set(key, keys);
+            keys.catch(() => this.roots.delete(key));
+        }
+        return keys;
+    }
+
+    private rootAad = (camera: string, epoch: number): Bytes => concat(unhex(camera), u32(epoch));
+
+    private async readRoot(camera: string, epoch: number) {
+        const key = `camera/${camera}/root/${epoch}`;
+        let raw: Bytes;
+        try {
+            raw = await this.api.bytes(`/v1/objects/${key}`);
+        } catch (e) {
+            if (e instanceof CardeaError && e.word === "not_found")
+                throw new CardeaError("no_key", "the key to this recording is not in the vault");
+            throw e;
+        }
+        const { payload, version } = await openObject(raw, key, [this.keys.sign.public, ...this.hubs.map((h) => h.sign)]);
+        const plain = await boxOpen(this.keys.box, "cardea/1 root", this.rootAad(camera, epoch), payload);
+        this.raw.set(key, { version, bytes: Promise.resolve(raw) });
+        return { nodes: decodeSet(plain), version };
+    }
+
+    /* Shredding: replaces every epoch's root by what remains without [from, to). */
+    async shred(camera: string, from: number, to: number): Promise<void> {
+        const prefix = `camera/${camera}/root/`;
+        const { objects } = await this.api.get<{ objects: Listed[] }>(`/v1/objects?prefix=${prefix}`);
+        for (const o of objects) {
+            const epoch = Number(o.key.slice(prefix.length));
+            const { nodes, version } = await this.readRoot(camera, epoch);
+            const rest = encodeSet(remove(nodes, from, to));
+            const payload = await boxSeal(this.keys.boxPublic, "cardea/1 root", this.rootAad(camera, epoch), rest);
+            const raw = await sealObject(this.keys.sign, o.key, version + 1, payload);
+            await this.api.send("PUT", `/v1/objects/${o.key}`, { body: raw, headers: { "If-Match": `"${version}"` } });
+            this.roots.delete(o.key);
+        }
+    }
+
+    isSigner(hubSign: Uint8Array): boolean {
+        return this.hubs.some((h) => equal(h.sign, hubSign));
+    }
+}

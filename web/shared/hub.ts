@@ -1,0 +1,64 @@
+/* Speaking with a hub through the vault: pairing and commands (docs/protocol.md, "Hub"). */
+import { b64, concat, equal, hex, random, text, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
+import { boxOpen, boxSeal } from "./box.ts";
+import type { Api } from "./api.ts";
+import { CardeaError, forged, invalid } from "./errors.ts";
+import { hkdfExpand, hmac, NOTHING, sha256 } from "./hash.ts";
+import type { HouseholdKeys, Hub } from "./household.ts";
+import { newSignKey, openEnvelope, seal, sealObject } from "./sign.ts";
+
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/* XXXX-XXXX-XXXX-XXXX, forgiving as Crockford's base32 is: case, dashes, O for 0, I and L for 1. */
+export function parseCode(input: string): Bytes {
+    const letters = input.toUpperCase().replaceAll(/[\s-]/g, "").replaceAll("O", "0").replaceAll(/[IL]/g, "1");
+    if (letters.length !== 16) throw invalid("a code has 16 letters and digits, in four groups of four");
+    let bits = 0n;
+    for (const c of letters) {
+        const n = ALPHABET.indexOf(c);
+        if (n < 0) throw invalid(`"${c}" does not occur in a code`);
+        bits = (bits << 5n) | BigInt(n);
+    }
+    return unhex(bits.toString(16).padStart(20, "0"));
+}
+
+export async function pair(api: Api, keys: HouseholdKeys, code: string): Promise<string> {
+    const secret = sha256(parseCode(code));
+    const id = hex(hkdfExpand(secret, "cardea/1 pairing id", NOTHING, 16));
+    const k = hkdfExpand(secret, "cardea/1 pairing", NOTHING, 32);
+    const offer = await api.get<{ sign: string; box: string; mac: string }>(`/v1/pairing/${id}`, { who: "nobody" });
+    const sign = unb64(offer.sign);
+    const box = unb64(offer.box);
+    if (!equal(hmac(k, concat(utf8("hub"), sign, box)), unb64(offer.mac)))
+        throw forged("the hub's keys do not fit the code: somebody between you and the hub changed them");
+    const hub = hex(sha256(sign).subarray(0, 16));
+    const writer = await newSignKey();
+    await api.send("POST", "/v1/capabilities", { json: { capability: b64(writer.public), role: "writer", hub } });
+    const key = `hub/${hub}`;
+    const certificate = JSON.stringify({
+        v: 1, hub, sign: offer.sign, box: offer.box, writer: b64(writer.public), added: new Date().toISOString(),
+    });
+    const envelope = await sealObject(keys.sign, key, 1, utf8(certificate));
+    await api.send("PUT", `/v1/objects/${key}`, { body: envelope, headers: { "If-Match": '"0"' } });
+    const answer = JSON.stringify({
+        v: 1, household: keys.id, box: b64(keys.boxPublic), sign: b64(keys.sign.public), writer: b64(writer.seed), certificate: b64(envelope),
+    });
+    const sealed = await boxSeal(box, "cardea/1 pairing", k, utf8(answer));
+    await api.send("POST", `/v1/pairing/${id}/answer`, { who: "nobody", json: { answer: b64(sealed) } });
+    return hub;
+}
+
+export async function command<T>(api: Api, keys: HouseholdKeys, hub: Hub, verb: string, args: unknown, nowMs: number): Promise<T> {
+    const id = random(16);
+    const message = JSON.stringify({ id: hex(id), time: Math.round(nowMs * 1000), verb, args });
+    const envelope = await seal(keys.sign, "cardea/1 command", utf8(message));
+    const sealed = await boxSeal(hub.box, "cardea/1 command", unhex(hub.id), envelope);
+    const response = await api.fetch("POST", `/v1/hubs/${hub.id}/commands?wait_s=25`, { body: concat(id, sealed) });
+    const raw = new Uint8Array(await response.arrayBuffer());
+    const opened = await openEnvelope(await boxOpen(keys.box, "cardea/1 reply", id, raw), "cardea/1 reply");
+    if (!equal(opened.signer, hub.sign)) throw forged("the reply is not from the hub");
+    const reply = JSON.parse(text(opened.body)) as { id: string; ok: boolean; result?: T; error?: string; message?: string };
+    if (reply.id !== hex(id)) throw forged("the reply is to another command");
+    if (!reply.ok) throw new CardeaError(reply.error ?? "internal", reply.message ?? "the hub refused");
+    return reply.result as T;
+}

@@ -1,0 +1,104 @@
+/* The keyring: what a person holds, sealed under a passphrase and under a recovery code (docs/formats.md). */
+import { b64, concat, own, random, readU32, text, u32, unb64, utf8, type Bytes } from "./bytes.ts";
+import { CardeaError, forged, invalid } from "./errors.ts";
+import type { Cost } from "./passphrase.ts";
+
+const MAGIC = 0x4352444b; /* "CRDK" */
+const HEAD_BYTES = 30;
+const WRAP_BYTES = 12 + 32 + 16;
+const MAX_BYTES = 64 << 10;
+
+export interface KeyringBody {
+    v: 1;
+    account: { box: Bytes; sign: Bytes };
+    households: { id: string; capability: Bytes; name: string }[];
+}
+
+export interface Keyring {
+    cost: Cost;
+    salt: Bytes;
+    key: Bytes; /* the random key that both wraps hold */
+    body: KeyringBody;
+}
+
+const bound = (head: Uint8Array, which: number): Bytes => concat(head, new Uint8Array([which]));
+
+async function gcm(key: Uint8Array): Promise<CryptoKey> {
+    return crypto.subtle.importKey("raw", own(key), "AES-GCM", false, ["encrypt", "decrypt"]);
+}
+
+async function encrypt(key: Uint8Array, aad: Bytes, plain: Bytes): Promise<{ nonce: Bytes; sealed: Bytes }> {
+    const nonce = random(12);
+    const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: aad }, await gcm(key), plain);
+    return { nonce, sealed: new Uint8Array(sealed) };
+}
+
+async function decrypt(key: Uint8Array, aad: Bytes, nonce: Uint8Array, sealed: Uint8Array): Promise<Bytes> {
+    const parameters = { name: "AES-GCM", iv: own(nonce), additionalData: aad };
+    return new Uint8Array(await crypto.subtle.decrypt(parameters, await gcm(key), own(sealed)));
+}
+
+export async function sealKeyring(ring: Keyring, passphraseWrap: Uint8Array, recoveryWrap: Uint8Array): Promise<Bytes> {
+    const head = concat(u32(MAGIC), new Uint8Array([1, 1]), u32(ring.cost.memoryKib), u32(ring.cost.passes), ring.salt);
+    const first = await encrypt(passphraseWrap, bound(head, 1), ring.key);
+    const second = await encrypt(recoveryWrap, bound(head, 2), ring.key);
+    const body = await encrypt(ring.key, bound(head, 3), utf8(encodeBody(ring.body)));
+    const length = u32(body.sealed.length - 16);
+    return concat(head, first.nonce, first.sealed, second.nonce, second.sealed, body.nonce, length, body.sealed);
+}
+
+function encodeBody(body: KeyringBody): string {
+    return JSON.stringify({
+        v: 1,
+        account: { box: b64(body.account.box), sign: b64(body.account.sign) },
+        households: body.households.map((h) => ({ id: h.id, capability: b64(h.capability), name: h.name })),
+    });
+}
+
+/* Opens with the passphrase's wrapping key (which 1) or the recovery code's (which 2). */
+export async function openKeyring(raw: Uint8Array, which: 1 | 2, wrap: Uint8Array): Promise<Keyring> {
+    const bodyAt = HEAD_BYTES + 2 * WRAP_BYTES;
+    if (raw.length < bodyAt + 32 || readU32(raw, 0) !== MAGIC) throw invalid("keyring: magic");
+    if (raw[4] !== 1) throw invalid("keyring: version");
+    if (raw[5] !== 1) throw invalid("keyring: suite");
+    if (raw.length > MAX_BYTES) throw invalid("keyring: too large");
+    if (raw.length !== bodyAt + 12 + 4 + readU32(raw, bodyAt + 12) + 16) throw invalid("keyring: length");
+    const head = own(raw.subarray(0, HEAD_BYTES));
+    const at = HEAD_BYTES + (which - 1) * WRAP_BYTES;
+    let key: Bytes;
+    try {
+        key = await decrypt(wrap, bound(head, which), raw.subarray(at, at + 12), raw.subarray(at + 12, at + WRAP_BYTES));
+    } catch {
+        throw new CardeaError("denied", which === 1 ? "wrong passphrase" : "this recovery code is of another keyring");
+    }
+    let plain: Bytes;
+    try {
+        plain = await decrypt(key, bound(head, 3), raw.subarray(bodyAt, bodyAt + 12), raw.subarray(bodyAt + 16));
+    } catch {
+        throw forged("keyring: the body was altered");
+    }
+    const cost = { memoryKib: readU32(raw, 6), passes: readU32(raw, 10) };
+    return { cost, salt: own(raw.subarray(14, 30)), key, body: decodeBody(text(plain)) };
+}
+
+/* Re-seals the body alone (a household more), keeping both wraps. */
+export async function resealBody(raw: Uint8Array, ring: Keyring): Promise<Bytes> {
+    const before = raw.subarray(0, HEAD_BYTES + 2 * WRAP_BYTES);
+    const body = await encrypt(ring.key, bound(own(raw.subarray(0, HEAD_BYTES)), 3), utf8(encodeBody(ring.body)));
+    return concat(before, body.nonce, u32(body.sealed.length - 16), body.sealed);
+}
+
+function decodeBody(json: string): KeyringBody {
+    const raw = JSON.parse(json) as {
+        v: number;
+        account: { box: string; sign: string };
+        households: { id: string; capability: string; name: string }[];
+    };
+    if (raw.v !== 1) throw invalid("keyring: v");
+    if (raw.households.length > 16) throw invalid("keyring: households");
+    return {
+        v: 1,
+        account: { box: unb64(raw.account.box), sign: unb64(raw.account.sign) },
+        households: raw.households.map((h) => ({ id: h.id, capability: unb64(h.capability), name: h.name })),
+    };
+}

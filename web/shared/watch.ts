@@ -1,0 +1,110 @@
+/* A live connection for one or several cameras: opens records as they come and hands fragments on. Reconnects until stopped. */
+import { CardeaError, messageOf } from "./errors.ts";
+import type { Api } from "./api.ts";
+import type { Bytes } from "./bytes.ts";
+import type { Household } from "./household.ts";
+import { Message, readLive, readNotice, type LiveMessage, type Notice } from "./live.ts";
+import { readFragment, trackInit, tracks, type Track } from "./mp4.ts";
+import { decodeHeader, Kind, readFrame, SegmentReader } from "./segment.ts";
+
+export type LivePart =
+    | { kind: "init"; tracks: Track[]; video: Bytes | null; audio: Bytes | null }
+    | { kind: "fragment"; track: "video" | "audio"; data: Bytes; time: number; duration: number; sync: boolean }
+    | { kind: "damaged"; message: string; word: string }
+    | { kind: "restart" };
+
+export interface WatchEvents {
+    part(camera: string, part: LivePart): void;
+    notice(camera: string | null, notice: Notice): void;
+    state(state: "connecting" | "open" | "lost", message: string): void;
+}
+
+/* Beats come every 10 s; two missed ones mean a dead connection. */
+const SILENCE_MS = 25_000;
+
+class Stream {
+    private reader: SegmentReader | null = null;
+    private tracks = new Map<number, Track>();
+    private queue: Promise<void> = Promise.resolve();
+    private broken = false;
+
+    constructor(
+        readonly camera: string,
+        private readonly household: Household,
+        private readonly emit: (part: LivePart) => void,
+    ) {}
+
+    push(m: LiveMessage): void {
+        this.queue = this.queue.then(async () => {
+            try {
+                if (m.type === Message.header) await this.begin(m.payload);
+                else if (this.reader && !this.broken) await this.record(m.payload);
+            } catch (e) {
+                if (!this.broken) this.emit({ kind: "damaged", message: messageOf(e), word: e instanceof CardeaError ? e.word : "internal" });
+                this.broken = true;
+            }
+        });
+    }
+
+    private async begin(raw: Bytes): Promise<void> {
+        this.reader = null;
+        this.broken = false;
+        const header = decodeHeader(raw);
+        if (header.camera !== this.camera) throw new CardeaError("forged", "the vault sent another camera's picture");
+        this.reader = new SegmentReader(header, await this.household.timeKeys(this.camera, header.epoch));
+    }
+
+    private async record(raw: Bytes): Promise<void> {
+        const frame = readFrame(raw, this.reader!.previousSecond);
+        if (!frame || frame.bytes !== raw.length) throw new CardeaError("forged", "a live record is damaged");
+        const { kind, data } = await this.reader!.open(frame);
+        if (kind === Kind.init) {
+            const all = tracks(data);
+            this.tracks = new Map(all.map((t) => [t.id, t]));
+            const of = (k: string): Bytes | null => {
+                const t = all.find((x) => x.kind === k);
+                return t ? trackInit(data, t.id) : null;
+            };
+            this.emit({ kind: "init", tracks: all, video: of("video"), audio: of("audio") });
+        } else if (kind === Kind.fragment) {
+            const f = readFragment(data);
+            const track = this.tracks.get(f.track);
+            if (!track) return;
+            const own = data.slice() as Bytes;
+            this.emit({
+                kind: "fragment", track: track.kind, data: own, sync: f.sync,
+                time: (f.time + f.composition) / track.timescale, duration: f.duration / track.timescale,
+            });
+        }
+    }
+}
+
+export async function watch(api: Api, household: Household, cameras: string[], events: WatchEvents, signal: AbortSignal): Promise<void> {
+    for (let wait = 500; !signal.aborted; wait = Math.min(wait * 2, 15_000)) {
+        events.state("connecting", "");
+        try {
+            const response = await api.fetch("GET", `/v1/live?cameras=${cameras.join(",")}`, { signal });
+            const streams = cameras.map((c) => new Stream(c, household, (part) => events.part(c, part)));
+            events.state("open", "");
+            streams.forEach((s) => events.part(s.camera, { kind: "restart" }));
+            await readLive(response, SILENCE_MS, (m) => {
+                wait = 500;
+                const stream = streams[m.camera];
+                if (m.type === Message.notice) events.notice(stream?.camera ?? null, readNotice(m.payload));
+                else if (m.type === Message.header || m.type === Message.record) stream?.push(m);
+            });
+            if (!signal.aborted) events.state("lost", "the vault closed the live connection");
+        } catch (e) {
+            if (signal.aborted) return;
+            events.state("lost", messageOf(e));
+        }
+        await pause(wait, signal);
+    }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    });
+}
