@@ -1,0 +1,333 @@
+#include "client/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/internal.h"
+#include "crypto/hash.h"
+
+#define ACCESS_RENEW_S 60
+#define LIST_MAX 4096
+
+err client_open(struct client *c, const char *url, const char *ca_file, struct diag *d) {
+    *c = (struct client){0};
+    if (snprintf(c->url, sizeof c->url, "%s", url) >= (int)sizeof c->url)
+        return diag_fail(d, ERR_INVALID, "the vault's address is too long");
+    struct http_options options = {.url = url, .ca_file = ca_file};
+    return http_client_new(&options, &c->http, d);
+}
+
+void client_clear(struct client *c) {
+    if (c->http) http_client_free(c->http);
+    keyring_clear(&c->keyring);
+    household_keys_clear(&c->household);
+    for (size_t i = 0; i < c->hub_count; i++) blob_clear(&c->hub_envelopes[i]);
+    wipe(c, sizeof *c);
+}
+
+static void copy_field(char *out, size_t size, const char *text) { snprintf(out, size, "%s", text ? text : ""); }
+
+err client_vault(struct client *c, struct client_vault *out, struct diag *d) {
+    AUTO(json_release) json_t *answer = NULL;
+    err e = http_client_json(c->http, "GET", "/v1/vault", NULL, NULL, &answer, d);
+    if (e) return e;
+    struct client_vault v = {0};
+    copy_field(v.name, sizeof v.name, json_string_value(json_object_get(answer, "name")));
+    copy_field(v.version, sizeof v.version, json_string_value(json_object_get(answer, "version")));
+    copy_field(v.signup, sizeof v.signup, json_string_value(json_object_get(answer, "signup")));
+    copy_field(v.setup_code, sizeof v.setup_code, json_string_value(json_object_get(answer, "setup_code")));
+    const char *time = json_string_value(json_object_get(answer, "time"));
+    if (!*v.version || !time || wall_parse(time, wall_now(), &v.time, d))
+        return diag_fail(d, ERR_INVALID, "%s is no Cardea vault", c->url);
+    *out = v;
+    return ERR_OK;
+}
+
+const char *client_text(json_t *answer, const char *name) {
+    const char *text = json_string_value(json_object_get(answer, name));
+    return text ? text : "";
+}
+
+/* ---- account ---- */
+
+static err keep_token(char *out, const char *kind, json_t *answer, struct diag *d) {
+    const char *token = client_text(answer, "token");
+    if (!*token || snprintf(out, CLIENT_TOKEN_BYTES, "%s %s", kind, token) >= CLIENT_TOKEN_BYTES)
+        return diag_fail(d, ERR_INVALID, "the vault's answer holds no token");
+    return ERR_OK;
+}
+
+static err read_keyring(json_t *answer, struct blob *raw, int64_t *version, struct diag *d) {
+    const char *text = client_text(answer, "keyring");
+    json_t *number = json_object_get(answer, "version");
+    if (base64_decode(text, strlen(text), raw) || raw->len == 0 || !json_is_integer(number))
+        return diag_fail(d, ERR_INVALID, "the vault's answer holds no keyring");
+    *version = json_integer_value(number);
+    return ERR_OK;
+}
+
+static err take_keyring(struct client *c, json_t *answer, enum keyring_way way, const struct passphrase_keys *keys,
+                        struct diag *d) {
+    AUTO(blob_clear) struct blob raw = {0};
+    struct keyring opened;
+    err e = keep_token(c->session, "Session", answer, d);
+    if (!e) e = read_keyring(answer, &raw, &c->keyring_version, d);
+    if (e) return e;
+    e = keyring_unlock(blob_bytes(&raw), way, keys, &opened, d);
+    if (e == ERR_FORGED)
+        return diag_fail(d, e, "the vault accepted the passphrase, but the keyring it sent is not the one you sealed: do "
+                               "not trust this vault");
+    if (e) return e;
+    keyring_clear(&c->keyring);
+    c->keyring = opened;
+    wipe(&opened, sizeof opened);
+    c->has_keyring = true;
+    c->household_index = 0;
+    return ERR_OK;
+}
+
+static err fetch_cost(struct client *c, const char *login, uint8_t salt[PASSPHRASE_SALT_BYTES],
+                      struct passphrase_cost *cost, struct diag *d) {
+    AUTO(json_release) json_t *ask = json_pack("{s:s}", "login", login);
+    AUTO(json_release) json_t *answer = NULL;
+    if (!ask) return diag_fail(d, ERR_INVALID, "the sign-in name is not UTF-8 text");
+    err e = http_client_json(c->http, "POST", "/v1/sessions/params", NULL, ask, &answer, d);
+    if (e) return e;
+    AUTO(blob_clear) struct blob raw = {0};
+    const char *text = client_text(answer, "salt");
+    json_int_t memory = json_integer_value(json_object_get(answer, "memory_kib"));
+    json_int_t passes = json_integer_value(json_object_get(answer, "passes"));
+    if (base64_decode(text, strlen(text), &raw) || raw.len != PASSPHRASE_SALT_BYTES || memory <= 0 || passes <= 0 ||
+        memory > UINT32_MAX || passes > UINT32_MAX)
+        return diag_fail(d, ERR_INVALID, "the vault's answer holds no salt and cost");
+    memcpy(salt, raw.data, raw.len);
+    *cost = (struct passphrase_cost){(uint32_t)memory, (uint32_t)passes};
+    return ERR_OK;
+}
+
+static err sign_in_with(struct client *c, const char *login, const char *path, const char *field,
+                        enum keyring_way way, const struct passphrase_keys *keys, struct diag *d) {
+    AUTO(json_release) json_t *ask =
+        json_pack("{s:s, s:o}", "login", login, field, json_base64(BYTES_OF(keys->auth)));
+    AUTO(json_release) json_t *answer = NULL;
+    if (!ask) return diag_fail(d, ERR_INVALID, "the sign-in name is not UTF-8 text");
+    err e = http_client_json(c->http, "POST", path, NULL, ask, &answer, d);
+    if (!e) e = take_keyring(c, answer, way, keys, d);
+    if (!e) copy_field(c->login, sizeof c->login, login);
+    return e;
+}
+
+err client_sign_in(struct client *c, const char *login, struct bytes passphrase, struct diag *d) {
+    uint8_t salt[PASSPHRASE_SALT_BYTES];
+    struct passphrase_cost cost;
+    err e = fetch_cost(c, login, salt, &cost, d);
+    if (e) return e;
+    AUTO(passphrase_keys_clear) struct passphrase_keys keys = {0};
+    e = passphrase_derive(passphrase, salt, cost, &keys, d);
+    if (e) return e;
+    e = sign_in_with(c, login, "/v1/sessions", "auth", KEYRING_BY_PASSPHRASE, &keys, d);
+    if (e == ERR_DENIED) return diag_fail(d, e, "wrong name or passphrase for '%s'", login);
+    return e;
+}
+
+err client_sign_in_recovery(struct client *c, const char *login, const char *code, struct diag *d) {
+    uint8_t secret[RECOVERY_SECRET_BYTES];
+    AUTO(passphrase_keys_clear) struct passphrase_keys keys = {0};
+    err e = recovery_parse(code, secret, d);
+    if (e) return e;
+    recovery_keys(secret, &keys);
+    wipe(secret, sizeof secret);
+    e = sign_in_with(c, login, "/v1/sessions/recover", "recovery_auth", KEYRING_BY_RECOVERY, &keys, d);
+    if (e == ERR_DENIED)
+        return diag_fail(d, e, "that recovery code is well formed, but not the one of '%s': is it an older kit, or another "
+                               "name?",
+                         login);
+    return e;
+}
+
+err client_change_passphrase(struct client *c, struct bytes passphrase, struct diag *d) {
+    AUTO(keyring_access_clear) struct keyring_access access = {0};
+    AUTO(blob_clear) struct blob raw = {0};
+    struct passphrase_cost cost = {PASSPHRASE_MEMORY_KIB, PASSPHRASE_PASSES};
+    err e = keyring_change_passphrase(&c->keyring, passphrase, cost, &access, d);
+    if (!e) e = keyring_seal(&c->keyring, &raw);
+    if (e) return e;
+    AUTO(json_release) json_t *ask =
+        json_pack("{s:o, s:I, s:o, s:I, s:I, s:o}", "keyring", json_base64(blob_bytes(&raw)), "version",
+                  (json_int_t)(c->keyring_version + 1), "salt", json_base64(BYTES_OF(access.salt)), "memory_kib",
+                  (json_int_t)access.cost.memory_kib, "passes", (json_int_t)access.cost.passes, "auth",
+                  json_base64(BYTES_OF(access.auth)));
+    if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    e = http_client_json(c->http, "PUT", "/v1/keyring", c->session, ask, NULL, d);
+    if (!e) c->keyring_version++;
+    return e;
+}
+
+err client_sign_out(struct client *c, struct diag *d) {
+    if (!*c->session) return ERR_OK;
+    err e = http_client_json(c->http, "DELETE", "/v1/sessions/current", c->session, NULL, NULL, d);
+    wipe(c->session, sizeof c->session);
+    return e;
+}
+
+/* ---- household ---- */
+
+static err prove_capability(struct client *c, struct diag *d) {
+    AUTO(json_release) json_t *challenge = NULL;
+    AUTO(json_release) json_t *answer = NULL;
+    AUTO(blob_clear) struct blob raw = {0};
+    const struct sign_key *key = &c->keyring.households[c->household_index].capability;
+    err e = http_client_json(c->http, "GET", "/v1/access/challenge", NULL, NULL, &challenge, d);
+    if (e) return e;
+    const char *text = client_text(challenge, "challenge");
+    if (base64_decode(text, strlen(text), &raw) || raw.len == 0)
+        return diag_fail(d, ERR_INVALID, "the vault's answer holds no challenge");
+    uint8_t signature[SIGNATURE_BYTES];
+    sign_message(key, "cardea/1 access", blob_bytes(&raw), signature);
+    AUTO(json_release) json_t *ask = json_pack("{s:o, s:s, s:o}", "capability", json_base64(BYTES_OF(key->public_key)),
+                                               "challenge", text, "signature", json_base64(BYTES_OF(signature)));
+    if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    e = http_client_json(c->http, "POST", "/v1/access", NULL, ask, &answer, d);
+    if (!e) e = keep_token(c->access, "Access", answer, d);
+    if (e) return e;
+    int64_t lasts = json_integer_value(json_object_get(answer, "expires_in_s"));
+    c->access_until.us = steady_now().us + (lasts - ACCESS_RENEW_S) * 1000000;
+    return ERR_OK;
+}
+
+err client_access(struct client *c, const char **out, struct diag *d) {
+    if (!c->has_keyring || c->keyring.count == 0)
+        return diag_fail(d, ERR_NOT_FOUND, "this account has no household: run `cardea init`");
+    if (!*c->access || steady_now().us >= c->access_until.us) {
+        err e = prove_capability(c, d);
+        if (e) return e;
+    }
+    *out = c->access;
+    return ERR_OK;
+}
+
+err client_json(struct client *c, const char *method, const char *path, json_t *body, json_t **out, struct diag *d) {
+    const char *access;
+    err e = client_access(c, &access, d);
+    return e ? e : http_client_json(c->http, method, path, access, body, out, d);
+}
+
+err client_bytes(struct client *c, const char *path, const char *range, struct blob *out, struct diag *d) {
+    const char *access;
+    err e = client_access(c, &access, d);
+    if (e) return e;
+    struct http_request request = {.method = "GET", .path = path, .authorization = access, .range = range,
+                                   .timeout_ms = 120000, .idle_ms = 20000, .answer_max_bytes = 48u << 20};
+    AUTO(http_response_clear) struct http_response response = {0};
+    e = http_client_do(c->http, &request, &response, d);
+    if (e) return e;
+    blob_clear(out);
+    *out = response.body;
+    response.body = (struct blob){0};
+    return ERR_OK;
+}
+
+static err object_path(const char *key, char out[OBJECT_KEY_MAX_BYTES + 32], struct diag *d) {
+    if (!object_key_valid(key)) return diag_fail(d, ERR_INVALID, "'%.80s' is no object's key", key);
+    snprintf(out, OBJECT_KEY_MAX_BYTES + 32, "/v1/objects/%s", key);
+    return ERR_OK;
+}
+
+err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw, struct object *out,
+                      struct diag *d) {
+    char path[OBJECT_KEY_MAX_BYTES + 32];
+    err e = object_path(key, path, d);
+    if (!e) e = client_bytes(c, path, NULL, raw, d);
+    if (e) return e;
+    if (signer) return object_verify_from(blob_bytes(raw), signer, key, out, d);
+    e = object_verify(blob_bytes(raw), out, d);
+    if (e) return e;
+    bool ours = memcmp(out->signer, c->household.sign.public_key, sizeof out->signer) == 0;
+    if (strcmp(out->key, key) != 0 || (!ours && !client_hub_by_key(c, out->signer)))
+        return diag_fail(d, ERR_FORGED, "the vault's object %s is signed by nobody of this household", key);
+    return ERR_OK;
+}
+
+err client_object_put(struct client *c, const char *key, uint64_t version, struct bytes payload, struct diag *d) {
+    char path[OBJECT_KEY_MAX_BYTES + 32], match[32];
+    AUTO(blob_clear) struct blob envelope = {0};
+    const char *access;
+    err e = object_path(key, path, d);
+    if (!e) e = object_sign(&c->household.sign, key, version, payload, &envelope);
+    if (!e) e = client_access(c, &access, d);
+    if (e) return e;
+    snprintf(match, sizeof match, "%llu", (unsigned long long)(version - 1));
+    struct http_request request = {.method = "PUT", .path = path, .authorization = access, .if_match = match,
+                                   .body = blob_bytes(&envelope), .timeout_ms = 30000};
+    AUTO(http_response_clear) struct http_response response = {0};
+    return http_client_do(c->http, &request, &response, d);
+}
+
+err client_object_list(struct client *c, const char *prefix, client_key_fn *fn, void *context, struct diag *d) {
+    char path[256], escaped[128];
+    AUTO(json_release) json_t *answer = NULL;
+    err e = http_escape(prefix, (struct buffer){(uint8_t *)escaped, sizeof escaped});
+    if (e) return diag_fail(d, e, "the prefix is too long");
+    snprintf(path, sizeof path, "/v1/objects?prefix=%s", escaped);
+    e = client_json(c, "GET", path, NULL, &answer, d);
+    if (e) return e;
+    json_t *list = json_object_get(answer, "objects"), *item;
+    if (!json_is_array(list) || json_array_size(list) > LIST_MAX)
+        return diag_fail(d, ERR_INVALID, "the vault's answer holds no list of objects");
+    size_t i;
+    json_array_foreach(list, i, item) {
+        const char *key = client_text(item, "key");
+        if (strncmp(key, prefix, strlen(prefix)) != 0 || !object_key_valid(key)) continue;
+        e = fn(context, key, json_integer_value(json_object_get(item, "version")), d);
+        if (e) return e;
+    }
+    return ERR_OK;
+}
+
+static err add_hub(void *context, const char *key, int64_t version, struct diag *d) {
+    struct client *c = context;
+    AUTO(blob_clear) struct blob raw = {0};
+    struct object object;
+    if (c->hub_count == CLIENT_HUBS_MAX) return diag_fail(d, ERR_LIMIT, "more than %d hubs", CLIENT_HUBS_MAX);
+    err e = client_object_get(c, key, c->household.sign.public_key, &raw, &object, d);
+    if (!e) e = hub_certificate_verify(blob_bytes(&raw), c->household.sign.public_key, &c->hubs[c->hub_count], d);
+    if (e) return e;
+    c->hub_envelopes[c->hub_count++] = raw;
+    raw = (struct blob){0};
+    return ERR_OK;
+}
+
+err client_read_hubs(struct client *c, struct diag *d) {
+    for (size_t i = 0; i < c->hub_count; i++) blob_clear(&c->hub_envelopes[i]);
+    c->hub_count = 0;
+    return client_object_list(c, "hub/", add_hub, c, d);
+}
+
+err client_unlock(struct client *c, struct diag *d) {
+    char key[HOUSEHOLD_KEY_TEXT_BYTES], path[OBJECT_KEY_MAX_BYTES + 32];
+    AUTO(blob_clear) struct blob raw = {0};
+    const char *access;
+    err e = client_access(c, &access, d);
+    if (e) return e;
+    household_keys_key(c->keyring.box.public_key, key);
+    e = object_path(key, path, d);
+    if (!e) e = client_bytes(c, path, NULL, &raw, d);
+    if (e) return e;
+    e = household_keys_open(&c->keyring.box, c->keyring.households[c->household_index].id, blob_bytes(&raw),
+                            &c->household, d);
+    if (e) return e;
+    c->unlocked = true;
+    return client_read_hubs(c, d);
+}
+
+const struct hub_certificate *client_hub_by_key(const struct client *c, const uint8_t sign[32]) {
+    for (size_t i = 0; i < c->hub_count; i++)
+        if (memcmp(c->hubs[i].sign, sign, 32) == 0) return &c->hubs[i];
+    return NULL;
+}
+
+const struct hub_certificate *client_hub_by_id(const struct client *c, const uint8_t id[HUB_ID_BYTES]) {
+    for (size_t i = 0; i < c->hub_count; i++)
+        if (memcmp(c->hubs[i].hub, id, HUB_ID_BYTES) == 0) return &c->hubs[i];
+    return NULL;
+}

@@ -1,0 +1,90 @@
+/* client.h: an owner's connection to a vault: signed in, with the household's keys in memory.
+ *
+ * Two tokens that the vault cannot link: the account's session (keyring alone) and the household's access
+ * (docs/protocol.md). Everything secret is wiped by client_clear. Threads: one. */
+#ifndef CARDEA_CLIENT_CLIENT_H
+#define CARDEA_CLIENT_CLIENT_H
+
+#include "base/clock.h"
+#include "format/certificate.h"
+#include "format/household.h"
+#include "format/keyring.h"
+#include "format/object.h"
+#include "net/http_client.h"
+
+#define CLIENT_TOKEN_BYTES 256
+#define CLIENT_HUBS_MAX 16
+#define CLIENT_CLOCK_OFF_S 300 /* a hub refuses commands that are further off */
+
+struct client {
+    struct http_client *http;
+    char url[256];
+    char session[CLIENT_TOKEN_BYTES]; /* "Session …" */
+    char access[CLIENT_TOKEN_BYTES];  /* "Access …" */
+    struct steady_us access_until;
+    char login[256];
+
+    struct keyring keyring;
+    bool has_keyring;
+    int64_t keyring_version;
+    size_t household_index; /* into the keyring */
+
+    struct household_keys household;
+    bool unlocked;
+
+    struct hub_certificate hubs[CLIENT_HUBS_MAX]; /* verified */
+    struct blob hub_envelopes[CLIENT_HUBS_MAX];   /* as the vault keeps them, for exports */
+    size_t hub_count;
+};
+
+/* `ca_file` may be NULL. ERR_INVALID: the URL. */
+err client_open(struct client *c, const char *url, const char *ca_file, struct diag *d) CHECKED;
+void client_clear(struct client *c); /* for AUTO */
+
+/* What the vault says of itself. */
+struct client_vault {
+    char name[128], version[64], signup[16];
+    char setup_code[32]; /* empty unless this is a first start seen from loopback */
+    struct wall_us time;
+};
+err client_vault(struct client *c, struct client_vault *out, struct diag *d) CHECKED;
+
+/* Signs in and opens the keyring.
+ *   ERR_DENIED       wrong name or passphrase
+ *   ERR_LIMIT        too many failed attempts: d says how long to wait
+ *   ERR_UNREACHABLE  no vault there */
+err client_sign_in(struct client *c, const char *login, struct bytes passphrase, struct diag *d) CHECKED;
+/* The same by the recovery code. ERR_INVALID: d names the word. */
+err client_sign_in_recovery(struct client *c, const char *login, const char *code, struct diag *d) CHECKED;
+/* Makes `passphrase` the new one: a new salt, everything sealed anew, all other sessions ended. */
+err client_change_passphrase(struct client *c, struct bytes passphrase, struct diag *d) CHECKED;
+err client_sign_out(struct client *c, struct diag *d) CHECKED;
+
+/* Proves the household's capability, opens its keys, and reads its hubs' certificates. */
+err client_unlock(struct client *c, struct diag *d) CHECKED;
+
+/* *out is valid until the next call: "Access …", renewed before it runs out. */
+err client_access(struct client *c, const char **out, struct diag *d) CHECKED;
+
+/* A short JSON request with the household's access. `out` may be NULL. */
+err client_json(struct client *c, const char *method, const char *path, json_t *body, json_t **out,
+                struct diag *d) CHECKED;
+/* A request for bytes with the household's access; *out is replaced. */
+err client_bytes(struct client *c, const char *path, const char *range, struct blob *out, struct diag *d) CHECKED;
+
+/* Reads and checks an object; the payload is borrowed from *raw. `signer` NULL: any hub of the household, or itself. */
+err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw, struct object *out,
+                      struct diag *d) CHECKED;
+/* Signs with the household's key and stores; `version` is the new one, 1 to create. ERR_CONFLICT: somebody was first. */
+err client_object_put(struct client *c, const char *key, uint64_t version, struct bytes payload,
+                      struct diag *d) CHECKED;
+/* Keys with a prefix, in order: calls fn for each. */
+typedef err client_key_fn(void *context, const char *key, int64_t version, struct diag *d);
+err client_object_list(struct client *c, const char *prefix, client_key_fn *fn, void *context, struct diag *d) CHECKED;
+
+/* Is this the signing key of one of the household's hubs? */
+const struct hub_certificate *client_hub_by_key(const struct client *c, const uint8_t sign[32]);
+const struct hub_certificate *client_hub_by_id(const struct client *c, const uint8_t id[HUB_ID_BYTES]);
+err client_read_hubs(struct client *c, struct diag *d) CHECKED;
+
+#endif

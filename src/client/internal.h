@@ -1,0 +1,10 @@
+/* internal.h: small things that the files of src/client share. */
+#ifndef CARDEA_CLIENT_INTERNAL_H
+#define CARDEA_CLIENT_INTERNAL_H
+
+#include "base/json.h"
+
+/* The text of a field, "" when it is missing or of another type; borrowed from the answer. */
+const char *client_text(json_t *answer, const char *name);
+
+#endif

@@ -1,0 +1,148 @@
+#include "client/live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "client/live_stream.h"
+#include "format/segment_reader.h"
+
+#define IDLE_MS 25000 /* a beat comes every 10 s of silence */
+#define RETRY_FIRST_MS 200
+#define RETRY_MAX_MS 5000
+
+struct view {
+    struct segment_reader *reader;
+    bool open; /* a segment's header was taken, and all since */
+    uint8_t second;
+    uint32_t slot;
+};
+
+struct live {
+    struct client *client;
+    struct camera **cameras;
+    size_t count;
+    const struct live_handler *handler;
+    struct live_stream stream;
+    struct view views[LIVE_CAMERAS_MAX];
+    struct diag *diag;
+    bool got_any;
+};
+
+static err on_header(struct live *l, size_t i, struct bytes payload, struct diag *d) {
+    struct segment_header header;
+    struct view *v = &l->views[i];
+    v->open = false;
+    err e = segment_header_decode(payload, &header, d);
+    if (e) return e;
+    if (memcmp(header.camera, l->cameras[i]->id, CAMERA_ID_BYTES) != 0)
+        return diag_fail(d, ERR_FORGED, "the vault sent another camera's segment");
+    const struct timekey_set *keys = camera_keys(l->cameras[i], header.epoch);
+    if (!keys) { /* a new epoch began since we looked */
+        e = camera_load_keys(l->client, l->cameras[i], d);
+        if (e) return e;
+        keys = camera_keys(l->cameras[i], header.epoch);
+    }
+    if (!keys) return diag_fail(d, ERR_NOT_FOUND, "the household has no key of epoch %u of this camera", header.epoch);
+    e = segment_reader_begin(v->reader, keys, &header, d);
+    if (e) return e;
+    v->open = true;
+    v->second = 0;
+    v->slot = header.slot;
+    return ERR_OK;
+}
+
+static err on_record(struct live *l, size_t i, struct bytes payload, struct diag *d) {
+    struct view *v = &l->views[i];
+    struct record_frame frame;
+    struct bytes data;
+    if (!v->open) return ERR_OK; /* the rest of a segment whose start was missed */
+    err e = record_frame_read(payload, v->second, &frame, d);
+    if (!e) e = segment_reader_record(v->reader, &frame, &data, d);
+    if (e) {
+        v->open = false;
+        if (e == ERR_FORGED && l->handler->trouble) l->handler->trouble(l->handler->context, e, d->text);
+        return e == ERR_FORGED || e == ERR_NOT_FOUND ? ERR_OK : e; /* the next segment may be whole */
+    }
+    v->second = frame.second;
+    l->got_any = true;
+    struct live_item item = {i, (enum record_kind)frame.kind, v->slot + frame.second, data};
+    return l->handler->item(l->handler->context, &item, d);
+}
+
+static err on_message(void *context, const struct live_message *m, struct diag *d) {
+    struct live *l = context;
+    switch (m->type) {
+        case LIVE_HEADER: return on_header(l, m->camera, m->payload, d);
+        case LIVE_RECORD: return on_record(l, m->camera, m->payload, d);
+        case LIVE_NOTICE:
+            if (l->handler->notice) l->handler->notice(l->handler->context, m->payload);
+            return ERR_OK;
+        default: return ERR_OK;
+    }
+}
+
+static err on_data(void *context, struct bytes piece) {
+    struct live *l = context;
+    return live_stream_feed(&l->stream, piece, on_message, l, l->diag);
+}
+
+static err stream_once(struct live *l, struct diag *d) {
+    char path[64 + LIVE_CAMERAS_MAX * (2 * CAMERA_ID_BYTES + 1)] = "/v1/live?cameras=";
+    size_t at = strlen(path);
+    for (size_t i = 0; i < l->count; i++) {
+        at += (size_t)snprintf(path + at, sizeof path - at, "%s%s", i ? "," : "", l->cameras[i]->hex);
+        l->views[i].open = false;
+    }
+    const char *access;
+    err e = client_access(l->client, &access, d);
+    if (e) return e;
+    live_stream_clear(&l->stream);
+    live_stream_init(&l->stream, (uint8_t)l->count);
+    struct http_request request = {.method = "GET", .path = path, .authorization = access, .data = on_data,
+                                   .context = l, .idle_ms = IDLE_MS};
+    AUTO(http_response_clear) struct http_response response = {0};
+    struct diag inner = {{0}}, outer = {{0}};
+    l->diag = &inner;
+    e = http_client_do(l->client->http, &request, &response, &outer);
+    *d = *inner.text ? inner : outer;
+    return e ? e : diag_fail(d, ERR_UNREACHABLE, "the vault ended the live view");
+}
+
+static bool mends_itself(err e) {
+    return e == ERR_UNREACHABLE || e == ERR_TIMEOUT || e == ERR_BUSY || e == ERR_IO;
+}
+
+static void wait_before_retry(int ms) {
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
+    nanosleep(&t, NULL);
+}
+
+err live_run(struct client *c, struct camera **cameras, size_t count, const struct live_handler *handler,
+             struct diag *d) {
+    if (count == 0 || count > LIVE_CAMERAS_MAX)
+        return diag_fail(d, ERR_INVALID, "a live view has 1 to %d cameras", LIVE_CAMERAS_MAX);
+    struct live *l = calloc(1, sizeof *l);
+    if (!l) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    *l = (struct live){.client = c, .cameras = cameras, .count = count, .handler = handler};
+    err e = ERR_OK;
+    for (size_t i = 0; i < count && !e; i++) {
+        l->views[i].reader = segment_reader_new();
+        if (!l->views[i].reader) e = diag_fail(d, ERR_NO_MEMORY, "out of memory");
+        if (!e && cameras[i]->epoch_count == 0) e = camera_load_keys(c, cameras[i], d);
+    }
+    int delay_ms = RETRY_FIRST_MS;
+    while (!e) {
+        l->got_any = false;
+        e = stream_once(l, d);
+        if (!mends_itself(e)) break;
+        if (handler->trouble) handler->trouble(handler->context, e, d->text);
+        delay_ms = l->got_any ? RETRY_FIRST_MS : delay_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : delay_ms * 2;
+        wait_before_retry(delay_ms);
+        e = ERR_OK;
+    }
+    for (size_t i = 0; i < count; i++) segment_reader_free(l->views[i].reader);
+    live_stream_clear(&l->stream);
+    free(l);
+    return e;
+}
