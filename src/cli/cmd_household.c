@@ -1,0 +1,351 @@
+/* cmd_household.c: init, recover, status. (doctor is in cmd_doctor.c.) */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/doctor.h"
+#include "cli/household.h"
+#include "cli/session.h"
+#include "client/hub_command.h"
+#include "client/setup.h"
+
+#define PAIR_TIMEOUT_S 40
+#define KIT_MAX_BYTES 4096
+#define KIT_CODE_LINE "Recovery code:"
+
+/* ---- init ---- */
+
+static void kit_text(const char *login, const char *url, const char *code, char out[KIT_MAX_BYTES]) {
+    char when[48];
+    cli_time_text(wall_now(), when);
+    snprintf(out, KIT_MAX_BYTES,
+             "Cardea recovery kit, %s\n\n"
+             "Sign-in name:  %s\n"
+             "Vault:         %s\n"
+             KIT_CODE_LINE " %s\n\n"
+             "With this code and the sign-in name, `cardea recover` sets a new passphrase. Without the passphrase and\n"
+             "without this code nobody can open the recordings: no company has another key. Print it, and keep it\n"
+             "where you keep your other papers, away from the machine that records.\n",
+             when, login, url, code);
+}
+
+/* Opened before anything is made: a household whose kit cannot be written would be a poor start. */
+static err open_kit(const char *path, int *fd, struct diag *d) {
+    *fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (*fd >= 0) return ERR_OK;
+    if (errno == EEXIST) return diag_fail(d, ERR_EXISTS, "%s is there already: choose another file for the recovery kit", path);
+    return diag_fail(d, ERR_IO, "cannot write the recovery kit to %s: %s", path, strerror(errno));
+}
+
+static err deliver_kit(const struct init_request *r, const char *url, char code[RECOVERY_TEXT_BYTES], int fd,
+                       struct diag *d) {
+    char text[KIT_MAX_BYTES];
+    if (!*code) {
+        fprintf(stderr, "cardea: an interrupted start was completed; the recovery kit is the one that was shown then\n");
+        return ERR_OK;
+    }
+    kit_text(r->login, url, code, text);
+    err e = ERR_OK;
+    if (fd >= 0) {
+        e = fd_write_all(fd, bytes_text(text));
+        if (!e && fsync(fd)) e = ERR_IO;
+        if (e) e = diag_fail(d, e, "cannot write %s: %s; the household is made, and this is its only kit", r->recovery_file, strerror(errno));
+    }
+    if (fd < 0 || e) printf("\n%s\n", text);
+    wipe(text, sizeof text);
+    fflush(stdout);
+    return e;
+}
+
+static err pairing_code(const struct init_request *r, char out[64], struct diag *d) {
+    AUTO(secret_clear) struct secret code = {0};
+    char path[PATH_TEXT_BYTES];
+    if (path_join(path, r->data, "setup-code")) return diag_fail(d, ERR_LIMIT, "the path %s is too long", r->data);
+    bool here = access(path, R_OK) == 0;
+    const char *file = r->pairing_file ? r->pairing_file : here ? path : NULL;
+    err e = secret_read(file, "the hub's pairing code (it prints it when it starts): ", &code, d);
+    if (e) return e;
+    if (code.text.len >= 64) return diag_fail(d, ERR_INVALID, "a pairing code is XXXX-XXXX-XXXX-XXXX");
+    memcpy(out, code.text.data, code.text.len);
+    out[code.text.len] = 0;
+    return ERR_OK;
+}
+
+static err remember(const struct init_request *r, const struct client *c, struct diag *d) {
+    struct home_owner owner = {0};
+    snprintf(owner.login, sizeof owner.login, "%s", r->login);
+    hex_encode(BYTES_OF(c->household.id), owner.household);
+    memcpy(owner.sign, c->household.sign.public_key, sizeof owner.sign);
+    return home_owner_write(r->data, &owner, d);
+}
+
+static err make_household(const struct init_request *r, const char *url, const char *ca_file, int kit_fd,
+                          struct diag *d) {
+    AUTO(client_clear) struct client c;
+    struct client_vault vault;
+    char recovery[RECOVERY_TEXT_BYTES] = "", code[64] = "";
+    const char *setup_code = NULL;
+    err e = client_open(&c, url, ca_file, d);
+    if (!e) e = client_vault(&c, &vault, d);
+    if (e) return e;
+    if (*vault.setup_code) {
+        setup_code = vault.setup_code;
+    } else if (strcmp(vault.signup, "open") != 0) {
+        e = pairing_code(r, code, d);
+        if (e) return e;
+        setup_code = code;
+    }
+    e = setup_household(&c, r->login, blob_bytes(&r->passphrase->text), r->name, setup_code, recovery, d);
+    if (!e) e = deliver_kit(r, url, recovery, kit_fd, d);
+    wipe(recovery, sizeof recovery);
+    if (!e && c.hub_count == 0) {
+        if (!*code) e = pairing_code(r, code, d);
+        if (!e) e = setup_pair_hub(&c, code, PAIR_TIMEOUT_S, d);
+    }
+    wipe(code, sizeof code);
+    if (!e) e = remember(r, &c, d);
+    struct diag ignored;
+    (void)!client_sign_out(&c, &ignored);
+    return e;
+}
+
+err init_household(const struct init_request *r, const char *url, const char *ca_file, struct diag *d) {
+    int fd = -1;
+    if (r->recovery_file) {
+        err e = open_kit(r->recovery_file, &fd, d);
+        if (e) return e;
+    }
+    err e = make_household(r, url, ca_file, fd, d);
+    off_t written = fd >= 0 ? lseek(fd, 0, SEEK_CUR) : 0;
+    if (fd >= 0 && written == 0) unlink(r->recovery_file); /* nothing was made that it could recover */
+    fd_close(&fd);
+    return e;
+}
+
+static err start_temporary(struct home *h, const char *data, struct diag *d) {
+    home_init(h, data);
+    h->temporary = true;
+    h->listen = (struct listen_address){.host = "127.0.0.1", .loopback = true};
+    err e = folder_make(data, d);
+    if (e) return e;
+    if (path_join(h->log_path, data, "home.log")) return diag_fail(d, ERR_LIMIT, "the path %s is too long", data);
+    return home_start(h, d);
+}
+
+static err init_here(const struct init_request *r, const struct cli *cli, struct diag *d) {
+    char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES];
+    AUTO(home_stop) struct home h;
+    home_init(&h, cli->data);
+    err e = session_vault(cli, url, ca_file, d);
+    if (e == ERR_NOT_FOUND && !cli->vault) {
+        e = start_temporary(&h, cli->data, d);
+        if (!e) snprintf(url, sizeof url, "%s", h.state.url);
+    }
+    return e ? e : init_household(r, url, *ca_file ? ca_file : NULL, d);
+}
+
+static int run_init(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    struct home_owner owner;
+    AUTO(secret_clear) struct secret passphrase = {0};
+    const char *name = args_value(args, "name");
+    struct init_request r = {.data = cli->data, .name = name ? name : "home", .login = cli->login,
+                             .recovery_file = args_value(args, "recovery-file"),
+                             .pairing_file = args_value(args, "pairing-code-file"), .passphrase = &passphrase};
+    if (!r.login) r.login = r.name;
+    if (home_owner_read(cli->data, &owner, &d) == ERR_OK)
+        return cli_fail_text("%s has its household already; its sign-in name is '%s'", cli->data, owner.login);
+    if (passphrase_read(cli, "a passphrase for the household: ", true, &passphrase, &d)) return cli_fail(&d);
+    if (init_here(&r, cli, &d)) return cli_fail(&d);
+    printf("the household is made; the sign-in name is '%s'\n", r.login);
+    if (r.recovery_file) printf("its recovery kit is in %s: print it and remove the file\n", r.recovery_file);
+    return STATUS_DONE;
+}
+
+/* ---- recover ---- */
+
+/* The code out of a kit's text, or the text itself. */
+static void find_code(struct secret *s, char out[256]) {
+    const char *text = (const char *)s->text.data;
+    size_t len = s->text.len, at = 0, skip = strlen(KIT_CODE_LINE);
+    const char *line = len >= skip ? memmem(text, len, KIT_CODE_LINE, skip) : NULL;
+    if (line) at = (size_t)(line - text) + skip;
+    size_t n = 0;
+    while (at < len && (text[at] == ' ' || text[at] == '\t')) at++;
+    while (at < len && n < 255 && (text[at] != '\n' || !line)) out[n++] = text[at++];
+    out[n] = 0;
+}
+
+static int run_recover(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES], login[256], code[256];
+    AUTO(secret_clear) struct secret kit = {0}, passphrase = {0};
+    AUTO(client_clear) struct client c = {0};
+    err e = session_login(cli, login, &d);
+    if (!e) e = session_vault(cli, url, ca_file, &d);
+    if (!e) e = secret_read(args_value(args, "recovery-file"), "the recovery code (twelve words): ", &kit, &d);
+    if (e) return cli_fail(&d);
+    find_code(&kit, code);
+    uint8_t checked[RECOVERY_SECRET_BYTES]; /* a mistyped word is told before a passphrase is asked for */
+    e = recovery_parse(code, checked, &d);
+    wipe(checked, sizeof checked);
+    if (!e) e = passphrase_read(cli, "the new passphrase: ", true, &passphrase, &d);
+    if (!e) e = client_open(&c, url, *ca_file ? ca_file : NULL, &d);
+    if (!e) e = client_sign_in_recovery(&c, login, code, &d);
+    wipe(code, sizeof code);
+    if (!e) e = client_change_passphrase(&c, blob_bytes(&passphrase.text), &d);
+    if (e) return cli_fail(&d);
+    puts("the passphrase is changed; the recovery code stays what it was");
+    (void)!client_sign_out(&c, &d);
+    return STATUS_DONE;
+}
+
+/* ---- status ---- */
+
+static json_int_t number(json_t *object, const char *name) { return json_integer_value(json_object_get(object, name)); }
+
+static const char *text_of(json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+static void print_camera(json_t *cam, bool *well) {
+    const char *state = text_of(cam, "state"), *message = text_of(cam, "message");
+    bool streaming = strcmp(state, "streaming") == 0;
+    *well = *well && streaming;
+    printf("  %-20s %s", text_of(cam, "name"), state);
+    if (streaming)
+        printf("  %lldx%lld %s  %.0f fps  %lld kbit/s%s", (long long)number(cam, "width"),
+               (long long)number(cam, "height"), text_of(cam, "codec"), json_number_value(json_object_get(cam, "fps")),
+               (long long)number(cam, "kbit_s"), json_is_true(json_object_get(cam, "recording")) ? "  recording" : "");
+    if (number(cam, "lost")) printf("  %lld packets lost", (long long)number(cam, "lost"));
+    if (*message) printf("  (%s)", message);
+    putchar('\n');
+}
+
+static void print_hub(json_t *status, bool *well) {
+    json_t *hub = json_object_get(status, "hub"), *cam;
+    char spool[24], limit[24], dropped[24], up[32];
+    cli_bytes_text((uint64_t)number(hub, "spool_bytes"), spool);
+    cli_bytes_text((uint64_t)number(hub, "spool_limit_bytes"), limit);
+    cli_bytes_text((uint64_t)number(hub, "dropped_bytes"), dropped);
+    cli_span_text(number(hub, "uptime_s"), up);
+    printf("hub: version %s, up %s; spool %s of %s\n", text_of(hub, "version"), up, spool, limit);
+    const char *since = text_of(hub, "vault_since");
+    if (*since) printf("  vault: connected since %s\n", since);
+    if (number(hub, "dropped_bytes")) {
+        printf("  the spool was full: %s of recordings were dropped\n", dropped);
+        *well = false;
+    }
+    if (json_is_false(json_object_get(hub, "clock_ok"))) {
+        puts("  its clock jumped: recordings may be stamped wrongly; set up NTP");
+        *well = false;
+    }
+    json_t *cameras = json_object_get(status, "cameras");
+    puts(json_array_size(cameras) ? "cameras:" : "cameras: none; add one with `cardea camera add`");
+    size_t i;
+    json_array_foreach(cameras, i, cam) print_camera(cam, well);
+}
+
+static err read_usage(struct client *c, json_t **out, struct diag *d) {
+    return client_json(c, "GET", "/v1/usage", NULL, out, d);
+}
+
+static void print_vault(const struct client_vault *v, json_t *usage, bool *well) {
+    char held[24], quota[24];
+    int64_t off_s = (wall_now().us - v->time.us) / 1000000;
+    cli_bytes_text((uint64_t)number(usage, "bytes"), held);
+    cli_bytes_text((uint64_t)number(usage, "quota_bytes"), quota);
+    printf("vault: version %s, holds %s", v->version, held);
+    if (number(usage, "quota_bytes")) printf(" of %s", quota);
+    putchar('\n');
+    if (llabs(off_s) < 30) return;
+    printf("  its clock is %lld s %s this machine's\n", (long long)llabs(off_s), off_s > 0 ? "behind" : "ahead of");
+    *well = false;
+}
+
+/* Each hub's own status, or why there is none. */
+static err collect_hubs(struct client *c, json_t *list, bool *well, bool print, struct diag *d) {
+    for (size_t i = 0; i < c->hub_count; i++) {
+        AUTO(json_release) json_t *status = NULL;
+        char id[33];
+        hex_encode(BYTES_OF(c->hubs[i].hub), id);
+        err e = hub_command(c, &c->hubs[i], "status", NULL, 10, &status, d);
+        if (e == ERR_DENIED || e == ERR_FORGED || e == ERR_NO_MEMORY) return e;
+        if (e) {
+            *well = false;
+            if (print) printf("hub: %s\n", d->text);
+            json_array_append_new(list, json_pack("{s:s, s:b, s:s}", "id", id, "online", 0, "message", d->text));
+            continue;
+        }
+        if (print) print_hub(status, well);
+        json_object_set_new(status, "id", json_string(id));
+        json_object_set_new(status, "online", json_true());
+        json_array_append(list, status);
+    }
+    if (c->hub_count == 0) *well = false;
+    if (c->hub_count == 0 && print) puts("hub: none; run `cardea init`");
+    return ERR_OK;
+}
+
+static int run_status(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    AUTO(session_close) struct session s = {0};
+    struct client_vault vault;
+    AUTO(json_release) json_t *usage = NULL;
+    AUTO(json_release) json_t *hubs = json_array();
+    bool well = true;
+    if (session_open(cli, &s, &d) || client_vault(&s.client, &vault, &d) || read_usage(&s.client, &usage, &d))
+        return cli_fail(&d);
+    if (!cli->json) print_vault(&vault, usage, &well);
+    if (collect_hubs(&s.client, hubs, &well, !cli->json, &d)) return cli_fail(&d);
+    if (cli->json) {
+        AUTO(json_release) json_t *all = json_pack("{s:{s:s, s:O}, s:O}", "vault", "version", vault.version, "usage",
+                                                   usage, "hubs", hubs);
+        json_dumpf(all, stdout, JSON_INDENT(1));
+        putchar('\n');
+    } else if (well) {
+        puts("all is well");
+    }
+    return STATUS_DONE;
+}
+
+static const struct option_spec init_options[] = {
+    {"name", 0, true, false}, {"recovery-file", 0, true, false}, {"pairing-code-file", 0, true, false}, {0}};
+static const struct option_spec recover_options[] = {{"recovery-file", 0, true, false}, {0}};
+
+const struct command commands_household[] = {
+    {.name = "init",
+     .summary = "Make the household; prints the recovery kit once",
+     .usage = "[--name NAME] [--recovery-file FILE]",
+     .help = "Makes an account and a household on this home's vault, running or not, and pairs its hub.\n"
+             "  --name NAME              the household's name, and the sign-in name unless --login gives another;\n"
+             "                           default 'home'\n"
+             "  --recovery-file FILE     writes the kit there (0600) instead of printing it\n"
+             "  --pairing-code-file FILE the code of a hub elsewhere; else DIR/setup-code, or asks\n"
+             "A new passphrase has at least 10 characters.\n",
+     .options = init_options,
+     .run = run_init},
+    {.name = "recover",
+     .summary = "A new passphrase, by the recovery code",
+     .usage = "[--recovery-file FILE]",
+     .help = "Asks for the code and for a new passphrase. A mistyped word is named by its number.\n"
+             "  --recovery-file FILE   the kit, or a file with the code alone\n"
+             "--passphrase-file holds the new passphrase.\n",
+     .options = recover_options,
+     .run = run_recover},
+    {.name = "status",
+     .summary = "Cameras, spool, vault: what is well and what is not",
+     .usage = "[--json]",
+     .run = run_status},
+    {.name = "doctor",
+     .summary = "What is wrong with this installation, and the mend",
+     .usage = "[--json]",
+     .help = "Needs no passphrase; with one (--passphrase-file) it also asks the hub about its cameras.\n"
+             "Exit status 1 when something has to be mended.\n",
+     .run = run_doctor},
+    {0},
+};

@@ -1,0 +1,102 @@
+/* cmd_live.c: the live view as one fragmented MP4 whose time begins at zero. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/live.h"
+#include "cli/session.h"
+#include "client/live.h"
+#include "client/mp4.h"
+
+struct output {
+    int fd;
+    const char *name; /* for messages */
+    bool begun, reader_left;
+    struct blob init; /* of what is being written, as recorded */
+    struct blob next; /* of the segment in progress */
+    struct mp4_init tracks;
+};
+
+static void output_clear(struct output *o) {
+    blob_clear(&o->init);
+    blob_clear(&o->next);
+    if (o->fd > STDERR_FILENO) close(o->fd);
+}
+
+static err put(struct output *o, struct bytes data, struct diag *d) {
+    errno = 0;
+    err e = fd_write_all(o->fd, data);
+    o->reader_left = e && errno == EPIPE;
+    if (o->reader_left) return diag_fail(d, ERR_CANCELLED, "the reader left");
+    return e ? diag_fail(d, e == ERR_IO ? ERR_NO_SPACE : e, "cannot write %s: %s", o->name, strerror(errno)) : ERR_OK;
+}
+
+/* The first fragment decides where zero is, so the init waits for it. */
+static err begin(struct output *o, struct bytes fragment, struct diag *d) {
+    struct mp4_fragment f;
+    AUTO(blob_clear) struct blob head = {0};
+    err e = mp4_init_read(blob_bytes(&o->next), &o->tracks, d);
+    if (!e) e = mp4_fragment_read(&o->tracks, fragment, &f, d);
+    if (!e) e = mp4_init_with_edit(blob_bytes(&o->next), f.time_us, &head, d);
+    if (!e) e = put(o, blob_bytes(&head), d);
+    if (!e) e = blob_append(&o->init, blob_bytes(&o->next));
+    o->begun = !e;
+    return e;
+}
+
+static err take(void *context, const struct live_item *item, struct diag *d) {
+    struct output *o = context;
+    if (item->kind == RECORD_INIT) {
+        blob_clear(&o->next);
+        if (o->begun && !bytes_equal(item->data, blob_bytes(&o->init)))
+            return diag_fail(d, ERR_UNSUPPORTED, "the camera changed its picture's size or codec: start again");
+        return blob_append(&o->next, item->data);
+    }
+    if (item->kind != RECORD_FRAGMENT || o->next.len == 0) return ERR_OK;
+    if (!o->begun) {
+        err e = begin(o, item->data, d);
+        if (e) return e;
+    }
+    return put(o, item->data, d);
+}
+
+static void trouble(void *context, err e, const char *why) { fprintf(stderr, "cardea: %s; trying again\n", why); }
+
+static void notice(void *context, struct bytes text) {
+    struct diag ignored;
+    AUTO(json_release) json_t *json = NULL;
+    if (json_parse(text, &json, &ignored)) return;
+    const char *kind = json_string_value(json_object_get(json, "kind"));
+    if (kind && strcmp(kind, "skipped") == 0) fputs("cardea: the reader is too slow: a part was skipped\n", stderr);
+    if (kind && strcmp(kind, "offline") == 0) fputs("cardea: the camera is offline; waiting for it\n", stderr);
+}
+
+static err open_output(struct output *o, const char *file, struct diag *d) {
+    *o = (struct output){.fd = STDOUT_FILENO, .name = "standard output"};
+    if (!file || strcmp(file, "-") == 0) {
+        if (isatty(STDOUT_FILENO))
+            return diag_fail(d, ERR_INVALID, "video does not belong on a terminal: `cardea live CAMERA | ffplay -`, or -o FILE");
+        return ERR_OK;
+    }
+    o->name = file;
+    o->fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return o->fd < 0 ? diag_fail(d, ERR_IO, "cannot write %s: %s", file, strerror(errno)) : ERR_OK;
+}
+
+int run_live(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    AUTO(session_close) struct session s = {0};
+    AUTO(output_clear) struct output o = {.fd = -1};
+    struct camera *cam = NULL;
+    if (open_output(&o, args_value(args, "output"), &d)) return cli_usage("live", &d);
+    if (session_camera(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);
+    if (args_has(args, "sub")) {
+        struct camera *sub = cam->has_sub ? camera_by_id(&s.cameras, cam->sub) : NULL;
+        if (!sub) return cli_fail_text("%s has no substream", cam->name);
+        cam = sub;
+    }
+    struct live_handler handler = {.context = &o, .item = take, .notice = notice, .trouble = trouble};
+    err e = live_run(&s.client, &cam, 1, &handler, &d);
+    return e == ERR_OK || o.reader_left ? STATUS_DONE : cli_fail(&d);
+}

@@ -1,0 +1,14 @@
+/* commands.h: the tables of commands, in the order in which help lists them. Each ends with a NULL name. */
+#ifndef CARDEA_CLI_COMMANDS_H
+#define CARDEA_CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+extern const struct command commands_home[];      /* demo home hub vault */
+extern const struct command commands_household[]; /* init recover status doctor */
+extern const struct command commands_camera[];    /* camera … live */
+extern const struct command commands_footage[];   /* export verify timeline events delete */
+extern const struct command commands_trust[];     /* grants log */
+extern const struct command commands_store[];     /* fsck backup restore bench */
+
+#endif

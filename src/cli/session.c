@@ -1,0 +1,71 @@
+#include "cli/session.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/home.h"
+
+err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_file[PATH_TEXT_BYTES], struct diag *d) {
+    struct home_state state;
+    ca_file[0] = 0;
+    if (cli->vault) {
+        if (snprintf(url, SESSION_URL_BYTES, "%s", cli->vault) >= SESSION_URL_BYTES)
+            return diag_fail(d, ERR_INVALID, "the address of --vault is too long");
+        /* A home's own authority, so that its address on the network can be named too. */
+        char path[PATH_TEXT_BYTES];
+        if (path_join(path, cli->data, "tls/ca.crt") == ERR_OK && access(path, R_OK) == 0) strcpy(ca_file, path);
+        return ERR_OK;
+    }
+    err e = home_state_read(cli->data, &state, d);
+    if (!e) snprintf(url, SESSION_URL_BYTES, "%s", state.url);
+    return e;
+}
+
+err session_login(const struct cli *cli, char out[256], struct diag *d) {
+    struct home_owner owner;
+    if (cli->login && *cli->login) {
+        if (snprintf(out, 256, "%s", cli->login) >= 256) return diag_fail(d, ERR_INVALID, "the sign-in name is too long");
+        return ERR_OK;
+    }
+    err e = home_owner_read(cli->data, &owner, d);
+    if (e == ERR_NOT_FOUND)
+        return diag_fail(d, e, "no household was made with %s: run `cardea init`, or give --login NAME", cli->data);
+    if (!e) snprintf(out, 256, "%s", owner.login);
+    return e;
+}
+
+err session_open(const struct cli *cli, struct session *out, struct diag *d) {
+    char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES], login[256], prompt[300];
+    AUTO(secret_clear) struct secret passphrase = {0};
+    *out = (struct session){0};
+    err e = session_login(cli, login, d);
+    if (!e) e = session_vault(cli, url, ca_file, d);
+    if (e) return e;
+    snprintf(prompt, sizeof prompt, "passphrase of %s: ", login);
+    e = passphrase_read(cli, prompt, false, &passphrase, d);
+    if (!e) e = client_open(&out->client, url, *ca_file ? ca_file : NULL, d);
+    if (!e) e = client_sign_in(&out->client, login, blob_bytes(&passphrase.text), d);
+    if (!e) e = client_unlock(&out->client, d);
+    if (e) session_close(out);
+    return e;
+}
+
+err session_camera(const struct cli *cli, const char *name, struct session *s, struct camera **out, struct diag *d) {
+    size_t damaged = 0;
+    err e = session_open(cli, s, d);
+    if (e) return e;
+    e = camera_list_read(&s->client, &s->cameras, &damaged, d);
+    if (!e && damaged)
+        fprintf(stderr, "cardea: %zu cameras' profiles are damaged or signed by nobody of this household: left out\n", damaged);
+    if (!e && name) e = camera_find(&s->cameras, name, out, d);
+    if (e) session_close(s);
+    return e;
+}
+
+void session_close(struct session *s) {
+    struct diag ignored;
+    camera_list_clear(&s->cameras);
+    if (s->client.http) (void)!client_sign_out(&s->client, &ignored);
+    client_clear(&s->client);
+    *s = (struct session){0};
+}
