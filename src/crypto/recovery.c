@@ -92,8 +92,8 @@ static err words_parse(const char *text, uint16_t values[RECOVERY_WORDS], struct
         size_t len = 0;
         while (at[len] && !is_space(at[len])) len++;
         if (count == RECOVERY_WORDS)
-            return diag_fail(d, ERR_INVALID, "there is a word after word %d; a recovery code has %d words",
-                             RECOVERY_WORDS, RECOVERY_WORDS);
+            return diag_fail(d, ERR_INVALID, "word %d is the last of a recovery code, and there is one more after it",
+                             RECOVERY_WORDS);
         unsigned word = 0;
         err e = word_parse(at, len, count + 1u, &word, d);
         if (e) return e;

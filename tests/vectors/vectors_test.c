@@ -1,0 +1,10 @@
+#include "check.h"
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(check_crypto_files),
+        cmocka_unit_test(check_people_files),
+        cmocka_unit_test(check_segment_files),
+    };
+    return cmocka_run_group_tests_name("vectors", tests, NULL, NULL);
+}
