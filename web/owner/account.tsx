@@ -44,43 +44,69 @@ export function AccountPage() {
                     </dl>
                 </section>
             </div>
-            {doing && <Renew what={doing} onClose={() => setDoing(null)} />}
+            {doing === "passphrase" && <Change onClose={() => setDoing(null)} />}
+            {doing === "kit" && <Renew onClose={() => setDoing(null)} />}
         </Page>
     );
 }
 
-/* Both make a new recovery kit: the old one is sealed under what ends. It is confirmed before it is in force. */
-function Renew({ what, onClose }: { what: "passphrase" | "kit"; onClose: () => void }) {
+function Change({ onClose }: { onClose: () => void }) {
     const [old, setOld] = useState("");
     const [next, setNext] = useState("");
-    const [words, setWords] = useState<string[] | null>(null);
     const { busy, error, run } = useAction();
-    const login = household.value!.login;
-    const judged = strength(next, login);
-    const changing = what === "passphrase";
-    const propose = (e: Event): void => {
+    const judged = strength(next, household.value!.login);
+    const submit = (e: Event): void => {
         e.preventDefault();
-        void run(async () => setWords(await client.proposeRecovery(old)));
+        void run(async () => {
+            await client.changePassphrase(old, next);
+            say("The passphrase is changed, and every other session has ended");
+            onClose();
+        });
     };
     return (
-        <Dialog title={changing ? "Change the passphrase" : "A new recovery kit"} onClose={onClose}>
+        <Dialog title="Change the passphrase" onClose={onClose}>
+            <form onSubmit={submit}>
+                <p class="lead">Your recovery kit stays as it is.</p>
+                <Field label="Present passphrase" name="old" type="password" value={old} autocomplete="current-password" onInput={(e) => setOld(e.currentTarget.value)} required />
+                <Field label="New passphrase" name="new" type="password" value={next} autocomplete="new-password" hint={<StrengthHint value={judged} />} onInput={(e) => setNext(e.currentTarget.value)} required />
+                {error && <Message kind="bad">{error}</Message>}
+                <div class="actions">
+                    <Button look="quiet" onClick={onClose}>Cancel</Button>
+                    <Button look="main" type="submit" busy={busy} disabled={!old || !judged.ok}>Change it</Button>
+                </div>
+            </form>
+        </Dialog>
+    );
+}
+
+/* The new kit is confirmed before it is in force. */
+function Renew({ onClose }: { onClose: () => void }) {
+    const [passphrase, setPassphrase] = useState("");
+    const [words, setWords] = useState<string[] | null>(null);
+    const { busy, error, run } = useAction();
+    const propose = (e: Event): void => {
+        e.preventDefault();
+        void run(async () => setWords(await client.proposeRecovery(passphrase)));
+    };
+    return (
+        <Dialog title="A new recovery kit" onClose={onClose}>
             {words ? (
                 <>
-                    <p class="lead">{changing ? "A new passphrase comes with a new recovery kit. Until you confirm it, nothing has changed." : "Until you confirm it, the old kit stays in force."}</p>
-                    <Kit login={login} words={words} action={changing ? "Change it now" : "Use this kit from now on"} onConfirmed={async () => {
-                        await client.newKeyring(changing ? next : old);
-                        say(changing ? "The passphrase is changed. Destroy the old recovery kit." : "The new kit is in force. Destroy the old one.");
+                    <p class="lead">Until you confirm it, the old kit stays in force.</p>
+                    <Kit login={household.value!.login} words={words} action="Use this kit from now on" onConfirmed={async () => {
+                        await client.useRecovery(passphrase);
+                        say("The new kit is in force. Destroy the old one.");
                         onClose();
                     }} />
                 </>
             ) : (
                 <form onSubmit={propose}>
-                    <Field label="Present passphrase" name="old" type="password" value={old} autocomplete="current-password" onInput={(e) => setOld(e.currentTarget.value)} required />
-                    {changing && <Field label="New passphrase" name="new" type="password" value={next} autocomplete="new-password" hint={<StrengthHint value={judged} />} onInput={(e) => setNext(e.currentTarget.value)} required />}
+                    <p class="lead">For when the old one was lost, or somebody has seen it.</p>
+                    <Field label="Passphrase" name="old" type="password" value={passphrase} autocomplete="current-password" onInput={(e) => setPassphrase(e.currentTarget.value)} required />
                     {error && <Message kind="bad">{error}</Message>}
                     <div class="actions">
                         <Button look="quiet" onClick={onClose}>Cancel</Button>
-                        <Button look="main" type="submit" busy={busy} disabled={!old || (changing && !judged.ok)}>Continue</Button>
+                        <Button look="main" type="submit" busy={busy} disabled={!passphrase}>Continue</Button>
                     </div>
                 </form>
             )}

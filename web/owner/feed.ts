@@ -104,7 +104,7 @@ export class Feed {
         const behind = end - sink.time;
         const outside = sink.range(sink.time) === null;
         if (outside || behind > JUMP_S || behind < -0.5) sink.time = Math.max(sink.start ?? 0, end - AHEAD_S);
-        video.playbackRate = behind > HURRY_S ? 1.15 : 1;
+        video.playbackRate = behind > HURRY_S ? 1.2 : behind > 2 * AHEAD_S ? 1.06 : 1;
         if (video.paused) void video.play().catch(() => undefined);
         if (video.readyState >= 2) this.onState({ kind: "playing" });
         sink.trim();

@@ -22,20 +22,21 @@ export interface SignUp {
     setupCode?: string;
 }
 
-const newBody = (name: string): KeyringBody => ({
+const newBody = (name: string, recovery: Bytes): KeyringBody => ({
     v: 1,
     account: { box: random(32), sign: random(32) },
+    recovery,
     households: [{ id: hex(random(16)), capability: random(32), name }],
 });
 
 /* Makes the account; the household is made by makeHousehold. The words are the recovery code: shown once. */
 export async function signUp(api: Api, o: SignUp): Promise<{ account: Account; words: string[] }> {
-    const ring: Keyring = { cost: COST, salt: random(16), key: random(32), body: newBody(o.household) };
     const recovery = newRecovery();
     const second = recoveryKeys(recovery.secret);
+    const ring: Keyring = { cost: COST, salt: random(16), key: random(32), body: newBody(o.household, second.wrap) };
     const first = await derive(o.passphrase, ring.salt, ring.cost);
-    const raw = await sealKeyring(ring, first.wrap, second.wrap);
-    const { token } = await api.send<{ token: string }>("POST", "/v1/accounts", {
+    const raw = await sealKeyring(ring, first.wrap);
+    await api.send<{ token: string }>("POST", "/v1/accounts", {
         who: "nobody",
         json: {
             login: o.login, salt: b64(ring.salt), memory_kib: ring.cost.memoryKib, passes: ring.cost.passes,
@@ -43,8 +44,14 @@ export async function signUp(api: Api, o: SignUp): Promise<{ account: Account; w
             ...(o.setupCode ? { setup_code: o.setupCode } : {}),
         },
     });
-    api.session = token;
-    return { account: { login: o.login, ring, version: 1 }, words: recovery.words };
+    /* Where sign-up is open the vault does not say whether the name was free: signing in does. */
+    const json = { login: o.login, auth: b64(first.auth) };
+    const session = await api.send<SessionAnswer>("POST", "/v1/sessions", { who: "nobody", json }).catch((e) => {
+        if (e instanceof CardeaError && e.word === "denied") throw new CardeaError("exists", `the name “${o.login}” is taken: choose another, or sign in`);
+        throw e;
+    });
+    api.session = session.token;
+    return { account: { login: o.login, ring, version: session.version }, words: recovery.words };
 }
 
 /* Registers the keyring's first household with the vault, and stores its keys there, sealed to the account. No session goes with
@@ -76,28 +83,29 @@ export async function signIn(api: Api, login: string, passphrase: string): Promi
     return { login, ring: await openKeyring(unb64(answer.keyring), 1, keys.wrap), version: answer.version };
 }
 
-export async function recover(api: Api, login: string, words: string): Promise<Account & { secret: Bytes }> {
-    const secret = parseRecovery(words);
-    const keys = recoveryKeys(secret);
+export async function recover(api: Api, login: string, words: string): Promise<Account> {
+    const keys = recoveryKeys(parseRecovery(words));
     const answer = await api.send<SessionAnswer>("POST", "/v1/sessions/recover", {
         who: "nobody", json: { login, recovery_auth: b64(keys.auth) },
     });
     api.session = answer.token;
-    return { login, ring: await openKeyring(unb64(answer.keyring), 2, keys.wrap), version: answer.version, secret };
+    return { login, ring: await openKeyring(unb64(answer.keyring), 2, keys.wrap), version: answer.version };
 }
 
-/* Seals the keyring anew under a passphrase and a recovery secret, and ends all other sessions. */
-export async function reseal(api: Api, account: Account, passphrase: string, recoverySecret: Uint8Array): Promise<Account> {
-    const ring: Keyring = { ...account.ring, cost: COST, salt: random(16), key: random(32) };
+/* Seals the keyring anew under a passphrase, and under another recovery code if one is given; ends all other sessions. */
+export async function reseal(api: Api, account: Account, passphrase: string, recoverySecret?: Uint8Array): Promise<Account> {
+    const second = recoverySecret && recoveryKeys(recoverySecret);
+    const body = { ...account.ring.body, ...(second ? { recovery: second.wrap } : {}) };
+    const ring: Keyring = { body, cost: COST, salt: random(16), key: random(32) };
     const first = await derive(passphrase, ring.salt, ring.cost);
-    const second = recoveryKeys(recoverySecret);
-    const raw = await sealKeyring(ring, first.wrap, second.wrap);
-    const version = account.version + 1;
+    const raw = await sealKeyring(ring, first.wrap);
+    const { version: before } = await api.get<{ version: number }>("/v1/keyring", { who: "session" });
+    const version = before + 1;
     await api.send("PUT", "/v1/keyring", {
         who: "session",
         json: {
             keyring: b64(raw), version, salt: b64(ring.salt), memory_kib: ring.cost.memoryKib, passes: ring.cost.passes,
-            auth: b64(first.auth), recovery_auth: b64(second.auth),
+            auth: b64(first.auth), ...(second ? { recovery_auth: b64(second.auth) } : {}),
         },
     });
     return { login: account.login, ring, version };

@@ -79,6 +79,7 @@ interface Remembered {
     token: string;
     version: number;
     account: { box: string; sign: string };
+    recovery: string;
     households: { id: string; capability: string; name: string }[];
 }
 
@@ -128,18 +129,21 @@ export class Client {
 
     /* The first half of recovering: the words open the keyring. */
     async recover(login: string, words: string): Promise<void> {
-        const { secret, ...account } = await accounts.recover(this.api, login, words);
-        this.account = account;
-        this.pending = secret;
+        this.account = await accounts.recover(this.api, login, words);
     }
 
     async finishRecovery(passphrase: string): Promise<void> {
-        this.account = await accounts.reseal(this.api, this.signedIn(), passphrase, this.secret());
-        this.pending = null;
+        this.account = await accounts.reseal(this.api, this.signedIn(), passphrase);
         await this.enter();
     }
 
-    /* A new recovery code, shown before it is in force; newKeyring puts it there. */
+    async changePassphrase(old: string, next: string): Promise<void> {
+        await accounts.checkPassphrase(this.api, old);
+        this.account = await accounts.reseal(this.api, this.signedIn(), next);
+        if (this.remembered) await this.remember();
+    }
+
+    /* A new recovery code, shown before it is in force; useRecovery puts it there. */
     async proposeRecovery(passphrase: string): Promise<string[]> {
         this.signedIn();
         await accounts.checkPassphrase(this.api, passphrase);
@@ -148,11 +152,9 @@ export class Client {
         return words;
     }
 
-    /* Seals the keyring under `passphrase` and the proposed recovery code; all other sessions end. */
-    async newKeyring(passphrase: string): Promise<void> {
-        const account = this.signedIn();
-        const { version } = await this.api.get<{ version: number }>("/v1/keyring", { who: "session" });
-        this.account = await accounts.reseal(this.api, { ...account, version }, passphrase, this.secret());
+    async useRecovery(passphrase: string): Promise<void> {
+        if (!this.pending) throw new CardeaError("invalid", "no recovery code is waiting to be put in force");
+        this.account = await accounts.reseal(this.api, this.signedIn(), passphrase, this.pending);
         this.pending = null;
         if (this.remembered) await this.remember();
     }
@@ -160,11 +162,6 @@ export class Client {
     private signedIn(): accounts.Account {
         if (!this.account) throw new CardeaError("denied", "sign in first");
         return this.account;
-    }
-
-    private secret(): Bytes {
-        if (!this.pending) throw new CardeaError("invalid", "no recovery code is waiting to be put in force");
-        return this.pending;
     }
 
     private async enter(): Promise<void> {
@@ -197,6 +194,7 @@ export class Client {
         const value: Remembered = {
             login, version, token: this.api.session,
             account: { box: b64(ring.body.account.box), sign: b64(ring.body.account.sign) },
+            recovery: b64(ring.body.recovery),
             households: ring.body.households.map((h) => ({ ...h, capability: b64(h.capability) })),
         };
         await device.remember(value);
@@ -215,6 +213,7 @@ export class Client {
         const body = {
             v: 1 as const,
             account: { box: unb64(kept.account.box), sign: unb64(kept.account.sign) },
+            recovery: unb64(kept.recovery),
             households: kept.households.map((h) => ({ ...h, capability: unb64(h.capability) })),
         };
         const none = new Uint8Array(0);

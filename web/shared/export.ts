@@ -26,14 +26,16 @@ export interface ExportOptions {
 
 interface Listed {
     slot: number;
-    mark: string;
+    mark: string | null; /* null: cut short before the hub could sign */
     init: string;
     from: number;
     count: number;
 }
 
-/* A gap shorter than this is a camera's jitter at a segment border. */
-const GAP_US = 500_000;
+/* Less than this between two pictures is the camera's rhythm. */
+const GAP_US = 1_500_000;
+/* In a `free` box after `moov`: tells a clip whose end is missing from one that never had signatures. */
+const NOTICE = "cardea/1 export: the signatures are in the uuid box at the end";
 
 export async function exportClip(recordings: Recordings, household: Household, o: ExportOptions): Promise<ExportResult> {
     const result: ExportResult = { seconds: 0, bytes: 0, gaps: [], damaged: [], endsEarly: null };
@@ -46,6 +48,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
     let reached = o.from;
     let hub: Bytes | null = null;
     let first = 0;
+    let last = 0;
     for (let ref = await recordings.at(o.camera, o.from); ref && ref.slot < o.to; ref = await recordings.next(o.camera, ref)) {
         if (o.signal.aborted) throw new CardeaError("aborted", "the export was cancelled");
         const segment = await openOrName(recordings, o, ref, result);
@@ -59,21 +62,25 @@ export async function exportClip(recordings: Recordings, household: Household, o
             init = opened.init;
             first = opened.from;
             await put(withEditList(init, Math.max(o.from, opened.from)));
+            await put(box("free", utf8(NOTICE)));
         }
-        if ((opened.from - reached) * 1e6 > GAP_US) result.gaps.push([Math.round(reached * 1e6), Math.round(opened.from * 1e6)]);
+        const before = last || o.from;
+        if ((opened.from - before) * 1e6 > GAP_US) result.gaps.push([Math.round(before * 1e6), Math.round(opened.from * 1e6)]);
         reached = Math.max(reached, opened.to);
-        if (opened.mark) {
-            hub = hubOf(opened.mark);
-            listed.push({ slot: segment.header.slot, mark: b64(opened.mark), init: opened.initHash, from: opened.index, count: opened.parts.length });
-        } else result.damaged.push(`the segment at slot ${segment.header.slot} has no mark: it was cut short`);
+        last = opened.last;
+        const mark = segment.problem ? null : opened.mark;
+        if (mark) hub = hubOf(mark);
+        else result.damaged.push(`${iso(segment.header.slot)}: cut short before the hub could sign it; what there is was kept`);
+        listed.push({ slot: segment.header.slot, mark: mark && b64(mark), init: opened.initHash, from: opened.index, count: opened.parts.length });
         await put(concat(...opened.parts));
         o.progress(Math.min(1, Math.max(0, (reached - o.from) / (o.to - o.from))));
     }
     if (!init) throw new CardeaError("not_found", "nothing is recorded between these times");
     if ((o.to - reached) * 1e6 > GAP_US && !result.endsEarly) result.gaps.push([Math.round(reached * 1e6), Math.round(o.to * 1e6)]);
-    const certificate = household.hubs.find((h) => hub && equal(h.sign, hub))?.certificate;
+    const certificate = (hub ? household.hubs.find((h) => equal(h.sign, hub)) : household.hubs[0])?.certificate;
+    if (!certificate) throw new CardeaError("forged", "the recording is signed by a hub that is not this household's");
     const statement = {
-        v: 1, camera: o.camera, hub: { certificate: certificate ? b64(certificate) : "" }, household: b64(household.keys.sign.public),
+        v: 1, camera: o.camera, hub: b64(certificate), household: b64(household.keys.sign.public),
         segments: listed, gaps: result.gaps,
     };
     await put(box("uuid", utf8("cardea/1 export!"), utf8(JSON.stringify(statement))));
@@ -85,12 +92,12 @@ async function openOrName(recordings: Recordings, o: ExportOptions, ref: Segment
     try {
         const segment = await recordings.open(o.camera, ref, o.signal);
         if (segment.problem && segment.problem.word !== "cut_short")
-            result.damaged.push(`${new Date(ref.slot * 1000).toISOString()}: ${segment.problem.message}`);
+            result.damaged.push(`${iso(ref.slot)}: ${segment.problem.message}`);
         return segment;
     } catch (e) {
         if (o.signal.aborted) throw new CardeaError("aborted", "the export was cancelled");
         if (e instanceof CardeaError && e.word === "offline") throw e;
-        result.damaged.push(`${new Date(ref.slot * 1000).toISOString()}: ${messageOf(e)}`);
+        result.damaged.push(`${iso(ref.slot)}: ${messageOf(e)}`);
         return null;
     }
 }
@@ -102,6 +109,7 @@ interface Selected {
     index: number; /* of the first part among the mark's hashes */
     from: number; /* s */
     to: number;
+    last: number; /* the last picture's time */
     mark: Bytes | null;
 }
 
@@ -110,7 +118,7 @@ function select(segment: Segment, to: number): Selected | null {
     const init = segment.records[0];
     if (!init || init.kind !== Kind.init) return null;
     const byId = new Map(tracks(init.data).map((t) => [t.id, t]));
-    const out: Selected = { init: init.data, initHash: b64(sha256(init.data)), parts: [], index: 1, from: Infinity, to: 0, mark: null };
+    const out: Selected = { init: init.data, initHash: b64(sha256(concat(new Uint8Array([Kind.init]), init.data))), parts: [], index: 1, from: Infinity, to: 0, last: 0, mark: null };
     let hashed = 0;
     for (const r of segment.records) {
         if (r.kind === Kind.mark) out.mark = r.data;
@@ -121,10 +129,12 @@ function select(segment: Segment, to: number): Selected | null {
         const track = byId.get(f.track);
         if (!track) continue;
         const begin = f.time / track.timescale;
-        if (begin >= to) break;
+        if (track.kind === "video" && begin >= to) break;
         if (out.parts.length === 0) out.index = index;
         out.parts.push(r.data);
+        if (track.kind !== "video") continue;
         out.from = Math.min(out.from, begin);
+        out.last = Math.max(out.last, begin);
         out.to = Math.max(out.to, begin + f.duration / track.timescale);
     }
     return out;
@@ -155,6 +165,8 @@ export function withEditList(init: Uint8Array, start: number): Bytes {
     }
     return concat(init.subarray(ftyp.at, ftyp.end), box("moov", ...parts));
 }
+
+const iso = (slot: number): string => new Date(slot * 1000).toISOString();
 
 export const exportName = (camera: string, from: number): string => {
     const d = new Date(from * 1000);

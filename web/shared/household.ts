@@ -65,7 +65,7 @@ export async function makeHouseholdKeys(name: string, id: string): Promise<House
 
 /* The object that holds the household's keys for one owner. */
 export async function sealHouseholdKeys(keys: HouseholdKeys, accountPublic: Uint8Array): Promise<{ key: string; raw: Bytes }> {
-    const key = `household/keys/${hex(random(8))}`;
+    const key = `household/keys/${hex(sha256(accountPublic).subarray(0, 8))}`;
     const json = JSON.stringify({ v: 1, id: keys.id, name: keys.name, box: b64(keys.box), sign: b64(keys.sign.seed) });
     const payload = await boxSeal(accountPublic, "cardea/1 household", new Uint8Array(0), utf8(json));
     return { key, raw: await sealObject(keys.sign, key, 1, payload) };

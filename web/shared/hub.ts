@@ -33,19 +33,32 @@ export async function pair(api: Api, keys: HouseholdKeys, code: string): Promise
         throw forged("the hub's keys do not fit the code: somebody between you and the hub changed them");
     const hub = hex(sha256(sign).subarray(0, 16));
     const writer = await newSignKey();
-    await api.send("POST", "/v1/capabilities", { json: { capability: b64(writer.public), role: "writer", hub } });
     const key = `hub/${hub}`;
+    /* Paired before: the new certificate has the new capability. */
+    const { objects } = await api.get<{ objects: { key: string; version: number }[] }>(`/v1/objects?prefix=${key}`);
+    const before = objects.find((o) => o.key === key)?.version ?? 0;
     const certificate = JSON.stringify({
         v: 1, hub, sign: offer.sign, box: offer.box, writer: b64(writer.public), added: new Date().toISOString(),
     });
-    const envelope = await sealObject(keys.sign, key, 1, utf8(certificate));
-    await api.send("PUT", `/v1/objects/${key}`, { body: envelope, headers: { "If-Match": '"0"' } });
+    const envelope = await sealObject(keys.sign, key, before + 1, utf8(certificate));
+    await api.send("PUT", `/v1/objects/${key}`, { body: envelope, headers: { "If-Match": `"${before}"` } });
+    await api.send("POST", "/v1/capabilities", { json: { capability: b64(writer.public), role: "writer", hub } });
     const answer = JSON.stringify({
         v: 1, household: keys.id, box: b64(keys.boxPublic), sign: b64(keys.sign.public), writer: b64(writer.seed), certificate: b64(envelope),
     });
     const sealed = await boxSeal(box, "cardea/1 pairing", k, utf8(answer));
     await api.send("POST", `/v1/pairing/${id}/answer`, { who: "nobody", json: { answer: b64(sealed) } });
+    await online(api, hub);
     return hub;
+}
+
+async function online(api: Api, hub: string): Promise<void> {
+    for (let i = 0; i < 75; i++) {
+        const { hubs } = await api.get<{ hubs: { hub: string; online: boolean }[] }>("/v1/hubs");
+        if (hubs.some((h) => h.hub === hub && h.online)) return;
+        await new Promise((r) => setTimeout(r, 200));
+    }
+    throw new CardeaError("timeout", "the hub was paired, but does not connect to the vault: look at its messages");
 }
 
 export async function command<T>(api: Api, keys: HouseholdKeys, hub: Hub, verb: string, args: unknown, nowMs: number): Promise<T> {

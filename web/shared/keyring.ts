@@ -11,6 +11,7 @@ const MAX_BYTES = 64 << 10;
 export interface KeyringBody {
     v: 1;
     account: { box: Bytes; sign: Bytes };
+    recovery: Bytes; /* the recovery code's wrapping key: a change of the passphrase re-seals its copy too */
     households: { id: string; capability: Bytes; name: string }[];
 }
 
@@ -38,10 +39,10 @@ async function decrypt(key: Uint8Array, aad: Bytes, nonce: Uint8Array, sealed: U
     return new Uint8Array(await crypto.subtle.decrypt(parameters, await gcm(key), own(sealed)));
 }
 
-export async function sealKeyring(ring: Keyring, passphraseWrap: Uint8Array, recoveryWrap: Uint8Array): Promise<Bytes> {
+export async function sealKeyring(ring: Keyring, passphraseWrap: Uint8Array): Promise<Bytes> {
     const head = concat(u32(MAGIC), new Uint8Array([1, 1]), u32(ring.cost.memoryKib), u32(ring.cost.passes), ring.salt);
     const first = await encrypt(passphraseWrap, bound(head, 1), ring.key);
-    const second = await encrypt(recoveryWrap, bound(head, 2), ring.key);
+    const second = await encrypt(ring.body.recovery, bound(head, 2), ring.key);
     const body = await encrypt(ring.key, bound(head, 3), utf8(encodeBody(ring.body)));
     const length = u32(body.sealed.length - 16);
     return concat(head, first.nonce, first.sealed, second.nonce, second.sealed, body.nonce, length, body.sealed);
@@ -51,6 +52,7 @@ function encodeBody(body: KeyringBody): string {
     return JSON.stringify({
         v: 1,
         account: { box: b64(body.account.box), sign: b64(body.account.sign) },
+        recovery: b64(body.recovery),
         households: body.households.map((h) => ({ id: h.id, capability: b64(h.capability), name: h.name })),
     });
 }
@@ -81,17 +83,11 @@ export async function openKeyring(raw: Uint8Array, which: 1 | 2, wrap: Uint8Arra
     return { cost, salt: own(raw.subarray(14, 30)), key, body: decodeBody(text(plain)) };
 }
 
-/* Re-seals the body alone (a household more), keeping both wraps. */
-export async function resealBody(raw: Uint8Array, ring: Keyring): Promise<Bytes> {
-    const before = raw.subarray(0, HEAD_BYTES + 2 * WRAP_BYTES);
-    const body = await encrypt(ring.key, bound(own(raw.subarray(0, HEAD_BYTES)), 3), utf8(encodeBody(ring.body)));
-    return concat(before, body.nonce, u32(body.sealed.length - 16), body.sealed);
-}
-
 function decodeBody(json: string): KeyringBody {
     const raw = JSON.parse(json) as {
         v: number;
         account: { box: string; sign: string };
+        recovery: string;
         households: { id: string; capability: string; name: string }[];
     };
     if (raw.v !== 1) throw invalid("keyring: v");
@@ -99,6 +95,7 @@ function decodeBody(json: string): KeyringBody {
     return {
         v: 1,
         account: { box: unb64(raw.account.box), sign: unb64(raw.account.sign) },
+        recovery: unb64(raw.recovery),
         households: raw.households.map((h) => ({ id: h.id, capability: unb64(h.capability), name: h.name })),
     };
 }

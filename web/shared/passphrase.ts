@@ -18,7 +18,7 @@ export async function derive(passphrase: string, salt: Uint8Array, cost: Cost): 
     if (cost.memoryKib < 8192 || cost.memoryKib > 1 << 20 || cost.passes < 1 || cost.passes > 16 || salt.length !== 16)
         throw new CardeaError("limit", "the vault asks for a key derivation that this page does not accept");
     const key: Bytes = (await argon2id({
-        password: utf8(passphrase.normalize("NFC")),
+        password: utf8(passphrase),
         salt,
         parallelism: 1,
         iterations: cost.passes,
