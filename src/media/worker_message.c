@@ -7,7 +7,7 @@
 
 static const char *const stream_words[] = {"main", "sub"};
 static const char *const transport_words[] = {"auto", "tcp", "udp"};
-static const char *const kind_words[] = {"tcp", "udp", "file", "device"};
+static const char *const kind_words[] = {"tcp", "udp", "peer", "file", "device"};
 static const char *const state_words[] = {"connecting", "streaming", "failed"};
 static const char *const layer_words[] = {"seccomp", "landlock", "netns"};
 
