@@ -2,9 +2,7 @@
 
 #include <strings.h>
 
-#ifdef CAMERA_RTSP
 #include "media/rtsp.h"
-#endif
 
 static bool has_scheme(const char *url, const char *scheme) {
     return strncasecmp(url, scheme, strlen(scheme)) == 0;
@@ -16,10 +14,8 @@ err feed_choose(const char *url, enum feed_kind *kind, const struct feed_ops **o
         enum feed_kind kind;
         const struct feed_ops *ops;
     } schemes[] = {
-#ifdef CAMERA_RTSP
         {"rtsp:", FEED_RTSP, &feed_rtsp},
         {"rtsps:", FEED_RTSP, &feed_rtsp},
-#endif
         {"file:", FEED_FILE, &feed_file},
     };
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
@@ -32,8 +28,5 @@ err feed_choose(const char *url, enum feed_kind *kind, const struct feed_ops **o
 }
 
 err feed_prepare(enum feed_kind kind, struct diag *d) {
-#ifdef CAMERA_RTSP
-    if (kind == FEED_RTSP) return rtsp_prepare(d);
-#endif
-    return ERR_OK;
+    return kind == FEED_RTSP ? rtsp_prepare(d) : ERR_OK;
 }

@@ -16,13 +16,16 @@
 #define PROBE_BYTES "5000000"
 #define AHEAD_US                                                                                             \
     2000000 /* a packet that is due later than this is a jump in the file's clock, and due at once */
+#define LONGER_SOUND_US 1000000
 #define BEHIND_US 1000000  /* after a stop of more than this, the clock is set anew instead of rushing */
 #define PACKETS_AT_ONCE 64 /* before the caller's loop has its turn again */
 
 struct file_track {
     int stream; /* -1: none */
     bool copy;
-    int64_t last_dts; /* in the track's clock */
+    int64_t last_dts;         /* in the track's clock */
+    int64_t first_us, end_us; /* of this loop, in the file's own time */
+    bool seen;                /* in this loop */
     bool started;
     AVCodecContext *decoder;
 };
@@ -46,8 +49,9 @@ struct file_source {
     struct SwrContext *resampler;
     struct steady_us origin; /* when media time 0 was due */
     struct steady_us now;    /* of this call */
-    int64_t first_us, loop_us, end_us, due_us;
-    bool has_first;
+    int64_t zero_us;         /* the file's time that is 0 in ours: its first packet's, in every loop */
+    bool has_zero;
+    int64_t loop_us, due_us;
 };
 
 /* --- Reading
@@ -275,27 +279,37 @@ static int64_t packet_us(const struct file_source *s, int64_t ts) {
 
 /* Media time of the packet in one line through all loops, in the track's clock. */
 static int64_t line_ticks(const struct file_source *s, int64_t ts, uint32_t hz) {
-    return av_rescale(packet_us(s, ts) - s->first_us + s->loop_us, hz, 1000000);
+    return av_rescale(packet_us(s, ts) - s->zero_us + s->loop_us, hz, 1000000);
 }
 
 /* Packets without time stamps (raw streams, some AVI) follow the one before. */
 static void complete_times(struct file_source *s) {
     AVPacket *p = s->packet;
+    const struct file_track *t = p->stream_index == s->video.stream ? &s->video : &s->audio;
     if (p->dts == AV_NOPTS_VALUE) p->dts = p->pts;
     if (p->dts == AV_NOPTS_VALUE)
-        p->dts = av_rescale_q(s->end_us, AV_TIME_BASE_Q, s->format->streams[p->stream_index]->time_base);
+        p->dts = av_rescale_q(t->end_us, AV_TIME_BASE_Q, s->format->streams[p->stream_index]->time_base);
     if (p->pts == AV_NOPTS_VALUE) p->pts = p->dts;
+}
+
+/* The picture's own length, so that no frame is late where the loop closes; sound that goes on for much
+ * longer is played out. */
+static int64_t loop_length(const struct file_source *s) {
+    const struct file_track *v = &s->video, *a = &s->audio;
+    int64_t length = v->end_us - v->first_us;
+    if (a->seen && a->end_us - v->end_us > LONGER_SOUND_US) length = a->end_us - v->first_us;
+    return length;
 }
 
 static err rewind_file(struct file_source *s, struct diag *d) {
     if (!s->produced) return diag_fail(d, ERR_INVALID, "the file holds no picture that can be read");
     s->produced = false;
-    s->loop_us += s->end_us - s->first_us;
+    s->loop_us += loop_length(s);
     int64_t start = s->format->start_time == AV_NOPTS_VALUE ? 0 : s->format->start_time;
     if (avformat_seek_file(s->format, -1, INT64_MIN, start, start, AVSEEK_FLAG_BACKWARD) < 0 &&
         av_seek_frame(s->format, -1, 0, AVSEEK_FLAG_BYTE) < 0)
         return diag_fail(d, ERR_UNSUPPORTED, "the file cannot be played again from its start");
-    s->has_first = false;
+    s->video.seen = s->audio.seen = false;
     if (s->video.decoder) avcodec_flush_buffers(s->video.decoder);
     if (s->audio.decoder) avcodec_flush_buffers(s->audio.decoder);
     return ERR_OK;
@@ -312,15 +326,16 @@ static err read_packet(struct file_source *s, struct diag *d) {
     int64_t dts_us = packet_us(s, p->dts), length_us = p->duration > 0 ? packet_us(s, p->duration) : 0;
     if (dts_us < -INT64_C(1000000000000000) || dts_us > INT64_C(1000000000000000) || length_us > AHEAD_US)
         return diag_fail(d, ERR_INVALID, "the file's time stamps are out of range");
-    if (!s->has_first) {
-        s->has_first = true;
-        s->first_us = s->end_us = dts_us;
-    }
-    if (p->stream_index == s->video.stream && length_us == 0)
+    struct file_track *t = p->stream_index == s->video.stream ? &s->video : &s->audio;
+    if (t == &s->video && length_us == 0)
         length_us = (int64_t)(1e6 / (av_q2d(s->format->streams[p->stream_index]->avg_frame_rate) + 1e-3));
     if (length_us > AHEAD_US) length_us = AHEAD_US;
-    if (dts_us + length_us > s->end_us) s->end_us = dts_us + length_us;
-    s->due_us = s->origin.us + dts_us - s->first_us + s->loop_us;
+    if (!t->seen) t->first_us = t->end_us = dts_us;
+    t->seen = true;
+    if (dts_us + length_us > t->end_us) t->end_us = dts_us + length_us;
+    if (!s->has_zero) s->zero_us = dts_us;
+    s->has_zero = true;
+    s->due_us = s->origin.us + dts_us - s->zero_us + s->loop_us;
     s->waiting = true;
     return ERR_OK;
 }
@@ -331,6 +346,7 @@ static err read_packet(struct file_source *s, struct diag *d) {
 static err hand_on(struct file_source *s, uint8_t index, struct file_track *t, bool key, int64_t pts,
                    int64_t dts, struct bytes data, struct diag *d) {
     if (t->started && dts <= t->last_dts) {
+        if (index == 1) return ERR_OK; /* the end of one loop's sound lies over the start of the next */
         pts += t->last_dts + 1 - dts;
         dts = t->last_dts + 1;
     }

@@ -8,8 +8,9 @@
 
 #define GOP_MAX_BYTES (2u << 20) /* kept, so that decoding can begin in the middle of one */
 #define GOP_MAX_FRAMES 300
-#define RISE 1.8f /* times the baseline that a frame's size hints at change */
-#define RISE_BYTES 200.0f
+#define RISE 1.5f /* times the baseline that a frame's size hints at change */
+#define RISE_BYTES 20.0f
+#define HINTS 2 /* such frames in a row */
 #define BASELINE_RATE 0.02f
 #define LOOK_US 200000       /* between two looks, and two messages */
 #define STILL_US 4000000     /* without motion before the decoder goes away */
@@ -27,8 +28,10 @@ struct motion {
     struct kept_frame frames[GOP_MAX_FRAMES];
     size_t frame_count;
     bool gop_whole;
-    float baseline; /* bytes of an ordinary frame between key frames */
-    unsigned baseline_frames, hints;
+    bool baseline_known;
+    float baseline; /* bytes of a frame between key frames while nothing moves */
+    double still_bytes;
+    unsigned still_frames, hints;
     AVCodecContext *decoder; /* NULL: idle */
     AVPacket *packet;
     AVFrame *frame;
@@ -65,18 +68,13 @@ err motion_new(const struct media_track *video, struct motion **out, struct diag
 /* --- Hints
  * ------------------------------------------------------------------------------------------------------ */
 
-/* Two frames in a row that are clearly larger than usual. The baseline follows slowly, and faster downwards,
- * so that a stream that was busy when we came settles. */
+/* The baseline follows slowly, and faster downwards. */
 static bool hints_at_change(struct motion *m, size_t bytes) {
     float size = (float)bytes;
-    if (m->baseline_frames < 25) {
-        m->baseline += (size - m->baseline) / (float)++m->baseline_frames;
-        return false;
-    }
     bool larger = size > m->baseline * RISE + RISE_BYTES;
     m->hints = larger ? m->hints + 1 : 0;
     m->baseline += (size - m->baseline) * (size < m->baseline ? 2 * BASELINE_RATE : BASELINE_RATE);
-    return m->hints >= 2;
+    return m->hints >= HINTS;
 }
 
 static void keep(struct motion *m, const struct media_sample *s) {
@@ -144,9 +142,17 @@ static void catch_up(struct motion *m) {
     blob_clear(&m->gop);
 }
 
+static void begin_still(struct motion *m) {
+    m->still_bytes = 0;
+    m->still_frames = 0;
+}
+
 static void stop_decoder(struct motion *m) {
     avcodec_free_context(&m->decoder);
     m->hints = 0;
+    if (m->still_frames == 0) return;
+    m->baseline = (float)(m->still_bytes / m->still_frames);
+    m->baseline_known = true;
 }
 
 /* A look at a key frame alone, now and then: what came too slowly to make frames larger. */
@@ -167,12 +173,17 @@ static bool key_look(struct motion *m, const struct media_sample *s, struct work
 
 static bool busy_frame(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
     bool wanted = s->arrived.us - m->look_us >= LOOK_US, looked = false;
+    if (!s->key) {
+        m->still_bytes += (double)s->data.len;
+        m->still_frames++;
+    }
     decode(m, s->data, wanted, out, &looked);
     if (!looked) return false;
     m->look_us = s->arrived.us;
     if (out->score) {
         m->moved_us = s->arrived.us;
         m->moving = true;
+        begin_still(m);
         return true;
     }
     if (s->arrived.us - m->moved_us < STILL_US) return false;
@@ -185,14 +196,14 @@ static bool busy_frame(struct motion *m, const struct media_sample *s, struct wo
 bool motion_frame(struct motion *m, const struct media_sample *s, struct wall_us wall,
                   struct worker_motion *out) {
     *out = (struct worker_motion){.wall = wall};
-    bool hint = !s->key && hints_at_change(m, s->data.len);
     if (m->decoder) return busy_frame(m, s, out);
     keep(m, s);
-    bool seen = key_look(m, s, out);
-    if ((!hint && !seen) || !m->gop_whole) return false;
-    if (!start_decoder(m)) return false;
+    bool wanted = m->baseline_known ? !s->key && hints_at_change(m, s->data.len) : s->key;
+    if (m->baseline_known && key_look(m, s, out)) wanted = true;
+    if (!wanted || !m->gop_whole || !start_decoder(m)) return false;
     catch_up(m);
-    m->moved_us = s->arrived.us;
+    begin_still(m);
+    m->moved_us = m->key_look_us = s->arrived.us;
     m->look_us = 0;
     return false; /* the next frame is looked at */
 }

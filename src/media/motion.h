@@ -1,8 +1,10 @@
 /* motion.h: where something moves, at next to no cost while nothing does.
  *
- * Encoders say it for free: a still scene has small frames. So the sizes of frames between key frames are
- * compared with a baseline that adapts to the stream; only when they rise, and at key frames now and then, is
- * a frame decoded and compared with a background, in cells of a small grid. Threads: one. */
+ * Encoders say it for free: a still scene has small frames. A decoder runs from the start until the scene has
+ * been seen to be still; the size of frames then is the baseline. From then on nothing is decoded until
+ * frames rise above it (and, now and then, a key frame, for what comes too slowly to show in sizes). While
+ * the decoder runs, five frames a second are compared with a background, in cells of a small grid. Threads:
+ * one. */
 #ifndef CARDEA_MEDIA_MOTION_H
 #define CARDEA_MEDIA_MOTION_H
 

@@ -3,11 +3,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define LEAST_CHANGE 6.0f /* of 255: below it is noise of any sensor */
-#define DEVIATIONS 4.0f   /* what sways by itself has to do more than that */
-#define LEARN                                                                                                \
-    0.02f /* of the way to a changed cell at each look: a parked car becomes background in a minute */
-#define LEARN_STILL 0.1f
+#define LEAST_CHANGE 6.0f    /* of 255: below it is noise of any sensor */
+#define DEVIATIONS 4.0f      /* what sways by itself has to do more than that */
+#define LEARN 0.1f           /* of the way to what a still cell shows, at each look */
+#define LEARN_CHANGED 0.004f /* slow, so that what passes leaves no ghost */
+#define LEARN_SWAYING 0.02f
+#define ADOPT_LOOKS 100    /* what stays for 20 s is background: a parked car */
 #define WHOLE_PICTURE 0.6f /* of the cells */
 #define LEAST_CELLS 2      /* one cell alone is a spark of noise */
 #define STEP 2             /* every second pixel of every second line is enough for an average */
@@ -49,6 +50,7 @@ static void learn_anew(struct motion_grid *g, const float cells[MOTION_GRID_CELL
     for (size_t i = 0; i < MOTION_GRID_CELLS; i++) {
         g->mean[i] = cells[i];
         g->deviation[i] = 1;
+        g->changed_looks[i] = 0;
     }
     g->learnt = true;
 }
@@ -56,10 +58,16 @@ static void learn_anew(struct motion_grid *g, const float cells[MOTION_GRID_CELL
 static void learn(struct motion_grid *g, const float cells[MOTION_GRID_CELLS],
                   const bool changed[MOTION_GRID_CELLS]) {
     for (size_t i = 0; i < MOTION_GRID_CELLS; i++) {
-        float off = cells[i] - g->mean[i], rate = changed[i] ? LEARN : LEARN_STILL;
-        g->mean[i] += rate * off;
+        float off = cells[i] - g->mean[i];
+        g->changed_looks[i] = changed[i] ? (uint8_t)(g->changed_looks[i] + 1) : 0;
+        if (g->changed_looks[i] >= ADOPT_LOOKS) {
+            g->mean[i] = cells[i];
+            g->changed_looks[i] = 0;
+            continue;
+        }
+        g->mean[i] += (changed[i] ? LEARN_CHANGED : LEARN) * off;
         /* Swaying cells become tolerant as their deviation grows. */
-        g->deviation[i] += rate * (fabsf(off) - g->deviation[i]);
+        g->deviation[i] += (changed[i] ? LEARN_SWAYING : LEARN) * (fabsf(off) - g->deviation[i]);
     }
 }
 

@@ -12,6 +12,7 @@
 struct motion_grid {
     bool learnt; /* has a background */
     float mean[MOTION_GRID_CELLS], deviation[MOTION_GRID_CELLS];
+    uint8_t changed_looks[MOTION_GRID_CELLS]; /* in a row */
 };
 
 /* Averages a plane of luma into cells. */
