@@ -1,0 +1,101 @@
+#include "hub/hub.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "base/file.h"
+#include "base/log.h"
+
+#define GRACE_MS 2500       /* for uploads when the hub ends */
+#define WORKERS_GRACE_MS 400 /* for their goodbyes to the cameras */
+
+static void on_mail(void *context, uint32_t events) {
+    struct hub *h = context;
+    struct link_mail m;
+    (void)events;
+    while (!link_next(h->link, &m)) {
+        if (m.kind == LINK_MAIL_COMMAND) hub_command(h, m.command, blob_bytes(&m.box));
+        link_mail_clear(&m);
+    }
+}
+
+static err open_parts(struct hub *h, const struct hub_options *o, struct diag *d) {
+    char path[PATH_TEXT_BYTES];
+    err e = event_loop_new(&h->loop, d);
+    if (!e) e = disk_thread_new(&h->disk, d);
+    if (!e && path_join(path, o->data, "cameras.json")) e = diag_fail(d, ERR_LIMIT, "the path is too long");
+    if (!e) e = cameras_load(path, &h->cameras, d);
+    if (!e && path_join(path, o->data, "keys")) e = diag_fail(d, ERR_LIMIT, "the path is too long");
+    if (!e) e = forward_keys_open(path, h->disk, &h->keys, d);
+    if (!e && path_join(path, o->data, "outbox")) e = diag_fail(d, ERR_LIMIT, "the path is too long");
+    if (!e) e = outbox_open(path, h->disk, &h->outbox, d);
+    if (!e && path_join(path, o->data, "spool")) e = diag_fail(d, ERR_LIMIT, "the path is too long");
+    if (!e) e = spool_open(path, o->spool_limit_bytes, h->disk, &h->spool, d);
+    return e;
+}
+
+err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) {
+    *h = (struct hub){.identity = options->identity, .camera_program = options->camera_program, .mail.fd = -1};
+    h->started = steady_now();
+    h->seen = calloc(1, sizeof *h->seen);
+    if (!h->seen) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    h->seen->since = wall_now();
+    err e = open_parts(h, options, d);
+    const struct link_options link = {.vault = options->vault, .ca_file = options->ca_file, .identity = h->identity,
+                                      .spool = h->spool, .outbox = h->outbox};
+    if (!e) e = link_new(&link, &h->link, d);
+    if (e) return e;
+    h->mail = (struct watch){.fd = link_fd(h->link), .ready = on_mail, .context = h};
+    e = event_loop_add(h->loop, &h->mail, EPOLLIN);
+    if (e) return diag_fail(d, e, "cannot watch for commands");
+    forward_keys_tick(h->keys, wall_now(), steady_now());
+    for (size_t i = 0; i < h->cameras.count && !e; i++) {
+        struct diag why = {{0}};
+        /* One camera that cannot be started is no reason to leave the others out. */
+        if (hub_camera_start(h, &h->cameras.list[i], &why))
+            log_error("camera %s: not started: %s", h->cameras.list[i].name, why.text);
+    }
+    hub_tick(h);
+    return e;
+}
+
+void hub_tick(struct hub *h) {
+    struct steady_us now = steady_now();
+    forward_keys_tick(h->keys, wall_now(), now);
+    for (struct hub_camera *c = h->list; c; c = c->next) {
+        for (size_t i = 0; i < c->stream_count; i++) {
+            worker_tick(c->streams[i].worker, now);
+            recorder_tick(c->streams[i].recorder);
+        }
+    }
+    hub_tests_tick(h);
+    worker_reap();
+}
+
+static bool any_running(const struct hub *h) {
+    struct worker_view v;
+    for (const struct hub_camera *c = h->list; c; c = c->next) {
+        for (size_t i = 0; i < c->stream_count; i++) {
+            worker_view(c->streams[i].worker, &v);
+            if (v.pid) return true;
+        }
+    }
+    return false;
+}
+
+void hub_clear(struct hub *h) {
+    for (struct hub_camera *c = h->list; c; c = c->next)
+        for (size_t i = 0; i < c->stream_count; i++) worker_stop(c->streams[i].worker);
+    struct steady_us until = {steady_now().us + WORKERS_GRACE_MS * 1000};
+    while (any_running(h) && steady_now().us < until.us) event_loop_round(h->loop, 50);
+    hub_tests_clear(h);
+    while (h->list) hub_camera_stop(h, h->list->streams[0].id);
+    link_free(h->link, GRACE_MS);
+    forward_keys_close(h->keys);
+    outbox_close(h->outbox);
+    spool_close(h->spool);
+    disk_thread_free(h->disk);
+    event_loop_free(h->loop);
+    cameras_clear(&h->cameras);
+    free(h->seen);
+}

@@ -1,0 +1,101 @@
+/* hub.h: one household's box: cameras, their workers and recorders, and what the owner asks of them.
+ * Threads: the recording loop. */
+#ifndef CARDEA_HUB_HUB_H
+#define CARDEA_HUB_HUB_H
+
+#include "hub/cameras.h"
+#include "hub/link.h"
+#include "hub/recorder.h"
+#include "hub/worker.h"
+
+#define HUB_TESTS_MAX 4
+#define HUB_TEST_US 20000000
+#define HUB_PICTURE_S 10
+#define HUB_EPOCH_AGAIN_US 2000000
+
+struct hub_camera;
+
+struct hub_stream {
+    struct hub_camera *camera;
+    bool sub;
+    uint8_t id[CAMERA_ID_BYTES];
+    struct worker *worker;
+    struct recorder *recorder;
+    char codec[40], audio_codec[40];
+    uint16_t width, height;
+    struct steady_us epoch_tried;
+    bool published;
+};
+
+struct hub_camera {
+    struct hub *hub;
+    struct hub_camera *next;
+    struct hub_stream streams[2]; /* main, sub */
+    size_t stream_count;
+};
+
+/* A `camera.test` under way. */
+struct hub_test {
+    bool used;
+    struct hub *hub;
+    uint8_t command[COMMAND_ID_BYTES];
+    struct worker *worker;
+    struct worker_init init;
+    bool have_init;
+    double fps;
+    uint32_t fragments;
+    struct blob picture;
+    struct steady_us deadline;
+};
+
+struct hub {
+    struct identity *identity;
+    struct event_loop *loop;
+    struct disk_thread *disk;
+    struct spool *spool;
+    struct outbox *outbox;
+    struct forward_keys *keys;
+    struct link *link;
+    struct cameras cameras;
+    struct hub_camera *list;
+    struct hub_test tests[HUB_TESTS_MAX];
+    struct command_seen *seen;
+    const char *camera_program;
+    struct watch mail;
+    struct steady_us started;
+};
+
+struct hub_options {
+    const char *data, *vault, *ca_file, *camera_program;
+    uint64_t spool_limit_bytes;
+    struct identity *identity; /* paired; borrowed */
+};
+
+/* *h is filled, whatever is returned; hub_clear clears what there is. */
+err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) CHECKED;
+/* Ends segments, gives uploads a moment, and frees everything: at most about 4 s. */
+void hub_clear(struct hub *h);
+void hub_tick(struct hub *h);
+
+/* hub_cameras.c */
+err hub_camera_start(struct hub *h, const struct camera_settings *s, struct diag *d) CHECKED;
+void hub_camera_stop(struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]);
+struct hub_camera *hub_camera_find(const struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]);
+err hub_camera_apply(struct hub *h, struct hub_camera *c, const struct camera_settings *s, bool restart, struct diag *d) CHECKED;
+err hub_new_epoch(void *context, const uint8_t stream[CAMERA_ID_BYTES], struct diag *d) CHECKED;
+err hub_publish(struct hub *h, const struct camera_settings *s, struct hub_stream *stream, struct diag *d) CHECKED;
+err hub_publish_retention(struct hub *h, const struct camera_settings *s, struct diag *d) CHECKED;
+
+/* hub_commands.c */
+void hub_command(struct hub *h, const uint8_t id[COMMAND_ID_BYTES], struct bytes box);
+void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, json_t *result /* taken */, const struct diag *d);
+
+/* hub_tests.c: `camera.test` */
+err hub_test_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], const char *url, struct diag *d) CHECKED;
+void hub_tests_tick(struct hub *h);
+void hub_tests_clear(struct hub *h);
+
+/* hub_status.c. NULL: out of memory. */
+json_t *hub_status(struct hub *h);
+
+#endif

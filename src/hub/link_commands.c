@@ -1,0 +1,161 @@
+/* Commands and viewers down the long answer; replies up. Framing: docs/protocol.md, "Live" and "Hub". */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "hub/link_internal.h"
+
+#define HEAD_BYTES 6
+#define TYPE_BEAT 4
+#define TYPE_COMMAND 16
+#define TYPE_VIEWERS 17
+#define SILENCE_MS 30000 /* the vault says something every 10 s */
+#define MESSAGE_MAX_BYTES (COMMAND_MAX_BYTES + 4096)
+#define AGAIN_US 2000000
+#define CONFLICT_AGAIN_US 15000000
+#define REPLY_MS 20000
+
+static void tell(struct link *l) {
+    uint64_t one = 1;
+    if (write(l->event_fd, &one, sizeof one) < 0) return; /* it is readable already */
+}
+
+static err take_command(struct link *l, struct bytes payload) {
+    if (payload.len <= COMMAND_ID_BYTES || payload.len > COMMAND_MAX_BYTES + COMMAND_ID_BYTES) return ERR_INVALID;
+    struct link_mail m = {.kind = LINK_MAIL_COMMAND};
+    memcpy(m.command, payload.data, COMMAND_ID_BYTES);
+    err e = blob_append(&m.box, BYTES(payload.data + COMMAND_ID_BYTES, payload.len - COMMAND_ID_BYTES));
+    if (e) return e;
+    pthread_mutex_lock(&l->lock);
+    bool full = l->mail_count == LINK_MAIL_MAX;
+    if (!full) l->mail[(l->mail_first + l->mail_count++) % LINK_MAIL_MAX] = m;
+    pthread_mutex_unlock(&l->lock);
+    if (full) link_mail_clear(&m); /* its sender hears nothing, and asks again */
+    tell(l);
+    return ERR_OK;
+}
+
+static err take_viewers(struct link *l, struct bytes payload) {
+    AUTO(json_release) json_t *o = NULL;
+    err e = json_parse(payload, &o, NULL);
+    if (e) return e;
+    json_t *cameras = json_object_get(o, "cameras"), *count;
+    const char *hex;
+    if (!json_is_object(cameras)) return ERR_INVALID;
+    pthread_mutex_lock(&l->lock);
+    l->viewed_count = 0;
+    json_object_foreach(cameras, hex, count) {
+        struct viewed v;
+        if (l->viewed_count == LINK_VIEWED_MAX || hex_decode(hex, (struct buffer){v.camera, sizeof v.camera})) continue;
+        json_int_t n = json_integer_value(count);
+        v.count = n < 0 ? 0 : n > 100000 ? 100000 : (uint32_t)n;
+        if (v.count) l->viewed[l->viewed_count++] = v;
+    }
+    l->viewers_changed = true;
+    pthread_mutex_unlock(&l->lock);
+    atomic_store(&l->fresh, true);
+    tell(l);
+    return ERR_OK;
+}
+
+static void accepted(struct link *l) {
+    pthread_mutex_lock(&l->lock);
+    bool was = l->state.conflict;
+    l->state.conflict = false;
+    pthread_mutex_unlock(&l->lock);
+    if (was) log_info("no other hub uses this identity any more");
+}
+
+static err on_bytes(void *context, struct bytes piece) {
+    struct link *l = context;
+    accepted(l);
+    err e = blob_append(&l->command_bytes, piece);
+    size_t at = 0;
+    while (!e && l->command_bytes.len - at >= HEAD_BYTES) {
+        const uint8_t *head = l->command_bytes.data + at;
+        size_t len = be32_get(head + 2);
+        if (len > MESSAGE_MAX_BYTES) return ERR_INVALID;
+        if (l->command_bytes.len - at < HEAD_BYTES + len) break;
+        struct bytes payload = BYTES(head + HEAD_BYTES, len);
+        if (head[0] == TYPE_COMMAND) e = take_command(l, payload);
+        else if (head[0] == TYPE_VIEWERS) e = take_viewers(l, payload);
+        at += HEAD_BYTES + len;
+    }
+    blob_drop_front(&l->command_bytes, at);
+    return e;
+}
+
+static void forget_viewers(struct link *l) {
+    pthread_mutex_lock(&l->lock);
+    bool any = l->viewed_count > 0;
+    l->viewed_count = 0;
+    l->viewers_changed = any;
+    pthread_mutex_unlock(&l->lock);
+    if (any) tell(l);
+}
+
+static void on_end(void *context, err e, const struct http_response *response, const struct diag *d) {
+    struct link *l = context;
+    l->commands = NULL;
+    blob_clear(&l->command_bytes);
+    forget_viewers(l);
+    int64_t now = steady_now().us;
+    l->commands_at.us = now + AGAIN_US;
+    if (response->status == 409) {
+        pthread_mutex_lock(&l->lock);
+        bool was = l->state.conflict;
+        l->state.conflict = true;
+        pthread_mutex_unlock(&l->lock);
+        l->commands_at.us = now + CONFLICT_AGAIN_US;
+        if (!was) log_error("another hub uses this identity: nothing is sent until it stops. If a hub was copied, remove "
+                            "household.json and identity.json from one of them and pair it anew");
+        return;
+    }
+    if (e) link_failed(l, e, d->text);
+}
+
+static void on_reply_sent(void *context, err e, const struct http_response *response, const struct diag *d) {
+    struct link *l = context;
+    (void)response;
+    (void)d;
+    l->posting_reply = false;
+    if (e) log_debug("a reply was not taken: %s", err_text(e)); /* who asked has gone; nothing to mend */
+    blob_clear(&l->reply->box);
+    free(l->reply);
+    l->reply = NULL;
+}
+
+static void reply_step(struct link *l) {
+    if (l->posting_reply) return;
+    pthread_mutex_lock(&l->lock);
+    struct reply_waiting *r = l->replies;
+    if (r) {
+        l->replies = r->next;
+        l->reply_count--;
+    }
+    pthread_mutex_unlock(&l->lock);
+    if (!r) return;
+    char hex[2 * COMMAND_ID_BYTES + 1], path[128];
+    hex_encode(BYTES_OF(r->command), hex);
+    snprintf(path, sizeof path, "/v1/hub/replies/%s", hex);
+    struct http_request post = {.method = "POST", .path = path, .authorization = l->authorization,
+                                .body = blob_bytes(&r->box), .timeout_ms = REPLY_MS};
+    l->reply = r;
+    l->posting_reply = http_client_start(l->http, &post, on_reply_sent, l, NULL, NULL) == ERR_OK;
+    if (l->posting_reply) return;
+    blob_clear(&r->box);
+    free(r);
+    l->reply = NULL;
+}
+
+void link_commands_step(struct link *l) {
+    reply_step(l);
+    if (l->commands || steady_now().us < l->commands_at.us) return;
+    char hex[33], path[128];
+    hex_encode(BYTES_OF(l->identity->instance), hex);
+    snprintf(path, sizeof path, "/v1/hub/commands?instance=%s", hex);
+    struct http_request get = {.method = "GET", .path = path, .authorization = l->authorization, .data = on_bytes,
+                               .context = l, .idle_ms = SILENCE_MS};
+    if (http_client_start(l->http, &get, on_end, l, &l->commands, NULL)) l->commands = NULL;
+}
