@@ -105,8 +105,8 @@ static int64_t to_us(int64_t ticks, uint32_t scale) {
     return ticks / scale * 1000000 + (ticks % scale * 1000000 + scale / 2) / scale;
 }
 
-static err append_edit(struct blob *out, int64_t media_time) {
-    uint8_t raw[EDIT_BYTES] = {0};
+static void make_edit(int64_t media_time, uint8_t raw[EDIT_BYTES]) {
+    memset(raw, 0, EDIT_BYTES);
     be32_put(raw, EDIT_BYTES);
     be32_put(raw + 4, TYPE_EDTS);
     be32_put(raw + 8, EDIT_BYTES - 8);
@@ -116,7 +116,24 @@ static err append_edit(struct blob *out, int64_t media_time) {
     /* raw + 24: duration 0, to the end of the fragments */
     be64_put(raw + 32, (uint64_t)media_time);
     be16_put(raw + 40, 1); /* rate 1.0 */
+}
+
+static err append_edit(struct blob *out, int64_t media_time) {
+    uint8_t raw[EDIT_BYTES];
+    make_edit(media_time, raw);
     return blob_append(out, BYTES_OF(raw));
+}
+
+/* The time of an `edts` that is exactly as make_edit makes it. */
+static err read_edit(struct bytes edts, uint32_t scale, int64_t *edit_us, struct diag *d) {
+    uint8_t expected[EDIT_BYTES];
+    uint64_t time = edts.len == EDIT_BYTES ? be64_get(edts.data + 32) : UINT64_MAX;
+    if (time / scale > INT64_MAX / 2000000) return diag_fail(d, ERR_INVALID, "elst: not the one edit of an export");
+    make_edit((int64_t)time, expected);
+    if (memcmp(edts.data, expected, EDIT_BYTES) != 0)
+        return diag_fail(d, ERR_INVALID, "elst: not the one edit of an export");
+    *edit_us = to_us((int64_t)time, scale);
+    return ERR_OK;
 }
 
 /* Writes the size of the box that began at `begin` of out. */
@@ -140,14 +157,8 @@ static err rewrite_track(struct bytes body, bool add, int64_t zero_us, struct bl
         e = mp4_next(&r, &box, d);
         if (e) break;
         if (box.type == TYPE_EDTS) {
-            struct mp4_box elst;
             if (add) return diag_fail(d, ERR_EXISTS, "trak: there is an edit list already");
-            e = mp4_child(box.body, TYPE_ELST, &elst, d);
-            if (!e && (elst.body.len != 28 || elst.body.data[0] != 1 || be32_get(elst.body.data + 4) != 1))
-                e = diag_fail(d, ERR_INVALID, "elst: not one edit of version 1");
-            if (!e && be64_get(elst.body.data + 16) > INT64_MAX / 1000000)
-                e = diag_fail(d, ERR_INVALID, "elst: the time is out of range");
-            if (!e) *edit_us = to_us((int64_t)be64_get(elst.body.data + 16), track.timescale);
+            e = read_edit(box.whole, track.timescale, edit_us, d);
             continue;
         }
         e = blob_append(out, box.whole);

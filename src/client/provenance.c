@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "client/export_box.h"
 #include "client/mp4.h"
@@ -17,6 +18,7 @@
 #define TYPE_MOOF MP4_TYPE('m', 'o', 'o', 'f')
 #define TYPE_MDAT MP4_TYPE('m', 'd', 'a', 't')
 #define TYPE_UUID MP4_TYPE('u', 'u', 'i', 'd')
+#define ZERO_US 1000 /* what rounding to a track's time scale may cost */
 #define GAP_US 1500000 /* less than this between two fragments is the camera's rhythm */
 
 const char *verdict_text(enum verdict v) {
@@ -183,6 +185,7 @@ static void open_segment(struct check *c, int64_t time_us) {
 static void check_times(struct check *c, const struct mp4_fragment *f) {
     struct provenance *p = c->out;
     if (!f->video) return;
+    if (!c->any && llabs(f->time_us - c->zero_us) > ZERO_US) edited_at(c, f->time_us, "the clip's zero was moved");
     if (!c->any) p->from_us = f->time_us;
     if (c->any && f->time_us - c->last_us > GAP_US) note_gap(p, c->last_us, f->time_us);
     c->any = true;
@@ -236,7 +239,7 @@ static void walk(struct check *c, struct bytes file, struct bytes signatures) {
             if (++moovs > 1) edited_at(c, c->last_us, "a second description of the video was added");
         } else if (box.type == TYPE_UUID && box.body.data == signatures.data) {
             if (reader_left(&r)) conclude(c->out, VERDICT_EDITED, "something was added after the signatures");
-        } else if (box.type != TYPE_FTYP && box.type != TYPE_FREE) {
+        } else if (box.type == TYPE_FREE ? !bytes_equal(box.body, bytes_text(export_notice)) : box.type != TYPE_FTYP) {
             edited_at(c, c->last_us, "a box that no export has was added");
         }
     }
