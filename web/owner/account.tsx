@@ -32,7 +32,7 @@ export function AccountPage() {
                         {(["system", "light", "dark"] as Theme[]).map((t) => (
                             <label key={t} class={theme.value === t ? "on" : ""}>
                                 <input type="radio" name="theme" value={t} checked={theme.value === t} onChange={() => (theme.value = t)} />
-                                {t === "system" ? "As the device" : t === "light" ? "Light" : "Dark"}
+                                {t === "system" ? "Automatic" : t === "light" ? "Light" : "Dark"}
                             </label>
                         ))}
                     </div>

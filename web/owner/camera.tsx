@@ -110,13 +110,14 @@ function Controls({ player, camera, stage }: { player: Player; camera: CameraVie
 
     const startTrim = (): void => {
         const t = player.mode.peek() === "recorded" ? player.time.peek() : now() - 120;
-        const half = Math.min(30, (view.peek().to - view.peek().from) / 8);
-        trim.value = { from: t - half, to: Math.min(t + half, now() - 1) };
+        const range = { from: t - 30, to: Math.min(t + 30, now() - 1) };
+        if (view.peek().to - view.peek().from > 1200) view.value = clampView({ from: t - 240, to: t + 240 });
+        trim.value = range;
     };
     return (
         <div class="deck">
-            <Transport player={player} camera={camera} stage={stage} onTrim={() => (trim.value ? (trim.value = null) : startTrim())} trimming={trim.value !== null} onJump={() => setJump(true)} />
             <Timeline player={player} view={view} trim={trim} events={events} onSeek={seek} />
+            <Transport player={player} camera={camera} stage={stage} onTrim={() => (trim.value ? (trim.value = null) : startTrim())} trimming={trim.value !== null} onJump={() => setJump(true)} />
             {trim.value && <ExportPanel player={player} camera={camera} trim={trim} />}
             <Zoom view={view} player={player} />
             <EventStrip events={events.value} camera={camera} player={player} onSeek={(t) => { seek(t); view.value = clampView({ from: t - 300, to: t + 300 }); }} />

@@ -7,7 +7,7 @@ import { now } from "./state.ts";
 /* How far behind the newest picture we stay, so that an uneven network does not show as stutter. */
 const AHEAD_S = 0.15;
 const HURRY_S = 0.7;
-const JUMP_S = 2.5;
+const JUMP_S = 1.6;
 
 export type FeedState = { kind: "waiting" } | { kind: "playing" } | { kind: "unsupported"; track: Track; message: string } | { kind: "damaged"; message: string };
 

@@ -130,7 +130,7 @@ function Delete({ camera }: { camera: CameraView }) {
     return (
         <section class="card">
             <h2>Delete</h2>
-            <div class="two">
+            <div class="two wide">
                 <Field label="From" type="datetime-local" step="1" value={from} onInput={(e) => setFrom(e.currentTarget.value)} />
                 <Field label="To" type="datetime-local" step="1" value={to} onInput={(e) => setTo(e.currentTarget.value)} />
             </div>

@@ -338,10 +338,12 @@ function hatch(g: CanvasRenderingContext2D, color: string, x: number, y: number,
     g.restore();
 }
 
+const fontOf = (g: CanvasRenderingContext2D): string => getComputedStyle(g.canvas).fontFamily;
+
 function axis(g: CanvasRenderingContext2D, v: View, w: number, top: number, height: number, color: (n: string) => string): void {
     const perLabel = ((v.to - v.from) / w) * 84;
     const step = STEPS.find((s) => s >= perLabel) ?? 86_400 * Math.ceil(perLabel / 86_400);
-    g.font = "500 11px system-ui, sans-serif";
+    g.font = `500 11px ${fontOf(g)}`;
     g.textBaseline = "middle";
     g.textAlign = "center";
     const begin = startOfDay(v.from);

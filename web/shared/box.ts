@@ -39,8 +39,12 @@ export async function newBoxKey(): Promise<{ secret: Bytes; public: Bytes }> {
 export async function boxSeal(recipient: Uint8Array, info: string, aad: Uint8Array, plain: Uint8Array): Promise<Bytes> {
     if (recipient.length !== 32) throw invalid("box: the public key is not 32 bytes");
     const recipientPublicKey = await kem.deserializePublicKey(buffer(recipient));
-    const { ct, enc } = await suite.seal({ recipientPublicKey, info: buffer(utf8(info)) }, buffer(plain), buffer(aad));
-    return concat(new Uint8Array(enc), new Uint8Array(ct));
+    try {
+        const { ct, enc } = await suite.seal({ recipientPublicKey, info: buffer(utf8(info)) }, buffer(plain), buffer(aad));
+        return concat(new Uint8Array(enc), new Uint8Array(ct));
+    } catch {
+        throw invalid("box: the public key is of small order");
+    }
 }
 
 export async function boxOpen(secret: Uint8Array, info: string, aad: Uint8Array, sealed: Uint8Array): Promise<Bytes> {

@@ -17,7 +17,7 @@ export interface CameraEvent {
 }
 
 export function eventEpoch(raw: Uint8Array): { camera: string; epoch: number } {
-    if (raw.length < HEAD_BYTES + 16 || readU32(raw, 0) !== 0x43524456) throw invalid("event: magic");
+    if (raw.length < HEAD_BYTES + 16 + 5 || readU32(raw, 0) !== 0x43524456) throw invalid("event: magic");
     if (raw[4] !== 1 || raw[5] !== 1) throw invalid("event: version");
     return { camera: hex(raw.subarray(6, 22)), epoch: readU32(raw, 22) };
 }
@@ -35,7 +35,9 @@ export async function openEvent(raw: Bytes, keys: TimeKeys): Promise<CameraEvent
     } catch {
         throw forged("event: altered");
     }
-    const json = JSON.parse(text(unpad(new Uint8Array(plain)))) as CameraEvent & { v: number };
+    const data = unpad(new Uint8Array(plain));
+    if (data.length === 0) throw invalid("event: no data");
+    const json = JSON.parse(text(data)) as CameraEvent & { v: number };
     if (json.v !== 1 || typeof json.begin !== "number" || typeof json.end !== "number") throw invalid("event: fields");
     return { ...json, id: hex(id) };
 }

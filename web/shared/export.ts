@@ -3,6 +3,7 @@ import { b64, concat, equal, u32, u64, utf8, view, type Bytes } from "./bytes.ts
 import { CardeaError, messageOf } from "./errors.ts";
 import { sha256 } from "./hash.ts";
 import type { Household } from "./household.ts";
+import { readMark } from "./mark.ts";
 import { box, boxes, find, readFragment, tracks } from "./mp4.ts";
 import type { Recordings, SegmentRef } from "./recordings.ts";
 import { Kind, type Segment } from "./segment.ts";
@@ -69,7 +70,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
         reached = Math.max(reached, opened.to);
         last = opened.last;
         const mark = segment.problem ? null : opened.mark;
-        if (mark) hub = hubOf(mark);
+        if (mark) hub = (await readMark(mark)).hub;
         else result.damaged.push(`${iso(segment.header.slot)}: cut short before the hub could sign it; what there is was kept`);
         listed.push({ slot: segment.header.slot, mark: mark && b64(mark), init: opened.initHash, from: opened.index, count: opened.parts.length });
         await put(concat(...opened.parts));
@@ -139,9 +140,6 @@ function select(segment: Segment, to: number): Selected | null {
     }
     return out;
 }
-
-/* The public key in a mark: the 32 bytes before its signature. */
-const hubOf = (mark: Bytes): Bytes => mark.slice(mark.length - 96, mark.length - 64);
 
 /* An edit list in each track that shows `start` (s) at zero. */
 export function withEditList(init: Uint8Array, start: number): Bytes {

@@ -1,5 +1,5 @@
 /* Grants: a signed statement plus time keys sealed to the grantee (docs/formats.md, "Grant"). */
-import { concat, equal, hex, own, readU32, text, unb64, type Bytes } from "./bytes.ts";
+import { equal, hex, own, readU32, text, unb64, type Bytes } from "./bytes.ts";
 import { boxOpen } from "./box.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
 import { sha256 } from "./hash.ts";
@@ -43,12 +43,21 @@ export async function readGrant(raw: Uint8Array): Promise<Grant> {
     return { statement, household: signer, sealed: own(raw.subarray(9 + length)), bound: sha256(signed) };
 }
 
+/* A clock may be behind by this much. */
+const EARLY_S = 300;
+
+/* Whether the statement allows a use of some seconds of a camera; the keys say it again. */
+export function allows(s: Statement, camera: string, begin: number, end: number, live = false, exporting = false): boolean {
+    const within = end === 0 || (begin < end && begin >= s.from && end <= s.to); /* end 0: live alone */
+    return s.cameras.includes(camera) && within && (!live || s.live) && (!exporting || s.export);
+}
+
 /* The grant's keys, by camera and epoch, after its household and time are checked. */
 export async function openGrant(grant: Grant, household: Uint8Array, secret: Uint8Array, grantee: Uint8Array, nowSlot: number) {
     const s = grant.statement;
     if (!equal(grant.household, household)) throw forged("grant: signed by another household");
-    if (!equal(unb64(s.grantee), grantee)) throw new CardeaError("denied", "this grant is for somebody else");
-    if (nowSlot < s.not_before) throw new CardeaError("denied", "this grant does not hold yet");
+    if (!equal(unb64(s.grantee), grantee)) throw forged("grant: it is for somebody else");
+    if (nowSlot < s.not_before - EARLY_S) throw new CardeaError("denied", "this grant does not hold yet");
     if (nowSlot >= s.expires) throw new CardeaError("denied", "this grant has expired");
     const plain = await boxOpen(secret, "cardea/1 grant", grant.bound, grant.sealed);
     const out: { camera: string; epoch: number; nodes: Node[] }[] = [];
@@ -58,7 +67,9 @@ export async function openGrant(grant: Grant, household: Uint8Array, secret: Uin
         if (plain.length < at + 24 + length) throw invalid("grant: payload");
         const camera = hex(plain.subarray(at, at + 16));
         if (!s.cameras.includes(camera)) throw forged("grant: a camera that the statement does not name");
-        out.push({ camera, epoch: readU32(plain, at + 16), nodes: decodeSet(concat(plain.subarray(at + 24, at + 24 + length))) });
+        const nodes = decodeSet(plain.subarray(at + 24, at + 24 + length));
+        if (nodes.some((n) => n.first < s.from || n.first + 2 ** (32 - n.depth) > s.to)) throw forged("grant: keys of seconds that the statement does not name");
+        out.push({ camera, epoch: readU32(plain, at + 16), nodes });
         at += 24 + length;
     }
     return out;

@@ -71,6 +71,30 @@ export async function sealHouseholdKeys(keys: HouseholdKeys, accountPublic: Uint
     return { key, raw: await sealObject(keys.sign, key, 1, payload) };
 }
 
+/* An owner's copy of the household's keys: the signer must be the key inside, since anybody can seal a box to an account. */
+export async function openHouseholdKeys(raw: Bytes, key: string, id: string, accountSecret: Uint8Array): Promise<HouseholdKeys> {
+    const { signer, payload } = await openObject(raw, key, null);
+    const json = JSON.parse(text(await boxOpen(accountSecret, "cardea/1 household", new Uint8Array(0), payload))) as {
+        v: number; id: string; name: string; box: string; sign: string;
+    };
+    if (json.v !== 1) throw invalid(`${key}: v`);
+    if (json.id !== id) throw forged(`${key}: of another household`);
+    const sign = await signKey(unb64(json.sign));
+    if (!equal(sign.public, signer)) throw forged(`${key}: signed by somebody else`);
+    const box = unb64(json.box);
+    return { id, name: json.name, box, boxPublic: await boxPublic(box), sign };
+}
+
+/* A household's statement that a hub is its own. */
+export async function readCertificate(certificate: Bytes, key: string, householdSign: Uint8Array): Promise<Hub> {
+    const { payload } = await openObject(certificate, key, [householdSign]);
+    const json = JSON.parse(text(payload)) as { v: number; hub: string; sign: string; box: string; writer: string; added: string };
+    const sign = unb64(json.sign);
+    if (json.v !== 1) throw invalid(`${key}: v`);
+    if (json.hub !== hex(sha256(sign).subarray(0, 16)) || key !== `hub/${json.hub}`) throw forged(`${key}: this is not that hub's certificate`);
+    return { id: json.hub, sign, box: unb64(json.box), writer: json.writer, added: json.added, certificate };
+}
+
 export class Household {
     hubs: Hub[] = [];
     cameras: Camera[] = [];
@@ -87,23 +111,10 @@ export class Household {
         const { objects } = await api.get<{ objects: Listed[] }>("/v1/objects?prefix=household/keys/");
         for (const o of objects) {
             const raw = await api.bytes(`/v1/objects/${o.key}`);
-            const keys = await Household.tryKeys(raw, o.key, id, accountSecret).catch(() => null);
+            const keys = await openHouseholdKeys(raw, o.key, id, accountSecret).catch(() => null);
             if (keys) return new Household(api, keys);
         }
         throw new CardeaError("no_key", "the vault holds no keys of this household for you: set it up again, or ask another owner");
-    }
-
-    private static async tryKeys(raw: Bytes, key: string, id: string, secret: Uint8Array): Promise<HouseholdKeys> {
-        const length = (raw[101]! << 8) | raw[102]!;
-        const payload = raw.subarray(101 + 2 + length + 8);
-        const json = JSON.parse(text(await boxOpen(secret, "cardea/1 household", new Uint8Array(0), payload))) as {
-            id: string; name: string; box: string; sign: string;
-        };
-        if (json.id !== id) throw forged(`${key}: of another household`);
-        const sign = await signKey(unb64(json.sign));
-        await openObject(raw, key, [sign.public]);
-        const box = unb64(json.box);
-        return { id, name: json.name, box, boxPublic: await boxPublic(box), sign };
     }
 
     private fetchObject(o: Listed): Promise<Bytes> {
@@ -143,12 +154,7 @@ export class Household {
 
     private async readHub(o: Listed): Promise<Hub> {
         const certificate = await this.fetchObject(o);
-        const { payload } = await openObject(certificate, o.key, [this.keys.sign.public]);
-        const json = JSON.parse(text(payload)) as { v: number; hub: string; sign: string; box: string; writer: string; added: string };
-        const sign = unb64(json.sign);
-        if (json.v !== 1 || json.hub !== hex(sha256(sign).subarray(0, 16)) || o.key !== `hub/${json.hub}`)
-            throw invalid("this is not a hub's certificate");
-        return { id: json.hub, sign, box: unb64(json.box), writer: json.writer, added: json.added, certificate };
+        return readCertificate(certificate, o.key, this.keys.sign.public);
     }
 
     private async readProfile(o: Listed): Promise<Camera> {

@@ -22,10 +22,13 @@ export function parseCode(input: string): Bytes {
     return unhex(bits.toString(16).padStart(20, "0"));
 }
 
+export function pairingOf(secret: Bytes): { id: string; key: Bytes } {
+    const key = sha256(secret);
+    return { id: hex(hkdfExpand(key, "cardea/1 pairing id", NOTHING, 16)), key: hkdfExpand(key, "cardea/1 pairing", NOTHING, 32) };
+}
+
 export async function pair(api: Api, keys: HouseholdKeys, code: string): Promise<string> {
-    const secret = sha256(parseCode(code));
-    const id = hex(hkdfExpand(secret, "cardea/1 pairing id", NOTHING, 16));
-    const k = hkdfExpand(secret, "cardea/1 pairing", NOTHING, 32);
+    const { id, key: k } = pairingOf(parseCode(code));
     const offer = await api.get<{ sign: string; box: string; mac: string }>(`/v1/pairing/${id}`, { who: "nobody" });
     const sign = unb64(offer.sign);
     const box = unb64(offer.box);
@@ -68,10 +71,24 @@ export async function command<T>(api: Api, keys: HouseholdKeys, hub: Hub, verb: 
     const sealed = await boxSeal(hub.box, "cardea/1 command", unhex(hub.id), envelope);
     const response = await api.fetch("POST", `/v1/hubs/${hub.id}/commands?wait_s=25`, { body: concat(id, sealed) });
     const raw = new Uint8Array(await response.arrayBuffer());
-    const opened = await openEnvelope(await boxOpen(keys.box, "cardea/1 reply", id, raw), "cardea/1 reply");
-    if (!equal(opened.signer, hub.sign)) throw forged("the reply is not from the hub");
-    const reply = JSON.parse(text(opened.body)) as { id: string; ok: boolean; result?: T; error?: string; message?: string };
-    if (reply.id !== hex(id)) throw forged("the reply is to another command");
+    const reply = await openReply<T>(raw, keys.box, hub.sign, id);
     if (!reply.ok) throw new CardeaError(reply.error ?? "internal", reply.message ?? "the hub refused");
     return reply.result as T;
+}
+
+interface Reply<T> {
+    id: string;
+    ok: boolean;
+    result?: T;
+    error?: string;
+    message?: string;
+}
+
+export async function openReply<T>(raw: Bytes, householdSecret: Bytes, hubSign: Bytes, id: Bytes): Promise<Reply<T>> {
+    const opened = await openEnvelope(await boxOpen(householdSecret, "cardea/1 reply", id, raw), "cardea/1 reply");
+    if (!equal(opened.signer, hubSign)) throw forged("the reply is not from the hub");
+    const reply = JSON.parse(text(opened.body)) as Reply<T>;
+    if (reply.id !== hex(id)) throw forged("the reply is to another command");
+    if (typeof reply.ok !== "boolean") throw invalid("the reply: ok");
+    return reply;
 }

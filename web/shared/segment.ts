@@ -102,6 +102,7 @@ export class SegmentReader {
     complete = false;
     private number = 0;
     private second = 0;
+    private marked = false;
     private readonly bound: Bytes;
     private key: Promise<CryptoKey>;
 
@@ -125,9 +126,17 @@ export class SegmentReader {
         return this.second;
     }
 
+    /* The init is the first record and only the first, a picture only the second, and after the mark comes the end alone. */
+    private order(kind: Kind): void {
+        if (this.complete) throw invalid("there are records after the end of the segment");
+        if ((this.number === 0) !== (kind === Kind.init)) throw invalid(this.number === 0 ? "the segment does not begin with its init record" : "a second init record");
+        if (kind === Kind.picture && this.number !== 1) throw invalid("a picture that is not the second record");
+        if (this.marked && kind !== Kind.end) throw invalid("a record between the mark and the end");
+        this.marked = kind === Kind.mark;
+    }
+
     open(frame: Frame): Promise<Opened> {
-        if (this.complete) throw forged("there are records after the end of the segment");
-        if (this.number === 0 && frame.kind !== Kind.init) throw forged("the segment does not begin with its init record");
+        this.order(frame.kind);
         if (frame.commitment) this.key = this.keyOf(frame.second, frame.commitment);
         this.second = frame.second;
         const number = this.number++;
@@ -153,6 +162,7 @@ export class SegmentReader {
 
 export interface Segment {
     header: Header;
+    complete: boolean; /* up to its end record */
     records: Opened[];
     problem: CardeaError | null; /* what stopped it: cut_short, forged, no_key; what came before it is whole */
 }
@@ -163,8 +173,9 @@ export async function readSegment(raw: Uint8Array, keys: TimeKeys): Promise<Segm
     const reader = new SegmentReader(header, keys);
     const pending: Promise<Opened>[] = [];
     let problem: CardeaError | null = null;
-    for (let at = HEADER_BYTES; at < raw.length && !reader.complete; ) {
+    for (let at = HEADER_BYTES; at < raw.length; ) {
         try {
+            if (reader.complete) throw invalid("there are bytes after the end of the segment");
             const frame = readFrame(raw.subarray(at), reader.previousSecond);
             if (!frame) break;
             pending.push(reader.open(frame));
@@ -177,11 +188,11 @@ export async function readSegment(raw: Uint8Array, keys: TimeKeys): Promise<Segm
     const settled = await Promise.allSettled(pending);
     const records: Opened[] = [];
     for (const s of settled) {
-        if (s.status === "rejected") return { header, records, problem: asProblem(s.reason) };
+        if (s.status === "rejected") return { header, records, complete: false, problem: asProblem(s.reason) };
         records.push(s.value);
     }
     if (!problem && !reader.complete) problem = cutShort("the recording was cut short here");
-    return { header, records, problem };
+    return { header, records, complete: reader.complete, problem };
 }
 
 const asProblem = (e: unknown): CardeaError => (e instanceof CardeaError ? e : forged(String(e)));

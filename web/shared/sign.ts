@@ -1,5 +1,5 @@
 /* Ed25519 over domain || 0x00 || message, and signed envelopes (docs/formats.md, "Signed"). */
-import { concat, own, random, readU32, u32, u64, utf8, text, readU64, unb64, equal, type Bytes } from "./bytes.ts";
+import { concat, hex, own, random, readU32, u32, u64, utf8, text, readU64, unb64, equal, type Bytes } from "./bytes.ts";
 import { forged, invalid } from "./errors.ts";
 
 const PKCS8 = new Uint8Array([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20]);
@@ -26,7 +26,21 @@ export async function sign(key: SignKey, domain: string, body: Uint8Array): Prom
     return new Uint8Array(await crypto.subtle.sign("Ed25519", key.key, message(domain, body)));
 }
 
+/* Points of small order, by their y: under such a key a signature can fit every message. */
+const SMALL_ORDER = new Set([
+    "00".repeat(32), `01${"00".repeat(31)}`,
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    `ec${"ff".repeat(30)}7f`, `ed${"ff".repeat(30)}7f`, `ee${"ff".repeat(30)}7f`,
+]);
+
+function isSmallOrder(key: Uint8Array): boolean {
+    const y = own(key);
+    y[31]! &= 0x7f;
+    return SMALL_ORDER.has(hex(y));
+}
+
 export async function verify(signer: Uint8Array, domain: string, body: Uint8Array, signature: Uint8Array): Promise<boolean> {
+    if (isSmallOrder(signer)) return false;
     const key = await crypto.subtle.importKey("raw", own(signer), "Ed25519", false, ["verify"]);
     return crypto.subtle.verify("Ed25519", key, own(signature), message(domain, body));
 }
@@ -65,12 +79,15 @@ export interface HouseholdObject {
     payload: Bytes;
 }
 
-/* Opens the object that a vault says is `key`, and refuses one that was moved or signed by none of `signers`. */
-export async function openObject(raw: Uint8Array, key: string, signers: Uint8Array[]): Promise<HouseholdObject> {
+/* Opens the object that a vault says is `key`, and refuses one that was moved or signed by none of `signers` (null: the caller looks). */
+export async function openObject(raw: Uint8Array, key: string, signers: Uint8Array[] | null): Promise<HouseholdObject> {
     const { signer, body } = await openEnvelope(raw, OBJECT);
-    if (!signers.some((s) => equal(s, signer))) throw forged(`${key}: signed by somebody else`);
+    if (signers && !signers.some((s) => equal(s, signer))) throw forged(`${key}: signed by somebody else`);
+    if (key.length > 128 || !/^[a-z0-9-]+(\/[a-z0-9-]+)*$/.test(key)) throw invalid(`${key}: not an object's key`);
     const length = body.length < 2 ? -1 : (body[0]! << 8) | body[1]!;
     if (length < 0 || body.length < 2 + length + 8) throw invalid(`${key}: too short`);
     if (text(body.subarray(2, 2 + length)) !== key) throw forged(`${key}: this is another object, moved here`);
-    return { signer, version: readU64(body, 2 + length), payload: own(body.subarray(2 + length + 8)) };
+    const version = readU64(body, 2 + length);
+    if (version < 1) throw invalid(`${key}: version`);
+    return { signer, version, payload: own(body.subarray(2 + length + 8)) };
 }

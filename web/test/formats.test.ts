@@ -183,8 +183,8 @@ test("a recovery code survives capitals and spaces, and names a wrong word", () 
     assert.notDeepEqual(recoveryKeys(secret).auth, recoveryKeys(secret).wrap);
     const swapped = [...words];
     swapped[4] = swapped[4]!.startsWith("b") ? `d${swapped[4]!.slice(1)}` : `b${swapped[4]!.slice(1)}`;
-    assert.throws(() => parseRecovery(swapped.join(" ")), /word (5|6)/);
-    assert.throws(() => parseRecovery(words.slice(1).join(" ")), /word 1|11/);
+    assert.throws(() => parseRecovery(swapped.join(" ")), /word (5|6|7)/);
+    assert.throws(() => parseRecovery(words.slice(0, 11).join(" ")), /has 12 words, and this has 11/);
     swapped[4] = "hello";
     assert.throws(() => parseRecovery(swapped.join(" ")), /word 5, "hello"/);
 });
