@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
 #define READERS_MAX 6
-#define STATEMENTS_MAX 128u /* of each connection; more than there are literals, a power of two */
+#define STATEMENTS_MAX 256u /* of each connection; more than there are literals, a power of two */
 #define BUSY_TIMEOUT_MS 10000
 #define BATCH_MAX 256 /* writes that share a commit */
 
@@ -23,6 +24,14 @@ struct db_conn {
     bool busy;
 };
 
+/* A write that is done and waits for the commit it shares; on its thread's stack. */
+struct waiter {
+    struct waiter *next;
+    bool done;
+    err result;
+    struct diag *d;
+};
+
 struct db {
     const struct db_options *options;
     char path[PATH_TEXT_BYTES];
@@ -30,14 +39,10 @@ struct db {
 
     pthread_mutex_t write_lock;
     pthread_cond_t committed;
-    atomic_int waiting;       /* writers that are at, or before, the lock */
-    bool open;                /* a transaction is */
+    atomic_int waiting; /* writers that are at, or before, the lock */
+    bool open;          /* a transaction is */
     int batch_size;
-    uint64_t batch;           /* the number of the one that is open, or comes next */
-    uint64_t done;            /* batches below this are over */
-    uint64_t failed;          /* the last batch that failed, */
-    err failure;              /* why, */
-    struct diag failure_text; /* in words */
+    struct waiter *waiters; /* writes of the open transaction whose commit is to come */
 
     pthread_mutex_t read_lock;
     pthread_cond_t reader_free;
@@ -201,8 +206,8 @@ static err conn_open(struct db *db, struct db_conn *conn, bool writer, struct di
                        d);
     if (!e && !writer) e = run_script(conn, "PRAGMA query_only=ON", d);
     if (!e && writer)
-        e = run_script(conn, db->options->settled ? "PRAGMA journal_mode=TRUNCATE" : "PRAGMA journal_mode=WAL",
-                       d);
+        e = run_script(conn,
+                       db->options->settled ? "PRAGMA journal_mode=TRUNCATE" : "PRAGMA journal_mode=WAL", d);
     if (e) {
         diag_prefix(d, "%s", db->path);
         conn_close(conn);
@@ -213,8 +218,10 @@ static err conn_open(struct db *db, struct db_conn *conn, bool writer, struct di
 static err pragma_get(struct db_conn *conn, const char *sql, int64_t *out, struct diag *d) {
     sqlite3_stmt *stmt = NULL;
     int code = sqlite3_prepare_v2(conn->handle, sql, -1, &stmt, NULL);
-    if (!code && sqlite3_step(stmt) == SQLITE_ROW) *out = sqlite3_column_int64(stmt, 0);
-    else code = code ? code : SQLITE_ERROR;
+    if (!code && sqlite3_step(stmt) == SQLITE_ROW)
+        *out = sqlite3_column_int64(stmt, 0);
+    else
+        code = code ? code : SQLITE_ERROR;
     err e = code ? fail(conn, code, d) : ERR_OK;
     sqlite3_finalize(stmt);
     return e;
@@ -230,8 +237,9 @@ static err migrate(struct db *db, struct diag *d) {
     if (!e && (application ? application != db->options->application : version != 0))
         e = diag_fail(d, ERR_INVALID, "%s is a database, but not Cardea's %s", db->path, db->options->what);
     if (!e && version > db->options->version)
-        e = diag_fail(d, ERR_UNSUPPORTED, "%s was written by a newer version of Cardea (schema %d, this one knows %d)",
-                      db->path, (int)version, db->options->version);
+        e = diag_fail(d, ERR_UNSUPPORTED,
+                      "%s was written by a newer version of Cardea (schema %d, this one knows %d)", db->path,
+                      (int)version, db->options->version);
     for (int64_t v = version; !e && v < db->options->version; v++)
         e = run_script(conn, db->options->migrations[v], d);
     if (!e && version < db->options->version) {
@@ -255,7 +263,6 @@ err db_open(const char *path, const struct db_options *options, struct db **out,
     struct db *db = calloc(1, sizeof *db);
     if (!db) return diag_fail(d, ERR_NO_MEMORY, "no memory for the %s", options->what);
     db->options = options;
-    db->batch = db->done = 1;
     memcpy(db->path, path, strlen(path) + 1);
     pthread_mutex_init(&db->write_lock, NULL);
     pthread_cond_init(&db->committed, NULL);
@@ -284,19 +291,18 @@ void db_close(struct db *db) {
 
 /* --- writing --- */
 
-/* Ends the open batch with this result. The lock is held. */
+/* Ends the open transaction with this result, for all who wait for it. The lock is held. */
 static void batch_over(struct db *db, err e, const struct diag *why) {
-    if (e) {
-        db->failed = db->batch;
-        db->failure = e;
-        db->failure_text = *why;
-        if (!sqlite3_get_autocommit(db->writer.handle))
-            sqlite3_exec(db->writer.handle, "ROLLBACK", NULL, NULL, NULL);
+    if (e && !sqlite3_get_autocommit(db->writer.handle))
+        sqlite3_exec(db->writer.handle, "ROLLBACK", NULL, NULL, NULL);
+    for (struct waiter *w = db->waiters; w; w = w->next) {
+        w->result = e;
+        if (e && w->d) *w->d = *why;
+        w->done = true;
     }
+    db->waiters = NULL;
     db->open = false;
     db->batch_size = 0;
-    db->batch++;
-    db->done = db->batch;
     pthread_cond_broadcast(&db->committed);
 }
 
@@ -326,30 +332,31 @@ err db_write_begin(struct db *db, struct db_conn **out, struct diag *d) {
     return ERR_OK;
 }
 
+/* Keeps or drops what was done since the savepoint; false when the engine has dropped the whole transaction.
+ */
+static bool savepoint_end(struct db_conn *conn, bool keep, struct diag *why) {
+    if (!keep && !sqlite3_get_autocommit(conn->handle) && run_script(conn, "ROLLBACK TO op", why))
+        return false;
+    if (!sqlite3_get_autocommit(conn->handle) && run_script(conn, "RELEASE op", why)) return false;
+    return !sqlite3_get_autocommit(conn->handle);
+}
+
 err db_write_end(struct db *db, err e, struct diag *d) {
-    struct db_conn *conn = &db->writer;
     struct diag why = {{0}};
-    uint64_t mine = db->batch;
-    if (e && !sqlite3_get_autocommit(conn->handle))
-        if (run_script(conn, "ROLLBACK TO op", &why) && !sqlite3_get_autocommit(conn->handle))
-            sqlite3_exec(conn->handle, "ROLLBACK", NULL, NULL, NULL);
-    if (!sqlite3_get_autocommit(conn->handle) && run_script(conn, "RELEASE op", &why) &&
-        !sqlite3_get_autocommit(conn->handle))
-        sqlite3_exec(conn->handle, "ROLLBACK", NULL, NULL, NULL);
-    if (sqlite3_get_autocommit(conn->handle)) {
-        /* The engine dropped the whole transaction, and with it what the batch did before. */
-        if (e && d) why = *d;
+    struct waiter me = {.d = d};
+    if (e && d) why = *d;
+    bool whole = savepoint_end(&db->writer, !e, &why);
+    if (!e) {
+        me.next = db->waiters;
+        db->waiters = &me;
+    }
+    if (!whole)
         batch_over(db, e ? e : ERR_IO, &why);
-    } else if (atomic_load(&db->waiting) == 0 || db->batch_size >= BATCH_MAX) {
+    else if (atomic_load(&db->waiting) == 0 || db->batch_size >= BATCH_MAX)
         batch_commit(db);
-    }
-    while (db->done <= mine) pthread_cond_wait(&db->committed, &db->write_lock);
-    if (!e && db->failed == mine) {
-        e = db->failure;
-        if (d) *d = db->failure_text;
-    }
+    while (!e && !me.done) pthread_cond_wait(&db->committed, &db->write_lock);
     pthread_mutex_unlock(&db->write_lock);
-    return e;
+    return e ? e : me.result;
 }
 
 err db_alone(struct db *db, const char *sql, struct diag *d) {
@@ -367,7 +374,7 @@ uint64_t db_file_bytes(struct db *db) {
 
 /* --- reading --- */
 
-static struct db_conn *reader_take(struct db *db) {
+static struct db_conn *conn_take(struct db *db) {
     pthread_mutex_lock(&db->read_lock);
     for (;;) {
         for (size_t i = 0; i < READERS_MAX; i++) {
@@ -380,7 +387,7 @@ static struct db_conn *reader_take(struct db *db) {
     }
 }
 
-static void reader_give(struct db *db, struct db_conn *conn) {
+static void conn_give(struct db *db, struct db_conn *conn) {
     pthread_mutex_lock(&db->read_lock);
     conn->busy = false;
     pthread_cond_signal(&db->reader_free);
@@ -388,7 +395,7 @@ static void reader_give(struct db *db, struct db_conn *conn) {
 }
 
 err db_read_begin(struct db *db, struct db_conn **out, struct diag *d) {
-    struct db_conn *conn = reader_take(db);
+    struct db_conn *conn = conn_take(db);
     err e = ERR_OK;
     if (!conn->handle) {
         struct db_conn fresh = {0};
@@ -398,7 +405,7 @@ err db_read_begin(struct db *db, struct db_conn **out, struct diag *d) {
     }
     if (!e) e = run_script(conn, "BEGIN", d);
     if (e) {
-        reader_give(db, conn);
+        conn_give(db, conn);
         return e;
     }
     *out = conn;
@@ -407,7 +414,7 @@ err db_read_begin(struct db *db, struct db_conn **out, struct diag *d) {
 
 void db_read_end(struct db *db, struct db_conn *conn) {
     sqlite3_exec(conn->handle, "COMMIT", NULL, NULL, NULL);
-    reader_give(db, conn);
+    conn_give(db, conn);
 }
 
 /* --- copies and checks --- */
@@ -423,7 +430,8 @@ err db_copy(struct db *db, const char *path, struct diag *d) {
     err e = conn_open(db, &from, false, d);
     if (e) return e;
     int code = sqlite3_open_v2(path, &to.handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (!code) code = sqlite3_exec(from.handle, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+    if (!code)
+        code = sqlite3_exec(from.handle, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
     sqlite3_backup *backup = code ? NULL : sqlite3_backup_init(to.handle, "main", from.handle, "main");
     if (backup) {
         code = sqlite3_backup_step(backup, -1);

@@ -1,8 +1,8 @@
-/* sqlite_db.h: what the SQLite drivers share: one file, one writer with group commit, a pool of readers, statements
- * prepared once, errors in our words. Internal to store.
+/* sqlite_db.h: what the SQLite drivers share: one file, one writer with group commit, a pool of readers,
+ * statements prepared once, errors in our words. Internal to store.
  *
- * A write is `db_write_begin … db_write_end`, one at a time; those that wait for each other share one commit, so that
- * one sync of the disk acknowledges many. A read takes a connection of the pool and gives it back. */
+ * A write is `db_write_begin … db_write_end`, one at a time; those that wait for each other share one commit,
+ * so that one sync of the disk acknowledges many. A read takes a connection of the pool and gives it back. */
 #ifndef CARDEA_STORE_SQLITE_DB_H
 #define CARDEA_STORE_SQLITE_DB_H
 
@@ -13,11 +13,11 @@
 #include "store/id.h"
 
 struct db_options {
-    int32_t application;            /* "CRDi": a file of another application is refused */
-    const char *const *migrations;  /* [i] brings version i to i + 1 */
-    int version;                    /* how many migrations there are */
-    const char *what;               /* for messages: "index" */
-    bool settled;                   /* rollback journal instead of WAL, no readers, see accounts_sqlite.c */
+    int32_t application;           /* "CRDi": a file of another application is refused */
+    const char *const *migrations; /* [i] brings version i to i + 1 */
+    int version;                   /* how many migrations there are */
+    const char *what;              /* for messages: "index" */
+    bool settled;                  /* rollback journal instead of WAL, no readers, see accounts_sqlite.c */
 };
 
 struct db;
@@ -27,7 +27,8 @@ err db_open(const char *path, const struct db_options *options, struct db **out,
 void db_close(struct db *db); /* NULL is fine */
 
 /* Between begin and end the writer is the caller's. end keeps the changes when `e` is ERR_OK and drops them
- * otherwise, and returns e, or why they could not be kept. It must be called after each begin that succeeded. */
+ * otherwise, and returns e, or why they could not be kept. It must be called after each begin that succeeded.
+ */
 err db_write_begin(struct db *db, struct db_conn **out, struct diag *d) CHECKED;
 err db_write_end(struct db *db, err e, struct diag *d) CHECKED;
 
@@ -71,12 +72,13 @@ static inline struct value v_null(void) {
     return (struct value){.kind = VALUE_KIND_NULL};
 }
 /* The values of ?1, ?2, … */
-#define BIND(...)                                                                                                      \
+#define BIND(...)                                                                                            \
     (const struct value[]){__VA_ARGS__}, sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value)
 
-/* `sql` is a literal: statements are kept by its address. Values are borrowed until the statement is finished. */
-err db_query(struct db_conn *conn, const char *sql, const struct value *values, size_t count, sqlite3_stmt **out,
-             struct diag *d) CHECKED;
+/* `sql` is a literal: statements are kept by its address. Values are borrowed until the statement is
+ * finished. */
+err db_query(struct db_conn *conn, const char *sql, const struct value *values, size_t count,
+             sqlite3_stmt **out, struct diag *d) CHECKED;
 /* *row is false at the end. */
 err db_step(struct db_conn *conn, sqlite3_stmt *stmt, bool *row, struct diag *d) CHECKED;
 void db_finish(sqlite3_stmt **stmt); /* for AUTO */

@@ -1,0 +1,71 @@
+#include "store/index_common.h"
+
+#include <stdlib.h>
+
+static bool all_of(const char *text, const char *allowed) {
+    return text[strspn(text, allowed)] == 0;
+}
+
+err index_check_key(const char *key, bool prefix, struct diag *d) {
+    size_t len = strlen(key);
+    if ((len == 0 && !prefix) || len > INDEX_OBJECT_KEY_CHARS)
+        return diag_fail(d, ERR_INVALID, "an object's key has 1 to %d characters", INDEX_OBJECT_KEY_CHARS);
+    if (!all_of(key, "abcdefghijklmnopqrstuvwxyz0123456789/-"))
+        return diag_fail(d, ERR_INVALID, "an object's key consists of a-z, 0-9, / and -");
+    return ERR_OK;
+}
+
+err index_check_setting(const char *key, struct diag *d) {
+    size_t len = strlen(key);
+    if (len == 0 || len > 64 || !all_of(key, "abcdefghijklmnopqrstuvwxyz0123456789_.-"))
+        return diag_fail(d, ERR_INVALID, "a setting's name has 1 to 64 of a-z, 0-9, _ . -");
+    return ERR_OK;
+}
+
+err index_check_reel(const struct reel_info *reel, struct diag *d) {
+    if (reel->end <= reel->first || reel->end - reel->first > INDEX_REEL_SPAN_MAX_SLOTS)
+        return diag_fail(d, ERR_INVALID, "a reel spans 1 to %u slots", INDEX_REEL_SPAN_MAX_SLOTS);
+    if (reel->segments == 0 || reel->table.len != (size_t)reel->segments * REEL_TABLE_ENTRY_BYTES ||
+        reel->table.len > INDEX_REEL_TABLE_MAX_BYTES)
+        return diag_fail(d, ERR_INVALID,
+                         "a reel's table has %u bytes for each of its segments, and at most %u",
+                         REEL_TABLE_ENTRY_BYTES, INDEX_REEL_TABLE_MAX_BYTES);
+    return ERR_OK;
+}
+
+err index_check_size(const char *what, size_t len, size_t max, struct diag *d) {
+    if (len <= max) return ERR_OK;
+    return diag_fail(d, ERR_LIMIT, "%s has %zu bytes; at most %zu are kept", what, len, max);
+}
+
+err timeline_append(struct timeline *timeline, const struct reel_info *reel) {
+    if ((timeline->count & (timeline->count - 1)) == 0) { /* full at each power of two */
+        size_t room = timeline->count ? timeline->count * 2 : 1;
+        struct reel_info *grown = realloc(timeline->reels, room * sizeof *grown);
+        if (!grown) return ERR_NO_MEMORY;
+        timeline->reels = grown;
+    }
+    err e = blob_append(&timeline->tables, reel->table);
+    if (!e) timeline->reels[timeline->count++] = *reel;
+    return e;
+}
+
+void timeline_settle(struct timeline *timeline) {
+    size_t at = 0;
+    for (size_t i = 0; i < timeline->count; i++) {
+        struct bytes *table = &timeline->reels[i].table;
+        table->data = table->len ? timeline->tables.data + at : NULL;
+        at += table->len;
+    }
+}
+
+void timeline_clear(struct timeline *timeline) {
+    free(timeline->reels);
+    blob_clear(&timeline->tables);
+    *timeline = (struct timeline){0};
+}
+
+void index_release(struct index **index) {
+    if (*index) (*index)->ops->close(*index);
+    *index = NULL;
+}

@@ -1,0 +1,25 @@
+/* index_common.h: the rules that every index driver applies alike. Internal to store. */
+#ifndef CARDEA_STORE_INDEX_COMMON_H
+#define CARDEA_STORE_INDEX_COMMON_H
+
+#include "store/index.h"
+
+#define REEL_TABLE_ENTRY_BYTES 20u
+
+/* ERR_INVALID unless 1 to INDEX_OBJECT_KEY_CHARS (a prefix: 0) of a-z0-9/-. */
+err index_check_key(const char *key, bool prefix, struct diag *d) CHECKED;
+err index_check_setting(const char *key, struct diag *d) CHECKED;
+err index_check_reel(const struct reel_info *reel, struct diag *d) CHECKED;
+err index_check_size(const char *what, size_t len, size_t max, struct diag *d) CHECKED;
+
+/* The first slot at which a reel that reaches past `slot` may begin. */
+static inline uint32_t index_reach(uint32_t slot) {
+    return slot > INDEX_REEL_SPAN_MAX_SLOTS ? slot - INDEX_REEL_SPAN_MAX_SLOTS : 0;
+}
+
+/* Adds a reel and copies its table; its pointer is set by timeline_settle, when the tables have stopped
+ * moving. */
+err timeline_append(struct timeline *timeline, const struct reel_info *reel) CHECKED;
+void timeline_settle(struct timeline *timeline);
+
+#endif
