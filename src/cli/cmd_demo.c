@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,6 +18,7 @@
 #define DEMO_LOGIN "demo"
 #define PASSPHRASE_WORDS 4 /* of five letters: 44 bits, for a demo on loopback */
 #define STREAMING_S 20
+#define POLL_MS 200
 #define RETENTION_DAYS 1
 
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
@@ -116,48 +116,50 @@ static bool all_streaming(struct client *c, struct diag *d) {
     return streaming >= DEMO_CAMERAS && streaming == json_array_size(cameras);
 }
 
-static err wait_hub(struct client *c, struct diag *d) {
+static bool interrupted(void *context) { return signals_wait(*(int *)context, 0); }
+
+/* Asks the hub until it answers, or nothing will change by waiting. */
+static err wait_hub(struct client *c, int signals, struct diag *d) {
     int64_t end = steady_now().us + (int64_t)STREAMING_S * 1000000;
-    const struct timespec pause = {0, 200 * 1000000L};
     for (;;) {
         const struct hub_certificate *hub;
         err e = hub_choose(c, &hub, d);
         if (!e) e = hub_command(c, hub, "status", NULL, 5, NULL, d);
         if (!e || (e != ERR_NOT_FOUND && e != ERR_TIMEOUT) || steady_now().us > end) return e;
-        nanosleep(&pause, NULL);
+        if (signals_wait(signals, POLL_MS)) return diag_fail(d, ERR_CANCELLED, "interrupted");
     }
 }
 
-static void wait_streaming(struct client *c) {
+static err wait_streaming(struct client *c, int signals, struct diag *d) {
     int64_t end = steady_now().us + (int64_t)STREAMING_S * 1000000;
-    const struct timespec pause = {0, 200 * 1000000L};
-    struct diag d = {{0}};
-    while (!all_streaming(c, &d)) {
-        if (steady_now().us > end) {
-            log_warning("the cameras do not all stream yet (%s)", d.text);
-            return;
-        }
-        nanosleep(&pause, NULL);
+    struct diag why = {{0}};
+    while (!all_streaming(c, &why)) {
+        if (signals_wait(signals, POLL_MS)) return diag_fail(d, ERR_CANCELLED, "interrupted");
+        if (steady_now().us <= end) continue;
+        log_warning("the cameras do not all stream yet (%s)", why.text);
+        return ERR_OK;
     }
+    return ERR_OK;
 }
 
-static err furnish(const struct home *h, struct demo_footage *f, const struct secret *passphrase, struct diag *d) {
+static err furnish(const struct home *h, struct demo_footage *f, const struct secret *passphrase, int signals,
+                   struct diag *d) {
     AUTO(client_clear) struct client c = {0};
     err e = make_household(h, passphrase, d);
     if (e) return e;
     if (!f->cameras[0].ready || !f->cameras[1].ready) say("preparing the footage");
-    e = demo_footage_serve(f, d);
+    e = demo_footage_serve(f, interrupted, &signals, d);
     if (!e) e = client_open(&c, h->state.url, NULL, d);
     if (!e) e = client_sign_in(&c, DEMO_LOGIN, blob_bytes(&passphrase->text), d);
     if (!e) e = client_unlock(&c, d);
-    if (!e) e = wait_hub(&c, d);
+    if (!e) e = wait_hub(&c, signals, d);
     if (!e) e = add_cameras(&c, f, d);
     if (e) return e;
     say("waiting for the cameras");
-    wait_streaming(&c);
+    e = wait_streaming(&c, signals, d);
     struct diag ignored;
     (void)!client_sign_out(&c, &ignored);
-    return ERR_OK;
+    return e;
 }
 
 static void print_welcome(const struct home *h, const struct demo_footage *f, const struct secret *passphrase) {
@@ -203,7 +205,7 @@ int run_demo(struct cli *cli, const struct args *args) {
     say("starting a home in %s", data);
     if (folder_make(data, &d) || path_join(h.log_path, data, "home.log") || home_start(&h, &d) ||
         demo_footage_begin(&footage, data, &d) || demo_passphrase(data, &passphrase, &d) ||
-        furnish(&h, &footage, &passphrase, &d))
+        furnish(&h, &footage, &passphrase, signals, &d))
         return cli_fail(&d);
     print_welcome(&h, &footage, &passphrase);
     return run_until_stopped(&h, &footage, signals);

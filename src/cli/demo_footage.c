@@ -114,17 +114,27 @@ static err take_name(const struct demo_footage *f, size_t i, const char *from, c
     return rename(old, name) ? diag_fail(d, ERR_IO, "cannot name %s: %s", name, strerror(errno)) : ERR_OK;
 }
 
-static err wait_encoders(struct demo_footage *f, struct diag *d) {
+static err wait_encoder(struct child *c, bool (*stopped)(void *), void *context, struct diag *d) {
+    int64_t end = steady_now().us + (int64_t)ENCODE_MS * 1000;
+    while (!child_wait(c, 200)) {
+        if (stopped(context)) return diag_fail(d, ERR_CANCELLED, "interrupted");
+        if (steady_now().us > end) return diag_fail(d, ERR_TIMEOUT, "ffmpeg takes too long over the footage");
+    }
+    return ERR_OK;
+}
+
+static err wait_encoders(struct demo_footage *f, bool (*stopped)(void *), void *context, struct diag *d) {
     for (size_t i = 0; i < DEMO_CAMERAS; i++) {
         struct demo_camera *cam = &f->cameras[i];
         char how[64];
         if (cam->ready) continue;
-        if (!child_wait(&cam->encoder, ENCODE_MS)) return diag_fail(d, ERR_TIMEOUT, "ffmpeg takes too long over %s", cam->source);
+        err e = wait_encoder(&cam->encoder, stopped, context, d);
+        if (e) return e;
         child_end_text(&cam->encoder, how);
         if (child_status(&cam->encoder) == 127)
             return diag_fail(d, ERR_NOT_FOUND, "the program ffmpeg is missing: apt-get install ffmpeg");
         if (child_status(&cam->encoder)) return diag_fail(d, ERR_IO, "ffmpeg %s over %s", how, cam->source);
-        err e = take_name(f, i, "-sub-part.h264", "-sub.h264", d);
+        e = take_name(f, i, "-sub-part.h264", "-sub.h264", d);
         if (!e) e = take_name(f, i, "-part.h264", ".h264", d);
         if (e) return e;
         cam->ready = true;
@@ -241,9 +251,9 @@ static err make_files(struct demo_footage *f, struct diag *d) {
     return ERR_OK;
 }
 
-err demo_footage_serve(struct demo_footage *f, struct diag *d) {
+err demo_footage_serve(struct demo_footage *f, bool (*stopped)(void *), void *context, struct diag *d) {
     char config[PATH_TEXT_BYTES];
-    err e = wait_encoders(f, d);
+    err e = wait_encoders(f, stopped, context, d);
     if (e) return e;
     if (path_join(config, f->folder, "cameras.json")) return diag_fail(d, ERR_LIMIT, "the path %s is too long", f->folder);
     read_config(f, config);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -174,7 +175,14 @@ static int run(const struct command *c, int argc, char **argv) {
     return c->run(&cli, &args);
 }
 
+/* Commands hold the household's keys for a moment: no core file may. */
+static void harden(void) {
+    const struct rlimit none = {0, 0};
+    (void)!setrlimit(RLIMIT_CORE, &none);
+}
+
 int main(int argc, char **argv) {
+    harden();
     log_open("cardea", LOG_LEVEL_INFO);
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {

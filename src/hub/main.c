@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -101,23 +102,35 @@ static err lock_folder(const char *data, struct diag *d) {
     return diag_fail(d, ERR_EXISTS, "a hub is running on %s already", data);
 }
 
+static err read_code(const char *path, uint8_t out[PAIRING_SECRET_BYTES], struct diag *d) {
+    AUTO(blob_clear) struct blob raw = {0};
+    err e = file_read(path, CODE_FILE_MAX_BYTES, &raw, d);
+    if (e) return e;
+    while (raw.len && (raw.data[raw.len - 1] == '\n' || raw.data[raw.len - 1] == '\r')) raw.len--;
+    e = blob_append_u8(&raw, 0);
+    if (!e) e = pairing_parse((const char *)raw.data, out, d);
+    if (e) diag_prefix(d, "%s", path);
+    return e;
+}
+
+/* The code of --setup-code-file, or one of our own, kept in DIR/setup-code for `cardea init` on the same machine. */
 static err pairing_secret(const struct arguments *a, uint8_t out[PAIRING_SECRET_BYTES], struct diag *d) {
-    char text[PAIRING_TEXT_BYTES];
-    if (!a->code_file) {
+    char text[PAIRING_TEXT_BYTES + 1], path[PATH_TEXT_BYTES];
+    if (a->code_file) return read_code(a->code_file, out, d);
+    if (path_join(path, a->data, "setup-code")) return diag_fail(d, ERR_LIMIT, "the path is too long");
+    err e = read_code(path, out, d);
+    if (e == ERR_NOT_FOUND) {
         random_bytes(out, PAIRING_SECRET_BYTES);
         pairing_format(out, text);
-        printf("pairing code %s\n", text);
-        fflush(stdout);
-        wipe(text, sizeof text);
-        return ERR_OK;
+        strcat(text, "\n");
+        e = file_replace(path, bytes_text(text), 0600, d);
     }
-    AUTO(blob_clear) struct blob raw = {0};
-    err e = file_read(a->code_file, CODE_FILE_MAX_BYTES, &raw, d);
-    while (!e && raw.len && (raw.data[raw.len - 1] == '\n' || raw.data[raw.len - 1] == '\r')) raw.len--;
-    if (!e) e = blob_append_u8(&raw, 0);
-    if (!e) e = pairing_parse((const char *)raw.data, out, d);
-    if (e) diag_prefix(d, "%s", a->code_file);
-    return e;
+    if (e) return e;
+    pairing_format(out, text);
+    printf("pairing code %s\n", text);
+    fflush(stdout);
+    wipe(text, sizeof text);
+    return ERR_OK;
 }
 
 static err pair(struct identity *id, const struct arguments *a, struct diag *d) {
