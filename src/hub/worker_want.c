@@ -233,6 +233,15 @@ static err serve_udp(struct worker *w, const struct worker_want *m, struct diag 
     return ERR_OK;
 }
 
+static err serve_peer(struct worker *w, const struct worker_want *m, struct diag *d) {
+    for (size_t i = 0; i < w->udp_count; i++) {
+        if (w->udp[i].request != m->request) continue;
+        answer(w, m->request, -1, 0, connect_udp(w, w->udp[i].fd, m->port) ? "the socket could not be connected" : NULL);
+        return ERR_OK;
+    }
+    return diag_fail(d, ERR_DENIED, "the worker names a socket that it was not given");
+}
+
 /* --- Files and devices -------------------------------------------------------------------------------------------- */
 
 static err serve_open(struct worker *w, const struct worker_want *m) {
@@ -261,6 +270,7 @@ err worker_want_serve(struct worker *w, const struct worker_want *m, struct diag
         case WORKER_WANT_UDP:
             if (w->parsed.kind == CAMERA_URL_RTSP) return serve_udp(w, m, d);
             break;
+        case WORKER_WANT_PEER: return serve_peer(w, m, d);
         case WORKER_WANT_FILE:
             if (w->parsed.kind == CAMERA_URL_FILE) return serve_open(w, m);
             break;
