@@ -11,7 +11,7 @@ void rtp_video_init(struct rtp_video *v, bool h265, struct rtp_unit_sink sink) {
 void rtp_video_clear(struct rtp_video *v) { blob_clear(&v->unit); }
 
 static void unit_reset(struct rtp_video *v) {
-    v->unit.len = 0;
+    v->unit.len = v->unit_bytes = 0;
     v->nals = 0;
     v->begun = v->nal_open = v->damaged = v->has_picture = v->reference = v->key = v->leading = v->cra = false;
     v->recovers = false;
@@ -44,7 +44,6 @@ void rtp_video_nal_begin(struct rtp_video *v, struct bytes first) {
 void rtp_video_nal_more(struct rtp_video *v, struct bytes more) {
     if (!v->nal_open) return;
     bool fits = more.len <= MEDIA_SAMPLE_MAX_BYTES && v->unit.len <= MEDIA_SAMPLE_MAX_BYTES - more.len;
-    if (!fits) v->oversize++;
     if (!fits || blob_append(&v->unit, more)) rtp_video_torn(v);
 }
 
@@ -153,9 +152,17 @@ static err unit_finish(struct rtp_video *v, struct diag *d) {
 static err unit_end(struct rtp_video *v, struct diag *d) {
     err e = unit_finish(v, d);
     unit_reset(v);
-    if (!e && v->oversize >= RTP_VIDEO_OVERSIZE_MAX)
-        return diag_fail(d, ERR_LIMIT, "the camera sends pictures larger than %u MiB", MEDIA_SAMPLE_MAX_BYTES >> 20);
     return e;
+}
+
+/* Counts what comes for a unit, also where the unit is torn and starts over without ever ending. */
+static err size_check(struct rtp_video *v, size_t more, struct diag *d) {
+    v->unit_bytes += more;
+    if (v->unit_bytes <= MEDIA_SAMPLE_MAX_BYTES) return ERR_OK;
+    v->unit_bytes = 0;
+    rtp_video_torn(v);
+    if (++v->oversize < RTP_VIDEO_OVERSIZE_MAX) return ERR_OK;
+    return diag_fail(d, ERR_LIMIT, "the camera sends pictures larger than %u MiB", MEDIA_SAMPLE_MAX_BYTES >> 20);
 }
 
 /* A loss inside a picture that nothing refers to costs that picture alone; any other may have cost a reference. */
@@ -186,6 +193,8 @@ err rtp_video_packet(struct rtp_video *v, const struct rtp_packet *p, bool gap, 
         v->begun = true;
         v->timestamp = p->timestamp;
     }
+    e = size_check(v, p->payload.len, d);
+    if (e) return e;
     if (v->sets.h265) rtp_h265_payload(v, p->payload);
     else rtp_h264_payload(v, p->payload);
     if (!p->marker || v->marker_lies) return ERR_OK;

@@ -17,7 +17,8 @@ struct rtp_video {
     struct param_sets sets;
     uint64_t dropped; /* access units */
     uint64_t damaged_packets;
-    unsigned oversize; /* in a row */
+    unsigned oversize;  /* in a row */
+    size_t unit_bytes;  /* of payload for the unit, torn ones too */
     bool sets_refused; /* a parameter set was malformed or too large */
     bool waiting_key, started;
     bool skip_leading;  /* H.265: pictures that refer to before the CRA where decoding began */

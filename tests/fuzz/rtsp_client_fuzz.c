@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
     }
     if (e && !d.text[0]) abort();
-    if (strstr(d.text, "secret")) abort();
+    if (strstr(d.text, "secret") && !memmem(data, size, "secret", 6)) abort();
     rtsp_client_free(c.client);
     if (c.ours >= 0) close(c.ours);
     return 0;
