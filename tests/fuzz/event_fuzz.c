@@ -1,0 +1,24 @@
+/* event_fuzz.c: events under the root of the vectors. */
+#include <stdlib.h>
+
+#include "crypto/hash.h"
+#include "format/event.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct timekey_set root;
+    if (!root.count) {
+        uint8_t key[HASH_BYTES];
+        if (timekey_generate(&root)) abort();
+        hash_sha256(bytes_text("cardea vectors"), key);
+        hash_hkdf_expand(key, "camera root", (struct bytes){0}, (struct buffer){root.nodes[0].key, TIMEKEY_BYTES});
+    }
+    struct event_head head;
+    AUTO(blob_clear) struct blob json = {0};
+    struct diag d = {0};
+    err e = event_open(&root, BYTES(data, size), &head, &json, &d);
+    if (e && (json.len || !d.text[0])) abort();
+    if (json.len > EVENT_DATA_MAX_BYTES) abort();
+    return 0;
+}
