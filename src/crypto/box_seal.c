@@ -4,7 +4,9 @@
 #include "crypto/hpke.h"
 #include "crypto/seal.h"
 
-static void sealer_release(struct aead_sealer **s) { aead_sealer_free(*s); }
+static void sealer_release(struct aead_sealer **s) {
+    aead_sealer_free(*s);
+}
 
 err box_seal(const uint8_t recipient[BOX_PUBLIC_BYTES], const char *info, struct bytes aad,
              struct bytes plain, struct blob *out) {
@@ -29,8 +31,7 @@ err box_seal_with(const uint8_t recipient[BOX_PUBLIC_BYTES], const uint8_t ephem
     hpke_schedule(dh, enc, recipient, info, key, nonce);
     aead_sealer_key(s, key);
     uint8_t *at = out->data + out->len;
-    e = aead_seal(s, nonce, aad, plain,
-                  (struct buffer){at + BOX_ENC_BYTES, plain.len + AEAD_TAG_BYTES});
+    e = aead_seal(s, nonce, aad, plain, (struct buffer){at + BOX_ENC_BYTES, plain.len + AEAD_TAG_BYTES});
     wipe(dh, sizeof dh);
     wipe(key, sizeof key);
     if (e) return e;

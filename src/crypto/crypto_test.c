@@ -24,8 +24,10 @@ static void test_aead_keeps_its_key_and_refuses_changes(void **state) {
         uint8_t nonce[AEAD_NONCE_BYTES] = {(uint8_t)len, (uint8_t)(len >> 8)};
         struct bytes aad = BYTES(plain, len % 40);
         struct bytes text = BYTES(sealed, len + AEAD_TAG_BYTES);
-        assert_int_equal(aead_seal(s, nonce, aad, BYTES(plain, len), (struct buffer){sealed, text.len - 1}), ERR_INVALID);
-        assert_int_equal(aead_seal(s, nonce, aad, BYTES(plain, len), (struct buffer){sealed, sizeof sealed}), ERR_OK);
+        assert_int_equal(aead_seal(s, nonce, aad, BYTES(plain, len), (struct buffer){sealed, text.len - 1}),
+                         ERR_INVALID);
+        assert_int_equal(aead_seal(s, nonce, aad, BYTES(plain, len), (struct buffer){sealed, sizeof sealed}),
+                         ERR_OK);
         assert_int_equal(aead_open(o, nonce, aad, text, (struct buffer){back, len}), ERR_OK);
         assert_memory_equal(back, plain, len);
         sealed[len / 2] ^= 0x40;
@@ -36,7 +38,8 @@ static void test_aead_keeps_its_key_and_refuses_changes(void **state) {
         nonce[11] = 1;
         assert_int_equal(aead_open(o, nonce, aad, text, (struct buffer){back, len}), ERR_FORGED);
     }
-    assert_int_equal(aead_open(o, key, (struct bytes){0}, BYTES(sealed, 15), (struct buffer){back, 9}), ERR_INVALID);
+    assert_int_equal(aead_open(o, key, (struct bytes){0}, BYTES(sealed, 15), (struct buffer){back, 9}),
+                     ERR_INVALID);
     aead_sealer_free(s);
     aead_opener_free(o);
 }
@@ -58,8 +61,8 @@ static void test_box_between_strangers(void **state) {
     assert_int_equal(box_open(&mine, "cardea/1 test", aad, box, &plain), ERR_OK);
     assert_int_equal(box_open(&mine, "cardea/1 test", aad, box, &plain), ERR_OK);
     assert_true(bytes_equal(blob_bytes(&plain), bytes_text("hellohello")));
-    /* Every bit of a box counts, but the highest of the encapsulated key, which RFC 7748 masks. It is bound by the
-     * key schedule all the same. */
+    /* Every bit of a box counts, but the highest of the encapsulated key, which RFC 7748 masks. It is bound
+     * by the key schedule all the same. */
     for (size_t bit = 0; bit < 8 * box.len; bit++) {
         sealed.data[6 + bit / 8] ^= (uint8_t)(1u << bit % 8);
         assert_int_equal(box_open(&mine, "cardea/1 test", aad, box, &plain), ERR_FORGED);
@@ -121,7 +124,8 @@ static void test_hash_in_pieces(void **state) {
     assert_memory_equal(got, expected, HASH_BYTES);
 }
 
-/* One letter wrong in any place: named at its word, or, when its five check bits happen to fit, at a later one. */
+/* One letter wrong in any place: named at its word, or, when its five check bits happen to fit, at a later
+ * one. */
 static void test_recovery_names_the_word(void **state) {
     (void)state;
     char text[RECOVERY_TEXT_BYTES];

@@ -13,14 +13,18 @@
 static EVP_MD *sha256;
 static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
 
-static void sha256_fetch(void) { sha256 = EVP_MD_fetch(NULL, "SHA256", NULL); }
+static void sha256_fetch(void) {
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
 
 static const EVP_MD *sha256_get(void) {
     must(pthread_once(&sha256_once, sha256_fetch) == 0 && sha256);
     return sha256;
 }
 
-static void context_free(EVP_MD_CTX **ctx) { EVP_MD_CTX_free(*ctx); }
+static void context_free(EVP_MD_CTX **ctx) {
+    EVP_MD_CTX_free(*ctx);
+}
 
 void hash_sha256(struct bytes data, uint8_t out[HASH_BYTES]) {
     must(EVP_Digest(data.data, data.len, out, NULL, sha256_get(), NULL) == 1);
@@ -42,7 +46,9 @@ struct hash *hash_new(void) {
     return h;
 }
 
-void hash_start(struct hash *h) { must(EVP_DigestInit_ex(h->ctx, sha256_get(), NULL) == 1); }
+void hash_start(struct hash *h) {
+    must(EVP_DigestInit_ex(h->ctx, sha256_get(), NULL) == 1);
+}
 
 void hash_update(struct hash *h, struct bytes data) {
     must(EVP_DigestUpdate(h->ctx, data.data, data.len) == 1);
@@ -64,8 +70,10 @@ static void hmac_parts(EVP_MD_CTX *ctx, struct bytes key, const struct bytes *pa
                        uint8_t out[HASH_BYTES]) {
     const EVP_MD *md = sha256_get();
     uint8_t pad[BLOCK_BYTES] = {0}, inner[HASH_BYTES];
-    if (key.len > BLOCK_BYTES) hash_sha256(key, pad);
-    else if (key.len) memcpy(pad, key.data, key.len);
+    if (key.len > BLOCK_BYTES)
+        hash_sha256(key, pad);
+    else if (key.len)
+        memcpy(pad, key.data, key.len);
     for (size_t i = 0; i < BLOCK_BYTES; i++) pad[i] ^= 0x36;
     must(EVP_DigestInit_ex(ctx, md, NULL) == 1 && EVP_DigestUpdate(ctx, pad, BLOCK_BYTES) == 1);
     for (size_t i = 0; i < count; i++) must(EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) == 1);
@@ -94,8 +102,8 @@ void hash_hkdf_expand(const uint8_t key[HASH_BYTES], const char *label, struct b
     must(ctx != NULL);
     uint8_t block[HASH_BYTES], counter = 1;
     for (size_t done = 0; done < out.len; counter++) {
-        const struct bytes parts[] = {
-            BYTES(block, done ? HASH_BYTES : 0), bytes_text(label), context, BYTES(&counter, 1)};
+        const struct bytes parts[] = {BYTES(block, done ? HASH_BYTES : 0), bytes_text(label), context,
+                                      BYTES(&counter, 1)};
         hmac_parts(ctx, BYTES(key, HASH_BYTES), parts, sizeof parts / sizeof *parts, block);
         size_t n = out.len - done < HASH_BYTES ? out.len - done : HASH_BYTES;
         memcpy(out.data + done, block, n);

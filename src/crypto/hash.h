@@ -11,7 +11,7 @@
 
 void hash_sha256(struct bytes data, uint8_t out[HASH_BYTES]);
 
-struct hash; /* incremental SHA-256, reusable */
+struct hash;                 /* incremental SHA-256, reusable */
 struct hash *hash_new(void); /* NULL: out of memory */
 void hash_start(struct hash *h);
 void hash_update(struct hash *h, struct bytes data);

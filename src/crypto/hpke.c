@@ -10,29 +10,33 @@
 static const uint8_t kem_suite[] = {'K', 'E', 'M', 0x00, 0x20};
 static const uint8_t hpke_suite[] = {'H', 'P', 'K', 'E', 0x00, 0x20, 0x00, 0x01, 0x00, 0x02};
 
-static void pkey_free(EVP_PKEY **key) { EVP_PKEY_free(*key); }
-static void context_free(EVP_PKEY_CTX **ctx) { EVP_PKEY_CTX_free(*ctx); }
+static void pkey_free(EVP_PKEY **key) {
+    EVP_PKEY_free(*key);
+}
+static void context_free(EVP_PKEY_CTX **ctx) {
+    EVP_PKEY_CTX_free(*ctx);
+}
 
 void hpke_public(const uint8_t secret[BOX_SECRET_BYTES], uint8_t out[BOX_PUBLIC_BYTES]) {
-    AUTO(pkey_free) EVP_PKEY *key =
-        EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, secret, BOX_SECRET_BYTES);
+    AUTO(pkey_free)
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, secret, BOX_SECRET_BYTES);
     size_t len = BOX_PUBLIC_BYTES;
     must(key && EVP_PKEY_get_raw_public_key(key, out, &len) == 1 && len == BOX_PUBLIC_BYTES);
 }
 
 err hpke_shared(const uint8_t secret[BOX_SECRET_BYTES], const uint8_t public_key[BOX_PUBLIC_BYTES],
                 uint8_t out[32]) {
-    AUTO(pkey_free) EVP_PKEY *mine =
-        EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, secret, BOX_SECRET_BYTES);
-    AUTO(pkey_free) EVP_PKEY *theirs =
-        EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, public_key, BOX_PUBLIC_BYTES);
+    AUTO(pkey_free)
+    EVP_PKEY *mine = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, secret, BOX_SECRET_BYTES);
+    AUTO(pkey_free)
+    EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, public_key, BOX_PUBLIC_BYTES);
     must(mine && theirs);
     AUTO(context_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(mine, NULL);
     must(ctx && EVP_PKEY_derive_init(ctx) == 1);
     static const uint8_t zero[32];
     size_t len = 32;
-    bool derived = EVP_PKEY_derive_set_peer(ctx, theirs) == 1 && EVP_PKEY_derive(ctx, out, &len) == 1 &&
-                   len == 32;
+    bool derived =
+        EVP_PKEY_derive_set_peer(ctx, theirs) == 1 && EVP_PKEY_derive(ctx, out, &len) == 1 && len == 32;
     if (derived && !bytes_equal_secret(BYTES(out, 32), BYTES_OF(zero))) return ERR_OK;
     wipe(out, 32);
     return ERR_INVALID;
@@ -74,8 +78,8 @@ static void labeled_expand(const uint8_t key[HASH_BYTES], struct bytes suite, co
 }
 
 void hpke_schedule(const uint8_t dh[32], const uint8_t enc[BOX_ENC_BYTES],
-                   const uint8_t recipient[BOX_PUBLIC_BYTES], const char *info,
-                   uint8_t key[AEAD_KEY_BYTES], uint8_t nonce[AEAD_NONCE_BYTES]) {
+                   const uint8_t recipient[BOX_PUBLIC_BYTES], const char *info, uint8_t key[AEAD_KEY_BYTES],
+                   uint8_t nonce[AEAD_NONCE_BYTES]) {
     const struct bytes none = {0};
     uint8_t kem_context[BOX_ENC_BYTES + BOX_PUBLIC_BYTES], secret[HASH_BYTES], shared[32];
     memcpy(kem_context, enc, BOX_ENC_BYTES);

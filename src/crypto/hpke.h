@@ -13,7 +13,7 @@ err hpke_shared(const uint8_t secret[BOX_SECRET_BYTES], const uint8_t public_key
 
 /* Sections 4.1 (ExtractAndExpand) and 5.1 (KeySchedule). */
 void hpke_schedule(const uint8_t dh[32], const uint8_t enc[BOX_ENC_BYTES],
-                   const uint8_t recipient[BOX_PUBLIC_BYTES], const char *info,
-                   uint8_t key[AEAD_KEY_BYTES], uint8_t nonce[AEAD_NONCE_BYTES]);
+                   const uint8_t recipient[BOX_PUBLIC_BYTES], const char *info, uint8_t key[AEAD_KEY_BYTES],
+                   uint8_t nonce[AEAD_NONCE_BYTES]);
 
 #endif

@@ -14,7 +14,8 @@ struct keystream {
     uint64_t at; /* where the context stands */
 };
 
-struct keystream *keystream_new(const uint8_t key[KEYSTREAM_KEY_BYTES], const uint8_t nonce[KEYSTREAM_NONCE_BYTES]) {
+struct keystream *keystream_new(const uint8_t key[KEYSTREAM_KEY_BYTES],
+                                const uint8_t nonce[KEYSTREAM_NONCE_BYTES]) {
     struct keystream *k = calloc(1, sizeof *k);
     if (!k) return NULL;
     memcpy(k->nonce, nonce, sizeof k->nonce);

@@ -22,8 +22,7 @@ struct passphrase_keys {
 };
 /* ERR_LIMIT: the cost is outside what readers accept. ERR_NO_MEMORY. */
 err passphrase_derive(struct bytes passphrase, const uint8_t salt[PASSPHRASE_SALT_BYTES],
-                      struct passphrase_cost cost, struct passphrase_keys *out,
-                      struct diag *d) CHECKED;
+                      struct passphrase_cost cost, struct passphrase_keys *out, struct diag *d) CHECKED;
 void passphrase_keys_clear(struct passphrase_keys *k);
 
 /* The recovery code: 132 random bits as 12 words of five letters. Each word is a proquint

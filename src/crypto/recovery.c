@@ -61,7 +61,9 @@ void recovery_generate(char out[RECOVERY_TEXT_BYTES]) {
     wipe(secret, sizeof secret);
 }
 
-static bool is_space(char c) { return c == ' ' || c == '-' || c == '\t' || c == '\r' || c == '\n'; }
+static bool is_space(char c) {
+    return c == ' ' || c == '-' || c == '\t' || c == '\r' || c == '\n';
+}
 
 /* Messages name the word by number alone: the code itself is a secret. */
 static err word_parse(const char *at, size_t len, unsigned number, unsigned *out, struct diag *d) {
@@ -92,7 +94,8 @@ static err words_parse(const char *text, uint16_t values[RECOVERY_WORDS], struct
         size_t len = 0;
         while (at[len] && !is_space(at[len])) len++;
         if (count == RECOVERY_WORDS)
-            return diag_fail(d, ERR_INVALID, "word %d is the last of a recovery code, and there is one more after it",
+            return diag_fail(d, ERR_INVALID,
+                             "word %d is the last of a recovery code, and there is one more after it",
                              RECOVERY_WORDS);
         unsigned word = 0;
         err e = word_parse(at, len, count + 1u, &word, d);
@@ -112,7 +115,8 @@ static err words_parse(const char *text, uint16_t values[RECOVERY_WORDS], struct
 
 err recovery_parse(const char *text, uint8_t out[RECOVERY_SECRET_BYTES], struct diag *d) {
     if (strnlen(text, TEXT_MAX) == TEXT_MAX)
-        return diag_fail(d, ERR_INVALID, "the recovery code is far too long; it has %d words", RECOVERY_WORDS);
+        return diag_fail(d, ERR_INVALID, "the recovery code is far too long; it has %d words",
+                         RECOVERY_WORDS);
     uint16_t values[RECOVERY_WORDS];
     err e = words_parse(text, values, d);
     if (!e) secret_of(values, out);

@@ -13,7 +13,9 @@ struct aead_sealer {
 static EVP_CIPHER *gcm;
 static pthread_once_t gcm_once = PTHREAD_ONCE_INIT;
 
-static void gcm_fetch(void) { gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL); }
+static void gcm_fetch(void) {
+    gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+}
 
 struct aead_sealer *aead_sealer_new(void) {
     must(pthread_once(&gcm_once, gcm_fetch) == 0 && gcm);

@@ -5,8 +5,12 @@
 #include "crypto/hash.h"
 #include "crypto/must.h"
 
-static void pkey_free(EVP_PKEY **key) { EVP_PKEY_free(*key); }
-static void context_free(EVP_MD_CTX **ctx) { EVP_MD_CTX_free(*ctx); }
+static void pkey_free(EVP_PKEY **key) {
+    EVP_PKEY_free(*key);
+}
+static void context_free(EVP_MD_CTX **ctx) {
+    EVP_MD_CTX_free(*ctx);
+}
 
 static EVP_PKEY *pkey_of(const uint8_t seed[SIGN_SEED_BYTES]) {
     EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, SIGN_SEED_BYTES);

@@ -90,8 +90,7 @@ err timekey_cover(const struct timekey_set *from, uint64_t begin, uint64_t end, 
     return timekey_intersect(from, begin, end, out);
 }
 
-err timekey_intersect(const struct timekey_set *from, uint64_t begin, uint64_t end,
-                      struct timekey_set *out) {
+err timekey_intersect(const struct timekey_set *from, uint64_t begin, uint64_t end, struct timekey_set *out) {
     AUTO(timekey_set_clear) struct timekey_set made = {0};
     err e = begin < end ? collect_all(from, begin, end, &made) : ERR_OK;
     if (!e) set_replace(out, &made);
@@ -107,7 +106,9 @@ err timekey_remove(struct timekey_set *set, uint64_t begin, uint64_t end) {
     return e;
 }
 
-err timekey_forward(struct timekey_set *set, uint64_t now) { return timekey_remove(set, 0, now); }
+err timekey_forward(struct timekey_set *set, uint64_t now) {
+    return timekey_remove(set, 0, now);
+}
 
 bool timekey_covers(const struct timekey_set *set, uint64_t begin, uint64_t end) {
     uint64_t at = begin;
@@ -123,8 +124,10 @@ static const struct timekey_node *find(const struct timekey_set *set, uint32_t s
     size_t low = 0, high = set->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (node_end(&set->nodes[middle]) <= slot) low = middle + 1;
-        else high = middle;
+        if (node_end(&set->nodes[middle]) <= slot)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < set->count && set->nodes[low].first <= slot ? &set->nodes[low] : NULL;
 }

@@ -12,8 +12,8 @@
 #define TIMEKEY_BYTES 32
 #define TIMEKEY_DEPTH 32
 #define TIMEKEY_SLOT_END ((uint64_t)1 << 32)
-#define TIMEKEY_COVER_MAX 62     /* nodes that cover any one range out of a root */
-#define TIMEKEY_SET_MAX 65536    /* nodes that a reader accepts in one set */
+#define TIMEKEY_COVER_MAX 62  /* nodes that cover any one range out of a root */
+#define TIMEKEY_SET_MAX 65536 /* nodes that a reader accepts in one set */
 
 struct timekey_node {
     uint32_t first; /* first slot; its low 32 - depth bits are zero */
@@ -57,8 +57,8 @@ err timekey_leaf(const struct timekey_set *set, uint32_t slot, uint8_t out[TIMEK
 #define SEGMENT_ID_BYTES 16
 void timekey_segment_key(const uint8_t leaf[TIMEKEY_BYTES], const uint8_t id[SEGMENT_ID_BYTES],
                          uint8_t out[32]);
-void timekey_segment_commitment(const uint8_t leaf[TIMEKEY_BYTES],
-                                const uint8_t id[SEGMENT_ID_BYTES], uint8_t out[32]);
+void timekey_segment_commitment(const uint8_t leaf[TIMEKEY_BYTES], const uint8_t id[SEGMENT_ID_BYTES],
+                                uint8_t out[32]);
 void timekey_event_key(const uint8_t leaf[TIMEKEY_BYTES], const uint8_t id[SEGMENT_ID_BYTES],
                        uint8_t out[32]);
 

@@ -48,9 +48,9 @@ static err read_nodes(struct reader *r, uint32_t count, struct timekey_node *nod
             return diag_fail(d, ERR_INVALID, "time key set: the depth of node %u is over 32", i);
         uint64_t span = (uint64_t)1 << (TIMEKEY_DEPTH - n->depth);
         if (!reader_be32(r, &n->first) || n->first & (span - 1))
-            return diag_fail(d, ERR_INVALID, "time key set: the first slot of node %u does not fit its depth", i);
-        if (n->first < at)
-            return diag_fail(d, ERR_INVALID, "time key set: the order of node %u is wrong", i);
+            return diag_fail(d, ERR_INVALID, "time key set: the first slot of node %u does not fit its depth",
+                             i);
+        if (n->first < at) return diag_fail(d, ERR_INVALID, "time key set: the order of node %u is wrong", i);
         at = n->first + span;
         if (!reader_copy(r, n->key, TIMEKEY_BYTES))
             return diag_fail(d, ERR_INVALID, "time key set: the count does not fit the length");

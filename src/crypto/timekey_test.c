@@ -33,7 +33,8 @@ static void assert_opens(const struct timekey_set *root, const struct timekey_se
     }
 }
 
-/* The least number of aligned blocks that make [begin, end), counted from the left by the largest that fits. */
+/* The least number of aligned blocks that make [begin, end), counted from the left by the largest that fits.
+ */
 static size_t least_nodes(uint64_t begin, uint64_t end) {
     size_t count = 0;
     while (begin < end) {
@@ -76,7 +77,8 @@ static void test_large_covers_try_each_neighbour(void **unused) {
         assert_int_equal(timekey_leaf(&cover, (uint32_t)begin, leaf), ERR_OK);
         assert_int_equal(timekey_leaf(&cover, (uint32_t)(end - 1), leaf), ERR_OK);
         if (begin > 0) assert_int_equal(timekey_leaf(&cover, (uint32_t)(begin - 1), leaf), ERR_NOT_FOUND);
-        if (end < TIMEKEY_SLOT_END) assert_int_equal(timekey_leaf(&cover, (uint32_t)end, leaf), ERR_NOT_FOUND);
+        if (end < TIMEKEY_SLOT_END)
+            assert_int_equal(timekey_leaf(&cover, (uint32_t)end, leaf), ERR_NOT_FOUND);
         assert_true(timekey_covers(&cover, begin, end));
         assert_false(timekey_covers(&cover, begin, end + 1));
     }
@@ -96,10 +98,13 @@ static void test_refused_covers(void **unused) {
         const char *label;
         uint64_t begin, end;
         err expected;
-    } cases[] = {{"empty", 15, 15, ERR_INVALID},           {"backwards", 16, 15, ERR_INVALID},
+    } cases[] = {{"empty", 15, 15, ERR_INVALID},
+                 {"backwards", 16, 15, ERR_INVALID},
                  {"past the end", 15, TIMEKEY_SLOT_END + 1, ERR_INVALID},
-                 {"one before", 9, 15, ERR_NOT_FOUND},     {"one after", 15, 21, ERR_NOT_FOUND},
-                 {"elsewhere", 100, 101, ERR_NOT_FOUND},   {"all of it", 10, 20, ERR_OK}};
+                 {"one before", 9, 15, ERR_NOT_FOUND},
+                 {"one after", 15, 21, ERR_NOT_FOUND},
+                 {"elsewhere", 100, 101, ERR_NOT_FOUND},
+                 {"all of it", 10, 20, ERR_OK}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         err e = timekey_cover(&part, cases[i].begin, cases[i].end, &out);
         if (e != cases[i].expected) fail_msg("%s: %s", cases[i].label, err_text(e));
@@ -148,7 +153,8 @@ static void test_operations_against_a_model(void **unused) {
     }
 }
 
-/* What the set in memory covers starts at `now` and not before, and stays small enough to write each second. */
+/* What the set in memory covers starts at `now` and not before, and stays small enough to write each second.
+ */
 static void test_forward_only(void **unused) {
     (void)unused;
     AUTO(timekey_set_clear) struct timekey_set set = {0};
@@ -190,12 +196,9 @@ static void test_set_limit(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_small_cover),
-        cmocka_unit_test(test_large_covers_try_each_neighbour),
-        cmocka_unit_test(test_refused_covers),
-        cmocka_unit_test(test_operations_against_a_model),
-        cmocka_unit_test(test_forward_only),
-        cmocka_unit_test(test_set_limit),
+        cmocka_unit_test(test_every_small_cover), cmocka_unit_test(test_large_covers_try_each_neighbour),
+        cmocka_unit_test(test_refused_covers),    cmocka_unit_test(test_operations_against_a_model),
+        cmocka_unit_test(test_forward_only),      cmocka_unit_test(test_set_limit),
     };
     return cmocka_run_group_tests_name("timekey", tests, NULL, NULL);
 }

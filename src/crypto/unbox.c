@@ -7,7 +7,9 @@
 #include "crypto/hpke.h"
 #include "crypto/must.h"
 
-static void context_free(EVP_CIPHER_CTX **ctx) { EVP_CIPHER_CTX_free(*ctx); }
+static void context_free(EVP_CIPHER_CTX **ctx) {
+    EVP_CIPHER_CTX_free(*ctx);
+}
 
 void box_key_generate(struct box_key *out) {
     uint8_t secret[BOX_SECRET_BYTES];

@@ -4,8 +4,12 @@
 
 #include "crypto/must.h"
 
-static void pkey_free(EVP_PKEY **key) { EVP_PKEY_free(*key); }
-static void context_free(EVP_MD_CTX **ctx) { EVP_MD_CTX_free(*ctx); }
+static void pkey_free(EVP_PKEY **key) {
+    EVP_PKEY_free(*key);
+}
+static void context_free(EVP_MD_CTX **ctx) {
+    EVP_MD_CTX_free(*ctx);
+}
 
 /* Encodings of the points whose order divides 8, without the sign bit, canonical and not. A signature
  * under such a key can fit every message. OpenSSL accepts them. */
@@ -36,8 +40,8 @@ static bool is_small_order(const uint8_t public_key[SIGN_PUBLIC_BYTES]) {
 err verify_raw(const uint8_t public_key[SIGN_PUBLIC_BYTES], struct bytes message,
                const uint8_t signature[SIGNATURE_BYTES]) {
     if (is_small_order(public_key)) return ERR_FORGED;
-    AUTO(pkey_free) EVP_PKEY *key =
-        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, SIGN_PUBLIC_BYTES);
+    AUTO(pkey_free)
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, SIGN_PUBLIC_BYTES);
     AUTO(context_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     if (!key || !ctx) return ERR_NO_MEMORY;
     must(EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1);
@@ -45,8 +49,8 @@ err verify_raw(const uint8_t public_key[SIGN_PUBLIC_BYTES], struct bytes message
     return fits == 1 ? ERR_OK : ERR_FORGED;
 }
 
-err verify_message(const uint8_t public_key[SIGN_PUBLIC_BYTES], const char *domain,
-                   struct bytes message, const uint8_t signature[SIGNATURE_BYTES]) {
+err verify_message(const uint8_t public_key[SIGN_PUBLIC_BYTES], const char *domain, struct bytes message,
+                   const uint8_t signature[SIGNATURE_BYTES]) {
     AUTO(blob_clear) struct blob whole = {0};
     err e = blob_append(&whole, BYTES(domain, strlen(domain) + 1)); /* the text's zero is the separator */
     if (!e) e = blob_append(&whole, message);

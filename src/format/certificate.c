@@ -19,10 +19,10 @@ err hub_certificate_encode(const struct hub_certificate *c, struct blob *out) {
     char added[WALL_TEXT_BYTES];
     hub_id_of(c->sign, id);
     wall_format(c->added, added);
-    AUTO(json_release) json_t *value =
-        json_pack("{s:i, s:o, s:o, s:o, s:o, s:s}", "v", 1, "hub", json_hex(BYTES_OF(id)), "sign",
-                  json_base64(BYTES_OF(c->sign)), "box", json_base64(BYTES_OF(c->box)), "writer",
-                  json_base64(BYTES_OF(c->writer)), "added", added);
+    AUTO(json_release)
+    json_t *value = json_pack("{s:i, s:o, s:o, s:o, s:o, s:s}", "v", 1, "hub", json_hex(BYTES_OF(id)), "sign",
+                              json_base64(BYTES_OF(c->sign)), "box", json_base64(BYTES_OF(c->box)), "writer",
+                              json_base64(BYTES_OF(c->writer)), "added", added);
     return json_append(value, out);
 }
 

@@ -22,7 +22,8 @@ err command_seal(const struct command *c, const struct sign_key *household,
 err command_seal_with(const struct command *c, const struct sign_key *household,
                       const uint8_t hub_box[BOX_PUBLIC_BYTES], const uint8_t hub[HUB_ID_BYTES],
                       const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out) {
-    AUTO(json_release) json_t *value =
+    AUTO(json_release)
+    json_t *value =
         json_pack("{s:o, s:I, s:s, s:o}", "id", json_hex(BYTES_OF(c->id)), "time", (json_int_t)c->time.us,
                   "verb", c->verb, "args", c->args ? json_incref(c->args) : json_object());
     AUTO(blob_clear) struct blob text = {0};
@@ -31,8 +32,8 @@ err command_seal_with(const struct command *c, const struct sign_key *household,
     if (!e) e = envelope_sign(household, "cardea/1 command", blob_bytes(&text), &envelope);
     if (!e && envelope.len > COMMAND_MAX_BYTES - BOX_OVERHEAD_BYTES) e = ERR_LIMIT;
     if (e) return e;
-    return box_seal_with(hub_box, ephemeral, "cardea/1 command", BYTES(hub, HUB_ID_BYTES), blob_bytes(&envelope),
-                         out);
+    return box_seal_with(hub_box, ephemeral, "cardea/1 command", BYTES(hub, HUB_ID_BYTES),
+                         blob_bytes(&envelope), out);
 }
 
 static err decode(struct bytes text, struct command *out, struct diag *d) {
@@ -54,8 +55,8 @@ static err decode(struct bytes text, struct command *out, struct diag *d) {
 }
 
 err command_open(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const struct box_key *hub_key,
-                 const uint8_t hub[HUB_ID_BYTES], const uint8_t household[SIGN_PUBLIC_BYTES], struct wall_us now,
-                 struct command *out, struct diag *d) {
+                 const uint8_t hub[HUB_ID_BYTES], const uint8_t household[SIGN_PUBLIC_BYTES],
+                 struct wall_us now, struct command *out, struct diag *d) {
     if (raw.len > COMMAND_MAX_BYTES)
         return diag_fail(d, ERR_LIMIT, "command: larger than %u bytes", COMMAND_MAX_BYTES);
     AUTO(blob_clear) struct blob envelope = {0};

@@ -1,4 +1,5 @@
-/* command.h: what an owner's software asks of a hub through the vault, and the answer (docs/protocol.md, "Command").
+/* command.h: what an owner's software asks of a hub through the vault, and the answer (docs/protocol.md,
+ * "Command").
  *
  * Both are a box around a signed envelope. An owner links command_seal and reply_open, a hub command_open and
  * reply_seal; all are in format_message. Threads: no shared state. */
@@ -27,22 +28,24 @@ struct command {
 void command_clear(struct command *c);
 
 /* Appends the box. c->args may be NULL for none. ERR_LIMIT: larger than COMMAND_MAX_BYTES. */
-err command_seal(const struct command *c, const struct sign_key *household, const uint8_t hub_box[BOX_PUBLIC_BYTES],
-                 const uint8_t hub[HUB_ID_BYTES], struct blob *out) CHECKED;
+err command_seal(const struct command *c, const struct sign_key *household,
+                 const uint8_t hub_box[BOX_PUBLIC_BYTES], const uint8_t hub[HUB_ID_BYTES],
+                 struct blob *out) CHECKED;
 err command_seal_with(const struct command *c, const struct sign_key *household,
                       const uint8_t hub_box[BOX_PUBLIC_BYTES], const uint8_t hub[HUB_ID_BYTES],
-                      const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out) CHECKED; /* vectors alone */
+                      const uint8_t ephemeral[BOX_SECRET_BYTES],
+                      struct blob *out) CHECKED; /* vectors alone */
 
 /* `id` is the one the vault delivered it under; the signed one must be the same.
  *   ERR_INVALID  names the field     ERR_LIMIT  too large
  *   ERR_FORGED   not for this hub, not by this household, altered, or under another id
  *   ERR_DENIED   its time is more than COMMAND_SKEW_US off `now` */
 err command_open(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const struct box_key *hub_key,
-                 const uint8_t hub[HUB_ID_BYTES], const uint8_t household[SIGN_PUBLIC_BYTES], struct wall_us now,
-                 struct command *out, struct diag *d) CHECKED;
+                 const uint8_t hub[HUB_ID_BYTES], const uint8_t household[SIGN_PUBLIC_BYTES],
+                 struct wall_us now, struct command *out, struct diag *d) CHECKED;
 
-/* Ids of commands that were accepted while their time was still in the window. Zero-initialised is empty. A hub that
- * starts afresh refuses, by `since`, whatever was made before it started. */
+/* Ids of commands that were accepted while their time was still in the window. Zero-initialised is empty. A
+ * hub that starts afresh refuses, by `since`, whatever was made before it started. */
 struct command_seen {
     struct wall_us since;
     size_t count;
@@ -57,7 +60,7 @@ err command_seen_add(struct command_seen *seen, const struct command *c, struct 
 
 struct reply {
     bool ok;
-    json_t *result;            /* an object when ok, else NULL; owned */
+    json_t *result;               /* an object when ok, else NULL; owned */
     char error[33], message[513]; /* when not ok */
 };
 void reply_clear(struct reply *r);
@@ -65,9 +68,9 @@ void reply_clear(struct reply *r);
 /* Appends the box to the household. ERR_LIMIT: larger than REPLY_MAX_BYTES. */
 err reply_seal(const struct reply *r, const uint8_t command[COMMAND_ID_BYTES], const struct sign_key *hub,
                const uint8_t household_box[BOX_PUBLIC_BYTES], struct blob *out) CHECKED;
-err reply_seal_with(const struct reply *r, const uint8_t command[COMMAND_ID_BYTES], const struct sign_key *hub,
-                    const uint8_t household_box[BOX_PUBLIC_BYTES], const uint8_t ephemeral[BOX_SECRET_BYTES],
-                    struct blob *out) CHECKED; /* vectors alone */
+err reply_seal_with(const struct reply *r, const uint8_t command[COMMAND_ID_BYTES],
+                    const struct sign_key *hub, const uint8_t household_box[BOX_PUBLIC_BYTES],
+                    const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out) CHECKED; /* vectors alone */
 
 /* ERR_INVALID names the field; ERR_FORGED: not for this household or command, not by this hub, or altered. */
 err reply_open(struct bytes raw, const uint8_t command[COMMAND_ID_BYTES], const struct box_key *household,

@@ -11,7 +11,8 @@
 #define ENVELOPE_OVERHEAD_BYTES (4 + 1 + SIGN_PUBLIC_BYTES + SIGNATURE_BYTES)
 
 /* Appends the envelope. */
-err envelope_sign(const struct sign_key *k, const char *domain, struct bytes message, struct blob *out) CHECKED;
+err envelope_sign(const struct sign_key *k, const char *domain, struct bytes message,
+                  struct blob *out) CHECKED;
 
 struct envelope {
     uint8_t signer[SIGN_PUBLIC_BYTES];

@@ -7,7 +7,8 @@ err event_head_decode(struct bytes raw, struct event_head *out, struct diag *d) 
     if (raw.len < 5 || raw.data[4] != 1) return diag_fail(d, ERR_INVALID, "event: this version is not known");
     if (raw.len < 6 || raw.data[5] != SUITE_1)
         return diag_fail(d, ERR_INVALID, "event: this suite is not known");
-    if (raw.len < EVENT_HEAD_BYTES + 4 + 16) return diag_fail(d, ERR_INVALID, "event: the length is too small");
+    if (raw.len < EVENT_HEAD_BYTES + 4 + 16)
+        return diag_fail(d, ERR_INVALID, "event: the length is too small");
     if (raw.len > EVENT_HEAD_BYTES + padded_size(EVENT_DATA_MAX_BYTES) + 16)
         return diag_fail(d, ERR_LIMIT, "event: it holds more than %u bytes", EVENT_DATA_MAX_BYTES);
     memcpy(out->camera, raw.data + 6, CAMERA_ID_BYTES);

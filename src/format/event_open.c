@@ -2,7 +2,9 @@
 #include "format/event.h"
 #include "format/padme.h"
 
-static void opener_release(struct aead_opener **o) { aead_opener_free(*o); }
+static void opener_release(struct aead_opener **o) {
+    aead_opener_free(*o);
+}
 
 static err open_sealed(const uint8_t key[AEAD_KEY_BYTES], struct bytes raw, struct blob *json) {
     static const uint8_t nonce[AEAD_NONCE_BYTES];

@@ -3,7 +3,9 @@
 #include "format/event.h"
 #include "format/padme.h"
 
-static void sealer_release(struct aead_sealer **s) { aead_sealer_free(*s); }
+static void sealer_release(struct aead_sealer **s) {
+    aead_sealer_free(*s);
+}
 
 err event_seal(const struct timekey_set *keys, const uint8_t camera[CAMERA_ID_BYTES], uint32_t epoch,
                uint32_t slot, struct bytes json, uint8_t id[EVENT_ID_BYTES], struct blob *out) {
@@ -15,7 +17,8 @@ err event_seal_with(const struct timekey_set *keys, const uint8_t camera[CAMERA_
                     uint32_t slot, struct bytes json, const uint8_t id[EVENT_ID_BYTES], struct blob *out) {
     static const uint8_t nonce[AEAD_NONCE_BYTES]; /* zero: the key is this event's own */
     if (json.len > EVENT_DATA_MAX_BYTES) return ERR_LIMIT;
-    uint8_t leaf[TIMEKEY_BYTES], key[AEAD_KEY_BYTES], head[EVENT_HEAD_BYTES] = {'C', 'R', 'D', 'V', 1, SUITE_1};
+    uint8_t leaf[TIMEKEY_BYTES], key[AEAD_KEY_BYTES],
+        head[EVENT_HEAD_BYTES] = {'C', 'R', 'D', 'V', 1, SUITE_1};
     size_t before = out->len, padded = padded_size(json.len);
     err e = blob_reserve(out, before + sizeof head + padded + AEAD_TAG_BYTES);
     if (e) return e;

@@ -45,7 +45,8 @@ static void test_keyring_life(void **state) {
 
     uint8_t old_key[KEYRING_KEY_BYTES];
     memcpy(old_key, k.key, sizeof old_key);
-    assert_int_equal(keyring_change_passphrase(&k, bytes_text("second passphrase"), low, &changed, NULL), ERR_OK);
+    assert_int_equal(keyring_change_passphrase(&k, bytes_text("second passphrase"), low, &changed, NULL),
+                     ERR_OK);
     assert_memory_not_equal(changed.salt, access.salt, sizeof access.salt);
     assert_memory_not_equal(changed.auth, access.auth, sizeof access.auth);
     assert_memory_not_equal(k.key, old_key, sizeof old_key);
@@ -53,7 +54,8 @@ static void test_keyring_life(void **state) {
     assert_int_equal(unlock(&k, KEYRING_BY_PASSPHRASE, "second passphrase", &back), ERR_OK);
     assert_int_equal(unlock(&k, KEYRING_BY_RECOVERY, first, &back), ERR_OK);
 
-    assert_int_equal(keyring_change_recovery(&back, bytes_text("third passphrase"), low, second, &changed, NULL), ERR_OK);
+    assert_int_equal(
+        keyring_change_recovery(&back, bytes_text("third passphrase"), low, second, &changed, NULL), ERR_OK);
     k = back;
     assert_string_not_equal(first, second);
     assert_memory_not_equal(changed.recovery_auth, access.recovery_auth, sizeof access.recovery_auth);
@@ -104,7 +106,8 @@ static void test_object_keys_and_limits(void **state) {
     longest[OBJECT_KEY_MAX_BYTES] = 0;
     assert_true(object_key_valid(longest));
     static const char *const good[] = {"a", "camera/00ff/root/0", "a-b/c-d", "9"};
-    static const char *const bad[] = {"", "/", "/a", "a/", "a//b", "A", "a b", "a.b", "..", "a_b", "a/../b", "\xc3\xa9"};
+    static const char *const bad[] = {"",    "/",   "/a", "a/",  "a//b",   "A",
+                                      "a b", "a.b", "..", "a_b", "a/../b", "\xc3\xa9"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_true(object_key_valid(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (object_key_valid(bad[i])) fail_msg("\"%s\"", bad[i]);
@@ -167,7 +170,8 @@ static void test_grant_opens_exactly_its_seconds(void **state) {
     AUTO(grant_parts_clear) struct grant_parts opened = {0};
     assert_int_equal(grant_issue(&s, &household, &part, 1, &raw, &d), ERR_OK);
     struct grant_statement read;
-    assert_int_equal(grant_open(blob_bytes(&raw), household.public_key, &grantee, &read, &opened, &d), ERR_OK);
+    assert_int_equal(grant_open(blob_bytes(&raw), household.public_key, &grantee, &read, &opened, &d),
+                     ERR_OK);
     assert_int_equal(opened.count, 1);
     for (uint32_t slot = 4990; slot < 5020; slot++) {
         uint8_t leaf[TIMEKEY_BYTES];
@@ -266,7 +270,8 @@ static void test_command_limit(void **state) {
     json_object_set_new(c.args, "text", json_string(text));
     assert_int_equal(command_seal(&c, &household, hub_box.public_key, hub, &raw), ERR_OK);
     struct command back = {0};
-    assert_int_equal(command_open(blob_bytes(&raw), c.id, &hub_box, hub, household.public_key, c.time, &back, &d), ERR_OK);
+    assert_int_equal(
+        command_open(blob_bytes(&raw), c.id, &hub_box, hub, household.public_key, c.time, &back, &d), ERR_OK);
     assert_true(json_equal(back.args, c.args));
     command_clear(&back);
     command_clear(&c);

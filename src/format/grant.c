@@ -14,10 +14,12 @@ err grant_split(struct bytes raw, struct bytes *statement, struct bytes *box, st
     if (raw.len < 5 || raw.data[4] != 1) return diag_fail(d, ERR_INVALID, "grant: this version is not known");
     struct reader r = reader_of(BYTES(raw.data + 5, raw.len - 5));
     uint32_t length = 0;
-    if (!reader_be32(&r, &length) || length > GRANT_STATEMENT_MAX_BYTES || !reader_take(&r, length, statement))
+    if (!reader_be32(&r, &length) || length > GRANT_STATEMENT_MAX_BYTES ||
+        !reader_take(&r, length, statement))
         return diag_fail(d, ERR_INVALID, "grant: the statement's length cannot be");
     *box = BYTES(r.at, reader_left(&r));
-    if (box->len < BOX_OVERHEAD_BYTES) return diag_fail(d, ERR_INVALID, "grant: the box's length is too small");
+    if (box->len < BOX_OVERHEAD_BYTES)
+        return diag_fail(d, ERR_INVALID, "grant: the box's length is too small");
     return ERR_OK;
 }
 
@@ -36,7 +38,8 @@ static err cameras_decode(json_t *list, struct grant_statement *s, struct diag *
         json_t *one = json_array_get(list, i);
         struct buffer id = {s->cameras[i], CAMERA_ID_BYTES};
         if (!json_is_string(one) || hex_decode(json_string_value(one), id))
-            return diag_fail(d, ERR_INVALID, "\"cameras\" must hold ids of %d hex digits", 2 * CAMERA_ID_BYTES);
+            return diag_fail(d, ERR_INVALID, "\"cameras\" must hold ids of %d hex digits",
+                             2 * CAMERA_ID_BYTES);
     }
     s->camera_count = json_array_size(list);
     return ERR_OK;

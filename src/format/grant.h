@@ -1,7 +1,7 @@
 /* grant.h: who may open which seconds of which cameras, and for what (docs/formats.md, "Grant").
  *
- * The statement is read and enforced by whoever serves (format_grant: no key is needed), the keys enforce it again.
- * grant_issue and grant_open are a client's (format_grant_keys). Threads: no shared state. */
+ * The statement is read and enforced by whoever serves (format_grant: no key is needed), the keys enforce it
+ * again. grant_issue and grant_open are a client's (format_grant_keys). Threads: no shared state. */
 #ifndef CARDEA_FORMAT_GRANT_H
 #define CARDEA_FORMAT_GRANT_H
 
@@ -15,8 +15,8 @@
 #define GRANT_TICKET_MAX_BYTES 64
 #define GRANT_STATEMENT_MAX_BYTES (16u << 10)
 #define GRANT_MAX_BYTES (1u << 20)
-#define GRANT_PARTS_MAX 1024     /* cameras and their epochs */
-#define GRANT_SKEW_SLOTS 300     /* a clock may be this much behind the issuer's */
+#define GRANT_PARTS_MAX 1024 /* cameras and their epochs */
+#define GRANT_SKEW_SLOTS 300 /* a clock may be this much behind the issuer's */
 
 enum grant_purpose {
     GRANT_OWNER,
@@ -70,14 +70,16 @@ struct grant_parts {
 };
 void grant_parts_clear(struct grant_parts *p); /* wipes */
 
-/* Appends the grant. What is handed over is the part of each set that lies in [from, to); a set that has none of it
- * is left out.   ERR_INVALID  the statement cannot be, or a part's camera is not in it     ERR_LIMIT  too large */
+/* Appends the grant. What is handed over is the part of each set that lies in [from, to); a set that has none
+ * of it is left out.
+ *   ERR_INVALID  the statement cannot be, or a part's camera is not in it
+ *   ERR_LIMIT    too large */
 err grant_issue(const struct grant_statement *s, const struct sign_key *household,
                 const struct grant_part *parts, size_t count, struct blob *out, struct diag *d) CHECKED;
 /* The same with the box's ephemeral secret given; for test vectors alone. */
 err grant_issue_with(const struct grant_statement *s, const struct sign_key *household,
-                     const struct grant_part *parts, size_t count,
-                     const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out, struct diag *d) CHECKED;
+                     const struct grant_part *parts, size_t count, const uint8_t ephemeral[BOX_SECRET_BYTES],
+                     struct blob *out, struct diag *d) CHECKED;
 
 /* grant_read, then the keys. Replaces *parts. Keys that reach outside the statement are ERR_FORGED. */
 err grant_open(struct bytes raw, const uint8_t household[SIGN_PUBLIC_BYTES], const struct box_key *grantee,

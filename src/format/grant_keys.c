@@ -32,13 +32,14 @@ static json_t *cameras_json(const struct grant_statement *s) {
 }
 
 static err statement_encode(const struct grant_statement *s, struct blob *out) {
-    AUTO(json_release) json_t *value = json_pack(
-        "{s:i, s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:I}", "v", 1, "id",
-        json_hex(BYTES_OF(s->id)), "grantee", json_base64(BYTES_OF(s->grantee)), "grantee_sign",
-        json_base64(BYTES_OF(s->grantee_sign)), "purpose", grant_purposes[s->purpose], "cameras",
-        cameras_json(s), "from", (json_int_t)s->from, "to", (json_int_t)s->to, "live", s->live, "export",
-        s->may_export, "not_before", (json_int_t)s->not_before, "expires", (json_int_t)s->expires, "time",
-        (json_int_t)s->time);
+    AUTO(json_release)
+    json_t *value =
+        json_pack("{s:i, s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:I}", "v", 1, "id",
+                  json_hex(BYTES_OF(s->id)), "grantee", json_base64(BYTES_OF(s->grantee)), "grantee_sign",
+                  json_base64(BYTES_OF(s->grantee_sign)), "purpose", grant_purposes[s->purpose], "cameras",
+                  cameras_json(s), "from", (json_int_t)s->from, "to", (json_int_t)s->to, "live", s->live,
+                  "export", s->may_export, "not_before", (json_int_t)s->not_before, "expires",
+                  (json_int_t)s->expires, "time", (json_int_t)s->time);
     if (value && s->ticket[0] && json_object_set_new(value, "ticket", json_string(s->ticket)))
         return ERR_INVALID; /* not UTF-8 */
     return json_append(value, out);
@@ -75,8 +76,8 @@ err grant_issue(const struct grant_statement *s, const struct sign_key *househol
 }
 
 err grant_issue_with(const struct grant_statement *s, const struct sign_key *household,
-                     const struct grant_part *parts, size_t count,
-                     const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out, struct diag *d) {
+                     const struct grant_part *parts, size_t count, const uint8_t ephemeral[BOX_SECRET_BYTES],
+                     struct blob *out, struct diag *d) {
     AUTO(blob_clear) struct blob text = {0};
     AUTO(blob_clear) struct blob envelope = {0};
     AUTO(blob_clear) struct blob payload = {0};

@@ -19,9 +19,10 @@ void household_keys_key(const uint8_t account_box[BOX_PUBLIC_BYTES], char out[HO
 }
 
 static err encode(const struct household_keys *k, struct blob *out) {
-    AUTO(json_release) json_t *value = json_pack(
-        "{s:i, s:o, s:s, s:o, s:o}", "v", 1, "id", json_hex(BYTES_OF(k->id)), "name", k->name, "box",
-        json_base64(BYTES_OF(k->box.secret)), "sign", json_base64(BYTES_OF(k->sign.seed)));
+    AUTO(json_release)
+    json_t *value =
+        json_pack("{s:i, s:o, s:s, s:o, s:o}", "v", 1, "id", json_hex(BYTES_OF(k->id)), "name", k->name,
+                  "box", json_base64(BYTES_OF(k->box.secret)), "sign", json_base64(BYTES_OF(k->sign.seed)));
     return json_append(value, out);
 }
 

@@ -1,5 +1,5 @@
-/* household.h: the keys that all owners of a household share (docs/formats.md, "household/keys"). An owner's half.
- * Threads: no shared state. */
+/* household.h: the keys that all owners of a household share (docs/formats.md, "household/keys"). An owner's
+ * half. Threads: no shared state. */
 #ifndef CARDEA_FORMAT_HOUSEHOLD_H
 #define CARDEA_FORMAT_HOUSEHOLD_H
 
@@ -18,11 +18,12 @@ struct household_keys {
 };
 void household_keys_clear(struct household_keys *k); /* wipes */
 
-/* The object's key for one owner: its last part is the first 8 bytes of SHA-256 of the account's box key, so that
- * it names no account and yet each owner finds their own. */
+/* The object's key for one owner: its last part is the first 8 bytes of SHA-256 of the account's box key, so
+ * that it names no account and yet each owner finds their own. */
 void household_keys_key(const uint8_t account_box[BOX_PUBLIC_BYTES], char out[HOUSEHOLD_KEY_TEXT_BYTES]);
 
-/* Appends the payload for one owner: a box to the account. Sign it with object_sign under the household's key. */
+/* Appends the payload for one owner: a box to the account. Sign it with object_sign under the household's
+ * key. */
 err household_keys_seal(const struct household_keys *k, const uint8_t account_box[BOX_PUBLIC_BYTES],
                         struct blob *out) CHECKED;
 /* The same with the ephemeral secret given; for test vectors alone. */

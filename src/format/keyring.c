@@ -18,8 +18,12 @@ void keyring_access_clear(struct keyring_access *a) {
     if (a) wipe(a, sizeof *a);
 }
 
-static void sealer_release(struct aead_sealer **s) { aead_sealer_free(*s); }
-static void opener_release(struct aead_opener **o) { aead_opener_free(*o); }
+static void sealer_release(struct aead_sealer **s) {
+    aead_sealer_free(*s);
+}
+static void opener_release(struct aead_opener **o) {
+    aead_opener_free(*o);
+}
 
 /* `out`: nonce, ciphertext, tag. */
 static err part_seal(const uint8_t head[KEYRING_HEAD_BYTES], uint8_t part, const uint8_t key[AEAD_KEY_BYTES],
@@ -57,7 +61,8 @@ static err make_locks(struct keyring *k, const struct keyring_seeds *seeds, stru
     for (uint8_t i = 0; i < 2; i++) {
         uint8_t *wrap = k->locks + KEYRING_HEAD_BYTES + i * KEYRING_WRAP_BYTES;
         memcpy(wrap, seeds->wrap_nonce[i], NONCE_BYTES);
-        err e = part_seal(head, i + 1, i ? by_recovery : by_passphrase, wrap, BYTES_OF(k->key), wrap + NONCE_BYTES);
+        err e = part_seal(head, i + 1, i ? by_recovery : by_passphrase, wrap, BYTES_OF(k->key),
+                          wrap + NONCE_BYTES);
         if (e) return e;
     }
     return ERR_OK;
@@ -92,8 +97,8 @@ static void random_seeds(struct keyring_seeds *seeds) {
     seeds->recovery[RECOVERY_SECRET_BYTES - 1] &= 0xf0;
 }
 
-err keyring_create_with(const struct keyring_seeds *seeds, struct bytes passphrase, struct passphrase_cost cost,
-                        struct keyring *out, char recovery[RECOVERY_TEXT_BYTES],
+err keyring_create_with(const struct keyring_seeds *seeds, struct bytes passphrase,
+                        struct passphrase_cost cost, struct keyring *out, char recovery[RECOVERY_TEXT_BYTES],
                         struct keyring_access *access, struct diag *d) {
     AUTO(keyring_clear) struct keyring made = {0};
     box_key_from_secret(seeds->box, &made.box);
@@ -197,9 +202,11 @@ err keyring_unlock(struct bytes raw, enum keyring_way way, const struct passphra
     if (e) return e;
     AUTO(keyring_clear) struct keyring k = {0};
     memcpy(k.locks, raw.data, sizeof k.locks);
-    const uint8_t *wrap = k.locks + KEYRING_HEAD_BYTES + (way == KEYRING_BY_RECOVERY ? KEYRING_WRAP_BYTES : 0);
+    const uint8_t *wrap =
+        k.locks + KEYRING_HEAD_BYTES + (way == KEYRING_BY_RECOVERY ? KEYRING_WRAP_BYTES : 0);
     e = part_open(raw.data, (uint8_t)way, keys->wrap, wrap,
-                  BYTES(wrap + NONCE_BYTES, KEYRING_WRAP_BYTES - NONCE_BYTES), (struct buffer){k.key, sizeof k.key});
+                  BYTES(wrap + NONCE_BYTES, KEYRING_WRAP_BYTES - NONCE_BYTES),
+                  (struct buffer){k.key, sizeof k.key});
     if (e)
         return diag_fail(d, e, "this %s does not open the keyring",
                          way == KEYRING_BY_RECOVERY ? "recovery code" : "passphrase");

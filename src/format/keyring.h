@@ -1,8 +1,8 @@
 /* keyring.h: an account's secrets, sealed under its passphrase and its recovery code (docs/formats.md,
  * "Keyring"). An owner's half. Threads: no shared state.
  *
- * The vault that keeps the bytes is handed `auth` and `recovery_auth` of struct keyring_access, and never what
- * opens them. */
+ * The vault that keeps the bytes is handed `auth` and `recovery_auth` of struct keyring_access, and never
+ * what opens them. */
 #ifndef CARDEA_FORMAT_KEYRING_H
 #define CARDEA_FORMAT_KEYRING_H
 
@@ -29,8 +29,8 @@ struct keyring {
     struct keyring_household households[KEYRING_HOUSEHOLDS_MAX];
     size_t count;
 
-    /* How it is locked. The recovery code's wrapping key is kept in the sealed body, so that a new passphrase can seal
-     * everything afresh without asking for the code. */
+    /* How it is locked. The recovery code's wrapping key is kept in the sealed body, so that a new passphrase
+     * can seal everything afresh without asking for the code. */
     uint8_t key[KEYRING_KEY_BYTES], recovery_wrap[32];
     uint8_t locks[KEYRING_HEAD_BYTES + 2 * KEYRING_WRAP_BYTES];
 };
@@ -49,7 +49,8 @@ void keyring_access_clear(struct keyring_access *a); /* wipes */
 err keyring_create(struct bytes passphrase, struct passphrase_cost cost, struct keyring *out,
                    char recovery[RECOVERY_TEXT_BYTES], struct keyring_access *access, struct diag *d) CHECKED;
 
-/* Appends the keyring's bytes with its present contents under the locks that it has. ERR_LIMIT: KEYRING_MAX_BYTES. */
+/* Appends the keyring's bytes with its present contents under the locks that it has. ERR_LIMIT:
+ * KEYRING_MAX_BYTES. */
 err keyring_seal(const struct keyring *k, struct blob *out) CHECKED;
 
 /* The salt and cost in the clear, which turn a passphrase into keys. ERR_INVALID names the field. */
@@ -63,8 +64,8 @@ enum keyring_way { KEYRING_BY_PASSPHRASE = 1, KEYRING_BY_RECOVERY = 2 };
 err keyring_unlock(struct bytes raw, enum keyring_way way, const struct passphrase_keys *keys,
                    struct keyring *out, struct diag *d) CHECKED;
 
-/* New salt, keyring key and wraps; the recovery code stays. access->recovery_auth is zeroed: it does not change.
- * On failure the keyring is as it was. */
+/* New salt, keyring key and wraps; the recovery code stays. access->recovery_auth is zeroed: it does not
+ * change. On failure the keyring is as it was. */
 err keyring_change_passphrase(struct keyring *k, struct bytes passphrase, struct passphrase_cost cost,
                               struct keyring_access *access, struct diag *d) CHECKED;
 
@@ -85,8 +86,8 @@ struct keyring_seeds {
     uint8_t salt[PASSPHRASE_SALT_BYTES], recovery[RECOVERY_SECRET_BYTES];
     uint8_t wrap_nonce[2][12], body_nonce[12];
 };
-err keyring_create_with(const struct keyring_seeds *seeds, struct bytes passphrase, struct passphrase_cost cost,
-                        struct keyring *out, char recovery[RECOVERY_TEXT_BYTES],
+err keyring_create_with(const struct keyring_seeds *seeds, struct bytes passphrase,
+                        struct passphrase_cost cost, struct keyring *out, char recovery[RECOVERY_TEXT_BYTES],
                         struct keyring_access *access, struct diag *d) CHECKED;
 err keyring_seal_with(const struct keyring *k, const uint8_t body_nonce[12], struct blob *out) CHECKED;
 

@@ -17,10 +17,11 @@ static json_t *households_json(const struct keyring *k) {
 }
 
 err keyring_body_encode(const struct keyring *k, struct blob *out) {
-    AUTO(json_release) json_t *value =
-        json_pack("{s:i, s:{s:o, s:o}, s:o, s:o}", "v", 1, "account", "box", json_base64(BYTES_OF(k->box.secret)),
-                  "sign", json_base64(BYTES_OF(k->sign.seed)), "recovery",
-                  json_base64(BYTES_OF(k->recovery_wrap)), "households", households_json(k));
+    AUTO(json_release)
+    json_t *value =
+        json_pack("{s:i, s:{s:o, s:o}, s:o, s:o}", "v", 1, "account", "box",
+                  json_base64(BYTES_OF(k->box.secret)), "sign", json_base64(BYTES_OF(k->sign.seed)),
+                  "recovery", json_base64(BYTES_OF(k->recovery_wrap)), "households", households_json(k));
     return json_append(value, out);
 }
 

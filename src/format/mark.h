@@ -27,7 +27,8 @@ err mark_sign(const struct mark *m, const struct sign_key *hub, struct blob *out
 /* What a record of the mark counts as: SHA-256(kind || data). */
 void mark_hash(uint8_t kind, struct bytes data, uint8_t out[MARK_HASH_BYTES]);
 
-/* Reads a mark and checks its own signature; whether that hub belongs to the household is the caller's question.
+/* Reads a mark and checks its own signature; whether that hub belongs to the household is the caller's
+ * question.
  *   ERR_INVALID  names magic, version, count or length
  *   ERR_FORGED   the signature does not fit */
 err mark_verify(struct bytes raw, struct mark *out, struct diag *d) CHECKED;

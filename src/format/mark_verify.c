@@ -25,13 +25,15 @@ err mark_verify(struct bytes raw, struct mark *out, struct diag *d) {
         !reader_be32(&r, &m.slot) || !reader_copy(&r, m.segment, SEGMENT_ID_BYTES) ||
         !reader_copy(&r, m.previous, MARK_HASH_BYTES) || !reader_be32(&r, &m.count))
         return diag_fail(d, ERR_INVALID, "mark: the length is too small");
-    if (m.count > MARK_HASHES_MAX) return diag_fail(d, ERR_INVALID, "mark: the count of %u is too large", m.count);
+    if (m.count > MARK_HASHES_MAX)
+        return diag_fail(d, ERR_INVALID, "mark: the count of %u is too large", m.count);
     if (!reader_take(&r, (size_t)m.count * MARK_HASH_BYTES, &hashes) ||
         !reader_copy(&r, m.hub, SIGN_PUBLIC_BYTES) || !reader_take(&r, SIGNATURE_BYTES, &signature) ||
         reader_left(&r))
         return diag_fail(d, ERR_INVALID, "mark: the count does not fit the length");
     m.hashes = hashes.data;
-    err e = verify_message(m.hub, "cardea/1 mark", BYTES(raw.data, raw.len - SIGNATURE_BYTES), signature.data);
+    err e =
+        verify_message(m.hub, "cardea/1 mark", BYTES(raw.data, raw.len - SIGNATURE_BYTES), signature.data);
     if (e) return diag_fail(d, e, "mark: the signature does not fit");
     *out = m;
     return ERR_OK;

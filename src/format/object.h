@@ -1,4 +1,5 @@
-/* object.h: what a vault keeps for a household by key, as signed envelopes (docs/formats.md, "Household objects").
+/* object.h: what a vault keeps for a household by key, as signed envelopes (docs/formats.md, "Household
+ * objects").
  *
  *     message = key length (2) | key | version (8) | payload          domain "cardea/1 object"
  *
@@ -25,7 +26,10 @@ struct object {
     struct bytes payload; /* borrowed from the bytes it was read from */
 };
 
-/* Any signer and key.   ERR_INVALID  names the field     ERR_LIMIT  too large     ERR_FORGED  the signature */
+/* Any signer and key.
+ *   ERR_INVALID  names the field
+ *   ERR_LIMIT    too large
+ *   ERR_FORGED   the signature does not fit */
 err object_verify(struct bytes raw, struct object *out, struct diag *d) CHECKED;
 
 /* ERR_FORGED also when the signer or the key is not the expected one. */

@@ -1,6 +1,8 @@
 #include "format/padme.h"
 
-static unsigned log2_floor(uint64_t v) { return 63u - (unsigned)__builtin_clzll(v); }
+static unsigned log2_floor(uint64_t v) {
+    return 63u - (unsigned)__builtin_clzll(v);
+}
 
 uint64_t padme_size(uint64_t len) {
     if (len < 4) return len;
@@ -9,7 +11,9 @@ uint64_t padme_size(uint64_t len) {
     return (len + mask) & ~mask;
 }
 
-size_t padded_size(size_t data_len) { return (size_t)padme_size((uint64_t)data_len + 4); }
+size_t padded_size(size_t data_len) {
+    return (size_t)padme_size((uint64_t)data_len + 4);
+}
 
 err padded_append(struct blob *out, struct bytes data) {
     if (data.len > UINT32_MAX) return ERR_LIMIT;

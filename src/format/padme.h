@@ -16,7 +16,8 @@ size_t padded_size(size_t data_len);
 /* Appends length (4) | data | zeros. ERR_LIMIT: data of 4 GiB or more. */
 err padded_append(struct blob *out, struct bytes data) CHECKED;
 
-/* Borrows the data out of a padded plaintext. ERR_FORGED: the length is not of this padding, or the padding is not zero. */
+/* Borrows the data out of a padded plaintext. ERR_FORGED: the length is not of this padding, or the padding
+ * is not zero. */
 err padded_read(struct bytes plain, struct bytes *data) CHECKED;
 
 #endif

@@ -11,7 +11,8 @@ static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford:
 void pairing_format(const uint8_t secret[PAIRING_SECRET_BYTES], char out[PAIRING_TEXT_BYTES]) {
     for (unsigned i = 0; i < SYMBOLS; i++) {
         unsigned v = 0;
-        for (unsigned bit = i * 5; bit < i * 5 + 5; bit++) v = v << 1 | (secret[bit / 8] >> (7 - bit % 8) & 1u);
+        for (unsigned bit = i * 5; bit < i * 5 + 5; bit++)
+            v = v << 1 | (secret[bit / 8] >> (7 - bit % 8) & 1u);
         *out++ = alphabet[v];
         if (i % 4 == 3 && i + 1 < SYMBOLS) *out++ = '-';
     }
@@ -97,10 +98,11 @@ err pairing_answer_seal(const struct pairing_answer *a, const struct pairing *p,
 err pairing_answer_seal_with(const struct pairing_answer *a, const struct pairing *p,
                              const uint8_t hub_box[BOX_PUBLIC_BYTES],
                              const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out) {
-    AUTO(json_release) json_t *value =
-        json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "v", 1, "household", json_hex(BYTES_OF(a->household)), "box",
-                  json_base64(BYTES_OF(a->box)), "sign", json_base64(BYTES_OF(a->sign)), "writer",
-                  json_base64(BYTES_OF(a->writer.seed)), "certificate", json_base64(blob_bytes(&a->certificate)));
+    AUTO(json_release)
+    json_t *value = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "v", 1, "household",
+                              json_hex(BYTES_OF(a->household)), "box", json_base64(BYTES_OF(a->box)), "sign",
+                              json_base64(BYTES_OF(a->sign)), "writer", json_base64(BYTES_OF(a->writer.seed)),
+                              "certificate", json_base64(blob_bytes(&a->certificate)));
     AUTO(blob_clear) struct blob text = {0};
     err e = json_append(value, &text);
     return e ? e : box_seal_with(hub_box, ephemeral, INFO, BYTES_OF(p->key), blob_bytes(&text), out);
@@ -130,7 +132,8 @@ static err decode(struct bytes text, struct pairing_answer *out, struct diag *d)
 }
 
 err pairing_answer_open(struct bytes raw, const struct pairing *p, const struct box_key *hub_box,
-                        const uint8_t hub_sign[SIGN_PUBLIC_BYTES], struct pairing_answer *out, struct diag *d) {
+                        const uint8_t hub_sign[SIGN_PUBLIC_BYTES], struct pairing_answer *out,
+                        struct diag *d) {
     if (raw.len > PAIRING_ANSWER_MAX_BYTES)
         return diag_fail(d, ERR_LIMIT, "pairing: larger than %u bytes", PAIRING_ANSWER_MAX_BYTES);
     AUTO(blob_clear) struct blob text = {0};

@@ -1,5 +1,5 @@
-/* pairing.h: how a hub and a household come to trust each other by a code of sixteen letters (docs/protocol.md,
- * "Pairing"). Both halves are in format_message. Threads: no shared state. */
+/* pairing.h: how a hub and a household come to trust each other by a code of sixteen letters
+ * (docs/protocol.md, "Pairing"). Both halves are in format_message. Threads: no shared state. */
 #ifndef CARDEA_FORMAT_PAIRING_H
 #define CARDEA_FORMAT_PAIRING_H
 
@@ -29,10 +29,10 @@ err pairing_check(const struct pairing *p, const uint8_t sign[SIGN_PUBLIC_BYTES]
                   const uint8_t box[BOX_PUBLIC_BYTES], const uint8_t mac[32], struct diag *d) CHECKED;
 
 struct pairing_answer {
-    uint8_t household[16]; /* its id */
+    uint8_t household[16];                                  /* its id */
     uint8_t box[BOX_PUBLIC_BYTES], sign[SIGN_PUBLIC_BYTES]; /* the household's public keys */
-    struct sign_key writer; /* the hub's capability */
-    struct blob certificate; /* the whole object */
+    struct sign_key writer;                                 /* the hub's capability */
+    struct blob certificate;                                /* the whole object */
 };
 void pairing_answer_clear(struct pairing_answer *a); /* wipes */
 
@@ -44,9 +44,10 @@ err pairing_answer_seal_with(const struct pairing_answer *a, const struct pairin
                              const uint8_t ephemeral[BOX_SECRET_BYTES],
                              struct blob *out) CHECKED; /* vectors alone */
 
-/* Hub: opens the answer, and checks that the certificate is signed by that household and names this hub's keys and
- * the writer's.   ERR_INVALID  names the field     ERR_FORGED  made without the code, for another hub, or its parts
- * disagree */
+/* Hub: opens the answer, and checks that the certificate is signed by that household and names this hub's
+ * keys and the writer's.
+ *   ERR_INVALID  names the field
+ *   ERR_FORGED   made without the code, for another hub, or its parts disagree */
 err pairing_answer_open(struct bytes raw, const struct pairing *p, const struct box_key *hub_box,
                         const uint8_t hub_sign[SIGN_PUBLIC_BYTES], struct pairing_answer *out,
                         struct diag *d) CHECKED;

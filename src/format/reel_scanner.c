@@ -167,9 +167,13 @@ size_t reel_scanner_entries(const struct reel_scanner *s, const struct reel_entr
     return s->count;
 }
 
-uint64_t reel_scanner_whole_bytes(const struct reel_scanner *s) { return s->whole_end; }
+uint64_t reel_scanner_whole_bytes(const struct reel_scanner *s) {
+    return s->whole_end;
+}
 
-uint64_t reel_scanner_record_bytes(const struct reel_scanner *s) { return s->record_end; }
+uint64_t reel_scanner_record_bytes(const struct reel_scanner *s) {
+    return s->record_end;
+}
 
 void reel_scanner_finish(struct reel_scanner *s) {
     /* The init record alone shows nothing; order.count also counts a record that is still incomplete. */

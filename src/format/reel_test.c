@@ -24,9 +24,12 @@ static void make_reel(unsigned count, uint32_t slots, struct blob *out) {
         assert_int_equal(segment_writer_begin(w, &keys, 7, slot, out), ERR_OK);
         assert_int_equal(segment_writer_record(w, &keys, RECORD_INIT, slot, BYTES(data, 50), out), ERR_OK);
         if (i % 2)
-            assert_int_equal(segment_writer_record(w, &keys, RECORD_PICTURE, slot, BYTES(data, 90), out), ERR_OK);
-        assert_int_equal(segment_writer_record(w, &keys, RECORD_FRAGMENT, slot, BYTES(data, 100), out), ERR_OK);
-        assert_int_equal(segment_writer_record(w, &keys, RECORD_FRAGMENT, slot + 1, BYTES(data, 80), out), ERR_OK);
+            assert_int_equal(segment_writer_record(w, &keys, RECORD_PICTURE, slot, BYTES(data, 90), out),
+                             ERR_OK);
+        assert_int_equal(segment_writer_record(w, &keys, RECORD_FRAGMENT, slot, BYTES(data, 100), out),
+                         ERR_OK);
+        assert_int_equal(segment_writer_record(w, &keys, RECORD_FRAGMENT, slot + 1, BYTES(data, 80), out),
+                         ERR_OK);
         assert_int_equal(segment_writer_end(w, &totals, out), ERR_OK);
     }
     segment_writer_free(w);

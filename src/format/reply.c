@@ -26,9 +26,9 @@ static json_t *encode(const struct reply *r, const uint8_t command[COMMAND_ID_BY
     return json_pack("{s:o, s:b, s:s, s:s}", "id", id, "ok", 0, "error", r->error, "message", r->message);
 }
 
-err reply_seal_with(const struct reply *r, const uint8_t command[COMMAND_ID_BYTES], const struct sign_key *hub,
-                    const uint8_t household_box[BOX_PUBLIC_BYTES], const uint8_t ephemeral[BOX_SECRET_BYTES],
-                    struct blob *out) {
+err reply_seal_with(const struct reply *r, const uint8_t command[COMMAND_ID_BYTES],
+                    const struct sign_key *hub, const uint8_t household_box[BOX_PUBLIC_BYTES],
+                    const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out) {
     AUTO(json_release) json_t *value = encode(r, command);
     AUTO(blob_clear) struct blob text = {0};
     AUTO(blob_clear) struct blob envelope = {0};
@@ -67,7 +67,8 @@ static err decode(struct bytes text, const uint8_t command[COMMAND_ID_BYTES], st
 
 err reply_open(struct bytes raw, const uint8_t command[COMMAND_ID_BYTES], const struct box_key *household,
                const uint8_t hub_sign[SIGN_PUBLIC_BYTES], struct reply *out, struct diag *d) {
-    if (raw.len > REPLY_MAX_BYTES) return diag_fail(d, ERR_LIMIT, "reply: larger than %u bytes", REPLY_MAX_BYTES);
+    if (raw.len > REPLY_MAX_BYTES)
+        return diag_fail(d, ERR_LIMIT, "reply: larger than %u bytes", REPLY_MAX_BYTES);
     AUTO(blob_clear) struct blob envelope = {0};
     struct bytes text;
     err e = box_open(household, "cardea/1 reply", BYTES(command, COMMAND_ID_BYTES), raw, &envelope);

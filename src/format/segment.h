@@ -88,17 +88,18 @@ void reel_scanner_free(struct reel_scanner *s);
 enum reel_boundary { REEL_AT_HEADER = 1, REEL_AT_RECORD = 2 };
 typedef void reel_boundary_fn(void *context, enum reel_boundary what, uint64_t begin, uint64_t end,
                               const struct record_frame *frame /* NULL for headers; its pointers are NULL */);
-/* A segment that starts REEL_MAX_SLOTS or REEL_MAX_BYTES after its reel's start, or at an earlier slot than the one
- * before it, belongs to another reel.
- *   ERR_INVALID, ERR_LIMIT: the bytes are not a reel of that camera and epoch; d says where. The scanner is then done. */
+/* A segment that starts REEL_MAX_SLOTS or REEL_MAX_BYTES after its reel's start, or at an earlier slot than
+ * the one before it, belongs to another reel.
+ *   ERR_INVALID, ERR_LIMIT  the bytes are not a reel of that camera and epoch; d says where. The scanner is
+ *                           then done. */
 err reel_scanner_feed(struct reel_scanner *s, struct bytes piece, reel_boundary_fn *fn, void *context,
                       struct diag *d) CHECKED;
 /* Entries of segments that are complete (end record seen), in order. Valid until the next call. */
 size_t reel_scanner_entries(const struct reel_scanner *s, const struct reel_entry **out);
-uint64_t reel_scanner_whole_bytes(const struct reel_scanner *s);   /* end of the last complete segment */
-uint64_t reel_scanner_record_bytes(const struct reel_scanner *s);  /* end of the last whole header or record */
-/* Ends the reel: a segment in progress becomes an entry marked cut short, ending at its last whole record (if it has its init
- * and at least one more record). */
+uint64_t reel_scanner_whole_bytes(const struct reel_scanner *s);  /* end of the last complete segment */
+uint64_t reel_scanner_record_bytes(const struct reel_scanner *s); /* end of the last whole header or record */
+/* Ends the reel: a segment in progress becomes an entry marked cut short, ending at its last whole record (if
+ * it has its init and at least one more record). */
 void reel_scanner_finish(struct reel_scanner *s);
 
 #endif

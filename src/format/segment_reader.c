@@ -39,7 +39,8 @@ void segment_reader_free(struct segment_reader *r) {
     free(r);
 }
 
-/* Compares the commitment before anything is decrypted: a sealer cannot make one ciphertext that opens under two keys. */
+/* Compares the commitment before anything is decrypted: a sealer cannot make one ciphertext that opens under
+ * two keys. */
 static err take_key(struct segment_reader *r, uint32_t slot, struct bytes commitment, struct diag *d) {
     uint8_t leaf[TIMEKEY_BYTES], key[AEAD_KEY_BYTES], expected[COMMITMENT_BYTES];
     err e = timekey_leaf(r->keys, slot, leaf);

@@ -7,7 +7,7 @@
 #include "format/segment.h"
 
 struct segment_reader;
-struct segment_reader *segment_reader_new(void); /* NULL: out of memory */
+struct segment_reader *segment_reader_new(void);    /* NULL: out of memory */
 void segment_reader_free(struct segment_reader *r); /* wipes */
 
 /* Begins a segment. `keys` is borrowed until the next begin.
@@ -18,7 +18,8 @@ err segment_reader_begin(struct segment_reader *r, const struct timekey_set *key
 
 /* Opens the next record; *data points into the reader and lasts until the next call.
  *   ERR_NOT_FOUND  the keys end before this record's second: what came before it is all there is
- *   ERR_FORGED     wrong key or commitment, altered, reordered or dropped records, or false padding: names the record */
+ *   ERR_FORGED     wrong key or commitment, altered, reordered or dropped records, or false padding: names
+ * the record */
 err segment_reader_record(struct segment_reader *r, const struct record_frame *frame, struct bytes *data,
                           struct diag *d) CHECKED;
 

@@ -39,8 +39,8 @@ static void make_segment(struct made *m, uint32_t slot) {
         enum record_kind kind;
         uint32_t second;
         size_t len;
-    } records[] = {{RECORD_INIT, 0, 700},     {RECORD_PICTURE, 0, 1234}, {RECORD_FRAGMENT, 0, 4096},
-                   {RECORD_FRAGMENT, 0, 0},   {RECORD_FRAGMENT, 1, 1},   {RECORD_FRAGMENT, 1, 33},
+    } records[] = {{RECORD_INIT, 0, 700},      {RECORD_PICTURE, 0, 1234}, {RECORD_FRAGMENT, 0, 4096},
+                   {RECORD_FRAGMENT, 0, 0},    {RECORD_FRAGMENT, 1, 1},   {RECORD_FRAGMENT, 1, 33},
                    {RECORD_OBSERVATION, 1, 9}, {RECORD_FRAGMENT, 3, 257}};
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
         assert_int_equal(segment_writer_record(w, &m->keys, records[i].kind, slot + records[i].second,
@@ -81,7 +81,9 @@ static err count_record(void *context, enum record_kind kind, uint32_t slot, str
     return ERR_OK;
 }
 
-static void reader_release(struct segment_reader **r) { segment_reader_free(*r); }
+static void reader_release(struct segment_reader **r) {
+    segment_reader_free(*r);
+}
 
 static void test_round_trip(void **state) {
     (void)state;
@@ -113,8 +115,10 @@ static void test_cut_at_every_byte(void **state) {
         assert_int_equal(segment_read(r, &m.keys, blob_bytes(&cut), count_record, &c, &d), ERR_CUT_SHORT);
         assert_false(segment_reader_complete(r));
         unsigned expected = whole ? (unsigned)whole - 1 : 0;
-        if (len >= m.ends[m.count - 1]) assert_true(c.records == expected || c.records == expected + 1); /* the mark */
-        else assert_int_equal(c.records, expected);
+        if (len >= m.ends[m.count - 1])
+            assert_true(c.records == expected || c.records == expected + 1); /* the mark */
+        else
+            assert_int_equal(c.records, expected);
     }
 }
 
@@ -145,7 +149,8 @@ static void test_every_byte_counts(void **state) {
 /* A grant of [begin, end) around and within a segment of four seconds: exactly its seconds open. */
 static void test_every_neighbouring_second(void **state) {
     (void)state;
-    static const unsigned records_by_end[] = {0, 4, 7, 7, 10}; /* readable when the grant ends after 0..4 seconds */
+    static const unsigned records_by_end[] = {0, 4, 7, 7,
+                                              10}; /* readable when the grant ends after 0..4 seconds */
     AUTO(made_clear) struct made m;
     made_init(&m);
     AUTO(reader_release) struct segment_reader *r = segment_reader_new();
@@ -164,7 +169,8 @@ static void test_every_neighbouring_second(void **state) {
     }
 }
 
-/* The hub's half, with keys that go forward under it as the seconds pass: it finishes what it began and can open nothing of it. */
+/* The hub's half, with keys that go forward under it as the seconds pass: it finishes what it began and can
+ * open nothing of it. */
 static void test_writer_keeps_up_with_forgetting(void **state) {
     (void)state;
     AUTO(timekey_set_clear) struct timekey_set root = {0};
@@ -181,16 +187,19 @@ static void test_writer_keeps_up_with_forgetting(void **state) {
     for (uint32_t i = 0; i < 4; i++) {
         enum record_kind kind = i ? RECORD_FRAGMENT : RECORD_INIT;
         assert_int_equal(timekey_forward(&hub_keys, SLOT + i), ERR_OK);
-        assert_int_equal(segment_writer_record(w, &hub_keys, kind, SLOT + i, bytes_text("frame"), &out), ERR_OK);
+        assert_int_equal(segment_writer_record(w, &hub_keys, kind, SLOT + i, bytes_text("frame"), &out),
+                         ERR_OK);
     }
     assert_int_equal(timekey_forward(&hub_keys, SLOT + 60), ERR_OK); /* the camera went silent */
     size_t before = out.len;
-    assert_int_equal(segment_writer_record(w, &hub_keys, RECORD_FRAGMENT, SLOT + 5, bytes_text("late"), &out), ERR_NOT_FOUND);
+    assert_int_equal(segment_writer_record(w, &hub_keys, RECORD_FRAGMENT, SLOT + 5, bytes_text("late"), &out),
+                     ERR_NOT_FOUND);
     assert_int_equal(out.len, before);
     const struct segment_totals totals = {3, 3, 4000000};
     assert_int_equal(segment_writer_end(w, &totals, &out), ERR_OK);
     segment_writer_free(w);
-    assert_int_equal(segment_reader_begin(r, &hub_keys, &(struct segment_header){.slot = SLOT}, &d), ERR_NOT_FOUND);
+    assert_int_equal(segment_reader_begin(r, &hub_keys, &(struct segment_header){.slot = SLOT}, &d),
+                     ERR_NOT_FOUND);
     struct segment_header header;
     assert_int_equal(segment_header_decode(blob_bytes(&out), &header, &d), ERR_OK);
     assert_int_equal(segment_reader_begin(r, &root, &header, &d), ERR_OK);
@@ -232,10 +241,14 @@ static void test_writer_limits(void **state) {
     while (padded_size(most) > SEGMENT_RECORD_MAX_BYTES - 2 - COMMITMENT_BYTES - 16) most--;
     assert_int_equal(blob_reserve(&large, most + 1), ERR_OK);
     memset(large.data, 5, most + 1);
-    assert_int_equal(segment_writer_record(w, &root, RECORD_FRAGMENT, SLOT, BYTES(large.data, most + 1), &out), ERR_LIMIT);
-    assert_int_equal(segment_writer_record(w, &root, RECORD_FRAGMENT, SLOT, BYTES(large.data, most), &out), ERR_OK);
-    assert_int_equal(segment_writer_record(w, &root, RECORD_FRAGMENT, SLOT + SEGMENT_SECONDS_MAX, few, &out), ERR_LIMIT);
-    assert_int_equal(segment_writer_record(w, &root, RECORD_FRAGMENT, SLOT + SEGMENT_SECONDS_MAX - 1, few, &out), ERR_OK);
+    assert_int_equal(
+        segment_writer_record(w, &root, RECORD_FRAGMENT, SLOT, BYTES(large.data, most + 1), &out), ERR_LIMIT);
+    assert_int_equal(segment_writer_record(w, &root, RECORD_FRAGMENT, SLOT, BYTES(large.data, most), &out),
+                     ERR_OK);
+    assert_int_equal(segment_writer_record(w, &root, RECORD_FRAGMENT, SLOT + SEGMENT_SECONDS_MAX, few, &out),
+                     ERR_LIMIT);
+    assert_int_equal(
+        segment_writer_record(w, &root, RECORD_FRAGMENT, SLOT + SEGMENT_SECONDS_MAX - 1, few, &out), ERR_OK);
     assert_int_equal(segment_writer_record(w, &root, RECORD_FRAGMENT, SLOT, few, &out), ERR_INVALID);
     assert_int_equal(segment_writer_end(w, &totals, &out), ERR_OK);
     assert_int_equal(segment_writer_end(w, &totals, &out), ERR_INVALID);
@@ -255,7 +268,8 @@ static void test_marks_make_a_chain(void **state) {
         const struct segment_totals totals = {0};
         struct diag d = {0};
         assert_int_equal(segment_writer_begin(w, &m.keys, 1, SLOT + i, &out), ERR_OK);
-        assert_int_equal(segment_writer_record(w, &m.keys, RECORD_INIT, SLOT + i, bytes_text("init"), &out), ERR_OK);
+        assert_int_equal(segment_writer_record(w, &m.keys, RECORD_INIT, SLOT + i, bytes_text("init"), &out),
+                         ERR_OK);
         if (i == 1) { /* a segment that the camera tore apart is no part of the chain */
             segment_writer_abandon(w);
             continue;

@@ -14,9 +14,9 @@ struct segment_writer {
     struct segment_header header;
     uint8_t aad[HASH_BYTES + 2]; /* SHA-256(header) || kind || second */
     struct record_order order;
-    uint8_t second;              /* of the last record */
+    uint8_t second; /* of the last record */
     bool open;
-    struct blob hashes;          /* for the mark */
+    struct blob hashes; /* for the mark */
     uint8_t previous_mark[HASH_BYTES];
 };
 
@@ -79,7 +79,8 @@ err segment_writer_begin_with(struct segment_writer *w, const struct timekey_set
     return ERR_OK;
 }
 
-/* Seals in place: padded at its place in `out`, then encrypted there. `commitment` is empty or COMMITMENT_BYTES. */
+/* Seals in place: padded at its place in `out`, then encrypted there. `commitment` is empty or
+ * COMMITMENT_BYTES. */
 static err append_record(struct segment_writer *w, enum record_kind kind, uint8_t second,
                          struct bytes commitment, struct bytes data, struct blob *out) {
     size_t padded = padded_size(data.len), length = 2 + commitment.len + padded + AEAD_TAG_BYTES;
@@ -112,7 +113,8 @@ static err add_hash(struct segment_writer *w, uint8_t kind, struct bytes data) {
     return blob_append(&w->hashes, BYTES_OF(hash));
 }
 
-/* What both the caller's records and our own go through. `keys` is NULL for our own, which stay in the last second. */
+/* What both the caller's records and our own go through. `keys` is NULL for our own, which stay in the last
+ * second. */
 static err record(struct segment_writer *w, const struct timekey_set *keys, enum record_kind kind,
                   uint8_t second, struct bytes data, struct blob *out) {
     size_t fixed = 2 + COMMITMENT_BYTES + AEAD_TAG_BYTES;
@@ -170,7 +172,8 @@ err segment_writer_end(struct segment_writer *w, const struct segment_totals *to
     be32_put(end + 4, totals->video_samples);
     be64_put(end + 8, totals->duration_us);
     e = record(w, NULL, RECORD_END, w->second, BYTES_OF(end), out);
-    if (e) { /* a mark without its end cannot be followed by anything: leave the segment cut short before it */
+    if (e) { /* a mark without its end cannot be followed by anything: leave the segment cut short before it
+              */
         out->len = before;
         segment_writer_abandon(w);
         return e;

@@ -35,8 +35,10 @@ struct segment_totals {
     uint32_t fragments, video_samples;
     uint64_t duration_us;
 };
-/* Appends the mark and the end record, sealed under the second of the last record, for which the key is kept, and closes. */
-err segment_writer_end(struct segment_writer *w, const struct segment_totals *totals, struct blob *out) CHECKED;
+/* Appends the mark and the end record, sealed under the second of the last record, for which the key is kept,
+ * and closes. */
+err segment_writer_end(struct segment_writer *w, const struct segment_totals *totals,
+                       struct blob *out) CHECKED;
 
 /* Forgets the segment in progress and its keys, without an end: it stays cut short. */
 void segment_writer_abandon(struct segment_writer *w);

@@ -1,5 +1,5 @@
-/* command_fuzz.c: the input as a command, a reply and a pairing answer: as it arrives, and sealed and signed by who
- * may. Pairing codes too, which a person types. */
+/* command_fuzz.c: the input as a command, a reply and a pairing answer: as it arrives, and sealed and signed
+ * by who may. Pairing codes too, which a person types. */
 #include <stdlib.h>
 
 #include "crypto/hash.h"

@@ -1,5 +1,5 @@
-/* envelope_fuzz.c: envelopes and objects as a stranger sends them; and, since no mutation survives a signature, the
- * same bytes as the message of an envelope that is signed properly. */
+/* envelope_fuzz.c: envelopes and objects as a stranger sends them; and, since no mutation survives a
+ * signature, the same bytes as the message of an envelope that is signed properly. */
 #include <stdlib.h>
 
 #include "format/certificate.h"
@@ -21,6 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (object_verify(blob_bytes(&sealed), &object, &d) == ERR_OK && !object_key_valid(object.key)) abort();
     sealed.len = 0;
     if (size <= 4096 && object_sign(&key, "hub/00", 1, BYTES(data, size), &sealed)) abort();
-    if (size <= 4096 && hub_certificate_verify(blob_bytes(&sealed), key.public_key, &certificate, &d) == ERR_OK) abort();
+    if (size <= 4096 &&
+        hub_certificate_verify(blob_bytes(&sealed), key.public_key, &certificate, &d) == ERR_OK)
+        abort();
     return 0;
 }

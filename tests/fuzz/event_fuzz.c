@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint8_t key[HASH_BYTES];
         if (timekey_generate(&root)) abort();
         hash_sha256(bytes_text("cardea vectors"), key);
-        hash_hkdf_expand(key, "camera root", (struct bytes){0}, (struct buffer){root.nodes[0].key, TIMEKEY_BYTES});
+        hash_hkdf_expand(key, "camera root", (struct bytes){0},
+                         (struct buffer){root.nodes[0].key, TIMEKEY_BYTES});
     }
     struct event_head head;
     AUTO(blob_clear) struct blob json = {0};

@@ -1,4 +1,5 @@
-/* grant_fuzz.c: grants as they arrive; the input as a statement that is signed; and as keys that are sealed. */
+/* grant_fuzz.c: grants as they arrive; the input as a statement that is signed; and as keys that are sealed.
+ */
 #include <stdlib.h>
 
 #include "crypto/hash.h"
@@ -13,9 +14,11 @@ static struct blob statement;
 static void prepare(void) {
     static const uint8_t secret[32] = {3};
     static const char json[] =
-        "{\"v\":1,\"id\":\"00000000000000000000000000000000\",\"grantee\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+        "{\"v\":1,\"id\":\"00000000000000000000000000000000\",\"grantee\":"
+        "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
         "\"grantee_sign\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"purpose\":\"owner\","
-        "\"cameras\":[\"00000000000000000000000000000000\"],\"from\":0,\"to\":4294967296,\"live\":true,\"export\":true,"
+        "\"cameras\":[\"00000000000000000000000000000000\"],\"from\":0,\"to\":4294967296,\"live\":true,"
+        "\"export\":true,"
         "\"not_before\":0,\"expires\":4294967296,\"time\":0}";
     sign_key_from_seed(secret, &household);
     box_key_from_secret(secret, &grantee);

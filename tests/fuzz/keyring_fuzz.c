@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (e && !d.text[0]) abort();
     AUTO(blob_clear) struct blob again = {0};
     struct keyring back = {0};
-    if (!e && (keyring_body_encode(&k, &again) || keyring_body_decode(blob_bytes(&again), &back, &d))) abort();
+    if (!e && (keyring_body_encode(&k, &again) || keyring_body_decode(blob_bytes(&again), &back, &d)))
+        abort();
     if (!e && (back.count != k.count || k.count > KEYRING_HOUSEHOLDS_MAX)) abort();
     keyring_clear(&k);
     keyring_clear(&back);

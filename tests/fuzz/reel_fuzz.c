@@ -14,7 +14,8 @@ static struct reel_scanner *scan(struct bytes raw, size_t step, err *e) {
     if (!s) abort();
     *e = ERR_OK;
     for (size_t at = 0; at < raw.len && !*e; at += step)
-        *e = reel_scanner_feed(s, BYTES(raw.data + at, raw.len - at < step ? raw.len - at : step), NULL, NULL, &d);
+        *e = reel_scanner_feed(s, BYTES(raw.data + at, raw.len - at < step ? raw.len - at : step), NULL, NULL,
+                               &d);
     reel_scanner_finish(s);
     return s;
 }
@@ -36,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (a[i].offset != end || a[i].offset + a[i].length > size) abort();
         end = a[i].offset + a[i].length;
     }
-    if (reel_scanner_whole_bytes(s) > reel_scanner_record_bytes(s) || reel_scanner_record_bytes(s) > size) abort();
+    if (reel_scanner_whole_bytes(s) > reel_scanner_record_bytes(s) || reel_scanner_record_bytes(s) > size)
+        abort();
     reel_scanner_free(s);
     reel_scanner_free(t);
     return 0;

@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         reader = segment_reader_new();
         if (!reader || timekey_generate(&root)) abort();
         hash_sha256(bytes_text("cardea vectors"), key);
-        hash_hkdf_expand(key, "camera root", (struct bytes){0}, (struct buffer){root.nodes[0].key, TIMEKEY_BYTES});
+        hash_hkdf_expand(key, "camera root", (struct bytes){0},
+                         (struct buffer){root.nodes[0].key, TIMEKEY_BYTES});
     }
     uint8_t sum = 0;
     struct diag d = {0};

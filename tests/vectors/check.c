@@ -56,7 +56,8 @@ int64_t check_int(json_t *one, const char *field) {
 void check_set(json_t *one, const char *field, struct timekey_set *out) {
     AUTO(blob_clear) struct blob raw = check_hex(one, field);
     struct diag d = {0};
-    if (timekey_decode(blob_bytes(&raw), out, &d)) fail_msg("%s: %s: %s", current_file, check_name(one), d.text);
+    if (timekey_decode(blob_bytes(&raw), out, &d))
+        fail_msg("%s: %s: %s", current_file, check_name(one), d.text);
 }
 
 void check_error(json_t *one, err e, const struct diag *d) {
@@ -70,12 +71,13 @@ void check_error(json_t *one, err e, const struct diag *d) {
     for (size_t i = 0; word && i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].word, word) == 0) expected = words[i].e;
     if (e != expected)
-        fail_msg("%s: %s: got \"%s\" (%s), expected %s", current_file, check_name(one), err_text(e), d ? d->text : "",
-                 word ? word : "success");
+        fail_msg("%s: %s: got \"%s\" (%s), expected %s", current_file, check_name(one), err_text(e),
+                 d ? d->text : "", word ? word : "success");
     if (e && d && !d->text[0]) fail_msg("%s: %s: no message", current_file, check_name(one));
 }
 
 void check_equal(json_t *one, const char *field, struct bytes got) {
     AUTO(blob_clear) struct blob expected = check_hex(one, field);
-    if (!bytes_equal(blob_bytes(&expected), got)) fail_msg("%s: %s: \"%s\"", current_file, check_name(one), field);
+    if (!bytes_equal(blob_bytes(&expected), got))
+        fail_msg("%s: %s: \"%s\"", current_file, check_name(one), field);
 }

@@ -25,9 +25,12 @@ static void check_range(json_t *one, const char *op, struct timekey_set *set) {
     uint64_t begin = (uint64_t)check_int(one, "begin"), end = (uint64_t)check_int(one, "end");
     AUTO(timekey_set_clear) struct timekey_set out = {0};
     err e = ERR_OK;
-    if (strcmp(op, "cover") == 0) e = timekey_cover(set, begin, end, &out);
-    else if (strcmp(op, "intersect") == 0) e = timekey_intersect(set, begin, end, &out);
-    else e = timekey_remove(set, begin, end);
+    if (strcmp(op, "cover") == 0)
+        e = timekey_cover(set, begin, end, &out);
+    else if (strcmp(op, "intersect") == 0)
+        e = timekey_intersect(set, begin, end, &out);
+    else
+        e = timekey_remove(set, begin, end);
     check_error(one, e, NULL);
     if (e) return;
     AUTO(blob_clear) struct blob raw = {0};
@@ -63,8 +66,10 @@ static void check_timekey(json_t *one) {
     }
     AUTO(timekey_set_clear) struct timekey_set set = {0};
     check_set(one, "set", &set);
-    if (strcmp(op, "leaf") == 0) check_leaf(one, &set);
-    else check_range(one, op, &set);
+    if (strcmp(op, "leaf") == 0)
+        check_leaf(one, &set);
+    else
+        check_range(one, op, &set);
 }
 
 static void check_box_seal(json_t *one) {
@@ -74,7 +79,8 @@ static void check_box_seal(json_t *one) {
     uint8_t recipient[BOX_PUBLIC_BYTES], ephemeral[BOX_SECRET_BYTES] = {1};
     check_hex_into(one, "recipient_public", recipient, sizeof recipient);
     if (json_object_get(one, "ephemeral")) check_hex_into(one, "ephemeral", ephemeral, sizeof ephemeral);
-    err e = box_seal_with(recipient, ephemeral, check_text(one, "info"), blob_bytes(&aad), blob_bytes(&plain), &sealed);
+    err e = box_seal_with(recipient, ephemeral, check_text(one, "info"), blob_bytes(&aad), blob_bytes(&plain),
+                          &sealed);
     check_error(one, e, NULL);
     if (!e) check_equal(one, "sealed", blob_bytes(&sealed));
 }
@@ -114,8 +120,10 @@ static void check_sign(json_t *one) {
     check_hex_into(one, "seed", seed, sizeof seed);
     sign_key_from_seed(seed, &key);
     check_equal(one, "public", BYTES_OF(key.public_key));
-    if (raw) sign_raw(&key, blob_bytes(&message), made);
-    else sign_message(&key, check_text(one, "domain"), blob_bytes(&message), made);
+    if (raw)
+        sign_raw(&key, blob_bytes(&message), made);
+    else
+        sign_message(&key, check_text(one, "domain"), blob_bytes(&message), made);
     check_equal(one, "signature", BYTES_OF(made));
 }
 

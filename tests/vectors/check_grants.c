@@ -17,7 +17,8 @@ static err hold_use(json_t *use, const struct grant_statement *s, struct diag *d
     return grant_allows(s, &asked, d);
 }
 
-static void check_statement(json_t *expected, const struct grant_statement *s, const struct grant_parts *parts) {
+static void check_statement(json_t *expected, const struct grant_statement *s,
+                            const struct grant_parts *parts) {
     check_equal(expected, "id", BYTES_OF(s->id));
     check_equal(expected, "grantee", BYTES_OF(s->grantee));
     check_equal(expected, "grantee_sign", BYTES_OF(s->grantee_sign));
@@ -51,7 +52,8 @@ static void check_issued(json_t *one, const struct grant_statement *s, const str
     check_hex_into(one, "seed", seed, sizeof seed);
     check_hex_into(one, "ephemeral", ephemeral, sizeof ephemeral);
     sign_key_from_seed(seed, &household);
-    assert_int_equal(grant_issue_with(s, &household, parts->parts, parts->count, ephemeral, &again, &d), ERR_OK);
+    assert_int_equal(grant_issue_with(s, &household, parts->parts, parts->count, ephemeral, &again, &d),
+                     ERR_OK);
     check_equal(one, "grant", blob_bytes(&again));
 }
 

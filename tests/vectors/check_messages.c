@@ -92,7 +92,8 @@ static void check_camera(json_t *one) {
     if (strcmp(check_text(one, "kind"), "profile") == 0) {
         e = camera_profile_open(&household, camera, blob_bytes(&payload), &out, &d);
     } else {
-        e = camera_root_open(&household, camera, (uint32_t)check_int(one, "epoch"), blob_bytes(&payload), &root, &d);
+        e = camera_root_open(&household, camera, (uint32_t)check_int(one, "epoch"), blob_bytes(&payload),
+                             &root, &d);
         if (!e) e = timekey_encode(&root, &out);
     }
     check_error(one, e, &d);

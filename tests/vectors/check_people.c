@@ -9,7 +9,8 @@ static void check_passphrase(json_t *one) {
     uint8_t salt[PASSPHRASE_SALT_BYTES];
     struct passphrase_keys keys;
     struct diag d = {0};
-    struct passphrase_cost cost = {(uint32_t)check_int(one, "memory_kib"), (uint32_t)check_int(one, "passes")};
+    struct passphrase_cost cost = {(uint32_t)check_int(one, "memory_kib"),
+                                   (uint32_t)check_int(one, "passes")};
     check_hex_into(one, "salt", salt, sizeof salt);
     err e = passphrase_derive(bytes_text(check_text(one, "passphrase")), salt, cost, &keys, &d);
     check_error(one, e, &d);
@@ -60,7 +61,8 @@ static void check_keyring_good(json_t *one, struct bytes raw) {
     check_equal(one, "salt", BYTES_OF(salt));
     assert_int_equal(check_int(one, "memory_kib"), cost.memory_kib);
     assert_int_equal(check_int(one, "passes"), cost.passes);
-    assert_int_equal(passphrase_derive(bytes_text(check_text(one, "passphrase")), salt, cost, &keys, &d), ERR_OK);
+    assert_int_equal(passphrase_derive(bytes_text(check_text(one, "passphrase")), salt, cost, &keys, &d),
+                     ERR_OK);
     check_equal(one, "auth", BYTES_OF(keys.auth));
     check_equal(one, "wrap", BYTES_OF(keys.wrap));
     check_error(one, keyring_unlock(raw, KEYRING_BY_PASSPHRASE, &keys, &k, &d), &d);
@@ -90,7 +92,8 @@ static void check_keyring(json_t *one) {
     check_hex_into(one, "wrap", keys.wrap, sizeof keys.wrap);
     bool recovery = strcmp(check_text(one, "way"), "recovery") == 0;
     check_error(one,
-                keyring_unlock(blob_bytes(&raw), recovery ? KEYRING_BY_RECOVERY : KEYRING_BY_PASSPHRASE, &keys, &k, &d),
+                keyring_unlock(blob_bytes(&raw), recovery ? KEYRING_BY_RECOVERY : KEYRING_BY_PASSPHRASE,
+                               &keys, &k, &d),
                 &d);
 }
 

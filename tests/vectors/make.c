@@ -56,7 +56,8 @@ void make_file(const char *folder, const char *name, const char *description, co
                json_t *cases) {
     char path[PATH_TEXT_BYTES];
     MUST(path_join(path, folder, name));
-    json_t *value = json_pack("{s:s, s:s, s:o}", "description", description, "source", source, "cases", cases);
+    json_t *value =
+        json_pack("{s:s, s:s, s:o}", "description", description, "source", source, "cases", cases);
     char *text = json_dumps(value, JSON_INDENT(1));
     AUTO(blob_clear) struct blob out = {0};
     struct diag d;

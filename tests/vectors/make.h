@@ -1,5 +1,5 @@
-/* make.h: what the generator of the test vectors is made of. Everything is deterministic: what is random in the
- * product is here derived from a label, and enters through the `_with` functions of the formats. */
+/* make.h: what the generator of the test vectors is made of. Everything is deterministic: what is random in
+ * the product is here derived from a label, and enters through the `_with` functions of the formats. */
 #ifndef CARDEA_TESTS_VECTORS_MAKE_H
 #define CARDEA_TESTS_VECTORS_MAKE_H
 
@@ -15,13 +15,13 @@
 #define SLOT 1700000000u
 
 /* A vector that cannot be made is a mistake in the generator. */
-#define MUST(call)                                                                                      \
-    do {                                                                                                \
-        err must_e = (call);                                                                            \
-        if (must_e) {                                                                                   \
-            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, err_text(must_e));             \
-            exit(1);                                                                                    \
-        }                                                                                               \
+#define MUST(call)                                                                                           \
+    do {                                                                                                     \
+        err must_e = (call);                                                                                 \
+        if (must_e) {                                                                                        \
+            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, err_text(must_e));                 \
+            exit(1);                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 /* HKDF-Expand(SHA-256("cardea vectors"), label). */

@@ -30,8 +30,9 @@ static void grant_case(json_t *cases, const char *name, const char *error, uint3
                        const struct box_key *key, struct bytes raw) {
     make_case(cases, error,
               json_pack("{s:s, s:o, s:o, s:I, s:o*, s:o}", "name", name, "household",
-                        make_hex(BYTES_OF(household.public_key)), "grantee_secret", make_hex(BYTES_OF(key->secret)), "now",
-                        (json_int_t)now, "use", use, "grant", make_hex(raw)));
+                        make_hex(BYTES_OF(household.public_key)), "grantee_secret",
+                        make_hex(BYTES_OF(key->secret)), "now", (json_int_t)now, "use", use, "grant",
+                        make_hex(raw)));
 }
 
 static json_t *use_of(const uint8_t *camera, uint64_t begin, uint64_t end, bool live, bool exporting) {
@@ -39,28 +40,32 @@ static json_t *use_of(const uint8_t *camera, uint64_t begin, uint64_t end, bool 
                      (json_int_t)begin, "end", (json_int_t)end, "live", live, "export", exporting);
 }
 
-static void good_case(json_t *cases, const char *name, const uint8_t ephemeral[BOX_SECRET_BYTES], struct bytes raw) {
+static void good_case(json_t *cases, const char *name, const uint8_t ephemeral[BOX_SECRET_BYTES],
+                      struct bytes raw) {
     struct grant_statement s;
     struct grant_parts parts = {0};
     struct diag d = {0};
     MUST(grant_open(raw, household.public_key, &grantee, &s, &parts, &d));
     json_t *keys = json_array(), *cameras = json_array();
     for (size_t i = 0; i < parts.count; i++)
-        json_array_append_new(keys, json_pack("{s:o, s:I, s:o}", "camera", make_hex(BYTES_OF(parts.parts[i].camera)),
-                                              "epoch", (json_int_t)parts.parts[i].epoch, "set",
-                                              make_set(&parts.parts[i].keys)));
-    for (size_t i = 0; i < s.camera_count; i++) json_array_append_new(cameras, make_hex(BYTES_OF(s.cameras[i])));
-    grant_case(cases, name, NULL, SLOT + 2000, use_of(part.camera, SLOT, SLOT + 600, false, false), &grantee, raw);
+        json_array_append_new(
+            keys, json_pack("{s:o, s:I, s:o}", "camera", make_hex(BYTES_OF(parts.parts[i].camera)), "epoch",
+                            (json_int_t)parts.parts[i].epoch, "set", make_set(&parts.parts[i].keys)));
+    for (size_t i = 0; i < s.camera_count; i++)
+        json_array_append_new(cameras, make_hex(BYTES_OF(s.cameras[i])));
+    grant_case(cases, name, NULL, SLOT + 2000, use_of(part.camera, SLOT, SLOT + 600, false, false), &grantee,
+               raw);
     json_t *one = json_array_get(cases, json_array_size(cases) - 1);
     json_object_set_new(one, "seed", make_hex(BYTES_OF(household.seed)));
     json_object_set_new(one, "ephemeral", make_hex(BYTES(ephemeral, BOX_SECRET_BYTES)));
-    json_object_set_new(
-        one, "expected",
-        json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:o}", "id", make_hex(BYTES_OF(s.id)),
-                  "grantee", make_hex(BYTES_OF(s.grantee)), "grantee_sign", make_hex(BYTES_OF(s.grantee_sign)), "purpose",
-                  grant_purposes[s.purpose], "ticket", s.ticket, "cameras", cameras, "from", (json_int_t)s.from, "to",
-                  (json_int_t)s.to, "live", s.live, "export", s.may_export, "not_before", (json_int_t)s.not_before,
-                  "expires", (json_int_t)s.expires, "time", (json_int_t)s.time, "keys", keys));
+    json_object_set_new(one, "expected",
+                        json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:o}",
+                                  "id", make_hex(BYTES_OF(s.id)), "grantee", make_hex(BYTES_OF(s.grantee)),
+                                  "grantee_sign", make_hex(BYTES_OF(s.grantee_sign)), "purpose",
+                                  grant_purposes[s.purpose], "ticket", s.ticket, "cameras", cameras, "from",
+                                  (json_int_t)s.from, "to", (json_int_t)s.to, "live", s.live, "export",
+                                  s.may_export, "not_before", (json_int_t)s.not_before, "expires",
+                                  (json_int_t)s.expires, "time", (json_int_t)s.time, "keys", keys));
     grant_parts_clear(&parts);
 }
 
@@ -68,21 +73,24 @@ static void misuse_cases(json_t *cases, struct bytes raw) {
     uint8_t other[CAMERA_ID_BYTES] = {9};
     const uint8_t *camera = part.camera;
     const uint32_t now = SLOT + 2000;
-    grant_case(cases, "five minutes early, for a clock that is behind", NULL, SLOT + 700, NULL, &grantee, raw);
+    grant_case(cases, "five minutes early, for a clock that is behind", NULL, SLOT + 700, NULL, &grantee,
+               raw);
     grant_case(cases, "more than five minutes early", "denied", SLOT + 699, NULL, &grantee, raw);
     grant_case(cases, "the last second before it expires", NULL, SLOT + 4999, NULL, &grantee, raw);
     grant_case(cases, "expired", "denied", SLOT + 5000, NULL, &grantee, raw);
-    grant_case(cases, "its last second", NULL, now, use_of(camera, SLOT + 599, SLOT + 600, false, false), &grantee, raw);
-    grant_case(cases, "one second too far", "denied", now, use_of(camera, SLOT + 599, SLOT + 601, false, false),
+    grant_case(cases, "its last second", NULL, now, use_of(camera, SLOT + 599, SLOT + 600, false, false),
                &grantee, raw);
-    grant_case(cases, "one second too early", "denied", now, use_of(camera, SLOT - 1, SLOT + 5, false, false), &grantee,
+    grant_case(cases, "one second too far", "denied", now,
+               use_of(camera, SLOT + 599, SLOT + 601, false, false), &grantee, raw);
+    grant_case(cases, "one second too early", "denied", now, use_of(camera, SLOT - 1, SLOT + 5, false, false),
+               &grantee, raw);
+    grant_case(cases, "an empty stretch of time", "denied", now,
+               use_of(camera, SLOT + 5, SLOT + 5, false, false), &grantee, raw);
+    grant_case(cases, "another camera", "denied", now, use_of(other, SLOT, SLOT + 5, false, false), &grantee,
                raw);
-    grant_case(cases, "an empty stretch of time", "denied", now, use_of(camera, SLOT + 5, SLOT + 5, false, false),
-               &grantee, raw);
-    grant_case(cases, "another camera", "denied", now, use_of(other, SLOT, SLOT + 5, false, false), &grantee, raw);
     grant_case(cases, "live, which it allows", NULL, now, use_of(camera, 0, 0, true, false), &grantee, raw);
-    grant_case(cases, "export, which it does not", "denied", now, use_of(camera, SLOT, SLOT + 5, false, true), &grantee,
-               raw);
+    grant_case(cases, "export, which it does not", "denied", now, use_of(camera, SLOT, SLOT + 5, false, true),
+               &grantee, raw);
     struct box_key stranger;
     make_box_key("stranger", &stranger);
     grant_case(cases, "another grantee's key", "forged", now, NULL, &stranger, raw);
@@ -143,8 +151,8 @@ static void overreaching_case(json_t *cases, const uint8_t ephemeral[BOX_SECRET_
     hash_sha256(BYTES(raw.data + 9, len), hash);
     raw.len = 9 + len;
     MUST(box_seal_with(s.grantee, ephemeral, "cardea/1 grant", BYTES_OF(hash), blob_bytes(&payload), &raw));
-    grant_case(cases, "keys of a second that the statement does not name", "forged", SLOT + 2000, NULL, &grantee,
-               blob_bytes(&raw));
+    grant_case(cases, "keys of a second that the statement does not name", "forged", SLOT + 2000, NULL,
+               &grantee, blob_bytes(&raw));
 }
 
 void make_grants(const char *folder) {
@@ -175,7 +183,8 @@ void make_grants(const char *folder) {
     overreaching_case(cases, ephemeral);
     timekey_set_clear(&part.keys);
     make_file(folder, "grant.json",
-              "Grants. Each case is read with the household's key, held against \"now\" and, if there is one, \"use\", "
+              "Grants. Each case is read with the household's key, held against \"now\" and, if there is "
+              "one, \"use\", "
               "and opened with \"grantee_secret\", in this order; the first error is the case's.",
               "docs/formats.md, \"Grant\"", cases);
 }

@@ -12,7 +12,8 @@ static void ephemeral_of(const char *label, uint8_t out[BOX_SECRET_BYTES]) {
     make_bytes(label, out, BOX_SECRET_BYTES);
 }
 
-static void envelope_case(json_t *cases, const char *name, const char *error, const char *domain, struct bytes raw) {
+static void envelope_case(json_t *cases, const char *name, const char *error, const char *domain,
+                          struct bytes raw) {
     struct envelope envelope;
     struct diag d = {0};
     err e = envelope_verify(raw, domain, &envelope, &d);
@@ -50,11 +51,13 @@ static void make_envelope(const char *folder) {
         envelope_case(cases, flips[i].name, flips[i].error, "cardea/1 object", whole);
         raw.data[flips[i].at] ^= 1;
     }
-    envelope_case(cases, "cut short", "invalid", "cardea/1 object", BYTES(raw.data, ENVELOPE_OVERHEAD_BYTES - 1));
+    envelope_case(cases, "cut short", "invalid", "cardea/1 object",
+                  BYTES(raw.data, ENVELOPE_OVERHEAD_BYTES - 1));
     make_file(folder, "envelope.json", "Signed envelopes.", "docs/formats.md, \"Signed\"", cases);
 }
 
-static void object_case(json_t *cases, const char *name, const char *error, const char *key, struct bytes raw) {
+static void object_case(json_t *cases, const char *name, const char *error, const char *key,
+                        struct bytes raw) {
     struct object object;
     struct diag d = {0};
     struct sign_key signer;
@@ -94,12 +97,30 @@ static void make_object(const char *folder) {
     object_case(cases, "signed by somebody else", "forged", "hub/00ff", blob_bytes(&forged));
     raw.data[raw.len - 1] ^= 1;
     object_case(cases, "another payload", "forged", "hub/00ff", whole);
-    object_odd(cases, "a key longer than the message", "a", BYTES("\x00\x09" "a", 3));
-    object_odd(cases, "no version", "a", BYTES("\x00\x01" "a\0\0", 5));
-    object_odd(cases, "version 0", "a", BYTES("\x00\x01" "a\0\0\0\0\0\0\0\0", 11));
-    object_odd(cases, "a key with a capital", "A", BYTES("\x00\x01" "A\0\0\0\0\0\0\0\1", 11));
-    object_odd(cases, "an empty key", "", BYTES("\x00\x00" "\0\0\0\0\0\0\0\1", 10));
-    object_odd(cases, "a key with a slash at its end", "a/", BYTES("\x00\x02" "a/\0\0\0\0\0\0\0\1", 12));
+    object_odd(cases, "a key longer than the message", "a",
+               BYTES("\x00\x09"
+                     "a",
+                     3));
+    object_odd(cases, "no version", "a",
+               BYTES("\x00\x01"
+                     "a\0\0",
+                     5));
+    object_odd(cases, "version 0", "a",
+               BYTES("\x00\x01"
+                     "a\0\0\0\0\0\0\0\0",
+                     11));
+    object_odd(cases, "a key with a capital", "A",
+               BYTES("\x00\x01"
+                     "A\0\0\0\0\0\0\0\1",
+                     11));
+    object_odd(cases, "an empty key", "",
+               BYTES("\x00\x00"
+                     "\0\0\0\0\0\0\0\1",
+                     10));
+    object_odd(cases, "a key with a slash at its end", "a/",
+               BYTES("\x00\x02"
+                     "a/\0\0\0\0\0\0\0\1",
+                     12));
     make_file(folder, "object.json", "Objects as they are read by who knows the signer and the key.",
               "docs/formats.md, \"Household objects\"", cases);
 }
@@ -146,16 +167,17 @@ static void make_household(const char *folder, const struct cast *c) {
     MUST(household_keys_seal_with(&c->household, c->account.public_key, ephemeral, &payload));
     MUST(object_sign(&c->household.sign, key, 1, blob_bytes(&payload), &object));
     make_case(cases, NULL,
-              json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:s}", "name", "an owner's copy of the keys",
-                        "kind", "keys", "account_secret", make_hex(BYTES_OF(c->account.secret)), "ephemeral",
-                        make_hex(BYTES_OF(ephemeral)), "household", make_hex(BYTES_OF(c->household.id)), "box",
-                        make_hex(BYTES_OF(c->household.box.secret)), "sign", make_hex(BYTES_OF(c->household.sign.seed)),
-                        "title", c->household.name, "payload", make_hex(blob_bytes(&payload)), "object",
-                        make_hex(blob_bytes(&object)), "key", key));
+              json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:s}", "name",
+                        "an owner's copy of the keys", "kind", "keys", "account_secret",
+                        make_hex(BYTES_OF(c->account.secret)), "ephemeral", make_hex(BYTES_OF(ephemeral)),
+                        "household", make_hex(BYTES_OF(c->household.id)), "box",
+                        make_hex(BYTES_OF(c->household.box.secret)), "sign",
+                        make_hex(BYTES_OF(c->household.sign.seed)), "title", c->household.name, "payload",
+                        make_hex(blob_bytes(&payload)), "object", make_hex(blob_bytes(&object)), "key", key));
     make_case(cases, "forged",
-              json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", "another account", "kind", "keys", "account_secret",
-                        make_hex(BYTES_OF(c->hub_box.secret)), "household", make_hex(BYTES_OF(c->household.id)),
-                        "object", make_hex(blob_bytes(&object))));
+              json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", "another account", "kind", "keys",
+                        "account_secret", make_hex(BYTES_OF(c->hub_box.secret)), "household",
+                        make_hex(BYTES_OF(c->household.id)), "object", make_hex(blob_bytes(&object))));
     make_case(cases, "forged",
               json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", "another household's id", "kind", "keys",
                         "account_secret", make_hex(BYTES_OF(c->account.secret)), "household",
@@ -163,18 +185,18 @@ static void make_household(const char *folder, const struct cast *c) {
     object.len = 0;
     MUST(object_sign(&c->hub_sign, key, 1, blob_bytes(&payload), &object));
     make_case(cases, "forged",
-              json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", "keys that the household did not sign", "kind", "keys",
-                        "account_secret", make_hex(BYTES_OF(c->account.secret)), "household",
+              json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", "keys that the household did not sign", "kind",
+                        "keys", "account_secret", make_hex(BYTES_OF(c->account.secret)), "household",
                         make_hex(BYTES_OF(c->household.id)), "object", make_hex(blob_bytes(&object))));
     make_case(cases, NULL,
               json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "name", "a hub's certificate", "kind",
                         "certificate", "signer", make_hex(BYTES_OF(c->household.sign.public_key)), "object",
                         make_hex(blob_bytes(&c->certificate)), "hub", make_hex(BYTES_OF(c->hub)), "sign",
-                        make_hex(BYTES_OF(c->hub_sign.public_key)), "box", make_hex(BYTES_OF(c->hub_box.public_key)),
-                        "added", "2023-11-14T22:13:20.000Z"));
+                        make_hex(BYTES_OF(c->hub_sign.public_key)), "box",
+                        make_hex(BYTES_OF(c->hub_box.public_key)), "added", "2023-11-14T22:13:20.000Z"));
     make_case(cases, "forged",
-              json_pack("{s:s, s:s, s:o, s:o}", "name", "a certificate of another household", "kind", "certificate",
-                        "signer", make_hex(BYTES_OF(c->hub_sign.public_key)), "object",
+              json_pack("{s:s, s:s, s:o, s:o}", "name", "a certificate of another household", "kind",
+                        "certificate", "signer", make_hex(BYTES_OF(c->hub_sign.public_key)), "object",
                         make_hex(blob_bytes(&c->certificate))));
     struct hub_certificate other = {.added = {1700000000000000}};
     memcpy(other.sign, c->writer.public_key, SIGN_PUBLIC_BYTES);
@@ -184,10 +206,11 @@ static void make_household(const char *folder, const struct cast *c) {
     hub_certificate_key(c->hub, hub_key);
     MUST(object_sign(&c->household.sign, hub_key, 1, blob_bytes(&payload), &object));
     make_case(cases, "forged",
-              json_pack("{s:s, s:s, s:o, s:o}", "name", "a certificate in another hub's place", "kind", "certificate",
-                        "signer", make_hex(BYTES_OF(c->household.sign.public_key)), "object",
+              json_pack("{s:s, s:s, s:o, s:o}", "name", "a certificate in another hub's place", "kind",
+                        "certificate", "signer", make_hex(BYTES_OF(c->household.sign.public_key)), "object",
                         make_hex(blob_bytes(&object))));
-    make_file(folder, "household.json", "The household's keys as an owner opens them, and hubs' certificates.",
+    make_file(folder, "household.json",
+              "The household's keys as an owner opens them, and hubs' certificates.",
               "docs/formats.md, \"Household objects\"", cases);
 }
 
@@ -203,47 +226,52 @@ static void make_camera(const char *folder, const struct cast *c) {
     memcpy(aad, camera, sizeof camera);
     be32_put(aad + sizeof camera, 2);
     MUST(timekey_encode(&root, &raw));
-    MUST(box_seal_with(c->household.box.public_key, ephemeral, "cardea/1 root", BYTES_OF(aad), blob_bytes(&raw),
-                       &sealed));
+    MUST(box_seal_with(c->household.box.public_key, ephemeral, "cardea/1 root", BYTES_OF(aad),
+                       blob_bytes(&raw), &sealed));
     static const struct {
         const char *name, *error;
         int epoch;
         uint8_t flip;
-    } tries[] = {{"a root", NULL, 2, 0}, {"another epoch", "forged", 3, 0}, {"another camera", "forged", 2, 1}};
+    } tries[] = {
+        {"a root", NULL, 2, 0}, {"another epoch", "forged", 3, 0}, {"another camera", "forged", 2, 1}};
     for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
         camera[0] ^= tries[i].flip;
         make_case(cases, tries[i].error,
                   json_pack("{s:s, s:s, s:o, s:o, s:i, s:o, s:o}", "name", tries[i].name, "kind", "root",
                             "household_secret", make_hex(BYTES_OF(c->household.box.secret)), "camera",
-                            make_hex(BYTES_OF(camera)), "epoch", tries[i].epoch, "payload", make_hex(blob_bytes(&sealed)),
-                            "expected", make_set(&root)));
+                            make_hex(BYTES_OF(camera)), "epoch", tries[i].epoch, "payload",
+                            make_hex(blob_bytes(&sealed)), "expected", make_set(&root)));
         camera[0] ^= tries[i].flip;
     }
     sealed.len = 0;
     struct bytes json = bytes_text("{\"v\":1,\"name\":\"Porch\",\"kind\":\"main\"}");
-    MUST(box_seal_with(c->household.box.public_key, ephemeral, "cardea/1 profile", BYTES_OF(camera), json, &sealed));
+    MUST(box_seal_with(c->household.box.public_key, ephemeral, "cardea/1 profile", BYTES_OF(camera), json,
+                       &sealed));
     make_case(cases, NULL,
-              json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", "a profile", "kind", "profile", "household_secret",
-                        make_hex(BYTES_OF(c->household.box.secret)), "camera", make_hex(BYTES_OF(camera)), "payload",
-                        make_hex(blob_bytes(&sealed)), "expected", make_hex(json)));
+              json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", "a profile", "kind", "profile",
+                        "household_secret", make_hex(BYTES_OF(c->household.box.secret)), "camera",
+                        make_hex(BYTES_OF(camera)), "payload", make_hex(blob_bytes(&sealed)), "expected",
+                        make_hex(json)));
     make_file(folder, "camera.json", "A camera's roots and profile as boxes to the household.",
               "docs/formats.md, \"Household objects\"", cases);
 }
 
-static void command_case(json_t *cases, const char *name, const char *error, const struct cast *c, int64_t now_us,
-                         const uint8_t id[COMMAND_ID_BYTES], struct bytes raw) {
+static void command_case(json_t *cases, const char *name, const char *error, const struct cast *c,
+                         int64_t now_us, const uint8_t id[COMMAND_ID_BYTES], struct bytes raw) {
     struct command command = {0};
     struct diag d = {0};
-    err e = command_open(raw, id, &c->hub_box, c->hub, c->household.sign.public_key, (struct wall_us){now_us}, &command,
-                         &d);
+    err e = command_open(raw, id, &c->hub_box, c->hub, c->household.sign.public_key, (struct wall_us){now_us},
+                         &command, &d);
     if ((e == ERR_OK) != (error == NULL)) MUST(ERR_CONFLICT);
-    json_t *one = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "name", name, "hub_secret",
-                            make_hex(BYTES_OF(c->hub_box.secret)), "hub", make_hex(BYTES_OF(c->hub)), "household",
-                            make_hex(BYTES_OF(c->household.sign.public_key)), "id", make_hex(BYTES(id, COMMAND_ID_BYTES)),
-                            "now", (json_int_t)now_us, "command", make_hex(raw));
+    json_t *one =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "name", name, "hub_secret",
+                  make_hex(BYTES_OF(c->hub_box.secret)), "hub", make_hex(BYTES_OF(c->hub)), "household",
+                  make_hex(BYTES_OF(c->household.sign.public_key)), "id",
+                  make_hex(BYTES(id, COMMAND_ID_BYTES)), "now", (json_int_t)now_us, "command", make_hex(raw));
     if (!e)
-        json_object_set_new(one, "expected", json_pack("{s:I, s:s, s:O}", "time", (json_int_t)command.time.us, "verb",
-                                                       command.verb, "args", command.args));
+        json_object_set_new(one, "expected",
+                            json_pack("{s:I, s:s, s:O}", "time", (json_int_t)command.time.us, "verb",
+                                      command.verb, "args", command.args));
     command_clear(&command);
     make_case(cases, error, one);
 }
@@ -265,8 +293,10 @@ static void make_command(const char *folder, const struct cast *c) {
     json_object_set_new(json_array_get(cases, 0), "ephemeral", make_hex(BYTES_OF(ephemeral)));
     json_object_set_new(json_array_get(cases, 0), "seed", make_hex(BYTES_OF(c->household.sign.seed)));
     command_case(cases, "five minutes old", NULL, c, time + COMMAND_SKEW_US, command.id, whole);
-    command_case(cases, "older than five minutes", "denied", c, time + COMMAND_SKEW_US + 1, command.id, whole);
-    command_case(cases, "more than five minutes ahead", "denied", c, time - COMMAND_SKEW_US - 1, command.id, whole);
+    command_case(cases, "older than five minutes", "denied", c, time + COMMAND_SKEW_US + 1, command.id,
+                 whole);
+    command_case(cases, "more than five minutes ahead", "denied", c, time - COMMAND_SKEW_US - 1, command.id,
+                 whole);
     command_case(cases, "under another id", "forged", c, time, other, whole);
     command_case(cases, "by another signer", "forged", c, time, command.id, blob_bytes(&forged));
     raw.data[60] ^= 1;
@@ -274,7 +304,8 @@ static void make_command(const char *folder, const struct cast *c) {
     raw.data[60] ^= 1;
     command_case(cases, "shorter than a box", "invalid", c, time, command.id, BYTES(raw.data, 40));
     command_clear(&command);
-    make_file(folder, "command.json", "Commands as a hub opens them.", "docs/protocol.md, \"Command\"", cases);
+    make_file(folder, "command.json", "Commands as a hub opens them.", "docs/protocol.md, \"Command\"",
+              cases);
 }
 
 static void reply_case(json_t *cases, const char *name, const char *error, const struct cast *c,
@@ -285,13 +316,13 @@ static void reply_case(json_t *cases, const char *name, const char *error, const
     if ((e == ERR_OK) != (error == NULL)) MUST(ERR_CONFLICT);
     json_t *one = json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", name, "household_secret",
                             make_hex(BYTES_OF(c->household.box.secret)), "hub_sign",
-                            make_hex(BYTES_OF(c->hub_sign.public_key)), "id", make_hex(BYTES(id, COMMAND_ID_BYTES)),
-                            "reply", make_hex(raw));
+                            make_hex(BYTES_OF(c->hub_sign.public_key)), "id",
+                            make_hex(BYTES(id, COMMAND_ID_BYTES)), "reply", make_hex(raw));
     if (!e)
-        json_object_set_new(one, "expected",
-                            reply.ok ? json_pack("{s:b, s:O}", "ok", 1, "result", reply.result)
-                                     : json_pack("{s:b, s:s, s:s}", "ok", 0, "error", reply.error, "message",
-                                                 reply.message));
+        json_object_set_new(
+            one, "expected",
+            reply.ok ? json_pack("{s:b, s:O}", "ok", 1, "result", reply.result)
+                     : json_pack("{s:b, s:s, s:s}", "ok", 0, "error", reply.error, "message", reply.message));
     reply_clear(&reply);
     make_case(cases, error, one);
 }
@@ -317,7 +348,8 @@ static void make_reply(const char *folder, const struct cast *c) {
     reply_case(cases, "a flipped bit", "forged", c, id, blob_bytes(&raw));
     reply_case(cases, "shorter than a box", "invalid", c, id, BYTES(raw.data, 47));
     reply_clear(&good);
-    make_file(folder, "reply.json", "Replies as an owner opens them.", "docs/protocol.md, \"Command\"", cases);
+    make_file(folder, "reply.json", "Replies as an owner opens them.", "docs/protocol.md, \"Command\"",
+              cases);
 }
 
 static void code_case(json_t *cases, const char *name, const char *error, const char *text) {
@@ -344,15 +376,16 @@ static void answer_case(json_t *cases, const char *name, const char *error, cons
     if ((e == ERR_OK) != (error == NULL)) MUST(ERR_CONFLICT);
     pairing_answer_clear(&answer);
     json_t *one = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", name, "kind", "answer", "key",
-                            make_hex(BYTES_OF(p->key)), "hub_secret", make_hex(BYTES_OF(c->hub_box.secret)), "hub_sign",
-                            make_hex(BYTES_OF(c->hub_sign.public_key)), "answer", make_hex(raw));
+                            make_hex(BYTES_OF(p->key)), "hub_secret", make_hex(BYTES_OF(c->hub_box.secret)),
+                            "hub_sign", make_hex(BYTES_OF(c->hub_sign.public_key)), "answer", make_hex(raw));
     if (!e)
-        json_object_set_new(
-            one, "expected",
-            json_pack("{s:o, s:o, s:o, s:o, s:o}", "household", make_hex(BYTES_OF(c->household.id)), "box",
-                      make_hex(BYTES_OF(c->household.box.public_key)), "sign",
-                      make_hex(BYTES_OF(c->household.sign.public_key)), "writer", make_hex(BYTES_OF(c->writer.seed)),
-                      "certificate", make_hex(blob_bytes(&c->certificate))));
+        json_object_set_new(one, "expected",
+                            json_pack("{s:o, s:o, s:o, s:o, s:o}", "household",
+                                      make_hex(BYTES_OF(c->household.id)), "box",
+                                      make_hex(BYTES_OF(c->household.box.public_key)), "sign",
+                                      make_hex(BYTES_OF(c->household.sign.public_key)), "writer",
+                                      make_hex(BYTES_OF(c->writer.seed)), "certificate",
+                                      make_hex(blob_bytes(&c->certificate))));
     make_case(cases, error, one);
 }
 
@@ -365,7 +398,8 @@ static void make_pairing(const char *folder, const struct cast *c) {
     pairing_format(secret, text);
     pairing_derive(secret, &p);
     code_case(cases, "a code", NULL, text);
-    code_case(cases, "letters that are read as digits, in lower case, without dashes", NULL, "oil0 1234abcd efgh");
+    code_case(cases, "letters that are read as digits, in lower case, without dashes", NULL,
+              "oil0 1234abcd efgh");
     code_case(cases, "all the same letter", NULL, "ZZZZ-ZZZZ-ZZZZ-ZZZZ");
     code_case(cases, "a letter that is in no code", "invalid", "UZZZ-ZZZZ-ZZZZ-ZZZZ");
     code_case(cases, "one letter short", "invalid", "ZZZZ-ZZZZ-ZZZZ-ZZZ");
@@ -376,9 +410,9 @@ static void make_pairing(const char *folder, const struct cast *c) {
                         make_hex(BYTES_OF(p.key)), "sign", make_hex(BYTES_OF(c->hub_sign.public_key)), "box",
                         make_hex(BYTES_OF(c->hub_box.public_key)), "mac", make_hex(BYTES_OF(mac))));
     make_case(cases, "forged",
-              json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", "keys exchanged on the way", "kind", "mac", "key",
-                        make_hex(BYTES_OF(p.key)), "sign", make_hex(BYTES_OF(c->writer.public_key)), "box",
-                        make_hex(BYTES_OF(c->hub_box.public_key)), "mac", make_hex(BYTES_OF(mac))));
+              json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", "keys exchanged on the way", "kind", "mac",
+                        "key", make_hex(BYTES_OF(p.key)), "sign", make_hex(BYTES_OF(c->writer.public_key)),
+                        "box", make_hex(BYTES_OF(c->hub_box.public_key)), "mac", make_hex(BYTES_OF(mac))));
     struct pairing_answer answer = {.writer = c->writer, .certificate = c->certificate};
     memcpy(answer.household, c->household.id, sizeof answer.household);
     memcpy(answer.box, c->household.box.public_key, BOX_PUBLIC_BYTES);
@@ -397,10 +431,11 @@ static void make_pairing(const char *folder, const struct cast *c) {
     raw.len = 0;
     MUST(pairing_answer_seal_with(&answer, &p, c->hub_box.public_key, ephemeral, &raw));
     answer_case(cases, "a certificate of another household", "forged", c, &p, blob_bytes(&raw));
-    make_file(folder, "pairing.json",
-              "Pairing codes and what is derived from them, the hub's MAC over its keys, and the answer as the hub "
-              "opens it.",
-              "docs/protocol.md, \"Pairing\"", cases);
+    make_file(
+        folder, "pairing.json",
+        "Pairing codes and what is derived from them, the hub's MAC over its keys, and the answer as the hub "
+        "opens it.",
+        "docs/protocol.md, \"Pairing\"", cases);
 }
 
 void make_messages(const char *folder) {

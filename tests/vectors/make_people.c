@@ -8,7 +8,8 @@
 
 static const struct passphrase_cost low = {8192, 1}, usual = {PASSPHRASE_MEMORY_KIB, PASSPHRASE_PASSES};
 
-static void passphrase_case(json_t *cases, const char *name, const char *passphrase, struct passphrase_cost cost) {
+static void passphrase_case(json_t *cases, const char *name, const char *passphrase,
+                            struct passphrase_cost cost) {
     uint8_t salt[PASSPHRASE_SALT_BYTES], argon[32];
     struct passphrase_keys keys;
     make_bytes(name, salt, sizeof salt);
@@ -39,7 +40,8 @@ static void make_passphrase(const char *folder) {
     passphrase_case(cases, "no pass", "x", (struct passphrase_cost){8192, 0});
     passphrase_case(cases, "more passes than a reader accepts", "x", (struct passphrase_cost){8192, 17});
     make_file(folder, "passphrase.json",
-              "Argon2id (version 1.3, parallelism 1, 32 bytes) of the passphrase's UTF-8, then HKDF-Expand to \"auth\" "
+              "Argon2id (version 1.3, parallelism 1, 32 bytes) of the passphrase's UTF-8, then HKDF-Expand "
+              "to \"auth\" "
               "and \"wrap\".",
               "RFC 9106; src/crypto/passphrase.h", cases);
 }
@@ -50,8 +52,8 @@ static void recovery_good(json_t *cases, const char *name, const char *text,
     recovery_keys(secret, &keys);
     make_case(cases, NULL,
               json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", name, "text", text, "secret",
-                        make_hex(BYTES(secret, RECOVERY_SECRET_BYTES)), "auth", make_hex(BYTES_OF(keys.auth)), "wrap",
-                        make_hex(BYTES_OF(keys.wrap))));
+                        make_hex(BYTES(secret, RECOVERY_SECRET_BYTES)), "auth", make_hex(BYTES_OF(keys.auth)),
+                        "wrap", make_hex(BYTES_OF(keys.wrap))));
 }
 
 static void recovery_bad(json_t *cases, const char *name, const char *text, unsigned word) {
@@ -103,46 +105,50 @@ static void make_recovery(const char *folder) {
     snprintf(changed, sizeof changed, "%.*s%s", 6, text, text + 7);
     recovery_bad(cases, "a letter of the second word is missing", changed, 2);
     recovery_bad(cases, "empty", "", 1);
-    make_file(folder, "recovery.json",
-              "Recovery codes. \"word\" is the number, from 1, of the word that the message names (after the last "
-              "word, when there is one too many).",
-              "src/crypto/passphrase.h", cases);
+    make_file(
+        folder, "recovery.json",
+        "Recovery codes. \"word\" is the number, from 1, of the word that the message names (after the last "
+        "word, when there is one too many).",
+        "src/crypto/passphrase.h", cases);
 }
 
 static void keyring_bad(json_t *cases, const char *name, const char *error, const char *way, struct bytes raw,
                         const uint8_t wrap[32]) {
-    make_case(cases, error, json_pack("{s:s, s:s, s:o, s:o}", "name", name, "way", way, "keyring", make_hex(raw),
-                                      "wrap", make_hex(BYTES(wrap, 32))));
+    make_case(cases, error,
+              json_pack("{s:s, s:s, s:o, s:o}", "name", name, "way", way, "keyring", make_hex(raw), "wrap",
+                        make_hex(BYTES(wrap, 32))));
 }
 
 static json_t *households(const struct keyring *k) {
     json_t *list = json_array();
     for (size_t i = 0; i < k->count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "id", make_hex(BYTES_OF(k->households[i].id)),
-                                              "capability", make_hex(BYTES_OF(k->households[i].capability.seed)), "name",
-                                              k->households[i].name));
+        json_array_append_new(list,
+                              json_pack("{s:o, s:o, s:s}", "id", make_hex(BYTES_OF(k->households[i].id)),
+                                        "capability", make_hex(BYTES_OF(k->households[i].capability.seed)),
+                                        "name", k->households[i].name));
     return list;
 }
 
-static void keyring_good(json_t *cases, const char *name, const struct keyring_seeds *seeds, const struct keyring *k,
-                         const char *passphrase, const char *recovery, const struct keyring_access *access,
-                         struct bytes raw) {
+static void keyring_good(json_t *cases, const char *name, const struct keyring_seeds *seeds,
+                         const struct keyring *k, const char *passphrase, const char *recovery,
+                         const struct keyring_access *access, struct bytes raw) {
     struct passphrase_keys keys;
     MUST(passphrase_derive(bytes_text(passphrase), access->salt, access->cost, &keys, NULL));
     json_t *one = json_pack(
-        "{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "name", name, "passphrase", passphrase, "recovery",
-        recovery, "salt", make_hex(BYTES_OF(access->salt)), "memory_kib", (json_int_t)access->cost.memory_kib,
-        "passes", (json_int_t)access->cost.passes, "auth", make_hex(BYTES_OF(access->auth)), "recovery_auth",
-        make_hex(BYTES_OF(access->recovery_auth)), "wrap", make_hex(BYTES_OF(keys.wrap)), "recovery_wrap",
-        make_hex(BYTES_OF(k->recovery_wrap)));
+        "{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "name", name, "passphrase", passphrase,
+        "recovery", recovery, "salt", make_hex(BYTES_OF(access->salt)), "memory_kib",
+        (json_int_t)access->cost.memory_kib, "passes", (json_int_t)access->cost.passes, "auth",
+        make_hex(BYTES_OF(access->auth)), "recovery_auth", make_hex(BYTES_OF(access->recovery_auth)), "wrap",
+        make_hex(BYTES_OF(keys.wrap)), "recovery_wrap", make_hex(BYTES_OF(k->recovery_wrap)));
     json_object_set_new(one, "keyring_key", make_hex(BYTES_OF(k->key)));
-    json_object_set_new(one, "wrap_nonces", json_pack("[o, o]", make_hex(BYTES_OF(seeds->wrap_nonce[0])),
-                                                      make_hex(BYTES_OF(seeds->wrap_nonce[1]))));
+    json_object_set_new(one, "wrap_nonces",
+                        json_pack("[o, o]", make_hex(BYTES_OF(seeds->wrap_nonce[0])),
+                                  make_hex(BYTES_OF(seeds->wrap_nonce[1]))));
     json_object_set_new(one, "body_nonce", make_hex(BYTES_OF(seeds->body_nonce)));
     json_object_set_new(one, "keyring", make_hex(raw));
     json_object_set_new(one, "expected",
-                        json_pack("{s:{s:o, s:o}, s:o}", "account", "box", make_hex(BYTES_OF(k->box.secret)), "sign",
-                                  make_hex(BYTES_OF(k->sign.seed)), "households", households(k)));
+                        json_pack("{s:{s:o, s:o}, s:o}", "account", "box", make_hex(BYTES_OF(k->box.secret)),
+                                  "sign", make_hex(BYTES_OF(k->sign.seed)), "households", households(k)));
     make_case(cases, NULL, one);
 }
 
@@ -152,7 +158,8 @@ static void keyring_refusals(json_t *cases, struct blob *raw, const struct keyri
     struct bytes whole = blob_bytes(raw);
     keyring_bad(cases, "another passphrase", "forged", "passphrase", whole, wrong);
     keyring_bad(cases, "another recovery code", "forged", "recovery", whole, wrong);
-    keyring_bad(cases, "the passphrase's key in the recovery code's place", "forged", "recovery", whole, right->wrap);
+    keyring_bad(cases, "the passphrase's key in the recovery code's place", "forged", "recovery", whole,
+                right->wrap);
     keyring_bad(cases, "cut short", "invalid", "passphrase", BYTES(raw->data, raw->len - 1), right->wrap);
     static const struct {
         const char *name, *error;
@@ -200,10 +207,12 @@ static void make_keyring(const char *folder) {
     keyring_good(cases, "two households", &seeds, &k, passphrase, recovery, &access, blob_bytes(&raw));
     MUST(passphrase_derive(bytes_text(passphrase), access.salt, access.cost, &keys, NULL));
     keyring_refusals(cases, &raw, &k, &keys);
-    make_file(folder, "keyring.json",
-              "Keyrings at the least cost. A good case opens by \"wrap\" and by \"recovery_wrap\"; a bad one is tried "
-              "with \"wrap\" in the \"way\" it names. The body is JSON in the order of docs/formats.md, compact.",
-              "docs/formats.md, \"Keyring\"", cases);
+    make_file(
+        folder, "keyring.json",
+        "Keyrings at the least cost. A good case opens by \"wrap\" and by \"recovery_wrap\"; a bad one is "
+        "tried "
+        "with \"wrap\" in the \"way\" it names. The body is JSON in the order of docs/formats.md, compact.",
+        "docs/formats.md, \"Keyring\"", cases);
 }
 
 void make_people(const char *folder) {

@@ -11,13 +11,17 @@
 #include "make.h"
 
 static void make_padme(const char *folder) {
-    static const uint64_t sizes[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129, 255, 257, 1000,
-                                     1023, 1025, 4099, 65535, 65537, 100000, 1000000, 8388608, 8388609, 4294967297};
+    static const uint64_t sizes[] = {0,     1,     2,      3,       4,       5,       7,         8,
+                                     9,     15,    16,     17,      31,      33,      63,        65,
+                                     127,   129,   255,    257,     1000,    1023,    1025,      4099,
+                                     65535, 65537, 100000, 1000000, 8388608, 8388609, 4294967297};
     json_t *cases = json_array();
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        make_case(cases, NULL, json_pack("{s:I, s:I}", "len", (json_int_t)sizes[i], "expected",
-                                         (json_int_t)padme_size(sizes[i])));
-    make_file(folder, "padme.json", "The Padmé size of a length.", "Nikitin et al., PETS 2019, section 4", cases);
+        make_case(cases, NULL,
+                  json_pack("{s:I, s:I}", "len", (json_int_t)sizes[i], "expected",
+                            (json_int_t)padme_size(sizes[i])));
+    make_file(folder, "padme.json", "The Padmé size of a length.", "Nikitin et al., PETS 2019, section 4",
+              cases);
 }
 
 struct scene {
@@ -30,8 +34,9 @@ static const struct {
     enum record_kind kind;
     uint32_t second;
     size_t len;
-} script[] = {{RECORD_INIT, 0, 60},     {RECORD_PICTURE, 0, 130}, {RECORD_FRAGMENT, 0, 301}, {RECORD_FRAGMENT, 0, 0},
-              {RECORD_FRAGMENT, 1, 77}, {RECORD_FRAGMENT, 1, 1},  {RECORD_FRAGMENT, 3, 200}};
+} script[] = {{RECORD_INIT, 0, 60},     {RECORD_PICTURE, 0, 130}, {RECORD_FRAGMENT, 0, 301},
+              {RECORD_FRAGMENT, 0, 0},  {RECORD_FRAGMENT, 1, 77}, {RECORD_FRAGMENT, 1, 1},
+              {RECORD_FRAGMENT, 3, 200}};
 #define SCRIPT_COUNT (sizeof script / sizeof *script)
 
 static void scene_init(struct scene *s) {
@@ -43,7 +48,8 @@ static void scene_init(struct scene *s) {
 }
 
 /* Segments of one writer, so that the second's mark names the first's. */
-static void write_segments(const struct scene *s, unsigned count, bool end_last, struct blob *out, size_t *last) {
+static void write_segments(const struct scene *s, unsigned count, bool end_last, struct blob *out,
+                           size_t *last) {
     struct segment_writer *w = segment_writer_new(s->camera, &s->hub);
     for (unsigned n = 0; n < count; n++) {
         uint8_t id[SEGMENT_ID_BYTES], data[512];
@@ -70,8 +76,8 @@ struct collected {
 
 static err collect(void *context, enum record_kind kind, uint32_t slot, struct bytes data) {
     struct collected *c = context;
-    json_array_append_new(c->records, json_pack("{s:i, s:I, s:o}", "kind", (int)kind, "slot", (json_int_t)slot,
-                                                "data", make_hex(data)));
+    json_array_append_new(c->records, json_pack("{s:i, s:I, s:o}", "kind", (int)kind, "slot",
+                                                (json_int_t)slot, "data", make_hex(data)));
     return ERR_OK;
 }
 
@@ -83,12 +89,13 @@ static void segment_case(json_t *cases, const char *name, const char *error, err
     struct diag d = {0};
     err e = segment_read(r, keys, segment, collect, &c, &d);
     if (e != expected || json_array_size(c.records) != records) {
-        fprintf(stderr, "segment: %s: %s, %zu records, %s\n", name, err_text(e), json_array_size(c.records), d.text);
+        fprintf(stderr, "segment: %s: %s, %zu records, %s\n", name, err_text(e), json_array_size(c.records),
+                d.text);
         exit(1);
     }
-    make_case(cases, error, json_pack("{s:s, s:o, s:o, s:b, s:o}", "name", name, "keys", make_set(keys), "segment",
-                                      make_hex(segment), "complete", segment_reader_complete(r), "records",
-                                      c.records));
+    make_case(cases, error,
+              json_pack("{s:s, s:o, s:o, s:b, s:o}", "name", name, "keys", make_set(keys), "segment",
+                        make_hex(segment), "complete", segment_reader_complete(r), "records", c.records));
     segment_reader_free(r);
 }
 
@@ -174,11 +181,14 @@ static void keyed_cases(json_t *cases, const struct scene *s, struct blob *b) {
     make_root("another root", &keys);
     segment_case(cases, "another root", "forged", ERR_FORGED, 0, &keys, whole);
     MUST(timekey_cover(&s->root, SLOT - 100, SLOT + 1, &keys));
-    segment_case(cases, "a grant that ends after the first second", "not_found", ERR_NOT_FOUND, 4, &keys, whole);
+    segment_case(cases, "a grant that ends after the first second", "not_found", ERR_NOT_FOUND, 4, &keys,
+                 whole);
     MUST(timekey_cover(&s->root, SLOT - 100, SLOT + 3, &keys));
-    segment_case(cases, "a grant that ends before the last second", "not_found", ERR_NOT_FOUND, 6, &keys, whole);
+    segment_case(cases, "a grant that ends before the last second", "not_found", ERR_NOT_FOUND, 6, &keys,
+                 whole);
     MUST(timekey_cover(&s->root, SLOT - 100, SLOT, &keys));
-    segment_case(cases, "a grant that ends as the segment starts", "not_found", ERR_NOT_FOUND, 0, &keys, whole);
+    segment_case(cases, "a grant that ends as the segment starts", "not_found", ERR_NOT_FOUND, 0, &keys,
+                 whole);
     MUST(timekey_cover(&s->root, SLOT + 1, SLOT + 100, &keys));
     segment_case(cases, "a grant that starts one second late", "not_found", ERR_NOT_FOUND, 0, &keys, whole);
     MUST(timekey_cover(&s->root, SLOT, SLOT + 4, &keys));
@@ -196,13 +206,11 @@ static void header_cases(json_t *cases, const struct scene *s, struct blob *b) {
         const char *name, *error;
         err expected;
         size_t at;
-    } flips[] = {{"another magic", "invalid", ERR_INVALID, 0},
-                 {"another version", "invalid", ERR_INVALID, 4},
-                 {"another suite", "invalid", ERR_INVALID, 5},
-                 {"another camera id", "forged", ERR_FORGED, 6},
-                 {"another epoch", "forged", ERR_FORGED, 25},
-                 {"another slot", "forged", ERR_FORGED, 29},
-                 {"another segment id", "forged", ERR_FORGED, 30}};
+    } flips[] = {
+        {"another magic", "invalid", ERR_INVALID, 0},    {"another version", "invalid", ERR_INVALID, 4},
+        {"another suite", "invalid", ERR_INVALID, 5},    {"another camera id", "forged", ERR_FORGED, 6},
+        {"another epoch", "forged", ERR_FORGED, 25},     {"another slot", "forged", ERR_FORGED, 29},
+        {"another segment id", "forged", ERR_FORGED, 30}};
     struct bytes whole = blob_bytes(b);
     for (size_t i = 0; i < sizeof flips / sizeof *flips; i++) {
         b->data[flips[i].at] ^= 2;
@@ -221,12 +229,16 @@ static void make_segment(const char *folder) {
     write_segments(&s, 1, true, &b, &last);
     struct bytes whole = blob_bytes(&b);
     segment_case(cases, "whole", NULL, ERR_OK, 9, &s.root, whole);
-    segment_case(cases, "cut short within the header", "cut_short", ERR_CUT_SHORT, 0, &s.root, BYTES(b.data, 77));
-    segment_case(cases, "cut short after the header", "cut_short", ERR_CUT_SHORT, 0, &s.root, BYTES(b.data, 78));
+    segment_case(cases, "cut short within the header", "cut_short", ERR_CUT_SHORT, 0, &s.root,
+                 BYTES(b.data, 77));
+    segment_case(cases, "cut short after the header", "cut_short", ERR_CUT_SHORT, 0, &s.root,
+                 BYTES(b.data, 78));
     size_t at = record_at(whole, 5, &frame);
-    segment_case(cases, "cut short within record 5", "cut_short", ERR_CUT_SHORT, 5, &s.root, BYTES(b.data, at + 9));
+    segment_case(cases, "cut short within record 5", "cut_short", ERR_CUT_SHORT, 5, &s.root,
+                 BYTES(b.data, at + 9));
     at = record_at(whole, 8, &frame);
-    segment_case(cases, "the end record is missing", "cut_short", ERR_CUT_SHORT, 8, &s.root, BYTES(b.data, at));
+    segment_case(cases, "the end record is missing", "cut_short", ERR_CUT_SHORT, 8, &s.root,
+                 BYTES(b.data, at));
     keyed_cases(cases, &s, &b);
     header_cases(cases, &s, &b);
     AUTO(blob_clear) struct blob longer = {0};
@@ -236,13 +248,14 @@ static void make_segment(const char *folder) {
     damaged_cases(cases, &s, &b);
     timekey_set_clear(&s.root);
     make_file(folder, "segment.json",
-              "Whole sealed segments with the keys to try. \"records\" are what comes out, in order, before the error "
+              "Whole sealed segments with the keys to try. \"records\" are what comes out, in order, before "
+              "the error "
               "if there is one; \"complete\" is whether the end record was reached.",
               "docs/formats.md, \"Segment\"", cases);
 }
 
-static void reel_case(json_t *cases, const char *name, const char *error, const struct scene *s, uint32_t epoch,
-                      struct bytes raw) {
+static void reel_case(json_t *cases, const char *name, const char *error, const struct scene *s,
+                      uint32_t epoch, struct bytes raw) {
     struct reel_scanner *scanner = reel_scanner_new(s->camera, epoch);
     struct diag d = {0};
     err e = reel_scanner_feed(scanner, raw, NULL, NULL, &d);
@@ -257,10 +270,11 @@ static void reel_case(json_t *cases, const char *name, const char *error, const 
         MUST(blob_append(&table, BYTES_OF(entry)));
     }
     make_case(cases, error,
-              json_pack("{s:s, s:o, s:i, s:o, s:I, s:I, s:o}", "name", name, "camera", make_hex(BYTES_OF(s->camera)),
-                        "epoch", (int)epoch, "reel", make_hex(raw), "whole_bytes",
-                        (json_int_t)reel_scanner_whole_bytes(scanner), "record_bytes",
-                        (json_int_t)reel_scanner_record_bytes(scanner), "table", make_hex(blob_bytes(&table))));
+              json_pack("{s:s, s:o, s:i, s:o, s:I, s:I, s:o}", "name", name, "camera",
+                        make_hex(BYTES_OF(s->camera)), "epoch", (int)epoch, "reel", make_hex(raw),
+                        "whole_bytes", (json_int_t)reel_scanner_whole_bytes(scanner), "record_bytes",
+                        (json_int_t)reel_scanner_record_bytes(scanner), "table",
+                        make_hex(blob_bytes(&table))));
     reel_scanner_free(scanner);
 }
 
@@ -289,8 +303,10 @@ static void make_reel(const char *folder) {
     reel_case(cases, "a slot that goes back", "invalid", &s, 2, blob_bytes(&b));
     timekey_set_clear(&s.root);
     make_file(folder, "reel.json",
-              "Reels and the table that their framing gives. \"whole_bytes\" is the end of the last complete segment, "
-              "\"record_bytes\" that of the last whole header or record; \"table\" is of 20-byte entries, a cut-short "
+              "Reels and the table that their framing gives. \"whole_bytes\" is the end of the last complete "
+              "segment, "
+              "\"record_bytes\" that of the last whole header or record; \"table\" is of 20-byte entries, a "
+              "cut-short "
               "segment's last.",
               "docs/formats.md, \"Reel\"", cases);
 }
@@ -306,10 +322,11 @@ static void mark_case(json_t *cases, const char *name, const char *error, struct
         for (uint32_t i = 0; i < m.count; i++)
             json_array_append_new(hashes, make_hex(BYTES(m.hashes + i * MARK_HASH_BYTES, MARK_HASH_BYTES)));
         json_object_set_new(one, "expected",
-                            json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "camera", make_hex(BYTES_OF(m.camera)),
-                                      "epoch", (json_int_t)m.epoch, "slot", (json_int_t)m.slot, "segment",
-                                      make_hex(BYTES_OF(m.segment)), "previous", make_hex(BYTES_OF(m.previous)),
-                                      "hashes", hashes, "hub", make_hex(BYTES_OF(m.hub))));
+                            json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "camera",
+                                      make_hex(BYTES_OF(m.camera)), "epoch", (json_int_t)m.epoch, "slot",
+                                      (json_int_t)m.slot, "segment", make_hex(BYTES_OF(m.segment)),
+                                      "previous", make_hex(BYTES_OF(m.previous)), "hashes", hashes, "hub",
+                                      make_hex(BYTES_OF(m.hub))));
     }
     make_case(cases, error, one);
 }
@@ -332,10 +349,14 @@ static void make_mark(const char *folder) {
     static const struct {
         const char *name, *error;
         size_t at;
-    } flips[] = {{"another magic", "invalid", 0},         {"another version", "invalid", 4},
-                 {"another camera", "forged", 5},         {"another slot", "forged", 28},
-                 {"another previous mark", "forged", 45}, {"another count", "invalid", 80},
-                 {"another hash", "forged", 90},          {"another hub", "forged", 81 + 96},
+    } flips[] = {{"another magic", "invalid", 0},
+                 {"another version", "invalid", 4},
+                 {"another camera", "forged", 5},
+                 {"another slot", "forged", 28},
+                 {"another previous mark", "forged", 45},
+                 {"another count", "invalid", 80},
+                 {"another hash", "forged", 90},
+                 {"another hub", "forged", 81 + 96},
                  {"another signature", "forged", 81 + 96 + 40}};
     for (size_t i = 0; i < sizeof flips / sizeof *flips; i++) {
         raw.data[flips[i].at] ^= 1;
@@ -343,7 +364,8 @@ static void make_mark(const char *folder) {
         raw.data[flips[i].at] ^= 1;
     }
     mark_case(cases, "cut short", "invalid", BYTES(raw.data, raw.len - 1));
-    make_file(folder, "mark.json", "A hub's signed statements on segments.", "docs/formats.md, \"Mark\"", cases);
+    make_file(folder, "mark.json", "A hub's signed statements on segments.", "docs/formats.md, \"Mark\"",
+              cases);
 }
 
 static void event_case(json_t *cases, const char *name, const char *error, const struct timekey_set *keys,
@@ -356,15 +378,16 @@ static void event_case(json_t *cases, const char *name, const char *error, const
     json_t *one = json_pack("{s:s, s:o, s:o}", "name", name, "keys", make_set(keys), "event", make_hex(raw));
     if (!e)
         json_object_set_new(one, "expected",
-                            json_pack("{s:o, s:I, s:I, s:o, s:o}", "camera", make_hex(BYTES_OF(head.camera)), "epoch",
-                                      (json_int_t)head.epoch, "slot", (json_int_t)head.slot, "id",
+                            json_pack("{s:o, s:I, s:I, s:o, s:o}", "camera", make_hex(BYTES_OF(head.camera)),
+                                      "epoch", (json_int_t)head.epoch, "slot", (json_int_t)head.slot, "id",
                                       make_hex(BYTES_OF(head.id)), "json", make_hex(blob_bytes(&json))));
     make_case(cases, error, one);
 }
 
 static void make_event(const char *folder) {
-    static const char json[] = "{\"v\":1,\"label\":\"motion\",\"begin\":1700000000250000,\"end\":1700000004000000,"
-                               "\"score\":0.75,\"zones\":[]}";
+    static const char json[] =
+        "{\"v\":1,\"label\":\"motion\",\"begin\":1700000000250000,\"end\":1700000004000000,"
+        "\"score\":0.75,\"zones\":[]}";
     json_t *cases = json_array();
     struct scene s;
     uint8_t id[EVENT_ID_BYTES];
@@ -384,10 +407,10 @@ static void make_event(const char *folder) {
     static const struct {
         const char *name, *error;
         size_t at;
-    } flips[] = {{"another magic", "invalid", 0},       {"another version", "invalid", 4},
-                 {"another suite", "invalid", 5},       {"another camera", "forged", 6},
-                 {"another epoch", "forged", 25},       {"another slot", "forged", 29},
-                 {"another id", "forged", 30},          {"another commitment", "forged", 46},
+    } flips[] = {{"another magic", "invalid", 0},      {"another version", "invalid", 4},
+                 {"another suite", "invalid", 5},      {"another camera", "forged", 6},
+                 {"another epoch", "forged", 25},      {"another slot", "forged", 29},
+                 {"another id", "forged", 30},         {"another commitment", "forged", 46},
                  {"another ciphertext", "forged", 100}};
     for (size_t i = 0; i < sizeof flips / sizeof *flips; i++) {
         raw.data[flips[i].at] ^= 1;
