@@ -308,6 +308,7 @@ static err take_video_sample(struct cutter *c, const struct media_sample *s, str
                                        .composition_offset = (int32_t)composition,
                                        .key = s->key};
     c->counts.frames++;
+    c->counts.frame_us = fmp4_pace_mean(&t->pace) * 1000000 / t->track.clock_hz;
     return write_fragment(c, c->video, s->key ? WORKER_FRAGMENT_KEY : 0, wall,
                           ticks_us(sample.duration, t->track.clock_hz), &sample, 1, s->data);
 }

@@ -20,6 +20,7 @@ struct cutter_options {
 struct cutter_counts {
     uint64_t frames, bytes, lost;
     uint32_t clock_steps;
+    int64_t frame_us;                /* the time between frames, of late; 0: not known */
     char codec[40], audio_codec[40]; /* empty: none (yet) */
 };
 

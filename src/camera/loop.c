@@ -1,10 +1,16 @@
 #include "camera/loop.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #define STATUS_EACH_US 5000000
 #define RATES_LEAST_US 2000000 /* over less than this, a rate says nothing */
-#define GATHER_US 8000 /* packets that come in a row are read in one go; a frame waits for at most this */
+#define GATHER_US                                                                                            \
+    4000 /* from a frame's first packet to the read; one that takes longer is read in pieces                 \
+          */
+#define EARLIER_US 500
+#define FRAME_LEAST_US 15000 /* rates at which the next frame is foreseen: 15 to 66 a second */
+#define FRAME_MOST_US 67000
 #define FAREWELL_US 1500000 /* for the camera to take its TEARDOWN */
 
 struct loop {
@@ -16,6 +22,8 @@ struct loop {
     struct cutter_counts before; /* when rates were last taken */
     struct steady_us status_at, rates_at, read_at, stop_by;
     bool stopping;
+    bool watching;    /* the camera's sockets, for something to read; else read_at says when */
+    bool has_sockets; /* a file has none */
 };
 
 /* --- Status
@@ -124,28 +132,69 @@ static err take_messages(struct loop *l, struct steady_us now, struct diag *d) {
 /* --- Waiting
  * ---------------------------------------------------------------------------------------------------- */
 
-static int wait_ms(const struct loop *l, struct steady_us now, bool gathering) {
-    int64_t until = l->status_at.us + STATUS_EACH_US;
-    if (gathering && l->read_at.us + GATHER_US < until) until = l->read_at.us + GATHER_US;
-    if (!gathering && !hub_link_full(l->hub)) {
-        struct steady_us deadline = l->ops->deadline(l->feed);
-        if (deadline.us < until) until = deadline.us;
-    }
-    if (l->stopping && l->stop_by.us < until) until = l->stop_by.us;
-    int64_t ms = (until - now.us + 999) / 1000;
-    return ms < 0 ? 0 : ms > 5000 ? 5000 : (int)ms;
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
 }
 
-/* Returns whether the hub sent something. Between two reads the camera's sockets are left to fill. */
-static bool wait_for_work(struct loop *l, struct steady_us now) {
+/* Waking costs more than reading, so a frame is read in one go, once it is there. When the next one will be
+ * whole is known from the rate; each read comes a little earlier than that, and a read that came too early is
+ * followed by waiting for the socket, and then for the rest of the frame. */
+static void plan_next_read(struct loop *l, uint64_t frames_before, struct steady_us now) {
+    struct cutter_counts counts;
+    cutter_counts(l->cutter, &counts);
+    uint64_t frames = counts.frames - frames_before;
+    bool whole = frames > 0;
+    bool steady = counts.frame_us >= FRAME_LEAST_US && counts.frame_us <= FRAME_MOST_US;
+    l->watching = !l->has_sockets || !whole || !steady;
+    if (l->watching) return;
+    /* Counted from when this read was to be, so that a busy machine's delays do not add up. Two frames at
+     * once: it was late by up to a frame. */
+    int64_t planned = earlier(l->read_at.us, now.us);
+    l->read_at.us = planned + (frames > 1 ? counts.frame_us / 2 : counts.frame_us - EARLIER_US);
+    if (l->read_at.us < now.us) l->read_at.us = now.us + counts.frame_us / 2;
+}
+
+/* To the microsecond: milliseconds, rounded up each time, would let reads fall behind frames. */
+static struct timespec wait_time(const struct loop *l, struct steady_us now) {
+    int64_t until = l->status_at.us + STATUS_EACH_US;
+    if (!hub_link_full(l->hub)) {
+        if (!l->watching) until = earlier(until, l->read_at.us);
+        until = earlier(until, l->ops->deadline(l->feed).us);
+    }
+    if (l->stopping) until = earlier(until, l->stop_by.us);
+    int64_t us = until - now.us;
+    us = us < 0 ? 0 : earlier(us, STATUS_EACH_US);
+    return (struct timespec){.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000 * 1000)};
+}
+
+struct woken {
+    bool hub, feed;
+};
+
+/* While not watching, the camera's sockets are left to fill. */
+static struct woken wait_for_work(struct loop *l, struct steady_us now) {
     struct pollfd fds[1 + FEED_POLL_MAX];
     fds[0] = (struct pollfd){.fd = l->hub->socket,
                              .events = (short)(POLLIN | (hub_link_idle(l->hub) ? 0 : POLLOUT))};
-    bool gathering = now.us < l->read_at.us + GATHER_US;
-    size_t count = 1;
-    if (!gathering && !hub_link_full(l->hub)) count += l->ops->poll(l->feed, fds + 1, FEED_POLL_MAX);
-    if (poll(fds, count, wait_ms(l, now, gathering)) <= 0) return false;
-    return (fds[0].revents & ~POLLOUT) != 0;
+    size_t count = 0;
+    if (l->watching && !hub_link_full(l->hub)) {
+        count = l->ops->poll(l->feed, fds + 1, FEED_POLL_MAX);
+        l->has_sockets = count > 0;
+    }
+    struct woken woken = {false, false};
+    const struct timespec wait = wait_time(l, now);
+    if (ppoll(fds, count + 1, &wait, NULL) <= 0) return woken;
+    woken.hub = (fds[0].revents & ~POLLOUT) != 0;
+    for (size_t i = 1; i <= count; i++) woken.feed |= fds[i].revents != 0;
+    return woken;
+}
+
+static err read_feed(struct loop *l, struct steady_us now, struct diag *d) {
+    struct cutter_counts before;
+    cutter_counts(l->cutter, &before);
+    err e = l->ops->ready(l->feed, now, d);
+    plan_next_read(l, before.frames, now);
+    return e;
 }
 
 static err turn(struct loop *l, struct diag *d) {
@@ -153,18 +202,24 @@ static err turn(struct loop *l, struct diag *d) {
     err e = watch_state(l, now);
     if (!e) e = hub_link_flush(l->hub, d);
     if (e) return e;
-    bool messages = wait_for_work(l, now);
+    struct woken woken = wait_for_work(l, now);
     now = steady_now();
-    if (messages) e = take_messages(l, now, d);
+    if (woken.hub) e = take_messages(l, now, d);
     if (!e && l->stopping && now.us >= l->stop_by.us) e = ERR_CANCELLED;
-    if (e || hub_link_full(l->hub) || (!messages && now.us < l->read_at.us + GATHER_US)) return e;
-    l->read_at = now;
-    return l->ops->ready(l->feed, now, d);
+    if (e || hub_link_full(l->hub)) return e;
+    if (woken.feed && l->status.state == WORKER_STATE_STREAMING) {
+        l->watching = false;
+        l->read_at.us = now.us + GATHER_US;
+        return ERR_OK;
+    }
+    bool due = woken.feed || woken.hub || now.us >= l->ops->deadline(l->feed).us ||
+               (!l->watching && now.us >= l->read_at.us);
+    return due ? read_feed(l, now, d) : ERR_OK;
 }
 
 err loop_run(struct hub_link *hub, const struct worker_config *config, const struct feed_ops *ops,
              uint8_t sandbox, struct diag *d) {
-    struct loop l = {.hub = hub, .ops = ops};
+    struct loop l = {.hub = hub, .ops = ops, .watching = true};
     l.status = (struct worker_status){.state = WORKER_STATE_CONNECTING, .sandbox = sandbox};
     const struct cutter_options options = {
         .audio = config->audio, .motion = config->motion, .picture_s = config->picture_s};

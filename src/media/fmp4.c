@@ -408,3 +408,9 @@ uint32_t fmp4_pace_duration(const struct fmp4_pace *p, uint32_t clock_hz) {
         if (p->steps[i] > longest) longest = p->steps[i];
     return longest ? longest : clock_hz / 10; /* the first frame: rather too long than too short */
 }
+
+int64_t fmp4_pace_mean(const struct fmp4_pace *p) {
+    int64_t sum = 0;
+    for (unsigned i = 0; i < p->count; i++) sum += p->steps[i];
+    return p->count ? sum / p->count : 0;
+}

@@ -49,6 +49,7 @@ struct fmp4_pace {
     unsigned next, count;
 };
 void fmp4_pace_step(struct fmp4_pace *p, int64_t ticks, uint32_t clock_hz);
+int64_t fmp4_pace_mean(const struct fmp4_pace *p); /* of the same steps; 0 before there are some */
 uint32_t fmp4_pace_duration(const struct fmp4_pace *p, uint32_t clock_hz);
 
 #endif
