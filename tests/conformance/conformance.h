@@ -2,13 +2,12 @@
 #ifndef CARDEA_CONFORMANCE_H
 #define CARDEA_CONFORMANCE_H
 
-/* clang-format off: cmocka wants these before it */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
-/* clang-format on */
 
 #include <ftw.h>
 #include <stdio.h>
@@ -19,11 +18,11 @@
 #include "base/file.h"
 #include "store/id.h"
 
-#define assert_ok(e)                                                                                                   \
-    do {                                                                                                               \
-        err assert_e = (e);                                                                                            \
-        if (assert_e) print_error("%s: %s (%s)\n", #e, err_text(assert_e), conformance_diag.text);                     \
-        assert_int_equal(assert_e, ERR_OK);                                                                            \
+#define assert_ok(e)                                                                                         \
+    do {                                                                                                     \
+        err assert_e = (e);                                                                                  \
+        if (assert_e) print_error("%s: %s (%s)\n", #e, err_text(assert_e), conformance_diag.text);           \
+        assert_int_equal(assert_e, ERR_OK);                                                                  \
     } while (0)
 #define assert_err(e, expected) assert_int_equal((e), (expected))
 

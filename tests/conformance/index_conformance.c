@@ -20,8 +20,10 @@ struct fixture {
 static void open_index(struct fixture *f) {
     char path[PATH_TEXT_BYTES];
     assert_ok(path_join(path, f->folder, "index.sqlite"));
-    if (strcmp(driver, "memory") == 0) assert_ok(index_memory_open(&f->index, D));
-    else assert_ok(index_sqlite_open(path, &f->index, D));
+    if (strcmp(driver, "memory") == 0)
+        assert_ok(index_memory_open(&f->index, D));
+    else
+        assert_ok(index_sqlite_open(path, &f->index, D));
 }
 
 static int setup(void **state) {
@@ -80,8 +82,7 @@ static void store_reel(struct fixture *f, const struct reel_place *place, uint32
 
 /* Minutes from NOW on, one reel each, numbered from 1000. */
 static void store_minutes(struct fixture *f, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++)
-        store_reel(f, &f->place, 1000 + i, NOW + 60 * i, NOW + 60 * i + 60);
+    for (uint32_t i = 0; i < count; i++) store_reel(f, &f->place, 1000 + i, NOW + 60 * i, NOW + 60 * i + 60);
 }
 
 struct names {
@@ -147,7 +148,8 @@ static void test_households_and_capabilities(void **state) {
     assert_int_equal(count, 1); /* the refused one left nothing */
     assert_ok(ops->household_create(f->index, &other, &second, 0, D));
 
-    struct capability writer = {.key = third, .household = f->home, .role = CAPABILITY_ROLE_WRITER, .hub = id_of(9)};
+    struct capability writer = {
+        .key = third, .household = f->home, .role = CAPABILITY_ROLE_WRITER, .hub = id_of(9)};
     struct capability got;
     assert_ok(ops->capability_add(f->index, &writer, D));
     assert_err(ops->capability_add(f->index, &writer, D), ERR_EXISTS);
@@ -256,8 +258,9 @@ static void test_object_limits(void **state) {
     assert_err(ops->object_put(f->index, &f->home, key, 0, bytes_text("x"), &current, D), ERR_INVALID);
     void *large = test_calloc(1, INDEX_OBJECT_MAX_BYTES + 1);
     assert_ok(ops->object_put(f->index, &f->home, "l", 0, BYTES(large, INDEX_OBJECT_MAX_BYTES), &current, D));
-    assert_err(ops->object_put(f->index, &f->home, "m", 0, BYTES(large, INDEX_OBJECT_MAX_BYTES + 1), &current, D),
-               ERR_LIMIT);
+    assert_err(
+        ops->object_put(f->index, &f->home, "m", 0, BYTES(large, INDEX_OBJECT_MAX_BYTES + 1), &current, D),
+        ERR_LIMIT);
     test_free(large);
 }
 
@@ -385,7 +388,8 @@ static void test_quota(void **state) {
     struct reel_info third = reel_at(30, NOW + 120, NOW + 180);
     begin(f, &f->place, 30);
     assert_err(ops->reel_commit(f->index, &f->home, &third, NULL, NOW, D), ERR_NO_SPACE);
-    assert_err(ops->event_add(f->index, &f->place, NOW, &event, bytes_text("123456"), &sequence, D), ERR_NO_SPACE);
+    assert_err(ops->event_add(f->index, &f->place, NOW, &event, bytes_text("123456"), &sequence, D),
+               ERR_NO_SPACE);
     assert_err(ops->object_put(f->index, &f->home, "k", 0, bytes_text("123456"), &current, D), ERR_NO_SPACE);
     assert_ok(ops->object_put(f->index, &f->home, "k", 0, bytes_text("12345"), &current, D));
     assert_ok(ops->usage(f->index, &f->home, &usage, D));
@@ -458,9 +462,14 @@ static void test_range_edges(void **state) {
         uint32_t from, to;
         size_t count;
     } cases[] = {
-        {"on the borders", 60, 180, 0}, {"one at each end", 90, 150, 2},   {"within one", 70, 80, 1},
-        {"at the begin", 90, 180, 1},   {"at the end", 60, 170, 1},        {"empty", 90, 90, 0},
-        {"all", 0, 1200, 0},            {"one slot before all", 59, 1200, 1},
+        {"on the borders", 60, 180, 0},
+        {"one at each end", 90, 150, 2},
+        {"within one", 70, 80, 1},
+        {"at the begin", 90, 180, 1},
+        {"at the end", 60, 170, 1},
+        {"empty", 90, 90, 0},
+        {"all", 0, 1200, 0},
+        {"one slot before all", 59, 1200, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_ok(ops->range_edges(f->index, &f->place, NOW + cases[i].from, NOW + cases[i].to, &t, D));
@@ -586,7 +595,8 @@ static void test_retention(void **state) {
     uint64_t sequence;
     assert_ok(ops->camera_set_retention(f->index, &f->home, &f->camera, 2, D));
     assert_ok(ops->camera_set_retention(f->index, &f->home, &short_lived.camera, 1, D));
-    assert_err(ops->camera_set_retention(f->index, &f->home, &f->camera, INDEX_RETENTION_MAX_DAYS + 1, D), ERR_LIMIT);
+    assert_err(ops->camera_set_retention(f->index, &f->home, &f->camera, INDEX_RETENTION_MAX_DAYS + 1, D),
+               ERR_LIMIT);
     struct store_id nobody = id_of(99);
     assert_err(ops->camera_set_retention(f->index, &nobody, &f->camera, 1, D), ERR_NOT_FOUND);
     for (uint32_t i = 0; i < 10; i++) {
@@ -595,7 +605,8 @@ static void test_retention(void **state) {
         store_reel(f, &short_lived, 3000 + i, NOW - DAY * 3 + 60 * i, NOW - DAY * 3 + 60 * i + 60);
     }
     struct store_id old = id_of(500), young = id_of(501);
-    assert_ok(ops->event_add(f->index, &f->place, NOW - DAY * 2 - 1, &old, bytes_text("event"), &sequence, D));
+    assert_ok(
+        ops->event_add(f->index, &f->place, NOW - DAY * 2 - 1, &old, bytes_text("event"), &sequence, D));
     assert_ok(ops->event_add(f->index, &f->place, NOW - DAY * 2, &young, bytes_text("event"), &sequence, D));
     uint64_t reels = 0, events = 0;
     unsigned rounds = 0;
@@ -665,7 +676,8 @@ static void test_events(void **state) {
     assert_true(fourth > third);
     static const uint8_t large[INDEX_EVENT_MAX_BYTES + 1];
     struct store_id l = id_of(504);
-    assert_err(ops->event_add(f->index, &f->place, NOW, &l, BYTES(large, sizeof large), &again, D), ERR_LIMIT);
+    assert_err(ops->event_add(f->index, &f->place, NOW, &l, BYTES(large, sizeof large), &again, D),
+               ERR_LIMIT);
     assert_ok(ops->event_add(f->index, &f->place, NOW, &l, BYTES(large, sizeof large - 1), &again, D));
 }
 
@@ -843,17 +855,28 @@ static void test_threads(void **state) {
 int main(int argc, char **argv) {
     if (argc > 1) driver = argv[1];
     const struct CMUnitTest tests[] = {
-        CASE(test_settings),          CASE(test_households_and_capabilities),
-        CASE(test_capability_limit),  CASE(test_objects),
-        CASE(test_object_limits),     CASE(test_reel_life),
-        CASE(test_reel_refused),      CASE(test_uploads_given_up),
-        CASE(test_quota),             CASE(test_timeline),
-        CASE(test_range_edges),       CASE(test_range_remove),
-        CASE(test_many_at_one_slot),  CASE(test_camera_removed),
-        CASE(test_retention),         CASE(test_events),
-        CASE(test_pairing),           CASE(test_strays),
-        CASE(test_scan),              CASE(test_tenants_are_apart),
-        CASE(test_kept_after_reopening), CASE(test_threads),
+        CASE(test_settings),
+        CASE(test_households_and_capabilities),
+        CASE(test_capability_limit),
+        CASE(test_objects),
+        CASE(test_object_limits),
+        CASE(test_reel_life),
+        CASE(test_reel_refused),
+        CASE(test_uploads_given_up),
+        CASE(test_quota),
+        CASE(test_timeline),
+        CASE(test_range_edges),
+        CASE(test_range_remove),
+        CASE(test_many_at_one_slot),
+        CASE(test_camera_removed),
+        CASE(test_retention),
+        CASE(test_events),
+        CASE(test_pairing),
+        CASE(test_strays),
+        CASE(test_scan),
+        CASE(test_tenants_are_apart),
+        CASE(test_kept_after_reopening),
+        CASE(test_threads),
     };
     return cmocka_run_group_tests_name(driver, tests, NULL, NULL);
 }
