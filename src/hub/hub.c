@@ -1,6 +1,8 @@
 #include "hub/hub.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "base/file.h"
@@ -70,6 +72,32 @@ void hub_tick(struct hub *h) {
     }
     hub_tests_tick(h);
     worker_reap();
+}
+
+/* Somebody waits for what the workers send: a viewer, a test, a camera that is being connected. */
+static bool in_a_hurry(const struct hub *h) {
+    struct worker_view v;
+    if (link_any_viewers(h->link)) return true;
+    for (size_t i = 0; i < HUB_TESTS_MAX; i++)
+        if (h->tests[i].used) return true;
+    for (const struct hub_camera *c = h->list; c; c = c->next) {
+        for (size_t i = 0; i < c->stream_count; i++) {
+            worker_view(c->streams[i].worker, &v);
+            if (v.pid && strcmp(v.state, "streaming") != 0) return true;
+        }
+    }
+    return false;
+}
+
+void hub_round(struct hub *h, int timeout_ms) {
+    if (h->list && timeout_ms > 0 && !in_a_hurry(h)) {
+        /* Mail ends the wait: a viewer has come. */
+        struct pollfd mail = {.fd = h->mail.fd, .events = POLLIN};
+        int wait = timeout_ms < HUB_BATCH_MS ? timeout_ms : HUB_BATCH_MS;
+        if (poll(&mail, 1, wait) < 0) return; /* a signal */
+        timeout_ms = 0;
+    }
+    event_loop_round(h->loop, timeout_ms);
 }
 
 static bool any_running(const struct hub *h) {

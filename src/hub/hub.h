@@ -11,6 +11,7 @@
 #define HUB_TESTS_MAX 4
 #define HUB_TEST_US 20000000
 #define HUB_PICTURE_S 10
+#define HUB_BATCH_MS 250
 #define HUB_EPOCH_AGAIN_US 2000000
 
 struct hub_camera;
@@ -76,6 +77,9 @@ err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) C
 /* Ends segments, gives uploads a moment, and frees everything: at most about 4 s. */
 void hub_clear(struct hub *h);
 void hub_tick(struct hub *h);
+/* Handles what there is, waiting up to timeout_ms for it. While nobody watches and nothing else is going on, what the
+ * workers send is taken HUB_BATCH_MS at a time: it saves most of the work, and nobody notices. */
+void hub_round(struct hub *h, int timeout_ms);
 
 /* hub_cameras.c */
 err hub_camera_start(struct hub *h, const struct camera_settings *s, struct diag *d) CHECKED;

@@ -114,6 +114,11 @@ static void on_motion(void *context, const struct worker_motion *m) {
     for (size_t i = 0; i < s->camera->stream_count; i++) recorder_motion(s->camera->streams[i].recorder, m->score);
 }
 
+static void on_paused(void *context) {
+    struct hub_stream *s = context;
+    recorder_flush(s->recorder);
+}
+
 static void on_ended(void *context) {
     struct hub_stream *s = context;
     if (s->recorder) recorder_end(s->recorder);
@@ -133,7 +138,7 @@ static err start_worker(struct hub_stream *s, const struct camera_settings *sett
         .sub = s->sub,
         .picture_s = HUB_PICTURE_S,
         .loop = h->loop,
-        .events = {s, on_init, on_fragment, on_picture, on_motion, on_ended},
+        .events = {s, on_init, on_fragment, on_picture, on_motion, on_paused, on_ended},
     };
     return worker_new(&o, &s->worker, d);
 }

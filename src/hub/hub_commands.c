@@ -92,6 +92,9 @@ static err do_remove(struct hub *h, const struct command *c, json_t **result, st
     if (e) return e;
     hub_camera_stop(h, ids[0]);
     for (size_t i = 0; i < count; i++) {
+        char hex[2 * CAMERA_ID_BYTES + 1];
+        hex_encode(BYTES_OF(ids[i]), hex);
+        outbox_forget(h->outbox, hex);
         spool_remove_camera(h->spool, ids[i]);
         forward_keys_forget(h->keys, ids[i]);
     }

@@ -34,7 +34,7 @@ static void on_motion(void *context, const struct worker_motion *m) {
     (void)m;
 }
 
-static void on_ended(void *context) { (void)context; }
+static void on_nothing(void *context) { (void)context; }
 
 static void end_test(struct hub_test *t, err e, const struct diag *d) {
     json_t *result = NULL;
@@ -64,7 +64,7 @@ err hub_test_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], const
             .audio = true,
             .picture_s = 1,
             .loop = h->loop,
-            .events = {t, on_init, on_fragment, on_picture, on_motion, on_ended},
+            .events = {t, on_init, on_fragment, on_picture, on_motion, on_nothing, on_nothing},
         };
         err e = worker_new(&o, &t->worker, d);
         if (e) return e;

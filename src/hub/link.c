@@ -253,6 +253,13 @@ uint32_t link_viewers(struct link *l, const uint8_t camera[CAMERA_ID_BYTES]) {
     return count;
 }
 
+bool link_any_viewers(struct link *l) {
+    pthread_mutex_lock(&l->lock);
+    bool any = l->viewed_count > 0;
+    pthread_mutex_unlock(&l->lock);
+    return any;
+}
+
 void link_reply(struct link *l, const uint8_t command[COMMAND_ID_BYTES], struct bytes box) {
     struct reply_waiting *r = calloc(1, sizeof *r);
     if (!r || blob_append(&r->box, box)) {

@@ -48,6 +48,8 @@ void link_mail_clear(struct link_mail *m);
 /* How many watch the stream at the moment. */
 uint32_t link_viewers(struct link *l, const uint8_t camera[CAMERA_ID_BYTES]);
 
+bool link_any_viewers(struct link *l);
+
 /* Sends a sealed reply. Takes nothing. */
 void link_reply(struct link *l, const uint8_t command[COMMAND_ID_BYTES], struct bytes box);
 

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -115,14 +114,13 @@ static err read_code(const char *path, uint8_t out[PAIRING_SECRET_BYTES], struct
 
 /* The code of --setup-code-file, or one of our own, kept in DIR/setup-code for `cardea init` on the same machine. */
 static err pairing_secret(const struct arguments *a, uint8_t out[PAIRING_SECRET_BYTES], struct diag *d) {
-    char text[PAIRING_TEXT_BYTES + 1], path[PATH_TEXT_BYTES];
+    char text[PAIRING_TEXT_BYTES], path[PATH_TEXT_BYTES];
     if (a->code_file) return read_code(a->code_file, out, d);
     if (path_join(path, a->data, "setup-code")) return diag_fail(d, ERR_LIMIT, "the path is too long");
     err e = read_code(path, out, d);
     if (e == ERR_NOT_FOUND) {
         random_bytes(out, PAIRING_SECRET_BYTES);
         pairing_format(out, text);
-        strcat(text, "\n");
         e = file_replace(path, bytes_text(text), 0600, d);
     }
     if (e) return e;
@@ -144,8 +142,11 @@ static err pair(struct identity *id, const struct arguments *a, struct diag *d) 
     }
     wipe(secret, sizeof secret);
     http_client_free(vault);
-    if (!e) log_info("paired");
-    return e;
+    if (e) return e;
+    log_info("paired");
+    char path[PATH_TEXT_BYTES];
+    if (!path_join(path, a->data, "setup-code")) unlink(path); /* a code is good for one pairing */
+    return ERR_OK;
 }
 
 static void run(struct hub *h) {
@@ -153,7 +154,7 @@ static void run(struct hub *h) {
     sd_notify(0, "READY=1\nSTATUS=recording");
     while (!stop) {
         int64_t left = next.us - steady_now().us;
-        event_loop_round(h->loop, left > 0 ? (int)(left / 1000) + 1 : 0);
+        hub_round(h, left > 0 ? (int)(left / 1000) + 1 : 0);
         if (steady_now().us < next.us) continue;
         next.us = steady_now().us + TICK_US;
         hub_tick(h);

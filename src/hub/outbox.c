@@ -17,6 +17,7 @@ struct waiting {
     uint64_t number;
     bool event;
     char key[KEY_CHARS]; /* of an object that replaces; else empty */
+    char camera[33];     /* hex, or empty */
 };
 
 struct outbox {
@@ -37,11 +38,14 @@ static void entry_path(const struct outbox *o, uint64_t number, char out[PATH_TE
 static void describe(json_t *head, struct waiting *w) {
     const char *kind = json_string_value(json_object_get(head, "kind"));
     const char *key = json_string_value(json_object_get(head, "key"));
+    const char *camera = json_string_value(json_object_get(head, "camera"));
+    if (camera) snprintf(w->camera, sizeof w->camera, "%.32s", camera);
+    else if (key && strncmp(key, "camera/", 7) == 0) snprintf(w->camera, sizeof w->camera, "%.32s", key + 7);
     w->event = kind && strcmp(kind, "event") == 0;
     if (kind && strcmp(kind, "object") == 0 && key && !json_is_true(json_object_get(head, "create")))
         snprintf(w->key, sizeof w->key, "%s", key);
     else if (kind && strcmp(kind, "retention") == 0)
-        snprintf(w->key, sizeof w->key, "retention/%s", json_string_value(json_object_get(head, "camera")));
+        snprintf(w->key, sizeof w->key, "retention/%s", w->camera);
 }
 
 /* --- The list, under the lock ------------------------------------------------------------------------------------- */
@@ -244,6 +248,14 @@ void outbox_remove(struct outbox *o, uint64_t number) {
         drop_at(o, i);
         break;
     }
+    pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_forget(struct outbox *o, const char *camera_hex) {
+    disk_thread_drain(o->disk); /* what is about to be added is there then */
+    pthread_mutex_lock(&o->lock);
+    for (size_t i = 0; i < o->count; i++)
+        if (strcmp(o->list[i].camera, camera_hex) == 0) drop_at(o, i--);
     pthread_mutex_unlock(&o->lock);
 }
 

@@ -37,6 +37,8 @@ void outbox_entry_clear(struct outbox_entry *e);
 /* The oldest. ERR_NOT_FOUND: empty. */
 err outbox_peek(struct outbox *o, struct outbox_entry *out) CHECKED;
 void outbox_remove(struct outbox *o, uint64_t number);
+/* A camera was removed: nothing about it is sent any more. */
+void outbox_forget(struct outbox *o, const char *camera_hex);
 size_t outbox_count(struct outbox *o);
 
 #endif

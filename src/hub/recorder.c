@@ -39,6 +39,7 @@ struct recorder {
     int64_t video_end_us, sound_end_us; /* since segment_wall */
     /* The reel in progress. */
     struct spool_reel *reel;
+    bool fresh; /* the uploader has not heard of it */
     enum use reel_use;
     uint32_t reel_segments;
     struct steady_us active, motion_until;
@@ -108,24 +109,26 @@ static err take_reel(struct recorder *r, enum use use, const struct forward_slot
     err e = spool_reel_begin(r->o.spool, r->o.stream, at->epoch, at->slot, kind, &r->reel, d);
     r->reel_use = use;
     r->reel_segments = 0;
+    r->fresh = true;
     return e;
 }
 
-/* Appends what is sealed and offers it. */
-static err flush(struct recorder *r, bool fresh, struct diag *d) {
+/* Appends what is sealed since the last time, and offers it: one write and one wake for all that came at once. */
+static err flush(struct recorder *r, struct diag *d) {
+    if (!r->out.len || !r->reel) return ERR_OK;
     err e = spool_reel_append(r->reel, blob_bytes(&r->out), d);
-    r->segment_bytes += r->out.len;
     r->out.len = 0;
     if (r->out.cap > OUT_KEEP_BYTES) blob_clear(&r->out);
-    if (!e && (r->reel_use == USE_KEEP || link_viewers(r->o.link, r->o.stream))) link_wake(r->o.link, fresh);
+    if (!e && (r->reel_use == USE_KEEP || link_viewers(r->o.link, r->o.stream))) link_wake(r->o.link, r->fresh);
+    r->fresh = false;
     return e;
 }
 
-/* Gives up the segment in progress: what is on disk of it stays, cut short. */
+/* Gives up the segment in progress: what is whole of it stays, cut short. */
 static void abandon(struct recorder *r, const char *why) {
     segment_writer_abandon(r->writer);
     r->open = false;
-    r->out.len = 0;
+    if (flush(r, NULL)) r->out.len = 0;
     end_reel(r);
     trouble(r, why);
 }
@@ -139,7 +142,7 @@ static void end_segment(struct recorder *r) {
     r->totals.duration_us = length > 0 ? (uint64_t)length : 0;
     err e = segment_writer_end(r->writer, &r->totals, &r->out);
     r->open = false;
-    if (!e) e = flush(r, false, &d);
+    if (!e) e = flush(r, &d);
     if (e) {
         abandon(r, d.text[0] ? d.text : err_text(e));
         return;
@@ -201,14 +204,19 @@ static bool must_cut(const struct recorder *r, const struct worker_fragment *f) 
 
 static err seal(struct recorder *r, const struct worker_fragment *f, struct diag *d) {
     struct forward_slot at;
-    bool fresh = !r->open;
-    err e = fresh ? begin_segment(r, f, &at, d) : find_slot(r, f->wall, &at, d);
-    if (!e && !fresh && at.epoch != r->reel->epoch) e = ERR_LIMIT; /* the epoch changed in the middle */
+    bool first = !r->open;
+    size_t before = r->out.len;
+    err e = first ? begin_segment(r, f, &at, d) : find_slot(r, f->wall, &at, d);
+    if (!e && !first && at.epoch != r->reel->epoch) e = ERR_LIMIT; /* the epoch changed in the middle */
     uint32_t slot = e ? 0 : at.slot < r->segment_slot ? r->segment_slot : at.slot;
     if (!e) e = segment_writer_record(r->writer, at.keys, RECORD_FRAGMENT, slot, f->data, &r->out);
-    if (e) return e;
+    if (e) {
+        r->out.len = before < r->out.len ? before : r->out.len;
+        return e;
+    }
+    r->segment_bytes += r->out.len - before;
     count(r, f);
-    return flush(r, fresh, d);
+    return r->out.len > OUT_KEEP_BYTES / 2 ? flush(r, d) : ERR_OK;
 }
 
 static void after_failure(struct recorder *r, err e, const struct diag *d) {
@@ -219,7 +227,6 @@ static void after_failure(struct recorder *r, err e, const struct diag *d) {
             else trouble(r, "waiting until the keys on the disk are passed");
             break;
         case ERR_LIMIT: /* the segment cannot go on: the next key frame begins another */
-            r->out.len = 0;
             end_segment(r);
             end_reel(r);
             break;
@@ -245,6 +252,11 @@ err recorder_fragment(struct recorder *r, const struct worker_fragment *f, struc
     else trouble(r, "");
     if (!sound) r->has_picture = false; /* it was this frame's or none's */
     return ERR_OK;
+}
+
+void recorder_flush(struct recorder *r) {
+    struct diag d = {{0}};
+    if (flush(r, &d)) abandon(r, d.text);
 }
 
 err recorder_init(struct recorder *r, const struct worker_init *init, struct diag *d) {

@@ -1,7 +1,7 @@
 /* recorder.h: from a worker's fragments to sealed segments in the spool, for one stream.
  *
  * A segment begins at a key frame, and is cut at the first key frame a second or more later. What cannot wait for one
- * (60 s, 12 MiB) is cut anywhere. Each record is sealed once, appended to the reel, and offered to the uploader at once.
+ * (60 s, 12 MiB) is cut anywhere. Each record is sealed once, appended to the reel, and offered to the uploader.
  *
  * What is recorded depends on the settings. KEEP: for good. HOLD: a reel for each segment, dropped when it is older than
  * the pre-roll, kept when motion comes. LIVE: the same, for viewers alone. NONE: nothing is sealed.
@@ -47,6 +47,8 @@ void recorder_settings(struct recorder *r, const struct record_settings *setting
 err recorder_init(struct recorder *r, const struct worker_init *init, struct diag *d) CHECKED;
 err recorder_fragment(struct recorder *r, const struct worker_fragment *f, struct diag *d) CHECKED;
 err recorder_picture(struct recorder *r, const struct worker_picture *p, struct diag *d) CHECKED;
+/* After what came at once: writes it and offers it to the uploader. */
+void recorder_flush(struct recorder *r);
 void recorder_motion(struct recorder *r, uint8_t score);
 
 /* About once a second. */

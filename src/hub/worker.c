@@ -164,26 +164,37 @@ static err take(struct worker *w, const struct worker_message *m, struct diag *d
     return diag_fail(d, ERR_INVALID, "message type %d is not for the hub", m->type);
 }
 
+/* All whole messages; ERR_BUSY when the next is not whole yet. */
+static err take_all(struct worker *w, struct diag *d) {
+    struct worker_message m;
+    err e;
+    while (!(e = worker_reader_next(&w->reader, &m, d))) {
+        w->heard = steady_now();
+        e = take(w, &m, d);
+        if (e || w->freed || !w->pid) return e;
+    }
+    return e;
+}
+
 static void on_socket(void *context, uint32_t events) {
     struct worker *w = context;
     struct diag d = {{0}};
     (void)events;
-    err e = worker_reader_fill(&w->reader, w->socket.fd, false, &d);
-    if (e == ERR_BUSY) return;
-    if (e) {
-        fail(w, e == ERR_CUT_SHORT ? "" : d.text);
+    for (int i = 0; i < WORKER_ROUND_READS; i++) {
+        err e = worker_reader_fill(&w->reader, w->socket.fd, false, &d);
+        if (e == ERR_BUSY) break;
+        if (e) {
+            fail(w, e == ERR_CUT_SHORT ? "" : d.text);
+            return;
+        }
+        e = take_all(w, &d);
+        if (w->freed || !w->pid) return;
+        if (e == ERR_BUSY) continue;
+        diag_prefix(&d, "ended, since it broke the protocol");
+        fail(w, d.text);
         return;
     }
-    struct worker_message m;
-    while (!(e = worker_reader_next(&w->reader, &m, &d))) {
-        w->heard = steady_now();
-        e = take(w, &m, &d);
-        if (e) break;
-        if (w->freed || !w->pid) return;
-    }
-    if (e == ERR_BUSY) return;
-    diag_prefix(&d, "ended, since it broke the protocol");
-    fail(w, d.text);
+    w->o.events.paused(w->o.events.context);
 }
 
 /* --- Starting ----------------------------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 #define WORKER_RESTART_MAX_US 60000000
 #define WORKER_LOG_LINES 20 /* in ten seconds; the rest is counted */
 #define WORKER_CONNECT_US 10000000
-#define WORKER_ROUND_MESSAGES 64 /* before others get their turn */
+#define WORKER_ROUND_READS 32 /* before others get their turn */
 
 struct worker;
 
@@ -26,6 +26,7 @@ struct worker_events {
     err (*fragment)(void *context, const struct worker_fragment *m, struct diag *d);
     err (*picture)(void *context, const struct worker_picture *m, struct diag *d);
     void (*motion)(void *context, const struct worker_motion *m);
+    void (*paused)(void *context); /* nothing more at the moment */
     void (*ended)(void *context); /* the process is gone, or its stream is over */
 };
 
