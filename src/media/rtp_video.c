@@ -139,7 +139,7 @@ static err unit_finish(struct rtp_video *v, struct diag *d) {
         return ERR_OK;
     }
     if (key) {
-        v->skip_leading = v->cra && (v->waiting_key || v->skip_leading);
+        v->skip_leading = v->cra && v->waiting_key;
     } else if (v->leading && v->skip_leading) {
         return ERR_OK; /* not counted: no decoder could show it */
     }
