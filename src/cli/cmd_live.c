@@ -15,12 +15,15 @@ struct output {
     bool begun, reader_left;
     struct blob init; /* of what is being written, as recorded */
     struct blob next; /* of the segment in progress */
+    struct blob shifted;
+    int64_t zero_us;
     struct mp4_init tracks;
 };
 
 static void output_clear(struct output *o) {
     blob_clear(&o->init);
     blob_clear(&o->next);
+    blob_clear(&o->shifted);
     if (o->fd > STDERR_FILENO) close(o->fd);
 }
 
@@ -32,17 +35,26 @@ static err put(struct output *o, struct bytes data, struct diag *d) {
     return e ? diag_fail(d, e == ERR_IO ? ERR_NO_SPACE : e, "cannot write %s: %s", o->name, strerror(errno)) : ERR_OK;
 }
 
-/* The first fragment decides where zero is, so the init waits for it. */
-static err begin(struct output *o, struct bytes fragment, struct diag *d) {
-    struct mp4_fragment f;
-    AUTO(blob_clear) struct blob head = {0};
-    err e = mp4_init_read(blob_bytes(&o->next), &o->tracks, d);
-    if (!e) e = mp4_fragment_read(&o->tracks, fragment, &f, d);
-    if (!e) e = mp4_init_with_edit(blob_bytes(&o->next), f.time_us, &head, d);
-    if (!e) e = put(o, blob_bytes(&head), d);
-    if (!e) e = blob_append(&o->init, blob_bytes(&o->next));
+/* The first picture decides where zero is. */
+static err begin(struct output *o, const struct mp4_fragment *f, struct diag *d) {
+    o->zero_us = f->time_us;
+    err e = blob_append(&o->init, blob_bytes(&o->next));
+    if (!e) e = put(o, blob_bytes(&o->init), d);
     o->begun = !e;
     return e;
+}
+
+static err take_fragment(struct output *o, struct bytes fragment, struct diag *d) {
+    struct mp4_fragment f;
+    err e = o->begun ? ERR_OK : mp4_init_read(blob_bytes(&o->next), &o->tracks, d);
+    if (!e) e = mp4_fragment_read(&o->tracks, fragment, &f, d);
+    if (e) return e;
+    if (!o->begun && !f.video) return ERR_OK;
+    if (!o->begun) e = begin(o, &f, d);
+    if (e || f.time_us < o->zero_us) return e; /* sound from before the first picture */
+    o->shifted.len = 0;
+    e = mp4_fragment_shift(&o->tracks, fragment, o->zero_us, false, &o->shifted, d);
+    return e ? e : put(o, blob_bytes(&o->shifted), d);
 }
 
 static err take(void *context, const struct live_item *item, struct diag *d) {
@@ -54,11 +66,7 @@ static err take(void *context, const struct live_item *item, struct diag *d) {
         return blob_append(&o->next, item->data);
     }
     if (item->kind != RECORD_FRAGMENT || o->next.len == 0) return ERR_OK;
-    if (!o->begun) {
-        err e = begin(o, item->data, d);
-        if (e) return e;
-    }
-    return put(o, item->data, d);
+    return take_fragment(o, item->data, d);
 }
 
 static void trouble(void *context, err e, const char *why) { fprintf(stderr, "cardea: %s; trying again\n", why); }

@@ -93,6 +93,7 @@ static err vault_command(struct home *h, struct diag *d) {
     struct child *c = &h->vault;
     child_init(c, "vault");
     c->log_fd = h->log_fd;
+    if (c->log_fd < 0) c->stdout_fd = STDERR_FILENO; /* our standard output is for people and scripts */
     err e = program_find("cardea-vault", c->program, d);
     if (!e) e = vault_listeners(h, c, d);
     if (!e) e = in_data(h, "vault", path, d);
@@ -117,6 +118,7 @@ static err hub_command(struct home *h, struct diag *d) {
     struct child *c = &h->hub;
     child_init(c, "hub");
     c->log_fd = h->log_fd;
+    if (c->log_fd < 0) c->stdout_fd = STDERR_FILENO;
     err e = program_find("cardea-hub", c->program, d);
     if (!e) e = in_data(h, "hub", path, d);
     if (e) return e;

@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/home.h"
@@ -16,7 +17,13 @@ err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_fi
         if (path_join(path, cli->data, "tls/ca.crt") == ERR_OK && access(path, R_OK) == 0) strcpy(ca_file, path);
         return ERR_OK;
     }
+    const struct timespec pause = {0, 100 * 1000000L};
+    int64_t until_us = steady_now().us + (int64_t)HOME_START_MS * 1000;
     err e = home_state_read(cli->data, &state, d);
+    while (e == ERR_BUSY && steady_now().us < until_us) { /* it is starting */
+        nanosleep(&pause, NULL);
+        e = home_state_read(cli->data, &state, d);
+    }
     if (!e) snprintf(url, SESSION_URL_BYTES, "%s", state.url);
     return e;
 }

@@ -97,6 +97,13 @@ static int64_t first_picture(const struct opened *o) {
     return o->count ? o->parts[0].time_us : 0;
 }
 
+static int64_t earliest(const struct opened *o) { /* sound may begin before the first picture */
+    int64_t time_us = o->parts[0].time_us;
+    for (size_t i = 1; i < o->count; i++)
+        if (o->parts[i].time_us < time_us) time_us = o->parts[i].time_us;
+    return time_us;
+}
+
 static int64_t last_picture(const struct opened *o, size_t count) {
     for (size_t i = count; i-- > 0;)
         if (o->parts[i].video) return o->parts[i].time_us;
@@ -137,7 +144,7 @@ static err start_file(struct export_state *s, const struct opened *o, const stru
     if (e) return e;
     struct bytes certificate = blob_bytes(&s->client->hub_envelopes[hub - s->client->hubs]);
     e = export_writer_open(&s->writer, path, s->camera->id, certificate, s->client->household.sign.public_key,
-                           blob_bytes(&o->init), first_picture(o), d);
+                           blob_bytes(&o->init), earliest(o), d);
     s->writing = true;
     s->hub = hub;
     if (!e) r->file_count++;

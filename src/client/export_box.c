@@ -59,9 +59,9 @@ static json_t *box_json(const struct export_box *b) {
                                                   (json_int_t)b->gaps[i].to_us)))
             break;
     bool whole = json_array_size(segments) == b->segment_count && json_array_size(gaps) == b->gap_count;
-    json_t *root = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "v", 1, "camera", json_hex(BYTES_OF(b->camera)), "hub",
+    json_t *root = json_pack("{s:i, s:o, s:o, s:o, s:I, s:o, s:o}", "v", 1, "camera", json_hex(BYTES_OF(b->camera)), "hub",
                              json_base64(blob_bytes(&b->certificate)), "household", json_base64(BYTES_OF(b->household)),
-                             "segments", segments, "gaps", gaps);
+                             "zero", (json_int_t)b->zero_us, "segments", segments, "gaps", gaps);
     if (whole) return root;
     json_decref(root);
     return NULL;
@@ -155,6 +155,7 @@ static err read_box(json_t *root, struct export_box *b, struct diag *d) {
         {.name = "camera", .kind = JSON_KIND_HEX, .required = true, .max = CAMERA_ID_BYTES, .out = b->camera},
         {.name = "hub", .kind = JSON_KIND_BASE64, .required = true, .min = 1, .max = 4096, .out = &b->certificate},
         {.name = "household", .kind = JSON_KIND_BASE64, .required = true, .min = 32, .max = 32, .out = &household},
+        {.name = "zero", .kind = JSON_KIND_INT, .required = true, .max = SLOT_MAX * 1000000, .out = &b->zero_us},
         {.name = "segments", .kind = JSON_KIND_ARRAY, .required = true, .max = EXPORT_SEGMENTS_MAX, .out = &segments},
         {.name = "gaps", .kind = JSON_KIND_ARRAY, .required = true, .max = EXPORT_GAPS_MAX, .out = &gaps},
     };

@@ -32,6 +32,7 @@ struct export_gap {
 struct export_box {
     uint8_t camera[CAMERA_ID_BYTES];
     uint8_t household[32];
+    int64_t zero_us; /* the wall time that is the clip's zero */
     struct blob certificate; /* the hub's, as an object's envelope */
     struct export_segment *segments;
     size_t segment_count, segment_cap;

@@ -16,9 +16,9 @@ static err put(struct export_writer *w, struct bytes data, struct diag *d) {
     return ERR_OK;
 }
 
-static err put_head(struct export_writer *w, int64_t zero_us, struct diag *d) {
+static err put_head(struct export_writer *w, struct bytes init, struct diag *d) {
     AUTO(blob_clear) struct blob head = {0};
-    err e = mp4_init_with_edit(blob_bytes(&w->init), zero_us, &head, d);
+    err e = blob_append(&head, init);
     if (!e) e = blob_append_be32(&head, (uint32_t)(8 + strlen(export_notice)));
     if (!e) e = blob_append_be32(&head, MP4_TYPE('f', 'r', 'e', 'e'));
     if (!e) e = blob_append(&head, bytes_text(export_notice));
@@ -34,15 +34,15 @@ err export_writer_open(struct export_writer *w, const char *path, const uint8_t 
         return diag_fail(d, ERR_LIMIT, "the path %.80s… is too long", path);
     if (access(path, F_OK) == 0) return diag_fail(d, ERR_EXISTS, "%s is there already: choose another name", path);
     err e = mp4_init_read(init, &w->tracks, d);
-    if (!e) e = blob_append(&w->init, init);
     if (!e) e = blob_append(&w->box.certificate, certificate);
     if (e) return e;
+    w->box.zero_us = zero_us;
     memcpy(w->box.camera, camera, CAMERA_ID_BYTES);
     memcpy(w->box.household, household, sizeof w->box.household);
     mark_hash(RECORD_INIT, init, w->init_hash);
     w->fd = open(w->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (w->fd < 0) return diag_fail(d, ERR_IO, "cannot write %s: %s", w->part, strerror(errno));
-    return put_head(w, zero_us, d);
+    return put_head(w, init, d);
 }
 
 err export_writer_segment(struct export_writer *w, uint32_t slot, uint32_t from, struct diag *d) {
@@ -55,7 +55,9 @@ err export_writer_segment(struct export_writer *w, uint32_t slot, uint32_t from,
 }
 
 err export_writer_fragment(struct export_writer *w, struct bytes fragment, struct diag *d) {
-    err e = put(w, fragment, d);
+    w->shifted.len = 0;
+    err e = mp4_fragment_shift(&w->tracks, fragment, w->box.zero_us, false, &w->shifted, d);
+    if (!e) e = put(w, blob_bytes(&w->shifted), d);
     if (!e) w->segment->count++;
     return e;
 }
@@ -94,7 +96,7 @@ err export_writer_finish(struct export_writer *w, struct diag *d) {
 void export_writer_clear(struct export_writer *w) {
     if (w->fd > 0) close(w->fd);
     if (w->part[0]) unlink(w->part);
-    blob_clear(&w->init);
+    blob_clear(&w->shifted);
     export_box_clear(&w->box);
     *w = (struct export_writer){.fd = -1};
 }

@@ -10,7 +10,7 @@
 struct export_writer {
     char path[1024], part[1024];
     int fd;
-    struct blob init; /* as recorded */
+    struct blob shifted; /* the fragment that is being written */
     uint8_t init_hash[32];
     struct mp4_init tracks;
     struct export_box box;
@@ -18,7 +18,8 @@ struct export_writer {
     uint64_t bytes;
 };
 
-/* Starts the file. `init` is the first segment's; `zero_us` the wall time that becomes the clip's zero.
+/* Starts the file. `init` is the first segment's; `zero_us` the wall time that becomes the clip's zero, at or before the
+ * first fragment's of any track.
  *   ERR_EXISTS  the file is there already     ERR_INVALID  the init */
 err export_writer_open(struct export_writer *w, const char *path, const uint8_t camera[CAMERA_ID_BYTES],
                        struct bytes certificate, const uint8_t household[32], struct bytes init, int64_t zero_us,

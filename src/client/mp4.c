@@ -2,13 +2,10 @@
 
 #define BOX_HEAD_BYTES 8
 #define FULL_BOX_BYTES 4 /* version and flags */
-#define EDIT_BYTES 44    /* edts { elst { one entry, version 1 } } */
 
 #define TYPE_MOOV MP4_TYPE('m', 'o', 'o', 'v')
 #define TYPE_TRAK MP4_TYPE('t', 'r', 'a', 'k')
 #define TYPE_TKHD MP4_TYPE('t', 'k', 'h', 'd')
-#define TYPE_EDTS MP4_TYPE('e', 'd', 't', 's')
-#define TYPE_ELST MP4_TYPE('e', 'l', 's', 't')
 #define TYPE_MDIA MP4_TYPE('m', 'd', 'i', 'a')
 #define TYPE_MDHD MP4_TYPE('m', 'd', 'h', 'd')
 #define TYPE_HDLR MP4_TYPE('h', 'd', 'l', 'r')
@@ -96,122 +93,11 @@ err mp4_init_read(struct bytes init, struct mp4_init *out, struct diag *d) {
     return ERR_OK;
 }
 
-/* value * scale / 1000000, rounded, without overflow: seconds and microseconds apart. */
-static int64_t to_ticks(int64_t us, uint32_t scale) {
-    return us / 1000000 * scale + (us % 1000000 * scale + 500000) / 1000000;
-}
+/* Seconds and microseconds apart, so that nothing overflows; rounds down. */
+static int64_t to_ticks(int64_t us, uint32_t scale) { return us / 1000000 * scale + us % 1000000 * scale / 1000000; }
 
 static int64_t to_us(int64_t ticks, uint32_t scale) {
-    return ticks / scale * 1000000 + (ticks % scale * 1000000 + scale / 2) / scale;
-}
-
-static void make_edit(int64_t media_time, uint8_t raw[EDIT_BYTES]) {
-    memset(raw, 0, EDIT_BYTES);
-    be32_put(raw, EDIT_BYTES);
-    be32_put(raw + 4, TYPE_EDTS);
-    be32_put(raw + 8, EDIT_BYTES - 8);
-    be32_put(raw + 12, TYPE_ELST);
-    raw[16] = 1; /* version: 64-bit times */
-    be32_put(raw + 20, 1);
-    /* raw + 24: duration 0, to the end of the fragments */
-    be64_put(raw + 32, (uint64_t)media_time);
-    be16_put(raw + 40, 1); /* rate 1.0 */
-}
-
-static err append_edit(struct blob *out, int64_t media_time) {
-    uint8_t raw[EDIT_BYTES];
-    make_edit(media_time, raw);
-    return blob_append(out, BYTES_OF(raw));
-}
-
-/* The time of an `edts` that is exactly as make_edit makes it. */
-static err read_edit(struct bytes edts, uint32_t scale, int64_t *edit_us, struct diag *d) {
-    uint8_t expected[EDIT_BYTES];
-    uint64_t time = edts.len == EDIT_BYTES ? be64_get(edts.data + 32) : UINT64_MAX;
-    if (time / scale > INT64_MAX / 2000000) return diag_fail(d, ERR_INVALID, "elst: not the one edit of an export");
-    make_edit((int64_t)time, expected);
-    if (memcmp(edts.data, expected, EDIT_BYTES) != 0)
-        return diag_fail(d, ERR_INVALID, "elst: not the one edit of an export");
-    *edit_us = to_us((int64_t)time, scale);
-    return ERR_OK;
-}
-
-/* Writes the size of the box that began at `begin` of out. */
-static void close_box(struct blob *out, size_t begin) { be32_put(out->data + begin, (uint32_t)(out->len - begin)); }
-
-static err open_box(struct blob *out, uint32_t type) {
-    err e = blob_append_be32(out, 0);
-    return e ? e : blob_append_be32(out, type);
-}
-
-/* Copies a `trak`, with an edit after its header (`add`) or without any; *edit is the time of the one it had. */
-static err rewrite_track(struct bytes body, bool add, int64_t zero_us, struct blob *out, int64_t *edit_us,
-                         struct diag *d) {
-    struct mp4_track track;
-    err e = read_track(body, &track, d);
-    size_t begin = out->len;
-    if (!e) e = open_box(out, TYPE_TRAK);
-    struct reader r = reader_of(body);
-    while (!e && reader_left(&r)) {
-        struct mp4_box box;
-        e = mp4_next(&r, &box, d);
-        if (e) break;
-        if (box.type == TYPE_EDTS) {
-            if (add) return diag_fail(d, ERR_EXISTS, "trak: there is an edit list already");
-            e = read_edit(box.whole, track.timescale, edit_us, d);
-            continue;
-        }
-        e = blob_append(out, box.whole);
-        if (!e && add && box.type == TYPE_TKHD) e = append_edit(out, to_ticks(zero_us, track.timescale));
-    }
-    if (!e) close_box(out, begin);
-    return e;
-}
-
-static err rewrite_moov(struct bytes body, bool add, int64_t zero_us, struct blob *out, int64_t *edit_us,
-                        struct diag *d) {
-    size_t begin = out->len;
-    err e = open_box(out, TYPE_MOOV);
-    struct reader r = reader_of(body);
-    while (!e && reader_left(&r)) {
-        struct mp4_box box;
-        e = mp4_next(&r, &box, d);
-        if (!e && box.type == TYPE_TRAK)
-            e = rewrite_track(box.body, add, zero_us, out, edit_us, d);
-        else if (!e)
-            e = blob_append(out, box.whole);
-    }
-    if (!e) close_box(out, begin);
-    return e;
-}
-
-static err rewrite_init(struct bytes init, bool add, int64_t zero_us, struct blob *out, int64_t *edit_us,
-                        struct diag *d) {
-    AUTO(blob_clear) struct blob made = {0};
-    struct reader r = reader_of(init);
-    err e = ERR_OK;
-    while (!e && reader_left(&r)) {
-        struct mp4_box box;
-        e = mp4_next(&r, &box, d);
-        if (!e && box.type == TYPE_MOOV)
-            e = rewrite_moov(box.body, add, zero_us, &made, edit_us, d);
-        else if (!e)
-            e = blob_append(&made, box.whole);
-    }
-    if (e == ERR_CUT_SHORT || e == ERR_NOT_FOUND) e = ERR_INVALID;
-    return e ? e : blob_append(out, blob_bytes(&made));
-}
-
-err mp4_init_with_edit(struct bytes init, int64_t zero_us, struct blob *out, struct diag *d) {
-    int64_t unused = 0;
-    return rewrite_init(init, true, zero_us, out, &unused, d);
-}
-
-err mp4_init_without_edit(struct bytes init, struct blob *out, int64_t *zero_us, struct diag *d) {
-    int64_t edit = 0;
-    err e = rewrite_init(init, false, 0, out, &edit, d);
-    if (!e) *zero_us = edit;
-    return e;
+    return ticks / scale * 1000000 + ticks % scale * 1000000 / scale;
 }
 
 err mp4_fragment_read(const struct mp4_init *init, struct bytes fragment, struct mp4_fragment *out, struct diag *d) {
@@ -233,4 +119,43 @@ err mp4_fragment_read(const struct mp4_init *init, struct bytes fragment, struct
         return ERR_OK;
     }
     return diag_fail(d, ERR_INVALID, "tfhd: there is no track %u", id);
+}
+
+/* The `tfdt` body of a `traf`, checked; its track's scale in *scale. */
+static err find_time(const struct mp4_init *init, struct bytes traf, struct bytes *body, uint32_t *scale, struct diag *d) {
+    struct mp4_box tfhd, tfdt;
+    err e = mp4_child(traf, TYPE_TFHD, &tfhd, d);
+    if (!e) e = mp4_child(traf, TYPE_TFDT, &tfdt, d);
+    if (e || tfhd.body.len < 8 || tfdt.body.len < 12 || tfdt.body.data[0] != 1)
+        return diag_fail(d, ERR_INVALID, "a fragment's time is not in a tfdt of version 1");
+    for (size_t i = 0; i < init->count; i++) {
+        if (init->tracks[i].id != be32_get(tfhd.body.data + 4)) continue;
+        *scale = init->tracks[i].timescale;
+        *body = tfdt.body;
+        return ERR_OK;
+    }
+    return diag_fail(d, ERR_INVALID, "tfhd: there is no such track");
+}
+
+err mp4_fragment_shift(const struct mp4_init *init, struct bytes fragment, int64_t zero_us, bool restore,
+                       struct blob *out, struct diag *d) {
+    struct mp4_box moof, box;
+    size_t begin = out->len;
+    err e = mp4_child(fragment, TYPE_MOOF, &moof, d);
+    if (e) return diag_fail(d, ERR_INVALID, "a fragment is damaged");
+    e = blob_append(out, fragment);
+    struct reader r = reader_of(moof.body);
+    while (!e && reader_left(&r)) {
+        struct bytes time = {0};
+        uint32_t scale = 1;
+        e = mp4_next(&r, &box, d);
+        if (e || box.type != TYPE_TRAF) continue;
+        e = find_time(init, box.body, &time, &scale, d);
+        if (e) break;
+        uint64_t ticks = be64_get(time.data + 4), zero = (uint64_t)to_ticks(zero_us, scale);
+        if (!restore && ticks < zero) e = diag_fail(d, ERR_INVALID, "a fragment begins before the clip does");
+        be64_put(out->data + begin + (size_t)(time.data + 4 - fragment.data), restore ? ticks + zero : ticks - zero);
+    }
+    if (e) out->len = begin;
+    return e == ERR_CUT_SHORT ? ERR_INVALID : e;
 }

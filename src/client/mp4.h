@@ -31,12 +31,6 @@ struct mp4_init {
 /* Reads `ftyp` + `moov`. ERR_INVALID names the box. */
 err mp4_init_read(struct bytes init, struct mp4_init *out, struct diag *d) CHECKED;
 
-/* Appends `init` with an edit list in each track that moves absolute time `zero_us` to zero.
- * ERR_EXISTS: it has edit lists, which a recorded init never has. */
-err mp4_init_with_edit(struct bytes init, int64_t zero_us, struct blob *out, struct diag *d) CHECKED;
-/* The reverse: appends `init` without `edts`, exactly as recorded; *zero_us is the video's (or first) edit. */
-err mp4_init_without_edit(struct bytes init, struct blob *out, int64_t *zero_us, struct diag *d) CHECKED;
-
 /* What a fragment (`moof` + `mdat`) says of its first track run. */
 struct mp4_fragment {
     int64_t time_us; /* `tfdt`, absolute */
@@ -44,5 +38,11 @@ struct mp4_fragment {
 };
 err mp4_fragment_read(const struct mp4_init *init, struct bytes fragment, struct mp4_fragment *out,
                       struct diag *d) CHECKED;
+
+/* Appends the fragment with zero_us of wall time taken from (or, to `restore` it, added to) the `tfdt` of each track; all
+ * else stays byte for byte. In a track's time scale zero_us rounds down, so that what begins at or after it stays positive.
+ *   ERR_INVALID  a `tfdt` is not of version 1, or would become negative */
+err mp4_fragment_shift(const struct mp4_init *init, struct bytes fragment, int64_t zero_us, bool restore,
+                       struct blob *out, struct diag *d) CHECKED;
 
 #endif

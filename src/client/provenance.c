@@ -1,6 +1,6 @@
 /* provenance.c: walks the clip once. Boxes may stand only where an export puts them:
  *     ftyp moov free? { moof mdat }* uuid
- * The signatures at the end are found first, then each fragment is hashed and compared in its turn. */
+ * The signatures at the end are found first, then each fragment is put back to its recorded time, hashed and compared. */
 #include "client/provenance.h"
 
 #include <stdarg.h>
@@ -18,7 +18,6 @@
 #define TYPE_MOOF MP4_TYPE('m', 'o', 'o', 'f')
 #define TYPE_MDAT MP4_TYPE('m', 'd', 'a', 't')
 #define TYPE_UUID MP4_TYPE('u', 'u', 'i', 'd')
-#define ZERO_US 1000 /* what rounding to a track's time scale may cost */
 #define GAP_US 1500000 /* less than this between two fragments is the camera's rhythm */
 
 const char *verdict_text(enum verdict v) {
@@ -30,7 +29,7 @@ struct check {
     struct export_box box;
     struct mp4_init init;
     struct provenance *out;
-    int64_t zero_us;
+    struct blob recorded; /* the fragment at hand, as it was recorded */
     size_t segment;       /* of box.segments */
     uint32_t in_segment;  /* fragments of it seen */
     struct mark mark;     /* of the segment, when it has one */
@@ -56,7 +55,7 @@ static void edited_at(struct check *c, int64_t at_us, const char *what) {
     if (p->verdict != VERDICT_UNTOUCHED) return;
     p->edited_at_known = true;
     p->edited_at_us = at_us;
-    p->edited_at_s = (double)(at_us - c->zero_us) / 1e6;
+    p->edited_at_s = (double)(at_us - c->box.zero_us) / 1e6;
     char when[WALL_TEXT_BYTES];
     wall_format((struct wall_us){at_us}, when);
     conclude(p, VERDICT_EDITED, "%s at %s, second %.1f of the clip", what, when, p->edited_at_s);
@@ -117,14 +116,13 @@ static bool check_signer(struct check *c) {
 }
 
 static bool check_init(struct check *c, struct bytes init) {
-    AUTO(blob_clear) struct blob recorded = {0};
     struct diag d = {{0}};
     uint8_t hash[32];
-    if (mp4_init_read(init, &c->init, &d) || mp4_init_without_edit(init, &recorded, &c->zero_us, &d)) {
+    if (mp4_init_read(init, &c->init, &d)) {
         conclude(c->out, VERDICT_EDITED, "the box that describes the video was changed: %s", d.text);
         return false;
     }
-    mark_hash(RECORD_INIT, blob_bytes(&recorded), hash);
+    mark_hash(RECORD_INIT, init, hash);
     for (size_t i = 0; i < c->box.segment_count; i++) {
         if (memcmp(hash, c->box.segments[i].init, sizeof hash) == 0) continue;
         conclude(c->out, VERDICT_EDITED, "the box that describes the video was changed");
@@ -185,7 +183,6 @@ static void open_segment(struct check *c, int64_t time_us) {
 static void check_times(struct check *c, const struct mp4_fragment *f) {
     struct provenance *p = c->out;
     if (!f->video) return;
-    if (!c->any && llabs(f->time_us - c->zero_us) > ZERO_US) edited_at(c, f->time_us, "the clip's zero was moved");
     if (!c->any) p->from_us = f->time_us;
     if (c->any && f->time_us - c->last_us > GAP_US) note_gap(p, c->last_us, f->time_us);
     c->any = true;
@@ -202,13 +199,15 @@ static void check_fragment(struct check *c, struct bytes fragment) {
     }
     const struct export_segment *s = &c->box.segments[c->segment];
     struct mp4_fragment f = {(int64_t)s->slot * 1000000, true};
-    bool readable = mp4_fragment_read(&c->init, fragment, &f, &d) == ERR_OK;
+    c->recorded.len = 0;
+    bool readable = mp4_fragment_shift(&c->init, fragment, c->box.zero_us, true, &c->recorded, &d) == ERR_OK &&
+                    mp4_fragment_read(&c->init, blob_bytes(&c->recorded), &f, &d) == ERR_OK;
     if (c->in_segment == 0) open_segment(c, f.time_us);
     if (c->mark_ok) {
         uint8_t hash[32];
-        mark_hash(RECORD_FRAGMENT, fragment, hash);
+        mark_hash(RECORD_FRAGMENT, blob_bytes(&c->recorded), hash);
         size_t index = (size_t)s->from + c->in_segment;
-        if (memcmp(hash, c->mark.hashes + index * MARK_HASH_BYTES, sizeof hash) != 0) {
+        if (!readable || memcmp(hash, c->mark.hashes + index * MARK_HASH_BYTES, sizeof hash) != 0) {
             int64_t at = c->any ? c->last_us : (int64_t)s->slot * 1000000; /* its own time may be what was changed */
             edited_at(c, at, "the picture or sound was changed");
         }
@@ -264,6 +263,7 @@ err provenance_check(struct bytes file, struct provenance *out, struct diag *d) 
     if (!check_signer(&c) || !check_init(&c, init)) return ERR_OK;
     out->segments = box.segment_count;
     walk(&c, file, signatures);
+    blob_clear(&c.recorded);
     if (!c.unsigned_part) return ERR_OK;
     char when[WALL_TEXT_BYTES];
     wall_format((struct wall_us){c.unsigned_from_us}, when);
