@@ -1,10 +1,10 @@
 /* Export: a plain fragmented MP4 that carries its hub's marks (docs/formats.md, "Export"). */
-import { b64, concat, equal, u32, u64, utf8, view, type Bytes } from "./bytes.ts";
+import { b64, concat, equal, utf8, type Bytes } from "./bytes.ts";
 import { CardeaError, messageOf } from "./errors.ts";
 import { sha256 } from "./hash.ts";
 import type { Household } from "./household.ts";
 import { readMark } from "./mark.ts";
-import { box, boxes, find, readFragment, tracks } from "./mp4.ts";
+import { box, readFragment, shiftUs, tracks } from "./mp4.ts";
 import type { Recordings, SegmentRef } from "./recordings.ts";
 import { Kind, type Segment } from "./segment.ts";
 
@@ -50,6 +50,8 @@ export async function exportClip(recordings: Recordings, household: Household, o
     let hub: Bytes | null = null;
     let first = 0;
     let last = 0;
+    let zero = 0n; /* µs of wall time that are the clip's zero */
+    let scales = new Map<number, number>();
     for (let ref = await recordings.at(o.camera, o.from); ref && ref.slot < o.to; ref = await recordings.next(o.camera, ref)) {
         if (o.signal.aborted) throw new CardeaError("aborted", "the export was cancelled");
         const segment = await openOrName(recordings, o, ref, result);
@@ -62,7 +64,9 @@ export async function exportClip(recordings: Recordings, household: Household, o
         if (!init) {
             init = opened.init;
             first = opened.from;
-            await put(withEditList(init, Math.max(o.from, opened.from)));
+            zero = BigInt(Math.floor(opened.earliest * 1e6));
+            scales = new Map(tracks(init).map((t) => [t.id, t.timescale]));
+            await put(init);
             await put(box("free", utf8(NOTICE)));
         }
         const before = last || o.from;
@@ -73,7 +77,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
         if (mark) hub = (await readMark(mark)).hub;
         else result.damaged.push(`${iso(segment.header.slot)}: cut short before the hub could sign it; what there is was kept`);
         listed.push({ slot: segment.header.slot, mark: mark && b64(mark), init: opened.initHash, from: opened.index, count: opened.parts.length });
-        await put(concat(...opened.parts));
+        await put(concat(...opened.parts.map((p) => fromZero(p, zero, scales))));
         o.progress(Math.min(1, Math.max(0, (reached - o.from) / (o.to - o.from))));
     }
     if (!init) throw new CardeaError("not_found", "nothing is recorded between these times");
@@ -81,7 +85,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
     const certificate = (hub ? household.hubs.find((h) => equal(h.sign, hub)) : household.hubs[0])?.certificate;
     if (!certificate) throw new CardeaError("forged", "the recording is signed by a hub that is not this household's");
     const statement = {
-        v: 1, camera: o.camera, hub: b64(certificate), household: b64(household.keys.sign.public),
+        v: 1, camera: o.camera, hub: b64(certificate), household: b64(household.keys.sign.public), zero: Number(zero),
         segments: listed, gaps: result.gaps,
     };
     await put(box("uuid", utf8("cardea/1 export!"), utf8(JSON.stringify(statement))));
@@ -108,6 +112,7 @@ interface Selected {
     initHash: string;
     parts: Bytes[];
     index: number; /* of the first part among the mark's hashes */
+    earliest: number; /* s, of any track */
     from: number; /* s */
     to: number;
     last: number; /* the last picture's time */
@@ -119,7 +124,7 @@ function select(segment: Segment, to: number): Selected | null {
     const init = segment.records[0];
     if (!init || init.kind !== Kind.init) return null;
     const byId = new Map(tracks(init.data).map((t) => [t.id, t]));
-    const out: Selected = { init: init.data, initHash: b64(sha256(concat(new Uint8Array([Kind.init]), init.data))), parts: [], index: 1, from: Infinity, to: 0, last: 0, mark: null };
+    const out: Selected = { init: init.data, initHash: b64(sha256(concat(new Uint8Array([Kind.init]), init.data))), parts: [], index: 1, earliest: Infinity, from: Infinity, to: 0, last: 0, mark: null };
     let hashed = 0;
     for (const r of segment.records) {
         if (r.kind === Kind.mark) out.mark = r.data;
@@ -133,6 +138,7 @@ function select(segment: Segment, to: number): Selected | null {
         if (track.kind === "video" && begin >= to) break;
         if (out.parts.length === 0) out.index = index;
         out.parts.push(r.data);
+        out.earliest = Math.min(out.earliest, begin);
         if (track.kind !== "video") continue;
         out.from = Math.min(out.from, begin);
         out.last = Math.max(out.last, begin);
@@ -141,27 +147,11 @@ function select(segment: Segment, to: number): Selected | null {
     return out;
 }
 
-/* An edit list in each track that shows `start` (s) at zero. */
-export function withEditList(init: Uint8Array, start: number): Bytes {
-    const ftyp = find(init, "ftyp");
-    const moov = find(init, "moov");
-    if (!ftyp || !moov) throw new CardeaError("invalid", "the recording's init is damaged");
-    const scales = new Map(tracks(init).map((t) => [t.id, t.timescale]));
-    const parts: Uint8Array[] = [];
-    for (const b of boxes(init, moov.body, moov.end)) {
-        if (b.type !== "trak") {
-            parts.push(init.subarray(b.at, b.end));
-            continue;
-        }
-        const tkhd = find(init, "tkhd", b.body, b.end)!;
-        const id = view(init).getUint32(tkhd.body + (init[tkhd.body] === 1 ? 20 : 12));
-        const time = Math.round(start * (scales.get(id) ?? 90000));
-        /* version 1; one entry: duration 0 (to the end of the fragments), media time, rate 1.0 */
-        const elst = box("elst", new Uint8Array([1, 0, 0, 0]), u32(1), u64(0), u64(time), new Uint8Array([0, 1, 0, 0]));
-        const inner = [...boxes(init, b.body, b.end)].filter((x) => x.type !== "edts").map((x) => init.subarray(x.at, x.end));
-        parts.push(box("trak", inner[0]!, box("edts", elst), ...inner.slice(1)));
-    }
-    return concat(init.subarray(ftyp.at, ftyp.end), box("moov", ...parts));
+/* A fragment whose time counts from the clip's zero. */
+function fromZero(part: Uint8Array, zero: bigint, scales: Map<number, number>): Bytes {
+    const copy = part.slice();
+    shiftUs(copy, zero, scales);
+    return copy;
 }
 
 const iso = (slot: number): string => new Date(slot * 1000).toISOString();

@@ -195,13 +195,18 @@ export function readFragment(data: Uint8Array, defaultDuration = 0): Fragment {
 
 /* Moves every fragment of `data` back by `seconds` (a whole number), in place. `scales` is by track id. */
 export function shift(data: Uint8Array, seconds: number, scales: Map<number, number>): void {
+    shiftUs(data, BigInt(seconds) * 1_000_000n, scales);
+}
+
+/* The same by microseconds, which round down in a track's time scale. */
+export function shiftUs(data: Uint8Array, us: bigint, scales: Map<number, number>): void {
     const v = view(data);
     for (const b of boxes(data)) {
         if (b.type !== "moof") continue;
         const f = readFragment(data.subarray(b.at, b.end));
         const scale = scales.get(f.track);
         if (f.timeAt < 0 || !scale) continue;
-        v.setBigUint64(b.at + f.timeAt, v.getBigUint64(b.at + f.timeAt) - BigInt(seconds) * BigInt(scale));
+        v.setBigUint64(b.at + f.timeAt, v.getBigUint64(b.at + f.timeAt) - (us * BigInt(scale)) / 1_000_000n);
     }
 }
 
