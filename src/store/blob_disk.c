@@ -28,6 +28,7 @@
 struct blob_disk {
     struct blob_store store;
     int root;
+    int staging; /* the folder */
     uint64_t reserve;
 };
 
@@ -223,6 +224,7 @@ static err disk_sync(struct blob_writer *w, struct diag *d) {
 }
 
 static void writer_free(struct blob_writer *w) {
+    forget_times(w->disk->staging);
     fd_close(&w->fd); /* lets the lock go */
     free(w);
 }
@@ -412,6 +414,7 @@ static err disk_list_staged(struct blob_store *store, blob_visit visit, void *ar
 
 static void disk_close(struct blob_store *store) {
     if (!store) return;
+    fd_close(&disk_of(store)->staging);
     fd_close(&disk_of(store)->root);
     free(store);
 }
@@ -449,9 +452,10 @@ err blob_disk_open(const char *folder, uint64_t reserve_bytes, struct blob_store
                          strerror(errno));
     struct blob_disk *disk = calloc(1, sizeof *disk);
     if (!disk) return diag_fail(d, ERR_NO_MEMORY, "no memory for the blob store");
-    *disk = (struct blob_disk){.store = {&disk_ops}, .root = root, .reserve = reserve_bytes};
+    *disk = (struct blob_disk){.store = {&disk_ops}, .root = root, .staging = -1, .reserve = reserve_bytes};
     root = -1;
-    e = sync_folder(disk, ".", d);
+    disk->staging = openat(disk->root, STAGING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    e = disk->staging < 0 ? fail_errno(d, "cannot open the staging folder") : sync_folder(disk, ".", d);
     if (e) {
         disk_close(&disk->store);
         return e;
