@@ -17,7 +17,7 @@ static err on_fragment(void *context, const struct worker_fragment *m, struct di
     struct hub_test *t = context;
     (void)d;
     if (!(m->flags & WORKER_FRAGMENT_SOUND)) t->fragments++;
-    if (m->duration_us && !t->fps && !(m->flags & WORKER_FRAGMENT_SOUND))
+    if (m->duration_us && t->fps <= 0 && !(m->flags & WORKER_FRAGMENT_SOUND))
         t->fps = fragment_samples(m->data) * 1e6 / m->duration_us;
     return ERR_OK;
 }

@@ -64,12 +64,13 @@ static void accepted(struct link *l) {
     bool was = l->state.conflict;
     l->state.conflict = false;
     pthread_mutex_unlock(&l->lock);
+    link_worked(l);
     if (was) log_info("no other hub uses this identity any more");
 }
 
 static err on_bytes(void *context, struct bytes piece) {
     struct link *l = context;
-    accepted(l);
+    if (l->command_bytes.len == 0) accepted(l);
     err e = blob_append(&l->command_bytes, piece);
     size_t at = 0;
     while (!e && l->command_bytes.len - at >= HEAD_BYTES) {

@@ -86,6 +86,7 @@ static void on_head(void *context, err e, const struct http_response *response, 
     char value[32];
     u->transfer = NULL;
     if (e == ERR_NOT_FOUND) {
+        link_worked(l);
         u->offset = 0;
         put(u);
         return;
@@ -103,6 +104,7 @@ static void on_head(void *context, err e, const struct http_response *response, 
         upload_free(u);
         return;
     }
+    link_worked(l);
     u->offset = strtoull(value, NULL, 10);
     put(u);
 }
