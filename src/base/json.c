@@ -1,8 +1,29 @@
 #include "base/json.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define NESTING_MAX 16
+
+/* Keyrings, household keys and pairing answers are JSON with secrets in it, and jansson copies strings about: so all
+ * memory that it lets go of is wiped, from the start of the program. */
+static void wiping_free(void *data) {
+    if (data) wipe(data, malloc_usable_size(data));
+    free(data);
+}
+
+/* jansson takes a failed allocation for a text that is not JSON, or even for the end of a string. */
+static _Thread_local bool starved;
+
+static void *watched_malloc(size_t size) {
+    void *data = malloc(size);
+    if (!data) starved = true;
+    return data;
+}
+
+static __attribute__((constructor)) void watch_from_the_start(void) {
+    json_set_alloc_funcs(watched_malloc, wiping_free);
+}
 
 void json_release(json_t **value) {
     json_decref(*value);
@@ -33,7 +54,12 @@ err json_parse(struct bytes text, json_t **out, struct diag *d) {
     if (too_deep(text))
         return diag_fail(d, ERR_INVALID, "the JSON is nested deeper than %d", NESTING_MAX);
     json_error_t why;
+    starved = false;
     json_t *value = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &why);
+    if (starved) {
+        json_decref(value);
+        return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    }
     if (!value) return diag_fail(d, ERR_INVALID, "not JSON: %s, at byte %d", why.text, why.position);
     if (!json_is_object(value)) {
         json_decref(value);

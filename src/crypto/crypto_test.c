@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -183,8 +184,40 @@ static void test_passphrase_limits(void **state) {
     }
 }
 
+/* First uses of everything that is fetched once, from several threads at a time. */
+static void *use_all(void *context) {
+    struct box_key key;
+    struct sign_key sign;
+    uint8_t signature[SIGNATURE_BYTES];
+    AUTO(blob_clear) struct blob sealed = {0};
+    AUTO(blob_clear) struct blob plain = {0};
+    box_key_generate(&key);
+    sign_key_generate(&sign);
+    sign_message(&sign, "cardea/1 test", bytes_text("x"), signature);
+    err e = verify_message(sign.public_key, "cardea/1 test", bytes_text("x"), signature);
+    if (!e) e = box_seal(key.public_key, "cardea/1 test", (struct bytes){0}, bytes_text("x"), &sealed);
+    if (!e) e = box_open(&key, "cardea/1 test", (struct bytes){0}, blob_bytes(&sealed), &plain);
+    *(err *)context = e;
+    return NULL;
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    pthread_t threads[4];
+    err results[4];
+    for (size_t i = 0; i < 4; i++) {
+        results[i] = ERR_IO;
+        assert_int_equal(pthread_create(&threads[i], NULL, use_all, &results[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(results[i], ERR_OK);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_aead_keeps_its_key_and_refuses_changes),
         cmocka_unit_test(test_box_between_strangers),
         cmocka_unit_test(test_signatures),

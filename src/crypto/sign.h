@@ -1,4 +1,5 @@
-/* sign.h: Ed25519 signatures (RFC 8032), making side. Threads: no shared state. */
+/* sign.h: Ed25519 signatures (RFC 8032), making side. Stops the program when there is no memory to sign with,
+ * as hash.h does. Threads: no shared state. */
 #ifndef CARDEA_CRYPTO_SIGN_H
 #define CARDEA_CRYPTO_SIGN_H
 
