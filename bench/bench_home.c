@@ -46,13 +46,15 @@ int bench_streaming(struct bench_home *b, long *lost) {
     AUTO(json_release) json_t *root = NULL;
     if (bench_cardea(b, &text, status) < 0 || json_parse(blob_bytes(&text), &root, &d)) return 0;
     int count = 0;
-    size_t i;
-    json_t *camera;
+    size_t i, k;
+    json_t *hub, *camera;
     *lost = 0;
-    json_array_foreach(json_object_get(root, "cameras"), i, camera) {
-        const char *state = json_string_value(json_object_get(camera, "state"));
-        count += state && strcmp(state, "streaming") == 0;
-        *lost += json_integer_value(json_object_get(camera, "lost"));
+    json_array_foreach(json_object_get(root, "hubs"), i, hub) {
+        json_array_foreach(json_object_get(hub, "cameras"), k, camera) {
+            const char *state = json_string_value(json_object_get(camera, "state"));
+            count += state && strcmp(state, "streaming") == 0;
+            *lost += json_integer_value(json_object_get(camera, "lost"));
+        }
     }
     return count;
 }
@@ -68,7 +70,8 @@ static void start_home(struct bench_home *b) {
     b->home = meter_start(home, b->log, "http://", line, sizeof line);
     char *init[] = {"init", "--name", BENCH_LOGIN, "--recovery-file", recovery, NULL};
     if (!b->home || bench_cardea(b, NULL, init)) bench_quit("the home did not start; see its log");
-    snprintf(b->url, sizeof b->url, "%.*s", (int)strcspn(strstr(line, "http://"), " /#\n" + 0), strstr(line, "http://"));
+    const char *url = strstr(line, "http://");
+    snprintf(b->url, sizeof b->url, "%.*s", (int)(7 + strcspn(url + 7, " /#")), url);
 }
 
 void bench_start(struct bench_home *b, int cameras) {
