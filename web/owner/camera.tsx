@@ -5,6 +5,7 @@ import type { CameraView } from "../shared/client.ts";
 import type { CameraEvent } from "../shared/event.ts";
 import { ExportPanel } from "./clip.tsx";
 import { clockTime, codecName, dayName, fromLocalInput, isToday, localInput, minuteTime } from "./format.ts";
+import { inspect } from "./inspect.ts";
 import { Player, SPEEDS } from "./player.ts";
 import { go, note, route } from "./route.ts";
 import { client, household, now, reportOf, say, statusOf } from "./state.ts";
@@ -39,7 +40,7 @@ function Watch({ camera }: { camera: CameraView }) {
         if (t > 0) void p.seek(t, route.peek().query.get("play") !== "0");
         else p.live();
         setPlayer(p);
-        (window as unknown as { cardeaPlayer?: Player }).cardeaPlayer = p;
+        inspect({ player: p });
         return () => p.close();
     }, []);
     return (
@@ -104,6 +105,7 @@ function Controls({ player, camera, stage }: { player: Player; camera: CameraVie
     const events = useSignal<CameraEvent[]>([]);
     const [jump, setJump] = useState(false);
     const seek = (t: number): void => void player.seek(t);
+    inspect({ view, trim });
     useEvents(player, camera, view, events);
     useAddress(player);
     useKeys(player, stage, view);

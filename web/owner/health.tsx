@@ -42,6 +42,7 @@ function HubCard({ hub }: { hub: HubReport }) {
             {hub.problem && <Message kind="warn" title="The hub did not answer">{sentence(hub.problem)}</Message>}
             {s && (
                 <>
+                    {s.state && s.state !== "ok" && s.message && !s.vault_since && <Message kind="warn" title="The hub says">{sentence(s.message)}</Message>}
                     {s.clock_ok === false && <Message kind="warn" title="The hub's clock is wrong">Recordings carry its time. Switch on time synchronisation on that machine.</Message>}
                     {s.vault_since && <Message kind="warn" title="The hub cannot reach the vault">Since {ago(s.vault_since)}. It records into its spool; nothing is lost until that is full.</Message>}
                     {(s.dropped_bytes ?? 0) > 0 && <Message kind="bad" title={`${bytes(s.dropped_bytes!)} were lost`}>The spool was full while the vault could not be reached, and the oldest continuous recordings gave way.</Message>}
@@ -65,7 +66,7 @@ function CameraTable({ cameras }: { cameras: CameraStatus[] }) {
                 <tbody>
                     {cameras.map((c) => (
                         <tr key={c.camera}>
-                            <th scope="row">{c.name}</th>
+                            <th scope="row">{c.name}{c.kind === "sub" && <small class="muted"> substream</small>}</th>
                             <td><span class={`pill ${c.state === "streaming" ? "good" : "warn"}`}>{c.state === "streaming" ? (c.recording === false ? "Live only" : "Recording") : c.state}</span>{c.state !== "streaming" && c.message && <small class="muted"> {c.message}</small>}</td>
                             <td class="n">{c.fps !== undefined && c.fps !== null ? c.fps.toFixed(1) : "–"}</td>
                             <td class="n">{c.kbit_s !== undefined && c.kbit_s !== null ? Math.round(c.kbit_s) : "–"}</td>

@@ -174,6 +174,8 @@ export class Player {
         this.stopped.value = null;
         this.playing.value = play;
         this.video.pause();
+        /* The picture stays while what is to come is fetched. */
+        void this.sink?.clear();
         try {
             const ref = await client.segmentAt(this.stream.value, target);
             if (!current()) return;
@@ -238,7 +240,7 @@ export class Player {
             this.sink?.close();
             this.sink = new Sink(this.video, this.base);
             if (media.problem === null || media.video.length > 0) media = await this.rebased(ref, media, this.sink.base);
-        } else await this.sink.clear();
+        }
         if (!current()) return;
         this.frames = [];
         this.gaps = [];
@@ -299,9 +301,9 @@ export class Player {
         this.pumping = true;
         try {
             while (generation === this.generation && this.cursor && this.sink) {
-                const end = this.sink.range(this.sink.time)?.to ?? this.sink.end ?? this.sink.time;
-                const furthest = Math.max(end, this.sink.end ?? 0);
-                if (furthest - this.sink.time > AHEAD_S * Math.max(1, this.rate.value)) {
+                /* Not by what is buffered: a part of what was watched before may still be there. */
+                const reached: number = this.cursor.slot + this.cursor.seconds;
+                if (reached - this.sink.time > AHEAD_S * Math.max(1, this.rate.value)) {
                     await pause(200);
                     continue;
                 }
@@ -367,7 +369,8 @@ export class Player {
         const range = sink.range(t);
         if (range && t < range.to - 0.15) return;
         const next = sink.nextStart(t + 0.05);
-        if (next !== null) {
+        const reached = this.cursor ? this.cursor.slot + this.cursor.seconds + 1 : 0;
+        if (next !== null && next < reached) {
             if (next - t > GAP_S) this.tellGap(range?.to ?? t, next);
             sink.time = next + 0.01;
             return;

@@ -2,6 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import type { Client, ClientEvent, HouseholdView, HubReport } from "../shared/client.ts";
 import { wordOf } from "../shared/errors.ts";
+import { inspect } from "./inspect.ts";
 import { remote } from "../shared/rpc.ts";
 
 declare const WORKER_URL: string;
@@ -12,6 +13,8 @@ export const client = remote<Client>(new Worker(WORKER_URL, { type: "module" }),
     if (event.type === "reach") reach(event.ok);
     listeners.forEach((l) => l(event));
 });
+inspect({ client });
+
 export function listen(l: (e: ClientEvent) => void): () => void {
     listeners.add(l);
     return () => listeners.delete(l);

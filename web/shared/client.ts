@@ -40,6 +40,7 @@ export interface HouseholdView {
 export interface CameraStatus {
     camera: string;
     name: string;
+    kind?: "main" | "sub";
     state: string;
     message?: string | null;
     since?: string;
@@ -63,6 +64,8 @@ export interface HubStatus {
     vault_since?: string | null;
     clock_ok?: boolean;
     dropped_bytes?: number;
+    state?: string;
+    message?: string;
 }
 
 export interface HubReport {

@@ -89,7 +89,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
         segments: listed, gaps: result.gaps,
     };
     await put(box("uuid", utf8("cardea/1 export!"), utf8(JSON.stringify(statement))));
-    result.seconds = reached - Math.max(first, o.from);
+    result.seconds = reached - first;
     return result;
 }
 
@@ -126,16 +126,18 @@ function select(segment: Segment, to: number): Selected | null {
     const byId = new Map(tracks(init.data).map((t) => [t.id, t]));
     const out: Selected = { init: init.data, initHash: b64(sha256(concat(new Uint8Array([Kind.init]), init.data))), parts: [], index: 1, earliest: Infinity, from: Infinity, to: 0, last: 0, mark: null };
     let hashed = 0;
+    let past = false;
     for (const r of segment.records) {
         if (r.kind === Kind.mark) out.mark = r.data;
         if (r.kind !== Kind.init && r.kind !== Kind.fragment && r.kind !== Kind.picture) continue;
         const index = hashed++;
-        if (r.kind !== Kind.fragment) continue;
+        if (r.kind !== Kind.fragment || past) continue;
         const f = readFragment(r.data);
         const track = byId.get(f.track);
         if (!track) continue;
         const begin = f.time / track.timescale;
-        if (track.kind === "video" && begin >= to) break;
+        past = track.kind === "video" && begin >= to;
+        if (past) continue;
         if (out.parts.length === 0) out.index = index;
         out.parts.push(r.data);
         out.earliest = Math.min(out.earliest, begin);
