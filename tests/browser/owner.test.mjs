@@ -72,8 +72,8 @@ describe("the owner's app", { skip: lacking ?? false, timeout: 900_000 }, () => 
 
     test("one camera, large: live within a second or two of the camera", async () => {
         await page.locator(".tile", { hasText: "Front garden" }).locator("a").click();
+        camera = (await h.until("the address names it", () => /camera\/([0-9a-f]{32})/.exec(page.url())))[1];
         await h.until("live plays", () => h.player(page, "p.mode.value === 'live' && p.latencyMs.value !== null && p.video.readyState >= 3"));
-        camera = /camera\/([0-9a-f]{32})/.exec(page.url())[1];
         const late = await h.until("latency settles", async () => {
             const ms = await h.player(page, "p.latencyMs.value");
             return ms < 2000 && ms;
@@ -138,14 +138,18 @@ describe("the owner's app", { skip: lacking ?? false, timeout: 900_000 }, () => 
         await page.getByRole("button", { name: "10 min" }).click();
         const span = await recorded();
         await clickTime(span.from + 12);
-        await h.until("it plays", () => h.player(page, "p.mode.value === 'recorded' && !p.loading.value && p.seekMs.value !== null"));
+        await h.until("it plays", () => h.player(page, "p.mode.value !== 'live' && !p.loading.value && p.seekMs.value !== null"));
         const t = await h.player(page, "p.time.value");
         assert.ok(Math.abs(t - span.from - 12) < 3, `${t - span.from}`);
         const best = h.nearest(await h.shown(page), sourceFront);
         assert.ok(best.difference < 8, `${best.difference}`);
         const now = await h.player(page, "p.time.value");
         await h.until("it goes on", async () => (await h.player(page, "p.time.value")) > now + 1.5);
-        assert.match(page.url(), /t=\d+/);
+        await h.until("the address follows", () => /t=\d+/.test(page.url()));
+        /* What the address says is enough: a new page goes there, from the vault alone. */
+        await page.reload();
+        await h.until("it plays again", () => h.player(page, "p.mode.value === 'recorded' && !p.loading.value && p.video.readyState >= 2"));
+        assert.ok(h.nearest(await h.shown(page), sourceFront).difference < 8);
     });
 
     test("arrows go five seconds and a minute", async () => {
@@ -208,7 +212,7 @@ describe("the owner's app", { skip: lacking ?? false, timeout: 900_000 }, () => 
         const video = streams.find((s) => s.codec_type === "video");
         assert.equal(video.codec_name, "h264");
         assert.ok(streams.some((s) => s.codec_type === "audio"), "it has sound");
-        assert.ok(Number(video.nb_read_packets) >= 10 * 15 && Number(video.nb_read_packets) <= 13 * 15, `${video.nb_read_packets} pictures`);
+        assert.ok(Number(video.nb_read_packets) >= 9 * 15 && Number(video.nb_read_packets) <= 13 * 15, `${video.nb_read_packets} pictures`);
         const frames = await h.framesOf(clip);
         for (let i = 0; i < frames.length; i += 20) {
             const best = h.nearest(frames[i], sourceFront);
@@ -235,7 +239,7 @@ describe("the owner's app", { skip: lacking ?? false, timeout: 900_000 }, () => 
         await page.getByRole("button", { name: "Export MP4" }).click();
         await page.getByRole("button", { name: "Cancel" }).click();
         await page.waitForSelector("text=The export was cancelled");
-        await page.unroute("**/v1/reels/*");
+        await page.unrouteAll({ behavior: "ignoreErrors" });
         await page.keyboard.press("e");
     });
 
