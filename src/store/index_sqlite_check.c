@@ -29,8 +29,7 @@ static const struct rule rules[] = {
     {"names stand for reels that are not there",
      "SELECT count(*) FROM names n WHERE n.state=2 AND " NO_REEL
      "n.camera AND r.first=n.at AND r.reel=n.name)",
-     "UPDATE names AS n SET state=4, camera=NULL, at=0 WHERE n.state=2 AND " NO_REEL
-     "n.camera AND r.first=n.at AND r.reel=n.name)"},
+     "DELETE FROM names AS n WHERE n.state=2 AND " NO_REEL "n.camera AND r.first=n.at AND r.reel=n.name)"},
     {"reels have no segment table",
      "SELECT count(*) FROM reels r WHERE NOT EXISTS (SELECT 1 FROM tables t WHERE t.camera=r.camera AND"
      " t.first=r.first AND t.reel=r.reel)",

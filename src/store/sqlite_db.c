@@ -58,6 +58,7 @@ static err map(sqlite3 *handle, int code) {
         case SQLITE_TOOBIG: return ERR_LIMIT;
         case SQLITE_CONSTRAINT: return ERR_EXISTS;
         case SQLITE_IOERR:
+            if (code == SQLITE_IOERR_SHMSIZE) return ERR_NO_SPACE;
             switch (handle ? sqlite3_system_errno(handle) : 0) {
                 case ENOSPC:
                 case EDQUOT:
