@@ -4,6 +4,7 @@
 #include "keep.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/random.h>
@@ -102,7 +103,7 @@ static void test_killed_at_any_moment(void **state) {
         }
         keep_close(&k);
     }
-    print_message("%d kills, %u reels acknowledged\n", KILLS, last);
+    print_message("# %d kills, %u reels acknowledged\n", KILLS, last);
     assert_true(last > KILLS); /* it did work between the kills */
     folder_remove(folder);
 }
@@ -178,7 +179,7 @@ static void fill_disk(uint64_t reserve) {
     uint64_t collected;
     folder_make_temporary(folder);
     if (mount("cardea-test", folder, "tmpfs", 0, "size=6m")) {
-        print_message("no full disk: this system does not let the test mount one\n");
+        print_message("# no full disk: this system does not let the test mount one\n");
         folder_remove(folder);
         return;
     }
@@ -209,6 +210,8 @@ static void test_disk_full_to_the_last_byte(void **state) {
 }
 
 int main(void) {
+    /* Where it may, the test mounts for itself alone, and whatever is left mounted goes with it. */
+    if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_at_any_moment),
         cmocka_unit_test(test_index_refused_by_the_system),
