@@ -13,7 +13,7 @@ def dump(folder):
     """{table: [row, ...]} over every SQLite file of the vault, with the file's name before the table's."""
     tables = {}
     for path in files_under(folder):
-        if not path.endswith(".sqlite"):
+        if not path.endswith(".db"):
             continue
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         for (table,) in db.execute("select name from sqlite_master where type = 'table'").fetchall():
