@@ -216,7 +216,7 @@ static void print_camera(json_t *cam, bool *well) {
     const char *state = text_of(cam, "state"), *message = text_of(cam, "message");
     bool streaming = strcmp(state, "streaming") == 0;
     *well = *well && streaming;
-    printf("  %-20s %s", text_of(cam, "name"), state);
+    printf("  %-20s %s%s", text_of(cam, "name"), strcmp(text_of(cam, "kind"), "sub") == 0 ? "(small) " : "", state);
     if (streaming)
         printf("  %lldx%lld %s  %.0f fps  %lld kbit/s%s", (long long)number(cam, "width"),
                (long long)number(cam, "height"), text_of(cam, "codec"), json_number_value(json_object_get(cam, "fps")),
@@ -235,7 +235,14 @@ static void print_hub(json_t *status, bool *well) {
     cli_span_text(number(hub, "uptime_s"), up);
     printf("hub: version %s, up %s; spool %s of %s\n", text_of(hub, "version"), up, spool, limit);
     const char *since = text_of(hub, "vault_since");
-    if (*since) printf("  vault: connected since %s\n", since);
+    if (*since) {
+        printf("  it has not reached the vault since %s; recordings wait in its spool\n", since);
+        *well = false;
+    }
+    if (*text_of(hub, "message")) {
+        printf("  %s\n", text_of(hub, "message"));
+        *well = false;
+    }
     if (number(hub, "dropped_bytes")) {
         printf("  the spool was full: %s of recordings were dropped\n", dropped);
         *well = false;

@@ -19,8 +19,8 @@ err program_web_folder(char out[PATH_TEXT_BYTES], struct diag *d) CHECKED;
 /* A file that comes with the program: "demo/rtsp_cameras.py". */
 err program_shared_file(const char *name, char out[PATH_TEXT_BYTES], struct diag *d) CHECKED;
 
-#define CHILD_ARGS_MAX 40
-#define CHILD_TEXT_MAX 4096
+#define CHILD_ARGS_MAX 96
+#define CHILD_TEXT_MAX 16384
 #define CHILD_READY_FD 3
 
 struct child {

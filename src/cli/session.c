@@ -53,6 +53,7 @@ err session_open(const struct cli *cli, struct session *out, struct diag *d) {
     if (!e) e = client_open(&out->client, url, *ca_file ? ca_file : NULL, d);
     if (!e) e = client_sign_in(&out->client, login, blob_bytes(&passphrase.text), d);
     if (!e) e = client_unlock(&out->client, d);
+    if (e == ERR_UNREACHABLE) diag_prefix(d, "no vault answers at %s", url);
     if (e) session_close(out);
     return e;
 }

@@ -238,6 +238,7 @@ static err nothing_there(struct client *c, struct camera *cam, struct export_sta
     if (s->result->lack_count && s->result->lacks[0].lack == EXPORT_LACK_DAMAGED)
         return diag_fail(d, ERR_FORGED, "all footage in that range is damaged: it is not what the hub sealed");
     err e = timeline_extent(c, cam->id, &first, &last, d);
+    if (e) diag_prefix(d, "%s", cam->name);
     if (e) return e;
     char from[WALL_TEXT_BYTES], to[WALL_TEXT_BYTES];
     wall_format((struct wall_us){(int64_t)first * 1000000}, from);
