@@ -8,8 +8,15 @@
 #include "base/clock.h"
 #include "base/json.h"
 
+static struct bench_home *opened; /* what a program that gives up must not leave running */
+
 void bench_quit(const char *what) {
     fprintf(stderr, "bench: %s\n", what);
+    if (opened) {
+        meter_stop(opened->home);
+        meter_stop(opened->simulator);
+        fprintf(stderr, "bench: the log is %s\n", opened->log);
+    }
     exit(1);
 }
 
@@ -115,6 +122,7 @@ void bench_open(struct bench_home *b) {
     char *argv[] = {simulator, "-f", (char *)b->clip, NULL};
     b->simulator = meter_start(argv, b->log, "port", line, sizeof line);
     if (!b->simulator) bench_quit("the camera simulator did not start");
+    opened = b;
     b->port = strtol(line + 5, NULL, 10);
 }
 
