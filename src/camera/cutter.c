@@ -12,6 +12,11 @@
 #define BATCH_MAX_BYTES (256u << 10)
 #define BATCH_MAX_US 1000000
 #define NO_TRACK (-1)
+#define AAC_SAMPLES 1024
+#define SETTLE_US 300000 /* of arrivals are looked at before the first sample gets its time */
+#define SETTLE_MAX_BYTES (4u << 20)
+#define SETTLE_MAX_SAMPLES 256
+#define SOUND_OVERLAP_US 2000 /* more is left out: sound that was moved back over what has been sent */
 #define CLOCK_LOOK_US 1000000 /* how often the wall clock is looked at */
 
 struct cut_track {
@@ -32,6 +37,14 @@ struct batch {
     int64_t ticks; /* length so far */
 };
 
+/* The first samples of a connection: a camera may send them late, all at once. They wait until it is clear
+ * how far its clock is from ours. */
+struct settling {
+    struct blob data;
+    struct media_sample samples[SETTLE_MAX_SAMPLES]; /* data.data is NULL; data.len counts in `data` */
+    size_t count;
+};
+
 struct cutter {
     struct cutter_options options;
     struct media_sink sink;
@@ -43,6 +56,13 @@ struct cutter {
     bool a_law;
     struct sound *sound; /* for G.711 */
     struct steady_us sound_arrived;
+    uint8_t source_of[MEDIA_TRACKS_MAX]; /* the source's index of each of ours */
+    uint32_t sound_source_hz;
+    int64_t sound_source_pts, sound_end_us, sound_end_ticks;
+    bool sound_seen;
+    cutter_camera_wall *camera_wall;
+    const void *clock_context;
+    struct settling *settling; /* NULL once settled */
     struct batch batch;
     struct wall_base base;
     struct motion *motion;
@@ -57,8 +77,7 @@ static void count_lost(void *context, uint64_t packets) {
     ((struct cutter *)context)->counts.lost += packets;
 }
 
-/* --- Fragments
- * -------------------------------------------------------------------------------------------------- */
+/* --- Fragments --- */
 
 static uint32_t ticks_us(int64_t ticks, uint32_t hz) {
     return (uint32_t)(ticks * 1000000 / hz);
@@ -90,8 +109,7 @@ static err flush_sound(struct cutter *c) {
     return e;
 }
 
-/* --- Tracks
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Tracks --- */
 
 static err sound_packet(void *context, int64_t pts, uint32_t duration, struct bytes data, struct diag *d);
 
@@ -125,6 +143,11 @@ static err add_track(struct cutter *c, size_t source_index, const struct media_t
         out->started = false;
     }
     c->index_of[source_index] = (int)c->track_count;
+    c->source_of[c->track_count] = (uint8_t)source_index;
+    if (!video) {
+        c->sound_source_hz = t->clock_hz;
+        c->sound_seen = false;
+    }
     *(video ? &c->video : &c->audio) = (int)c->track_count++;
     return ERR_OK;
 }
@@ -160,8 +183,7 @@ static bool is_video(const struct media_track *t) {
     return t->codec == MEDIA_CODEC_H264 || t->codec == MEDIA_CODEC_H265;
 }
 
-static err take_tracks(void *context, const struct media_track *tracks, size_t count, struct diag *d) {
-    struct cutter *c = context;
+static err take_tracks(struct cutter *c, const struct media_track *tracks, size_t count, struct diag *d) {
     err e = flush_sound(c);
     if (e) return e;
     sound_free(c->sound);
@@ -184,19 +206,36 @@ static err take_tracks(void *context, const struct media_track *tracks, size_t c
     return e ? e : send_init(c, d);
 }
 
-/* --- Time
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Time --- */
 
 static void look_at_clock(struct cutter *c) {
     struct steady_us now = steady_now();
     if (c->base.set && now.us - c->base.last.us < CLOCK_LOOK_US) return;
     if (!wall_base_update(&c->base, wall_now(), now)) return;
     c->counts.clock_steps++;
-    for (size_t i = 0; i < MEDIA_TRACKS_MAX; i++) c->tracks[i].timeline.set = false;
+    for (size_t i = 0; i < MEDIA_TRACKS_MAX; i++) timeline_reset(&c->tracks[i].timeline);
 }
 
-/* --- Sound
- * ------------------------------------------------------------------------------------------------------ */
+/* What the camera's wall clock is ahead of a track's media time by. */
+static bool camera_offset(const struct cutter *c, int track, int64_t pts, uint32_t hz, int64_t *out_us) {
+    int64_t media_us = pts / (int64_t)hz * 1000000 + pts % (int64_t)hz * 1000000 / (int64_t)hz;
+    struct wall_us wall = {media_us};
+    if (c->camera_wall && !c->camera_wall(c->clock_context, c->source_of[track], pts, &wall)) return false;
+    *out_us = wall.us - media_us;
+    return true;
+}
+
+/* Puts sound where the camera says it belongs, beside the picture whose time line rules. */
+static void align_sound(struct cutter *c, const struct media_sample *picture) {
+    int64_t video_us, audio_us;
+    const struct timeline *t = &c->tracks[c->video].timeline;
+    if (c->audio == NO_TRACK || !c->sound_seen || !t->set) return;
+    if (!camera_offset(c, c->video, picture->pts_ticks, 90000, &video_us)) return;
+    if (!camera_offset(c, c->audio, c->sound_source_pts, c->sound_source_hz, &audio_us)) return;
+    timeline_align(&c->tracks[c->audio].timeline, t->offset_us - video_us + audio_us);
+}
+
+/* --- Sound --- */
 
 /* A sample that does not follow the ones that wait (a loss, a pause) starts a fragment of its own. */
 static err take_sound(struct cutter *c, int64_t pts, uint32_t duration, struct steady_us arrived,
@@ -217,10 +256,12 @@ static err take_sound(struct cutter *c, int64_t pts, uint32_t duration, struct s
         err e = !follows || full ? flush_sound(c) : ERR_OK;
         if (e) return e;
     }
-    struct wall_us wall;
-    enum timeline_fit fit =
-        timeline_map(&t->timeline, pts, wall_base_at(&c->base, arrived), c->sound_may_correct, &wall);
+    struct wall_us wall, heard = wall_base_at(&c->base, arrived);
+    heard.us -= ticks_us(duration, hz); /* it was sent when its end had been heard */
+    enum timeline_fit fit = timeline_map(&t->timeline, pts, heard, c->sound_may_correct, &wall);
     if (fit == TIMELINE_BROKEN) return ERR_OK;
+    if (fit == TIMELINE_FITS && wall.us + SOUND_OVERLAP_US < c->sound_end_us) return flush_sound(c);
+    c->sound_end_us = wall.us + ticks_us(duration, hz);
     if (b->count == 0) b->wall = wall;
     c->sound_may_correct = false;
     t->started = true;
@@ -234,23 +275,39 @@ static err take_sound(struct cutter *c, int64_t pts, uint32_t duration, struct s
 static err sound_packet(void *context, int64_t pts, uint32_t duration, struct bytes data, struct diag *d) {
     (void)d;
     struct cutter *c = context;
-    return take_sound(c, pts, duration, c->sound_arrived, data);
+    /* A long G.711 packet became several of ours: each as if it had come when its own end had been heard. */
+    const struct steady_us arrived = {c->sound_arrived.us -
+                                      (c->sound_end_ticks - pts - duration) * 1000 / 48};
+    return take_sound(c, pts, duration, arrived, data);
+}
+
+static uint32_t sound_duration(const struct cutter *c, const struct media_sample *s) {
+    const struct media_track *t = &c->tracks[c->audio].track;
+    if (c->sound) return (uint32_t)(s->data.len / t->channels * SOUND_OUT_HZ / c->sound_source_hz);
+    return t->codec == MEDIA_CODEC_OPUS ? opus_packet_duration(s->data) : AAC_SAMPLES;
+}
+
+/* Where a packet from the source ends, in our track's ticks. */
+static int64_t sound_end(const struct cutter *c, const struct media_sample *s) {
+    int64_t pts = c->sound ? s->pts_ticks * (SOUND_OUT_HZ / (int64_t)c->sound_source_hz) : s->pts_ticks;
+    return pts + sound_duration(c, s);
 }
 
 static err take_audio_sample(struct cutter *c, const struct media_sample *s, struct diag *d) {
+    c->sound_seen = true;
+    c->sound_source_pts = s->pts_ticks;
     if (c->wait_key) return ERR_OK; /* sound alone makes no segment */
-    const struct media_track *t = &c->tracks[c->audio].track;
     if (c->sound) {
         c->sound_arrived = s->arrived;
+        c->sound_end_ticks = sound_end(c, s);
         return sound_feed_g711(c->sound, c->a_law, s->pts_ticks, s->data, d);
     }
-    uint32_t duration = t->codec == MEDIA_CODEC_OPUS ? opus_packet_duration(s->data) : 1024;
+    uint32_t duration = sound_duration(c, s);
     if (duration == 0) return ERR_OK;
     return take_sound(c, s->pts_ticks, duration, s->arrived, s->data);
 }
 
-/* --- Video
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Video --- */
 
 static err send_picture(struct cutter *c, const struct media_sample *s, struct wall_us wall) {
     if (c->options.picture_s == 0) return ERR_OK;
@@ -277,6 +334,7 @@ static err before_key(struct cutter *c, const struct media_sample *s, struct wal
                       struct diag *d) {
     err e = flush_sound(c);
     c->sound_may_correct = true;
+    align_sound(c, s);
     if (!e && stepped) {
         c->counts.clock_steps++;
         e = send_init(c, d); /* a new segment begins, whatever slot it is in */
@@ -313,8 +371,7 @@ static err take_video_sample(struct cutter *c, const struct media_sample *s, str
                           ticks_us(sample.duration, t->track.clock_hz), &sample, 1, s->data);
 }
 
-static err take_sample(void *context, const struct media_sample *s, struct diag *d) {
-    struct cutter *c = context;
+static err cut_sample(struct cutter *c, const struct media_sample *s, struct diag *d) {
     if (s->track >= MEDIA_TRACKS_MAX || s->data.len == 0 || s->data.len > MEDIA_SAMPLE_MAX_BYTES)
         return ERR_OK;
     int index = c->index_of[s->track];
@@ -323,18 +380,75 @@ static err take_sample(void *context, const struct media_sample *s, struct diag 
     return index == c->video ? take_video_sample(c, s, d) : take_audio_sample(c, s, d);
 }
 
-/* --- The object
- * ------------------------------------------------------------------------------------------------- */
+/* --- Settling --- */
+
+static err end_settling(struct cutter *c, struct diag *d) {
+    struct settling *q = c->settling;
+    c->settling = NULL;
+    err e = ERR_OK;
+    size_t at = 0;
+    for (size_t i = 0; q && i < q->count && !e; i++) {
+        struct media_sample s = q->samples[i];
+        s.data = BYTES(q->data.data + at, s.data.len);
+        at += s.data.len;
+        e = cut_sample(c, &s, d);
+    }
+    if (q) blob_clear(&q->data);
+    free(q);
+    return e;
+}
+
+static void observe(struct cutter *c, const struct media_sample *s) {
+    int index = s->track < MEDIA_TRACKS_MAX ? c->index_of[s->track] : NO_TRACK;
+    if (index == NO_TRACK) return;
+    look_at_clock(c);
+    int64_t ticks = s->dts_ticks;
+    if (index == c->audio) {
+        ticks = sound_end(c, s);
+        c->sound_seen = true;
+        c->sound_source_pts = s->pts_ticks;
+    }
+    timeline_observe(&c->tracks[index].timeline, ticks, wall_base_at(&c->base, s->arrived));
+}
+
+static err take_sample(void *context, const struct media_sample *s, struct diag *d) {
+    struct cutter *c = context;
+    struct settling *q = c->settling;
+    if (!q) return cut_sample(c, s, d);
+    observe(c, s);
+    q->samples[q->count] = *s;
+    q->samples[q->count++].data.data = NULL;
+    err e = blob_append(&q->data, s->data);
+    if (e) return e;
+    bool over = s->arrived.us - q->samples[0].arrived.us >= SETTLE_US || q->count == SETTLE_MAX_SAMPLES ||
+                q->data.len >= SETTLE_MAX_BYTES;
+    return over ? end_settling(c, d) : ERR_OK;
+}
+
+static err change_tracks(void *context, const struct media_track *tracks, size_t count, struct diag *d) {
+    struct cutter *c = context;
+    bool first = c->track_count == 0;
+    err e = first ? ERR_OK : end_settling(c, d);
+    return e ? e : take_tracks(c, tracks, count, d);
+}
+
+/* --- The object --- */
 
 err cutter_new(const struct cutter_options *options, struct blob *out, struct cutter **result,
                struct diag *d) {
     struct cutter *c = calloc(1, sizeof *c);
-    if (!c) return diag_fail(d, ERR_NO_MEMORY, "no memory to record");
+    struct settling *settling = calloc(1, sizeof *settling);
+    if (!c || !settling) {
+        free(c);
+        free(settling);
+        return diag_fail(d, ERR_NO_MEMORY, "no memory to record");
+    }
+    c->settling = settling;
     c->options = *options;
     c->out = out;
     c->video = c->audio = NO_TRACK;
     for (size_t i = 0; i < MEDIA_TRACKS_MAX; i++) c->index_of[i] = NO_TRACK;
-    c->sink = (struct media_sink){c, take_tracks, take_sample, count_lost};
+    c->sink = (struct media_sink){c, change_tracks, take_sample, count_lost};
     *result = c;
     return ERR_OK;
 }
@@ -342,11 +456,18 @@ err cutter_new(const struct cutter_options *options, struct blob *out, struct cu
 void cutter_free(struct cutter *c) {
     if (!c) return;
     for (size_t i = 0; i < MEDIA_TRACKS_MAX; i++) blob_clear(&c->tracks[i].config);
+    if (c->settling) blob_clear(&c->settling->data);
+    free(c->settling);
     sound_free(c->sound);
     motion_free(c->motion);
     blob_clear(&c->batch.data);
     blob_clear(&c->jpeg);
     free(c);
+}
+
+void cutter_set_clock(struct cutter *c, cutter_camera_wall *camera_wall, const void *context) {
+    c->camera_wall = camera_wall;
+    c->clock_context = context;
 }
 
 const struct media_sink *cutter_sink(const struct cutter *c) {

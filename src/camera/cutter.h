@@ -29,6 +29,12 @@ err cutter_new(const struct cutter_options *options, struct blob *out, struct cu
                struct diag *d) CHECKED;
 void cutter_free(struct cutter *c);
 
+/* The camera's own wall time of a media time, by which sound is put beside the picture; false when it is not
+ * known. Without this, tracks are taken to share one media time, as in a file. */
+typedef bool cutter_camera_wall(const void *context, uint8_t source_track, int64_t pts_ticks,
+                                struct wall_us *out);
+void cutter_set_clock(struct cutter *c, cutter_camera_wall *camera_wall, const void *context);
+
 /* For the source. Its calls fail with what the camera sends wrong (ERR_INVALID, ERR_LIMIT, ERR_UNSUPPORTED),
  * or ERR_NO_MEMORY. */
 const struct media_sink *cutter_sink(const struct cutter *c);

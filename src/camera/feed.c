@@ -17,6 +17,7 @@ err feed_choose(const char *url, enum feed_kind *kind, const struct feed_ops **o
         {"rtsp:", FEED_RTSP, &feed_rtsp},
         {"rtsps:", FEED_RTSP, &feed_rtsp},
         {"file:", FEED_FILE, &feed_file},
+        {"v4l2:", FEED_DEVICE, &feed_device},
     };
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         if (!has_scheme(url, schemes[i].scheme)) continue;

@@ -32,7 +32,8 @@ struct feed_ops {
     struct steady_us (*deadline)(const void *feed);
     err (*ready)(void *feed, struct steady_us now, struct diag *d); /* ERR_CANCELLED: ended as asked */
     void (*stop)(void *feed);
-    uint64_t (*received)(const void *feed); /* bytes from the camera; 0 where that has no meaning */
+    /* The camera's own wall time of a media time; NULL where tracks share one media time. */
+    bool (*camera_wall)(const void *feed, uint8_t track, int64_t pts_ticks, struct wall_us *out);
     void (*free)(void *feed);
 };
 

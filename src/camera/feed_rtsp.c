@@ -80,10 +80,8 @@ static void stop(void *feed) {
     rtsp_client_stop(((struct feed *)feed)->client);
 }
 
-static uint64_t received(const void *feed) {
-    struct rtsp_status s;
-    rtsp_client_status(((const struct feed *)feed)->client, &s);
-    return s.bytes;
+static bool camera_wall(const void *feed, uint8_t track, int64_t pts_ticks, struct wall_us *out) {
+    return rtsp_client_wall(((const struct feed *)feed)->client, track, pts_ticks, out);
 }
 
 static void free_rtsp(void *feed) {
@@ -92,5 +90,5 @@ static void free_rtsp(void *feed) {
     free(f);
 }
 
-const struct feed_ops feed_rtsp = {"rtsp",   open_rtsp, brings, answer,   poll_rtsp,
-                                   deadline, ready,     stop,   received, free_rtsp};
+const struct feed_ops feed_rtsp = {"rtsp",   open_rtsp, brings, answer,      poll_rtsp,
+                                   deadline, ready,     stop,   camera_wall, free_rtsp};

@@ -3,15 +3,11 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "camera/read_plan.h"
+
 #define STATUS_EACH_US 5000000
 #define RATES_LEAST_US 2000000 /* over less than this, a rate says nothing */
-#define GATHER_US                                                                                            \
-    4000 /* from a frame's first packet to the read; one that takes longer is read in pieces                 \
-          */
-#define EARLIER_US 500
-#define FRAME_LEAST_US 15000 /* rates at which the next frame is foreseen: 15 to 66 a second */
-#define FRAME_MOST_US 67000
-#define FAREWELL_US 1500000 /* for the camera to take its TEARDOWN */
+#define FAREWELL_US 1500000    /* for the camera to take its TEARDOWN */
 
 struct loop {
     struct hub_link *hub;
@@ -20,14 +16,13 @@ struct loop {
     struct cutter *cutter;
     struct worker_status status;
     struct cutter_counts before; /* when rates were last taken */
-    struct steady_us status_at, rates_at, read_at, stop_by;
+    struct steady_us status_at, rates_at, stop_by;
     bool stopping;
-    bool watching;    /* the camera's sockets, for something to read; else read_at says when */
     bool has_sockets; /* a file has none */
+    struct read_plan plan;
 };
 
-/* --- Status
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Status --- */
 
 /* Words of docs/protocol.md. */
 static const char *error_word(err e) {
@@ -90,8 +85,7 @@ void loop_tell_failure(struct hub_link *hub, err e, const struct diag *d, uint8_
         if (hub_link_wait(hub, 100) == ERR_IO) return;
 }
 
-/* --- Messages
- * --------------------------------------------------------------------------------------------------- */
+/* --- Messages --- */
 
 static err take_descriptor(struct loop *l, struct bytes payload, struct diag *d) {
     struct worker_descriptor answer;
@@ -129,36 +123,17 @@ static err take_messages(struct loop *l, struct steady_us now, struct diag *d) {
     }
 }
 
-/* --- Waiting
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Waiting --- */
 
 static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;
-}
-
-/* Waking costs more than reading, so a frame is read in one go, once it is there. When the next one will be
- * whole is known from the rate; each read comes a little earlier than that, and a read that came too early is
- * followed by waiting for the socket, and then for the rest of the frame. */
-static void plan_next_read(struct loop *l, uint64_t frames_before, struct steady_us now) {
-    struct cutter_counts counts;
-    cutter_counts(l->cutter, &counts);
-    uint64_t frames = counts.frames - frames_before;
-    bool whole = frames > 0;
-    bool steady = counts.frame_us >= FRAME_LEAST_US && counts.frame_us <= FRAME_MOST_US;
-    l->watching = !l->has_sockets || !whole || !steady;
-    if (l->watching) return;
-    /* Counted from when this read was to be, so that a busy machine's delays do not add up. Two frames at
-     * once: it was late by up to a frame. */
-    int64_t planned = earlier(l->read_at.us, now.us);
-    l->read_at.us = planned + (frames > 1 ? counts.frame_us / 2 : counts.frame_us - EARLIER_US);
-    if (l->read_at.us < now.us) l->read_at.us = now.us + counts.frame_us / 2;
 }
 
 /* To the microsecond: milliseconds, rounded up each time, would let reads fall behind frames. */
 static struct timespec wait_time(const struct loop *l, struct steady_us now) {
     int64_t until = l->status_at.us + STATUS_EACH_US;
     if (!hub_link_full(l->hub)) {
-        if (!l->watching) until = earlier(until, l->read_at.us);
+        if (!l->plan.watching) until = earlier(until, l->plan.at.us);
         until = earlier(until, l->ops->deadline(l->feed).us);
     }
     if (l->stopping) until = earlier(until, l->stop_by.us);
@@ -177,7 +152,7 @@ static struct woken wait_for_work(struct loop *l, struct steady_us now) {
     fds[0] = (struct pollfd){.fd = l->hub->socket,
                              .events = (short)(POLLIN | (hub_link_idle(l->hub) ? 0 : POLLOUT))};
     size_t count = 0;
-    if (l->watching && !hub_link_full(l->hub)) {
+    if (l->plan.watching && !hub_link_full(l->hub)) {
         count = l->ops->poll(l->feed, fds + 1, FEED_POLL_MAX);
         l->has_sockets = count > 0;
     }
@@ -190,10 +165,11 @@ static struct woken wait_for_work(struct loop *l, struct steady_us now) {
 }
 
 static err read_feed(struct loop *l, struct steady_us now, struct diag *d) {
-    struct cutter_counts before;
+    struct cutter_counts before, after;
     cutter_counts(l->cutter, &before);
     err e = l->ops->ready(l->feed, now, d);
-    plan_next_read(l, before.frames, now);
+    cutter_counts(l->cutter, &after);
+    if (l->has_sockets) read_plan_done(&l->plan, after.frames - before.frames, after.frame_us, now);
     return e;
 }
 
@@ -208,18 +184,18 @@ static err turn(struct loop *l, struct diag *d) {
     if (!e && l->stopping && now.us >= l->stop_by.us) e = ERR_CANCELLED;
     if (e || hub_link_full(l->hub)) return e;
     if (woken.feed && l->status.state == WORKER_STATE_STREAMING) {
-        l->watching = false;
-        l->read_at.us = now.us + GATHER_US;
+        read_plan_readable(&l->plan, now);
         return ERR_OK;
     }
     bool due = woken.feed || woken.hub || now.us >= l->ops->deadline(l->feed).us ||
-               (!l->watching && now.us >= l->read_at.us);
+               (!l->plan.watching && now.us >= l->plan.at.us);
     return due ? read_feed(l, now, d) : ERR_OK;
 }
 
 err loop_run(struct hub_link *hub, const struct worker_config *config, const struct feed_ops *ops,
              uint8_t sandbox, struct diag *d) {
-    struct loop l = {.hub = hub, .ops = ops, .watching = true};
+    struct loop l = {.hub = hub, .ops = ops};
+    read_plan_init(&l.plan);
     l.status = (struct worker_status){.state = WORKER_STATE_CONNECTING, .sandbox = sandbox};
     const struct cutter_options options = {
         .audio = config->audio, .motion = config->motion, .picture_s = config->picture_s};
@@ -227,6 +203,7 @@ err loop_run(struct hub_link *hub, const struct worker_config *config, const str
     if (e) return e;
     const struct feed_start start = {config, cutter_sink(l.cutter), &hub->out};
     e = ops->open(&start, &l.feed, d);
+    if (!e) cutter_set_clock(l.cutter, ops->camera_wall, l.feed);
     while (!e) e = turn(&l, d);
     struct diag ignored;
     if (hub_link_flush(hub, &ignored)) e = ERR_CANCELLED; /* nobody is left to tell */

@@ -17,8 +17,7 @@
 #define DESCRIPTORS_MAX 32
 #define HUB_SOCKET 3
 
-/* --- Landlock (its header is older on Debian 12 than the kernels it runs on, so the numbers are ours)
- * ------------------ */
+/* --- Landlock (its header is older on Debian 12 than the kernels it runs on, so the numbers are ours) --- */
 
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
@@ -53,8 +52,7 @@ static bool enter_landlock(void) {
     return ok;
 }
 
-/* --- seccomp
- * ---------------------------------------------------------------------------------------------------- */
+/* --- seccomp --- */
 
 static const int allowed[] = {
     SCMP_SYS(read),
@@ -173,8 +171,7 @@ static err enter_seccomp(bool v4l2, struct diag *d) {
     return ERR_OK;
 }
 
-/* --- All of it
- * -------------------------------------------------------------------------------------------------- */
+/* --- All of it --- */
 
 /* An empty network of our own: sockets that were handed over keep theirs. */
 static bool enter_network_namespace(void) {

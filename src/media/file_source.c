@@ -54,8 +54,7 @@ struct file_source {
     int64_t loop_us, due_us;
 };
 
-/* --- Reading
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Reading --- */
 
 static int read_at(void *context, uint8_t *out, int len) {
     struct file_source *s = context;
@@ -126,8 +125,7 @@ static err open_format(struct file_source *s, struct diag *d) {
     return ERR_OK;
 }
 
-/* --- Tracks
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Tracks --- */
 
 static err open_decoder(struct file_source *s, struct file_track *t, struct diag *d) {
     const AVCodecParameters *p = s->format->streams[t->stream]->codecpar;
@@ -270,8 +268,7 @@ err file_source_new(int fd, bool audio, const struct media_sink *sink, struct fi
     return ERR_OK;
 }
 
-/* --- Time
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Time --- */
 
 static int64_t packet_us(const struct file_source *s, int64_t ts) {
     return av_rescale_q(ts, s->format->streams[s->packet->stream_index]->time_base, AV_TIME_BASE_Q);
@@ -340,8 +337,7 @@ static err read_packet(struct file_source *s, struct diag *d) {
     return ERR_OK;
 }
 
-/* --- Handing on
- * ------------------------------------------------------------------------------------------------- */
+/* --- Handing on --- */
 
 static err hand_on(struct file_source *s, uint8_t index, struct file_track *t, bool key, int64_t pts,
                    int64_t dts, struct bytes data, struct diag *d) {

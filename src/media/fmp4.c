@@ -51,8 +51,7 @@ static bool is_video(const struct media_track *t) {
     return t->codec == MEDIA_CODEC_H264 || t->codec == MEDIA_CODEC_H265;
 }
 
-/* --- Codec names
- * ------------------------------------------------------------------------------------------------ */
+/* --- Codec names --- */
 
 static uint32_t reverse_bits(uint32_t v) {
     uint32_t out = 0;
@@ -104,8 +103,7 @@ err fmp4_codec_text(const struct media_track *t, char out[FMP4_CODEC_TEXT_BYTES]
     }
 }
 
-/* --- moov
- * ------------------------------------------------------------------------------------------------------- */
+/* --- moov --- */
 
 static void matrix(struct writer *w) {
     static const uint32_t unity[9] = {0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000};
@@ -330,8 +328,7 @@ err fmp4_init_append(struct blob *out, const struct media_track *tracks, size_t 
     return w.e;
 }
 
-/* --- moof
- * ------------------------------------------------------------------------------------------------------- */
+/* --- moof --- */
 
 #define TFHD_BASE_IS_MOOF 0x020000u
 #define TRUN_DATA_OFFSET 0x000001u

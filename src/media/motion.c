@@ -65,8 +65,7 @@ err motion_new(const struct media_track *video, struct motion **out, struct diag
     return ERR_OK;
 }
 
-/* --- Hints
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Hints --- */
 
 /* The baseline follows slowly, and faster downwards. */
 static bool hints_at_change(struct motion *m, size_t bytes) {
@@ -92,8 +91,7 @@ static void keep(struct motion *m, const struct media_sample *s) {
         (struct kept_frame){(uint32_t)(m->gop.len - s->data.len), (uint32_t)s->data.len};
 }
 
-/* --- Decoding
- * --------------------------------------------------------------------------------------------------- */
+/* --- Decoding --- */
 
 static void look(struct motion *m, struct worker_motion *out, bool *looked) {
     float cells[MOTION_GRID_CELLS];

@@ -33,8 +33,9 @@ bool wall_base_update(struct wall_base *b, struct wall_us wall, struct steady_us
 struct wall_us wall_base_at(const struct wall_base *b, struct steady_us t);
 
 struct timeline {
-    bool set;
+    bool set, seen, aligned;
     uint32_t clock_hz;
+    int64_t aligned_us;      /* where another track's time line puts this one's offset */
     int64_t offset_us;       /* in use: wall - media */
     int64_t best_us[2];      /* least (arrival - media) of this window and the one before */
     int64_t window_start_us; /* media time */
@@ -42,6 +43,17 @@ struct timeline {
     unsigned steps;
 };
 void timeline_init(struct timeline *t, uint32_t clock_hz);
+void timeline_reset(struct timeline *t); /* after a jump of the wall clock */
+
+/* Takes a sample's latency into account before the first one is mapped: the first of a connection often comes
+ * late. */
+void timeline_observe(struct timeline *t, int64_t ticks, struct wall_us arrived);
+
+/* Follows another track instead of its own arrivals: sound, where the camera says how its clock and the
+ * picture's go together. Small differences are corrected like drift, larger ones at once, where a correction
+ * may happen. A target that is off from the arrivals by more than a step is no such thing, and is ignored. */
+#define TIMELINE_ALIGN_US 40000
+void timeline_align(struct timeline *t, int64_t offset_us);
 
 enum timeline_fit {
     TIMELINE_FITS,

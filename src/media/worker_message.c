@@ -14,8 +14,7 @@ static const char *const layer_words[] = {"seccomp", "landlock", "netns"};
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define WORDS(array) array, COUNT(array)
 
-/* --- Framing
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Framing --- */
 
 static err message_begin(struct blob *out, enum worker_type type, size_t *mark) {
     *mark = out->len;
@@ -90,8 +89,7 @@ static err take_number(json_t *object, const char *name, double *out, struct dia
     return json_object_del(object, name) ? ERR_INVALID : ERR_OK;
 }
 
-/* --- To the worker
- * ---------------------------------------------------------------------------------------------- */
+/* --- To the worker --- */
 
 void worker_config_clear(struct worker_config *c) {
     if (c) wipe(c, sizeof *c);
@@ -169,8 +167,7 @@ err worker_stop_append(struct blob *out) {
     return e ? e : worker_message_end(out, mark);
 }
 
-/* --- To the hub
- * ------------------------------------------------------------------------------------------------- */
+/* --- To the hub --- */
 
 err worker_want_append(struct blob *out, const struct worker_want *m) {
     return append_json_message(out, WORKER_TYPE_WANT,

@@ -33,8 +33,7 @@ enum worker_type {
     WORKER_TYPE_STATUS = 21,
 };
 
-/* --- Reading
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Reading --- */
 
 #define WORKER_READER_DESCRIPTORS_MAX 4
 
@@ -73,8 +72,7 @@ int worker_reader_take_descriptor(struct worker_reader *r);
 /* Closes what is left and wipes. */
 void worker_reader_clear(struct worker_reader *r);
 
-/* --- To the worker
- * ---------------------------------------------------------------------------------------------- */
+/* --- To the worker --- */
 
 enum worker_stream { WORKER_STREAM_MAIN, WORKER_STREAM_SUB };
 enum worker_transport { WORKER_TRANSPORT_AUTO, WORKER_TRANSPORT_TCP, WORKER_TRANSPORT_UDP };
@@ -107,8 +105,7 @@ err worker_stop_append(struct blob *out) CHECKED;
  * gone), ERR_IO. */
 err worker_message_send(int socket, struct bytes messages, int descriptor) CHECKED;
 
-/* --- To the hub
- * ------------------------------------------------------------------------------------------------- */
+/* --- To the hub --- */
 
 enum worker_want_kind { WORKER_WANT_TCP, WORKER_WANT_UDP, WORKER_WANT_PEER, WORKER_WANT_FILE, WORKER_WANT_DEVICE };
 struct worker_want {

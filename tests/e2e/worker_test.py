@@ -261,6 +261,14 @@ def test_a_refused_descriptor_is_a_clear_end():
     assert w.stop() == 1
 
 
+def test_what_is_no_camera_is_refused():
+    w = Worker(PROGRAM, {"url": "v4l2:/dev/video0"}, lambda want, given: (open("/dev/null", "rb"), None), ENVIRONMENT)
+    assert w.run(10, lambda w: w.status() and w.status()["state"] == "failed")
+    assert w.of(WANT)[0]["kind"] == "device", w.of(WANT)
+    assert w.status()["error"] == "unsupported" and "V4L2" in w.status()["message"], w.status()
+    assert w.stop() == 1
+
+
 def test_unknown_addresses_are_refused():
     for url in ("http://camera/", "cat.mp4", "rtsp", "rtsp://"):
         w = Worker(PROGRAM, {"url": url}, None, ENVIRONMENT)
