@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option_spec *find(const struct option_spec *table, const char *name, size_t len, char letter) {
+static const struct option_spec *find(const struct option_spec *table, const char *name, size_t len,
+                                      char letter) {
     for (; table && table->name; table++) {
         if (letter && table->letter == letter) return table;
         if (!letter && strlen(table->name) == len && memcmp(table->name, name, len) == 0) return table;
@@ -79,8 +80,8 @@ const char *args_value(const struct args *a, const char *name) {
     return NULL;
 }
 
-err args_number(const struct args *a, const char *name, int64_t min, int64_t max, int64_t otherwise, int64_t *out,
-                struct diag *d) {
+err args_number(const struct args *a, const char *name, int64_t min, int64_t max, int64_t otherwise,
+                int64_t *out, struct diag *d) {
     const char *text = args_value(a, name);
     if (!text) {
         *out = otherwise;
@@ -90,8 +91,8 @@ err args_number(const struct args *a, const char *name, int64_t min, int64_t max
     errno = 0;
     long long value = strtoll(text, &end, 10);
     if (errno || end == text || *end || value < min || value > max)
-        return diag_fail(d, ERR_INVALID, "--%s: '%.40s' is not a number from %lld to %lld", name, text, (long long)min,
-                         (long long)max);
+        return diag_fail(d, ERR_INVALID, "--%s: '%.40s' is not a number from %lld to %lld", name, text,
+                         (long long)min, (long long)max);
     *out = value;
     return ERR_OK;
 }
@@ -126,8 +127,8 @@ err listen_parse(const char *text, struct listen_address *out, struct diag *d) {
     }
     if (len >= sizeof a.host) return diag_fail(d, ERR_INVALID, wrong, text);
     memcpy(a.host, host, len);
-    if (len == 0) strcpy(a.host, "0.0.0.0");
-    if (strcmp(a.host, "localhost") == 0) strcpy(a.host, "127.0.0.1");
+    if (len == 0) snprintf(a.host, sizeof a.host, "0.0.0.0");
+    if (strcmp(a.host, "localhost") == 0) snprintf(a.host, sizeof a.host, "127.0.0.1");
     struct in_addr v4;
     struct in6_addr v6;
     if (!a.v6 && inet_pton(AF_INET, a.host, &v4) == 1) {

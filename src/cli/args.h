@@ -37,8 +37,8 @@ bool args_has(const struct args *a, const char *name);
 /* The last value given, or NULL. */
 const char *args_value(const struct args *a, const char *name);
 /* The value, or `otherwise` when it is not given; ERR_INVALID outside [min, max]. */
-err args_number(const struct args *a, const char *name, int64_t min, int64_t max, int64_t otherwise, int64_t *out,
-                struct diag *d) CHECKED;
+err args_number(const struct args *a, const char *name, int64_t min, int64_t max, int64_t otherwise,
+                int64_t *out, struct diag *d) CHECKED;
 
 /* Splits "127.0.0.1:8440", "[::1]:8440" or ":8440" (all addresses). ERR_INVALID. */
 #define ADDRESS_TEXT_BYTES 64

@@ -7,8 +7,11 @@
 
 #include "cli/cli.h"
 
-static const struct option_spec options[] = {
-    {"from", 0, true, false}, {"to", 0, true, false}, {"output", 'o', true, false}, {"yes", 'y', false, false}, {0}};
+static const struct option_spec options[] = {{"from", 0, true, false},
+                                             {"to", 0, true, false},
+                                             {"output", 'o', true, false},
+                                             {"yes", 'y', false, false},
+                                             {0}};
 static const struct option_spec common[] = {{"data", 0, true, false}, {"json", 0, false, false}, {0}};
 
 static err parse(const char *const *argv, struct args *out, struct diag *d) {
@@ -22,7 +25,9 @@ static void values_and_positionals(void **state) {
     (void)state;
     struct args a;
     struct diag d;
-    assert_int_equal(parse(ARGV("porch", "--from", "-5m", "--to=now", "-o", "-", "--json", "--data", "/d"), &a, &d), ERR_OK);
+    assert_int_equal(
+        parse(ARGV("porch", "--from", "-5m", "--to=now", "-o", "-", "--json", "--data", "/d"), &a, &d),
+        ERR_OK);
     assert_int_equal(a.count, 1);
     assert_string_equal(a.positional[0], "porch");
     assert_string_equal(args_value(&a, "from"), "-5m");
@@ -41,9 +46,14 @@ static void wrong_use_is_named(void **state) {
     static const struct {
         const char *argv[4], *says;
     } cases[] = {
-        {{"--form", "x"}, "--form"},   {{"--from"}, "needs a value"},        {{"-o"}, "needs a value"},
-        {{"-x"}, "-x"},                {{"-yo"}, "-yo"},                     {{"--yes=1"}, "takes no value"},
-        {{"--yes", "--yes"}, "twice"}, {{"--from=1", "--from=2"}, "twice"},
+        {{"--form", "x"}, "--form"},
+        {{"--from"}, "needs a value"},
+        {{"-o"}, "needs a value"},
+        {{"-x"}, "-x"},
+        {{"-yo"}, "-yo"},
+        {{"--yes=1"}, "takes no value"},
+        {{"--yes", "--yes"}, "twice"},
+        {{"--from=1", "--from=2"}, "twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct args a;
@@ -139,9 +149,12 @@ static void texts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_and_positionals), cmocka_unit_test(wrong_use_is_named),
-        cmocka_unit_test(too_many_are_refused),   cmocka_unit_test(addresses),
-        cmocka_unit_test(ranges),                 cmocka_unit_test(texts),
+        cmocka_unit_test(values_and_positionals),
+        cmocka_unit_test(wrong_use_is_named),
+        cmocka_unit_test(too_many_are_refused),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(ranges),
+        cmocka_unit_test(texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,13 +19,20 @@
 #define FILE_MAX_BYTES (64u << 10)
 #define TEXT_BYTES 8192
 
-static void release_key(EVP_PKEY **key) { EVP_PKEY_free(*key); }
-static void release_cert(X509 **cert) { X509_free(*cert); }
-static void release_bio(BIO **bio) { BIO_free_all(*bio); }
+static void release_key(EVP_PKEY **key) {
+    EVP_PKEY_free(*key);
+}
+static void release_cert(X509 **cert) {
+    X509_free(*cert);
+}
+static void release_bio(BIO **bio) {
+    BIO_free_all(*bio);
+}
 
 static const char constraints[] =
     "critical,permitted;IP:10.0.0.0/255.0.0.0,permitted;IP:172.16.0.0/255.240.0.0,"
-    "permitted;IP:192.168.0.0/255.255.0.0,permitted;IP:169.254.0.0/255.255.0.0,permitted;IP:127.0.0.0/255.0.0.0,"
+    "permitted;IP:192.168.0.0/255.255.0.0,permitted;IP:169.254.0.0/255.255.0.0,permitted;IP:127.0.0.0/"
+    "255.0.0.0,"
     "permitted;IP:100.64.0.0/255.192.0.0,permitted;IP:fc00::/fe00::,permitted;IP:fe80::/ffc0::,"
     "permitted;IP:::1/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff,"
     "permitted;DNS:local,permitted;DNS:localhost";
@@ -71,7 +78,8 @@ static err paths(const char *folder, const char *name, char cert[PATH_TEXT_BYTES
                  struct diag *d) {
     int n = snprintf(cert, PATH_TEXT_BYTES, "%s/%s.crt", folder, name);
     int m = snprintf(key, PATH_TEXT_BYTES, "%s/%s.key", folder, name);
-    if (n >= PATH_TEXT_BYTES || m >= PATH_TEXT_BYTES) return diag_fail(d, ERR_LIMIT, "the path %s is too long", folder);
+    if (n >= PATH_TEXT_BYTES || m >= PATH_TEXT_BYTES)
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", folder);
     return ERR_OK;
 }
 
@@ -81,7 +89,8 @@ static err load_cert(const char *path, X509 **out, struct diag *d) {
     if (e) return e;
     AUTO(release_bio) BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
     if (bio) *out = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    if (!bio || !*out) return diag_fail(d, ERR_INVALID, "%s is not a certificate: move it away and start again", path);
+    if (!bio || !*out)
+        return diag_fail(d, ERR_INVALID, "%s is not a certificate: move it away and start again", path);
     return ERR_OK;
 }
 
@@ -91,7 +100,8 @@ static err load_key(const char *path, EVP_PKEY **out, struct diag *d) {
     if (e) return e;
     AUTO(release_bio) BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
     if (bio) *out = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-    if (!bio || !*out) return diag_fail(d, ERR_INVALID, "%s is not a private key: move it away and start again", path);
+    if (!bio || !*out)
+        return diag_fail(d, ERR_INVALID, "%s is not a private key: move it away and start again", path);
     return ERR_OK;
 }
 
@@ -102,7 +112,8 @@ static err save(const char *path, BIO *bio, mode_t mode, struct diag *d) {
     return file_replace(path, BYTES(data, (size_t)len), mode, d);
 }
 
-static err save_pair(const char *folder, const char *name, X509 *cert, X509 *chain, EVP_PKEY *key, struct diag *d) {
+static err save_pair(const char *folder, const char *name, X509 *cert, X509 *chain, EVP_PKEY *key,
+                     struct diag *d) {
     char cert_path[PATH_TEXT_BYTES], key_path[PATH_TEXT_BYTES];
     err e = paths(folder, name, cert_path, key_path, d);
     if (e) return e;
@@ -111,7 +122,8 @@ static err save_pair(const char *folder, const char *name, X509 *cert, X509 *cha
     if (!key_bio || !cert_bio || !PEM_write_bio_PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL) ||
         !PEM_write_bio_X509(cert_bio, cert) || (chain && !PEM_write_bio_X509(cert_bio, chain)))
         return crypto_failed(d, "certificate");
-    /* The key first: a crash between the two leaves a pair that does not fit, which the next start replaces. */
+    /* The key first: a crash between the two leaves a pair that does not fit, which the next start replaces.
+     */
     e = save(key_path, key_bio, 0600, d);
     return e ? e : save(cert_path, cert_bio, 0644, d);
 }
@@ -136,8 +148,8 @@ static X509 *begin_cert(EVP_PKEY *key, const char *name, int days, struct wall_u
     BIGNUM *number = BN_bin2bn(serial, sizeof serial, NULL);
     time_t start = (time_t)(now.us / 1000000);
     X509_NAME *subject = X509_get_subject_name(cert);
-    bool ok = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert)) && X509_set_version(cert, 2) &&
-              X509_time_adj_ex(X509_getm_notBefore(cert), -1, 0, &start) &&
+    bool ok = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert)) &&
+              X509_set_version(cert, 2) && X509_time_adj_ex(X509_getm_notBefore(cert), -1, 0, &start) &&
               X509_time_adj_ex(X509_getm_notAfter(cert), days, 0, &start) && X509_set_pubkey(cert, key) &&
               X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8, (const uint8_t *)"Cardea", -1, -1, 0) &&
               X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const uint8_t *)name, -1, -1, 0);
@@ -208,8 +220,8 @@ static int64_t seconds_left(X509 *cert, struct wall_us now) {
     return (int64_t)days * DAY_S + seconds;
 }
 
-static X509 *sign_server(X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key, const struct authority_names *names, bool bare_host,
-                         struct wall_us now) {
+static X509 *sign_server(X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key, const struct authority_names *names,
+                         bool bare_host, struct wall_us now) {
     char text[TEXT_BYTES];
     names_text(names, bare_host, text);
     X509 *cert = begin_cert(key, *names->host ? names->host : "localhost", AUTHORITY_SERVER_DAYS, now);
@@ -224,7 +236,8 @@ static X509 *sign_server(X509 *ca, EVP_PKEY *ca_key, EVP_PKEY *key, const struct
     return NULL;
 }
 
-/* The common name counts as a DNS name for constraints only where there is no alternative name, so this sees SANs. */
+/* The common name counts as a DNS name for constraints only where there is no alternative name, so this sees
+ * SANs. */
 static bool within_constraints(X509 *ca, X509 *cert) {
     NAME_CONSTRAINTS *nc = X509_get_ext_d2i(ca, NID_name_constraints, NULL, NULL);
     X509_check_purpose(cert, -1, 0); /* reads the extensions of a certificate that was just made */
@@ -234,7 +247,8 @@ static bool within_constraints(X509 *ca, X509 *cert) {
 }
 
 /* True when the server's pair is there, signed by this authority, and good for `names` long enough. */
-static bool still_good(const char *folder, X509 *ca, const struct authority_names *names, struct wall_us now) {
+static bool still_good(const char *folder, X509 *ca, const struct authority_names *names,
+                       struct wall_us now) {
     char cert_path[PATH_TEXT_BYTES], key_path[PATH_TEXT_BYTES];
     AUTO(release_cert) X509 *cert = NULL;
     AUTO(release_key) EVP_PKEY *key = NULL;
@@ -246,8 +260,8 @@ static bool still_good(const char *folder, X509 *ca, const struct authority_name
            names_all(cert, names) && seconds_left(cert, now) > (int64_t)AUTHORITY_RENEW_DAYS * DAY_S;
 }
 
-err authority_issue(const char *folder, const struct authority_names *names, struct wall_us now, bool *changed,
-                    struct diag *d) {
+err authority_issue(const char *folder, const struct authority_names *names, struct wall_us now,
+                    bool *changed, struct diag *d) {
     char cert_path[PATH_TEXT_BYTES], key_path[PATH_TEXT_BYTES];
     AUTO(release_cert) X509 *ca = NULL;
     AUTO(release_key) EVP_PKEY *ca_key = NULL;

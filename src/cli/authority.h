@@ -1,8 +1,10 @@
-/* authority.h: the home's own certificate authority, so that a phone on the local network gets a secure context.
+/* authority.h: the home's own certificate authority, so that a phone on the local network gets a secure
+ * context.
  *
- * It signs for this machine alone: its name constraints allow private and link-local addresses, .local, localhost and
- * this host's name, so that a stolen authority key cannot impersonate the rest of the web to those who trust it.
- * Files in one folder: ca.crt, ca.key, server.crt, server.key; keys are 0600. Threads: one. */
+ * It signs for this machine alone: its name constraints allow private and link-local addresses, .local,
+ * localhost and this host's name, so that a stolen authority key cannot impersonate the rest of the web to
+ * those who trust it. Files in one folder: ca.crt, ca.key, server.crt, server.key; keys are 0600. Threads:
+ * one. */
 #ifndef CARDEA_CLI_AUTHORITY_H
 #define CARDEA_CLI_AUTHORITY_H
 
@@ -22,15 +24,18 @@ struct authority_names {
     char addresses[AUTHORITY_NAMES_MAX][48];
     size_t count;
 };
-/* The host's name and those of its addresses that are private or link-local (others are outside the constraints). */
+/* The host's name and those of its addresses that are private or link-local (others are outside the
+ * constraints). */
 void authority_names_of_host(struct authority_names *out);
 
-/* Makes the authority in `folder` unless it is there. ERR_INVALID: a file there cannot be read as what it should be. */
+/* Makes the authority in `folder` unless it is there. ERR_INVALID: a file there cannot be read as what it
+ * should be. */
 err authority_make(const char *folder, const char *host, struct wall_us now, struct diag *d) CHECKED;
 
-/* Makes the server's certificate unless the one there names all of `names` and has AUTHORITY_RENEW_DAYS left. */
-err authority_issue(const char *folder, const struct authority_names *names, struct wall_us now, bool *changed,
-                    struct diag *d) CHECKED;
+/* Makes the server's certificate unless the one there names all of `names` and has AUTHORITY_RENEW_DAYS left.
+ */
+err authority_issue(const char *folder, const struct authority_names *names, struct wall_us now,
+                    bool *changed, struct diag *d) CHECKED;
 
 /* SHA-256 of the authority's certificate as "AB:CD:…". */
 #define AUTHORITY_FINGERPRINT_BYTES 96

@@ -18,7 +18,7 @@ static char folder[64];
 
 static int make_folder(void **state) {
     (void)state;
-    strcpy(folder, "/tmp/cardea-authority-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/cardea-authority-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
 
@@ -55,7 +55,8 @@ static int verify(X509 *ca, X509 *leaf) {
     return result;
 }
 
-static const struct authority_names lan = {.host = "porch", .addresses = {"192.168.1.20", "fe80::1"}, .count = 2};
+static const struct authority_names lan = {
+    .host = "porch", .addresses = {"192.168.1.20", "fe80::1"}, .count = 2};
 
 static void makes_a_chain_that_verifies(void **state) {
     (void)state;
@@ -147,7 +148,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(makes_a_chain_that_verifies, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(refuses_names_outside_the_constraints, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(keeps_a_good_certificate_and_renews_before_it_ends, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(keeps_a_good_certificate_and_renews_before_it_ends, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(a_renamed_host_keeps_its_authority, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_damaged_authority_is_named, make_folder, remove_folder),
     };

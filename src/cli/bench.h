@@ -3,6 +3,6 @@
 
 #include "cli/cli.h"
 
-int run_bench(struct cli *cli, const struct args *args);
+int run_bench(int argc, char **argv);
 
 #endif

@@ -1,6 +1,7 @@
 /* cli.h: what the commands share. main.c holds the table; each cmd_*.c the commands of one subject.
  *
- * Exit status: 0 done; 1 refused or failed, with one line on standard error; 2 wrong use, with the right use. */
+ * Exit status: 0 done; 1 refused or failed, with one line on standard error; 2 wrong use, with the right use.
+ */
 #ifndef CARDEA_CLI_CLI_H
 #define CARDEA_CLI_CLI_H
 
@@ -53,11 +54,12 @@ struct secret {
 };
 void secret_clear(struct secret *s);
 
-/* The passphrase: --passphrase-file, CARDEA_PASSPHRASE_FILE, or a prompt on the terminal with echo off; asked twice
- * when `fresh`, which also applies the rules for new ones. A file's one trailing newline is dropped.
+/* The passphrase: --passphrase-file, CARDEA_PASSPHRASE_FILE, or a prompt on the terminal with echo off; asked
+ * twice when `fresh`, which also applies the rules for new ones. A file's one trailing newline is dropped.
  *   ERR_INVALID  empty, too long, too short for a new one, or the two differ
  *   ERR_DENIED   there is no terminal to ask on */
-err passphrase_read(const struct cli *cli, const char *prompt, bool fresh, struct secret *out, struct diag *d) CHECKED;
+err passphrase_read(const struct cli *cli, const char *prompt, bool fresh, struct secret *out,
+                    struct diag *d) CHECKED;
 /* The same from a given file; for what is not the passphrase (the recovery code). `file` NULL: asks. */
 err secret_read(const char *file, const char *prompt, struct secret *out, struct diag *d) CHECKED;
 

@@ -1,5 +1,5 @@
-/* cmd_camera.c: camera add, list, remove, test, discover. What changes something goes to the hub as a signed, sealed
- * command; the camera's password never reaches the vault. */
+/* cmd_camera.c: camera add, list, remove, test, discover. What changes something goes to the hub as a signed,
+ * sealed command; the camera's password never reaches the vault. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@ static int print_json(json_t *value) {
 }
 
 /* What every command here needs: the household, its hub, and the hub's answer. */
-static err ask_hub(struct session *s, const char *verb, json_t *ask, int wait_s, json_t **result, struct diag *d) {
+static err ask_hub(struct session *s, const char *verb, json_t *ask, int wait_s, json_t **result,
+                   struct diag *d) {
     const struct hub_certificate *hub;
     err e = hub_choose(&s->client, &hub, d);
     return e ? e : hub_command(&s->client, hub, verb, ask, wait_s, result, d);
@@ -33,7 +34,8 @@ static err check_url(const char *url, struct diag *d) {
     static const char *const schemes[] = {"rtsp://", "rtsps://", "onvif://", "v4l2:", "file:"};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (strncmp(url, schemes[i], strlen(schemes[i])) == 0) return ERR_OK;
-    return diag_fail(d, ERR_INVALID, "a camera's address begins with rtsp://, rtsps://, onvif://, v4l2: or file:");
+    return diag_fail(d, ERR_INVALID,
+                     "a camera's address begins with rtsp://, rtsps://, onvif://, v4l2: or file:");
 }
 
 /* A file's or device's path as the hub sees it. */
@@ -76,11 +78,12 @@ static int run_add(struct cli *cli, const struct args *args) {
         return cli_usage("camera add", &d);
     AUTO(session_close) struct session s = {0};
     AUTO(json_release) json_t *result = NULL;
-    AUTO(json_release) json_t *ask =
-        json_pack("{s:s, s:s, s:s*, s:b, s:b}", "name", args->positional[0], "url", url, "sub", given_sub ? sub : NULL,
-                  "indoor", args_has(args, "indoor"), "audio", (int)audio);
+    AUTO(json_release)
+    json_t *ask = json_pack("{s:s, s:s, s:s*, s:b, s:b}", "name", args->positional[0], "url", url, "sub",
+                            given_sub ? sub : NULL, "indoor", args_has(args, "indoor"), "audio", (int)audio);
     if (!ask) return cli_fail_text("the name or the address is not UTF-8 text");
-    if (session_open(cli, &s, &d) || ask_hub(&s, "camera.add", ask, TEST_WAIT_S, &result, &d)) return cli_fail(&d);
+    if (session_open(cli, &s, &d) || ask_hub(&s, "camera.add", ask, TEST_WAIT_S, &result, &d))
+        return cli_fail(&d);
     if (cli->json) return print_json(result);
     printf("%s is added; `cardea status` says when it streams\n", args->positional[0]);
     return STATUS_DONE;
@@ -110,7 +113,8 @@ static int run_list(struct cli *cli, const struct args *args) {
         printf("%-20s %s  %lldx%lld %s%s%s  kept %lld days\n", cam->name, cam->hex,
                (long long)json_integer_value(json_object_get(p, "width")),
                (long long)json_integer_value(json_object_get(p, "height")), text_of(p, "codec"),
-               cam->has_sub ? ", substream" : "", json_is_true(json_object_get(p, "indoor")) ? ", indoor" : "",
+               cam->has_sub ? ", substream" : "",
+               json_is_true(json_object_get(p, "indoor")) ? ", indoor" : "",
                (long long)json_integer_value(json_object_get(p, "retention_days")));
     }
     if (cli->json) return print_json(list);
@@ -132,7 +136,9 @@ static int run_remove(struct cli *cli, const struct args *args) {
     err e = hub ? hub_command(&s.client, hub, "camera.remove", ask, TEST_WAIT_S, NULL, &d)
                 : diag_fail(&d, ERR_NOT_FOUND, "its hub is no longer part of the household");
     if (e && e != ERR_NOT_FOUND) return cli_fail(&d);
-    if (e) fprintf(stderr, "cardea: the hub does not know it or is away (%s); removing what is recorded\n", d.text);
+    if (e)
+        fprintf(stderr, "cardea: the hub does not know it or is away (%s); removing what is recorded\n",
+                d.text);
     const uint8_t *ids[2] = {cam->id, cam->has_sub ? cam->sub : NULL};
     for (size_t i = 0; i < 2; i++) {
         char path[64], hex[33];
@@ -154,7 +160,8 @@ static int run_test(struct cli *cli, const struct args *args) {
     AUTO(json_release) json_t *result = NULL;
     AUTO(json_release) json_t *ask = json_pack("{s:s}", "url", url);
     if (!ask) return cli_fail_text("the address is not UTF-8 text");
-    if (session_open(cli, &s, &d) || ask_hub(&s, "camera.test", ask, TEST_WAIT_S, &result, &d)) return cli_fail(&d);
+    if (session_open(cli, &s, &d) || ask_hub(&s, "camera.test", ask, TEST_WAIT_S, &result, &d))
+        return cli_fail(&d);
     const char *picture = text_of(result, "picture"), *file = args_value(args, "output");
     if (file) {
         AUTO(blob_clear) struct blob jpeg = {0};
@@ -163,11 +170,13 @@ static int run_test(struct cli *cli, const struct args *args) {
         if (file_replace(file, blob_bytes(&jpeg), 0600, &d)) return cli_fail(&d);
     }
     if (cli->json) return print_json(result);
-    printf("%lldx%lld %s, %.3g pictures a second, %s\n", (long long)json_integer_value(json_object_get(result, "width")),
+    printf("%lldx%lld %s, %.3g pictures a second, %s\n",
+           (long long)json_integer_value(json_object_get(result, "width")),
            (long long)json_integer_value(json_object_get(result, "height")), text_of(result, "codec"),
            json_number_value(json_object_get(result, "fps")),
-           json_is_string(json_object_get(result, "audio")) || json_is_true(json_object_get(result, "audio")) ? "with sound"
-                                                                                                               : "no sound");
+           json_is_string(json_object_get(result, "audio")) || json_is_true(json_object_get(result, "audio"))
+               ? "with sound"
+               : "no sound");
     return STATUS_DONE;
 }
 
@@ -186,17 +195,22 @@ static int run_discover(struct cli *cli, const struct args *args) {
     return STATUS_DONE;
 }
 
-static const struct option_spec add_options[] = {
-    {"sub", 0, true, false}, {"indoor", 0, false, false}, {"outdoor", 0, false, false}, {"audio", 0, true, false}, {0}};
+static const struct option_spec add_options[] = {{"sub", 0, true, false},
+                                                 {"indoor", 0, false, false},
+                                                 {"outdoor", 0, false, false},
+                                                 {"audio", 0, true, false},
+                                                 {0}};
 static const struct option_spec remove_options[] = {{"yes", 'y', false, false}, {0}};
 static const struct option_spec test_options[] = {{"output", 'o', true, false}, {0}};
-static const struct option_spec live_options[] = {{"output", 'o', true, false}, {"sub", 0, false, false}, {0}};
+static const struct option_spec live_options[] = {
+    {"output", 'o', true, false}, {"sub", 0, false, false}, {0}};
 
 const struct command commands_camera[] = {
     {.name = "camera add",
      .summary = "Add a camera",
      .usage = "NAME URL [--sub URL] [--indoor|--outdoor] [--audio on|off]",
-     .help = "URL: rtsp://user:password@host/path, rtsps://…, onvif://user:password@host, v4l2:/dev/video0, file:clip.mp4\n"
+     .help = "URL: rtsp://user:password@host/path, rtsps://…, onvif://user:password@host, v4l2:/dev/video0, "
+             "file:clip.mp4\n"
              "(plays in a loop). The address and its password go to the hub alone, sealed.\n"
              "  --sub URL   the camera's small stream: walls of cameras and old browsers use it\n",
      .options = add_options,
@@ -218,7 +232,10 @@ const struct command commands_camera[] = {
      .least = 1,
      .most = 1,
      .run = run_test},
-    {.name = "camera discover", .summary = "ONVIF cameras on the hub's network", .usage = "[--json]", .run = run_discover},
+    {.name = "camera discover",
+     .summary = "ONVIF cameras on the hub's network",
+     .usage = "[--json]",
+     .run = run_discover},
     {.name = "live",
      .summary = "Open the live view as fragmented MP4",
      .usage = "CAMERA [-o FILE|-] [--sub]",

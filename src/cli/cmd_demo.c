@@ -1,5 +1,5 @@
-/* cmd_demo.c: a home with two cameras on real footage. Everything in it is what a real home has: only the cameras'
- * pictures come from files. */
+/* cmd_demo.c: a home with two cameras on real footage. Everything in it is what a real home has: only the
+ * cameras' pictures come from files. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -47,7 +47,8 @@ static err demo_folder(const struct cli *cli, char out[PATH_TEXT_BYTES], struct 
 /* DIR/demo-passphrase, made on the first run. */
 static err demo_passphrase(const char *data, struct secret *out, struct diag *d) {
     char path[PATH_TEXT_BYTES], words[RECOVERY_TEXT_BYTES];
-    if (path_join(path, data, "demo-passphrase")) return diag_fail(d, ERR_LIMIT, "the path %s is too long", data);
+    if (path_join(path, data, "demo-passphrase"))
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", data);
     if (access(path, R_OK) != 0) {
         recovery_generate(words);
         words[PASSPHRASE_WORDS * 6 - 1] = '\n';
@@ -63,24 +64,32 @@ static err make_household(const struct home *h, const struct secret *passphrase,
     char kit[PATH_TEXT_BYTES];
     if (home_owner_read(h->data, &owner, d) == ERR_OK) return ERR_OK;
     say("making the household");
-    if (path_join(kit, h->data, "demo-recovery-kit")) return diag_fail(d, ERR_LIMIT, "the path %s is too long", h->data);
+    if (path_join(kit, h->data, "demo-recovery-kit"))
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", h->data);
     unlink(kit); /* of a run that was interrupted before it had a household */
-    struct init_request r = {.data = h->data, .name = "Demo home", .login = DEMO_LOGIN, .recovery_file = kit, .passphrase = passphrase};
+    struct init_request r = {.data = h->data,
+                             .name = "Demo home",
+                             .login = DEMO_LOGIN,
+                             .recovery_file = kit,
+                             .passphrase = passphrase};
     return init_household(&r, h->state.url, NULL, d);
 }
 
-static err add_camera(struct client *c, const struct hub_certificate *hub, const struct demo_footage *f, size_t i,
-                      struct diag *d) {
+static err add_camera(struct client *c, const struct hub_certificate *hub, const struct demo_footage *f,
+                      size_t i, struct diag *d) {
     char url[DEMO_URL_BYTES], sub[DEMO_URL_BYTES];
     AUTO(json_release) json_t *result = NULL;
     demo_footage_urls(f, i, url, sub);
-    AUTO(json_release) json_t *ask = json_pack("{s:s, s:s, s:s*, s:b, s:b}", "name", f->cameras[i].name, "url", url, "sub",
-                                               *sub ? sub : NULL, "indoor", 0, "audio", 0);
+    AUTO(json_release)
+    json_t *ask = json_pack("{s:s, s:s, s:s*, s:b, s:b}", "name", f->cameras[i].name, "url", url, "sub",
+                            *sub ? sub : NULL, "indoor", 0, "audio", 0);
     err e = hub_command(c, hub, "camera.add", ask, 25, &result, d);
     if (e) return e;
-    AUTO(json_release) json_t *set = json_pack("{s:O, s:i}", "camera", json_object_get(result, "camera"),
-                                               "retention_days", RETENTION_DAYS);
-    return set ? hub_command(c, hub, "camera.set", set, 25, NULL, d) : diag_fail(d, ERR_INVALID, "the hub names no camera");
+    AUTO(json_release)
+    json_t *set = json_pack("{s:O, s:i}", "camera", json_object_get(result, "camera"), "retention_days",
+                            RETENTION_DAYS);
+    return set ? hub_command(c, hub, "camera.set", set, 25, NULL, d)
+               : diag_fail(d, ERR_INVALID, "the hub names no camera");
 }
 
 static err add_cameras(struct client *c, const struct demo_footage *f, struct diag *d) {
@@ -116,7 +125,9 @@ static bool all_streaming(struct client *c, struct diag *d) {
     return streaming >= DEMO_CAMERAS && streaming == json_array_size(cameras);
 }
 
-static bool interrupted(void *context) { return signals_wait(*(int *)context, 0); }
+static bool interrupted(void *context) {
+    return signals_wait(*(int *)context, 0);
+}
 
 /* Asks the hub until it answers, or nothing will change by waiting. */
 static err wait_hub(struct client *c, int signals, struct diag *d) {
@@ -162,7 +173,8 @@ static err furnish(const struct home *h, struct demo_footage *f, const struct se
     return e;
 }
 
-static void print_welcome(const struct home *h, const struct demo_footage *f, const struct secret *passphrase) {
+static void print_welcome(const struct home *h, const struct demo_footage *f,
+                          const struct secret *passphrase) {
     printf("\nCardea's demo is ready.\n\n"
            "  open         %s\n"
            "  name         " DEMO_LOGIN "\n"

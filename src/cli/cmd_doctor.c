@@ -33,7 +33,8 @@ struct report {
 
 __attribute__((format(printf, 4, 5))) static void find(struct report *r, enum finding f, const char *what,
                                                        const char *format, ...) {
-    static const char *const words[] = {"well", "note", "wrong"}, *const marks[] = {"  ok  ", " note ", "WRONG "};
+    static const char *const words[] = {"well", "note", "wrong"}, *const marks[] = {"  ok  ", " note ",
+                                                                                    "WRONG "};
     char text[600];
     va_list args;
     va_start(args, format);
@@ -41,7 +42,8 @@ __attribute__((format(printf, 4, 5))) static void find(struct report *r, enum fi
     va_end(args);
     if (f == FINDING_WRONG) r->wrong++;
     if (r->list)
-        json_array_append_new(r->list, json_pack("{s:s, s:s, s:s}", "what", what, "state", words[f], "message", text));
+        json_array_append_new(r->list,
+                              json_pack("{s:s, s:s, s:s}", "what", what, "state", words[f], "message", text));
     else
         printf("%s %-12s %s\n", marks[f], what, text);
 }
@@ -87,7 +89,8 @@ static void check_programs(struct report *r) {
         if (i == 2 || first_line(path, "--version", line, sizeof line) != ERR_OK)
             find(r, FINDING_WELL, names[i], "%s", path);
         else if (!strstr(line, CARDEA_VERSION))
-            find(r, FINDING_WRONG, names[i], "%s says '%s', this is " CARDEA_VERSION ": run `make install` again", path, line);
+            find(r, FINDING_WRONG, names[i],
+                 "%s says '%s', this is " CARDEA_VERSION ": run `make install` again", path, line);
         else
             find(r, FINDING_WELL, names[i], "%s", path);
     }
@@ -104,13 +107,15 @@ static void check_private(struct report *r, const char *data, const char *name) 
     struct stat info;
     if (path_join(path, data, name) || stat(path, &info)) return;
     if (info.st_uid != geteuid())
-        find(r, FINDING_WRONG, "permissions", "%s belongs to another user: run `chown -R $(id -un) %s`", path, data);
+        find(r, FINDING_WRONG, "permissions", "%s belongs to another user: run `chown -R $(id -un) %s`", path,
+             data);
     else if (info.st_mode & 077)
         find(r, FINDING_WRONG, "permissions", "%s can be read by others: run `chmod go= %s`", path, path);
 }
 
 static void check_folder(struct report *r, const char *data) {
-    static const char *const private_names[] = {"", "home.json", "owner.json", "hub", "vault", "tls/ca.key", "tls/server.key", "setup-code"};
+    static const char *const private_names[] = {"",      "home.json",  "owner.json",     "hub",
+                                                "vault", "tls/ca.key", "tls/server.key", "setup-code"};
     struct stat info;
     struct statvfs fs;
     if (stat(data, &info)) {
@@ -118,14 +123,16 @@ static void check_folder(struct report *r, const char *data) {
         return;
     }
     size_t before = r->wrong;
-    for (size_t i = 0; i < sizeof private_names / sizeof *private_names; i++) check_private(r, data, private_names[i]);
+    for (size_t i = 0; i < sizeof private_names / sizeof *private_names; i++)
+        check_private(r, data, private_names[i]);
     if (r->wrong == before) find(r, FINDING_WELL, "permissions", "%s is this user's alone", data);
     if (statvfs(data, &fs)) return;
     uint64_t left = (uint64_t)fs.f_bavail * fs.f_frsize;
     char text[24];
     cli_bytes_text(left, text);
     if (left < DISK_LOW_BYTES)
-        find(r, FINDING_WRONG, "disk", "only %s are free: make room, or shorten the cameras' retention", text);
+        find(r, FINDING_WRONG, "disk", "only %s are free: make room, or shorten the cameras' retention",
+             text);
     else
         find(r, FINDING_WELL, "disk", "%s are free", text);
 }
@@ -138,9 +145,11 @@ static void check_certificates(struct report *r, const char *data) {
     if (authority_server_left(folder, wall_now(), &left, &d))
         find(r, FINDING_WRONG, "certificate", "%s", d.text);
     else if (left < CERTIFICATE_SOON_S)
-        find(r, FINDING_WRONG, "certificate", "it ends in %lld days: is `cardea home` running, which renews it?", (long long)(left / 86400));
+        find(r, FINDING_WRONG, "certificate",
+             "it ends in %lld days: is `cardea home` running, which renews it?", (long long)(left / 86400));
     else
-        find(r, FINDING_WELL, "certificate", "good for %lld days; renewed by itself", (long long)(left / 86400));
+        find(r, FINDING_WELL, "certificate", "good for %lld days; renewed by itself",
+             (long long)(left / 86400));
 }
 
 static void check_kernel(struct report *r) {
@@ -148,20 +157,25 @@ static void check_kernel(struct report *r) {
     if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
         find(r, FINDING_WELL, "seccomp", "camera workers are confined by it");
     else
-        find(r, FINDING_WRONG, "seccomp", "the kernel has no seccomp filters: camera workers cannot be confined; use a kernel with CONFIG_SECCOMP_FILTER");
+        find(r, FINDING_WRONG, "seccomp",
+             "the kernel has no seccomp filters: camera workers cannot be confined; use a kernel with "
+             "CONFIG_SECCOMP_FILTER");
 #ifdef SYS_landlock_create_ruleset
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1u);
     if (abi > 0)
-        find(r, FINDING_WELL, "landlock", "version %ld%s", abi, abi >= 4 ? "" : ", without network rules (since Linux 6.7)");
+        find(r, FINDING_WELL, "landlock", "version %ld%s", abi,
+             abi >= 4 ? "" : ", without network rules (since Linux 6.7)");
     else
-        find(r, FINDING_NOTE, "landlock", "not in this kernel: seccomp confines the workers alone; Linux 5.13 and later have it");
+        find(r, FINDING_NOTE, "landlock",
+             "not in this kernel: seccomp confines the workers alone; Linux 5.13 and later have it");
 #endif
 }
 
 static void check_media(struct report *r) {
     char line[160];
     if (first_line("ffmpeg", "-version", line, sizeof line))
-        find(r, FINDING_NOTE, "ffmpeg", "the program is missing; only demo and benchmarks need it: apt-get install ffmpeg");
+        find(r, FINDING_NOTE, "ffmpeg",
+             "the program is missing; only demo and benchmarks need it: apt-get install ffmpeg");
     else
         find(r, FINDING_WELL, "ffmpeg", "%s", line);
 }
@@ -177,7 +191,9 @@ static void check_port(struct report *r) {
         find(r, FINDING_WELL, "port", "%d is free", HOME_DEFAULT_PORT);
         return;
     }
-    find(r, FINDING_NOTE, "port", "%d is taken by another program (`ss -ltnp` names it): give `cardea home --listen 127.0.0.1:OTHER`", HOME_DEFAULT_PORT);
+    find(r, FINDING_NOTE, "port",
+         "%d is taken by another program (`ss -ltnp` names it): give `cardea home --listen 127.0.0.1:OTHER`",
+         HOME_DEFAULT_PORT);
 }
 
 static void check_clock(struct report *r, struct client *c) {
@@ -193,7 +209,8 @@ static void check_clock(struct report *r, struct client *c) {
         find(r, FINDING_WELL, "vault", "%s answers", c->url);
     int64_t off = (wall_now().us - vault.time.us) / 1000000;
     if (llabs(off) > CLOCK_OFF_S)
-        find(r, FINDING_WRONG, "clock", "%lld s %s the vault's: set up NTP (`timedatectl set-ntp true`)", (long long)llabs(off), off > 0 ? "ahead of" : "behind");
+        find(r, FINDING_WRONG, "clock", "%lld s %s the vault's: set up NTP (`timedatectl set-ntp true`)",
+             (long long)llabs(off), off > 0 ? "ahead of" : "behind");
     else
         find(r, FINDING_WELL, "clock", "agrees with the vault's");
     if (wall_now().us < 1700000000 * INT64_C(1000000))
@@ -216,8 +233,8 @@ static void check_cameras(struct report *r, struct session *s) {
             const char *name = json_string_value(json_object_get(cam, "name"));
             const char *message = json_string_value(json_object_get(cam, "message"));
             bool well = state && strcmp(state, "streaming") == 0;
-            find(r, well ? FINDING_WELL : FINDING_WRONG, "camera", "%s: %s%s%s", name ? name : "?", state ? state : "?",
-                 message && *message ? ": " : "", message ? message : "");
+            find(r, well ? FINDING_WELL : FINDING_WRONG, "camera", "%s: %s%s%s", name ? name : "?",
+                 state ? state : "?", message && *message ? ": " : "", message ? message : "");
         }
     }
 }

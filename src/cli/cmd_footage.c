@@ -19,7 +19,9 @@ static int print_json(json_t *value) {
     return STATUS_DONE;
 }
 
-static struct wall_us slot_time(uint64_t slot) { return (struct wall_us){(int64_t)slot * 1000000}; }
+static struct wall_us slot_time(uint64_t slot) {
+    return (struct wall_us){(int64_t)slot * 1000000};
+}
 
 static json_t *time_json(struct wall_us t) {
     char text[WALL_TEXT_BYTES];
@@ -66,12 +68,14 @@ static json_t *export_json(const struct export_result *r) {
     json_t *files = json_array(), *missing = json_array();
     for (size_t i = 0; i < r->file_count; i++) json_array_append_new(files, json_string(r->files[i]));
     for (size_t i = 0; i < r->lack_count && i < EXPORT_SPANS_MAX; i++)
-        json_array_append_new(missing, json_pack("{s:o, s:o, s:s}", "from", time_json((struct wall_us){r->lacks[i].from_us}),
-                                                 "to", time_json((struct wall_us){r->lacks[i].to_us}), "why",
+        json_array_append_new(missing, json_pack("{s:o, s:o, s:s}", "from",
+                                                 time_json((struct wall_us){r->lacks[i].from_us}), "to",
+                                                 time_json((struct wall_us){r->lacks[i].to_us}), "why",
                                                  words[r->lacks[i].lack]));
-    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "files", files, "from", time_json((struct wall_us){r->from_us}),
-                     "to", time_json((struct wall_us){r->to_us}), "bytes", (json_int_t)r->bytes, "fragments",
-                     (json_int_t)r->fragments, "missing", missing);
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "files", files, "from",
+                     time_json((struct wall_us){r->from_us}), "to", time_json((struct wall_us){r->to_us}),
+                     "bytes", (json_int_t)r->bytes, "fragments", (json_int_t)r->fragments, "missing",
+                     missing);
 }
 
 static int run_export(struct cli *cli, const struct args *args) {
@@ -83,7 +87,8 @@ static int run_export(struct cli *cli, const struct args *args) {
         (void)diag_fail(&d, ERR_INVALID, "--from, --to and -o are needed");
         return cli_usage("export", &d);
     }
-    if (cli_range(args, (struct wall_us){0}, wall_now(), &request.from, &request.to, &d)) return cli_usage("export", &d);
+    if (cli_range(args, (struct wall_us){0}, wall_now(), &request.from, &request.to, &d))
+        return cli_usage("export", &d);
     if (access(path, F_OK) == 0) return cli_fail_text("%s is there already: choose another name", path);
     AUTO(session_close) struct session s = {0};
     struct camera *cam = NULL;
@@ -120,8 +125,9 @@ static int run_export(struct cli *cli, const struct args *args) {
 static json_t *spans_json(const struct camera *cam, const struct timeline_span *spans, size_t count) {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:o, s:I}", "from", time_json(slot_time(spans[i].from)), "to",
-                                              time_json(slot_time(spans[i].to)), "bytes", (json_int_t)spans[i].bytes));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:I}", "from", time_json(slot_time(spans[i].from)),
+                                              "to", time_json(slot_time(spans[i].to)), "bytes",
+                                              (json_int_t)spans[i].bytes));
     return json_pack("{s:s, s:s, s:o}", "camera", cam->name, "id", cam->hex, "spans", list);
 }
 
@@ -145,11 +151,13 @@ static int run_timeline(struct cli *cli, const struct args *args) {
     struct timeline_span *spans = NULL;
     size_t count = 0;
     struct wall_us now = wall_now();
-    if (cli_range(args, (struct wall_us){now.us - 86400 * INT64_C(1000000)}, (struct wall_us){now.us + 1000000}, &from, &to, &d))
+    if (cli_range(args, (struct wall_us){now.us - 86400 * INT64_C(1000000)},
+                  (struct wall_us){now.us + 1000000}, &from, &to, &d))
         return cli_usage("timeline", &d);
     if (session_camera(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);
     bool segments = to.us - from.us <= 2 * 86400 * INT64_C(1000000);
-    if (timeline_read(&s.client, cam->id, wall_slot(from), (uint64_t)wall_slot((struct wall_us){to.us - 1}) + 1, segments, &t, &d) ||
+    if (timeline_read(&s.client, cam->id, wall_slot(from),
+                      (uint64_t)wall_slot((struct wall_us){to.us - 1}) + 1, segments, &t, &d) ||
         timeline_spans(&t, SPAN_JOIN_SLOTS, &spans, &count))
         return cli_fail(&d);
     int status = STATUS_DONE;
@@ -202,7 +210,8 @@ static int run_events(struct cli *cli, const struct args *args) {
     struct camera *only = NULL;
     size_t unreadable = 0;
     const char *name = args_value(args, "camera");
-    if (cli_range(args, (struct wall_us){now.us - 86400 * INT64_C(1000000)}, (struct wall_us){now.us + 1000000}, &from, &to, &d))
+    if (cli_range(args, (struct wall_us){now.us - 86400 * INT64_C(1000000)},
+                  (struct wall_us){now.us + 1000000}, &from, &to, &d))
         return cli_usage("events", &d);
     if (session_camera(cli, name, &s, &only, &d)) return cli_fail(&d);
     AUTO(json_release) json_t *list = cli->json ? json_array() : NULL;
@@ -221,8 +230,8 @@ static int run_events(struct cli *cli, const struct args *args) {
 
 /* ---- delete ---- */
 
-static err shred_both(struct session *s, struct camera *cam, uint64_t from, uint64_t to, struct shred_result *r,
-                      struct diag *d) {
+static err shred_both(struct session *s, struct camera *cam, uint64_t from, uint64_t to,
+                      struct shred_result *r, struct diag *d) {
     err e = shred_range(&s->client, cam, from, to, r, d);
     struct camera *sub = cam->has_sub ? camera_by_id(&s->cameras, cam->sub) : NULL;
     return e || !sub ? e : shred_range(&s->client, sub, from, to, r, d);
@@ -236,7 +245,8 @@ static int run_delete(struct cli *cli, const struct args *args) {
         return cli_usage("delete", &d);
     }
     if (cli_range(args, now, now, &from, &to, &d)) return cli_usage("delete", &d);
-    if (to.us > now.us + 1000000) return cli_fail_text("--to lies in the future: what is not recorded yet cannot be deleted");
+    if (to.us > now.us + 1000000)
+        return cli_fail_text("--to lies in the future: what is not recorded yet cannot be deleted");
     AUTO(session_close) struct session s = {0};
     struct camera *cam = NULL;
     if (session_camera(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);
@@ -258,8 +268,11 @@ static int run_delete(struct cli *cli, const struct args *args) {
 static const struct option_spec range_options[] = {{"from", 0, true, false}, {"to", 0, true, false}, {0}};
 static const struct option_spec export_options[] = {
     {"from", 0, true, false}, {"to", 0, true, false}, {"output", 'o', true, false}, {0}};
-static const struct option_spec events_options[] = {
-    {"camera", 0, true, false}, {"label", 0, true, false}, {"from", 0, true, false}, {"to", 0, true, false}, {0}};
+static const struct option_spec events_options[] = {{"camera", 0, true, false},
+                                                    {"label", 0, true, false},
+                                                    {"from", 0, true, false},
+                                                    {"to", 0, true, false},
+                                                    {0}};
 static const struct option_spec delete_options[] = {
     {"from", 0, true, false}, {"to", 0, true, false}, {"yes", 'y', false, false}, {0}};
 
@@ -267,8 +280,10 @@ const struct command commands_footage[] = {
     {.name = "export",
      .summary = "Plain MP4 with its signature chain",
      .usage = "CAMERA --from T --to T -o FILE.mp4 [--json]",
-     .help = "The clip begins at the last key frame before --from and holds the pictures exactly as recorded. What is\n"
-             "missing in between is said on standard error. When the picture's codec or size changes, FILE-2.mp4 follows.\n"
+     .help = "The clip begins at the last key frame before --from and holds the pictures exactly as "
+             "recorded. What is\n"
+             "missing in between is said on standard error. When the picture's codec or size changes, "
+             "FILE-2.mp4 follows.\n"
              "  cardea export porch --from -10m --to now -o visitor.mp4\n",
      .options = export_options,
      .least = 1,
@@ -277,8 +292,9 @@ const struct command commands_footage[] = {
     {.name = "verify",
      .summary = "Is this clip what the hub recorded?",
      .usage = "FILE.mp4 [--json]",
-     .help = "Says untouched, edited (and at which second), cut short, or unknown; and by which hub, and when.\n"
-             "Needs no network and no passphrase. Exit status 0 only for untouched.\n",
+     .help =
+         "Says untouched, edited (and at which second), cut short, or unknown; and by which hub, and when.\n"
+         "Needs no network and no passphrase. Exit status 0 only for untouched.\n",
      .least = 1,
      .most = 1,
      .run = run_verify},
@@ -299,7 +315,8 @@ const struct command commands_footage[] = {
     {.name = "delete",
      .summary = "Delete a range: keys, rows and blobs",
      .usage = "CAMERA --from T --to T [--yes]",
-     .help = "The keys go first: no copy of the recordings, in any backup, opens after that. There is no way back.\n",
+     .help = "The keys go first: no copy of the recordings, in any backup, opens after that. There is no way "
+             "back.\n",
      .options = delete_options,
      .least = 1,
      .most = 1,

@@ -69,7 +69,8 @@ static err offer_certificate(struct home *h, struct diag *d) {
     if (e) return diag_fail(d, e, "the path %s is too long", h->data);
     e = authority_fingerprint(folder, fingerprint, d);
     if (e) return e;
-    if (address.port == 65535) return diag_fail(d, ERR_INVALID, "choose a port below 65535: the next one serves the certificate");
+    if (address.port == 65535)
+        return diag_fail(d, ERR_INVALID, "choose a port below 65535: the next one serves the certificate");
     address.port++;
     e = ca_page_start(&address, certificate, fingerprint, h->state.lan_url, &h->page, d);
     if (e) return e;
@@ -138,8 +139,12 @@ static int become(const char *program, int argc, char **argv) {
     return cli_fail_text("cannot start %s: %s", path, strerror(errno));
 }
 
-static int run_hub(int argc, char **argv) { return become("cardea-hub", argc, argv); }
-static int run_vault(int argc, char **argv) { return become("cardea-vault", argc, argv); }
+static int run_hub(int argc, char **argv) {
+    return become("cardea-hub", argc, argv);
+}
+static int run_vault(int argc, char **argv) {
+    return become("cardea-vault", argc, argv);
+}
 
 static const struct option_spec home_options[] = {{"listen", 0, true, false}, {0}};
 static const struct option_spec demo_options[] = {{"port", 0, true, false}, {0}};
@@ -148,17 +153,22 @@ const struct command commands_home[] = {
     {.name = "demo",
      .summary = "A home with two cameras on real footage, ready to look at",
      .usage = "[--data DIR] [--port N]",
-     .help = "Makes a household with a passphrase of its own and prints where to look. Its folder is kept between runs\n"
-             "(default: cardea-demo in $XDG_CACHE_HOME). CARDEA_FOOTAGE may name a folder with other clips. Ctrl-C ends it.\n"
+     .help = "Makes a household with a passphrase of its own and prints where to look. Its folder is kept "
+             "between runs\n"
+             "(default: cardea-demo in $XDG_CACHE_HOME). CARDEA_FOOTAGE may name a folder with other clips. "
+             "Ctrl-C ends it.\n"
              "  --port N     of the app, on this machine alone; default 8450\n",
      .options = demo_options,
      .run = run_demo},
     {.name = "home",
      .summary = "This machine is hub and vault; runs until interrupted",
      .usage = "[--data DIR] [--listen ADDR:PORT]",
-     .help = "  --listen ADDR:PORT   default 127.0.0.1:8440, in plain HTTP for browsers on this machine alone. Any other\n"
-             "                       address, such as 0.0.0.0:8443 for the whole network, is served with TLS under this\n"
-             "                       home's own certificate authority, which the next port (8444) offers to phones;\n"
+     .help = "  --listen ADDR:PORT   default 127.0.0.1:8440, in plain HTTP for browsers on this machine "
+             "alone. Any other\n"
+             "                       address, such as 0.0.0.0:8443 for the whole network, is served with TLS "
+             "under this\n"
+             "                       home's own certificate authority, which the next port (8444) offers to "
+             "phones;\n"
              "                       this machine then also has 127.0.0.1:8440. Port 0 takes a free one.\n"
              "What dies is started again. One home runs on one folder.\n",
      .options = home_options,

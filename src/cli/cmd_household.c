@@ -24,10 +24,11 @@ static void kit_text(const char *login, const char *url, const char *code, char 
     snprintf(out, KIT_MAX_BYTES,
              "Cardea recovery kit, %s\n\n"
              "Sign-in name:  %s\n"
-             "Vault:         %s\n"
-             KIT_CODE_LINE " %s\n\n"
-             "With this code and the sign-in name, `cardea recover` sets a new passphrase. Without the passphrase and\n"
-             "without this code nobody can open the recordings: no company has another key. Print it, and keep it\n"
+             "Vault:         %s\n" KIT_CODE_LINE " %s\n\n"
+             "With this code and the sign-in name, `cardea recover` sets a new passphrase. Without the "
+             "passphrase and\n"
+             "without this code nobody can open the recordings: no company has another key. Print it, and "
+             "keep it\n"
              "where you keep your other papers, away from the machine that records.\n",
              when, login, url, code);
 }
@@ -36,7 +37,9 @@ static void kit_text(const char *login, const char *url, const char *code, char 
 static err open_kit(const char *path, int *fd, struct diag *d) {
     *fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (*fd >= 0) return ERR_OK;
-    if (errno == EEXIST) return diag_fail(d, ERR_EXISTS, "%s is there already: choose another file for the recovery kit", path);
+    if (errno == EEXIST)
+        return diag_fail(d, ERR_EXISTS, "%s is there already: choose another file for the recovery kit",
+                         path);
     return diag_fail(d, ERR_IO, "cannot write the recovery kit to %s: %s", path, strerror(errno));
 }
 
@@ -44,7 +47,9 @@ static err deliver_kit(const struct init_request *r, const char *url, char code[
                        struct diag *d) {
     char text[KIT_MAX_BYTES];
     if (!*code) {
-        fprintf(stderr, "cardea: an interrupted start was completed; the recovery kit is the one that was shown then\n");
+        fprintf(
+            stderr,
+            "cardea: an interrupted start was completed; the recovery kit is the one that was shown then\n");
         return ERR_OK;
     }
     kit_text(r->login, url, code, text);
@@ -52,7 +57,9 @@ static err deliver_kit(const struct init_request *r, const char *url, char code[
     if (fd >= 0) {
         e = fd_write_all(fd, bytes_text(text));
         if (!e && fsync(fd)) e = ERR_IO;
-        if (e) e = diag_fail(d, e, "cannot write %s: %s; the household is made, and this is its only kit", r->recovery_file, strerror(errno));
+        if (e)
+            e = diag_fail(d, e, "cannot write %s: %s; the household is made, and this is its only kit",
+                          r->recovery_file, strerror(errno));
     }
     if (fd < 0 || e) printf("\n%s\n", text);
     wipe(text, sizeof text);
@@ -63,7 +70,8 @@ static err deliver_kit(const struct init_request *r, const char *url, char code[
 static err pairing_code(const struct init_request *r, char out[64], struct diag *d) {
     AUTO(secret_clear) struct secret code = {0};
     char path[PATH_TEXT_BYTES];
-    if (path_join(path, r->data, "setup-code")) return diag_fail(d, ERR_LIMIT, "the path %s is too long", r->data);
+    if (path_join(path, r->data, "setup-code"))
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", r->data);
     bool here = access(path, R_OK) == 0;
     const char *file = r->pairing_file ? r->pairing_file : here ? path : NULL;
     err e = secret_read(file, "the hub's pairing code (it prints it when it starts): ", &code, d);
@@ -131,7 +139,8 @@ static err start_temporary(struct home *h, const char *data, struct diag *d) {
     h->listen = (struct listen_address){.host = "127.0.0.1", .loopback = true};
     err e = folder_make(data, d);
     if (e) return e;
-    if (path_join(h->log_path, data, "home.log")) return diag_fail(d, ERR_LIMIT, "the path %s is too long", data);
+    if (path_join(h->log_path, data, "home.log"))
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", data);
     return home_start(h, d);
 }
 
@@ -152,12 +161,16 @@ static int run_init(struct cli *cli, const struct args *args) {
     struct home_owner owner;
     AUTO(secret_clear) struct secret passphrase = {0};
     const char *name = args_value(args, "name");
-    struct init_request r = {.data = cli->data, .name = name ? name : "home", .login = cli->login,
+    struct init_request r = {.data = cli->data,
+                             .name = name ? name : "home",
+                             .login = cli->login,
                              .recovery_file = args_value(args, "recovery-file"),
-                             .pairing_file = args_value(args, "pairing-code-file"), .passphrase = &passphrase};
+                             .pairing_file = args_value(args, "pairing-code-file"),
+                             .passphrase = &passphrase};
     if (!r.login) r.login = r.name;
     if (home_owner_read(cli->data, &owner, &d) == ERR_OK)
-        return cli_fail_text("%s has its household already; its sign-in name is '%s'", cli->data, owner.login);
+        return cli_fail_text("%s has its household already; its sign-in name is '%s'", cli->data,
+                             owner.login);
     if (passphrase_read(cli, "a passphrase for the household: ", true, &passphrase, &d)) return cli_fail(&d);
     if (init_here(&r, cli, &d)) return cli_fail(&d);
     printf("the household is made; the sign-in name is '%s'\n", r.login);
@@ -186,7 +199,8 @@ static int run_recover(struct cli *cli, const struct args *args) {
     AUTO(client_clear) struct client c = {0};
     err e = session_login(cli, login, &d);
     if (!e) e = session_vault(cli, url, ca_file, &d);
-    if (!e) e = secret_read(args_value(args, "recovery-file"), "the recovery code (twelve words): ", &kit, &d);
+    if (!e)
+        e = secret_read(args_value(args, "recovery-file"), "the recovery code (twelve words): ", &kit, &d);
     if (e) return cli_fail(&d);
     find_code(&kit, code);
     uint8_t checked[RECOVERY_SECRET_BYTES]; /* a mistyped word is told before a passphrase is asked for */
@@ -205,7 +219,9 @@ static int run_recover(struct cli *cli, const struct args *args) {
 
 /* ---- status ---- */
 
-static json_int_t number(json_t *object, const char *name) { return json_integer_value(json_object_get(object, name)); }
+static json_int_t number(json_t *object, const char *name) {
+    return json_integer_value(json_object_get(object, name));
+}
 
 static const char *text_of(json_t *object, const char *name) {
     const char *text = json_string_value(json_object_get(object, name));
@@ -216,11 +232,13 @@ static void print_camera(json_t *cam, bool *well) {
     const char *state = text_of(cam, "state"), *message = text_of(cam, "message");
     bool streaming = strcmp(state, "streaming") == 0;
     *well = *well && streaming;
-    printf("  %-20s %s%s", text_of(cam, "name"), strcmp(text_of(cam, "kind"), "sub") == 0 ? "(small) " : "", state);
+    printf("  %-20s %s%s", text_of(cam, "name"), strcmp(text_of(cam, "kind"), "sub") == 0 ? "(small) " : "",
+           state);
     if (streaming)
         printf("  %lldx%lld %s  %.0f fps  %lld kbit/s%s", (long long)number(cam, "width"),
-               (long long)number(cam, "height"), text_of(cam, "codec"), json_number_value(json_object_get(cam, "fps")),
-               (long long)number(cam, "kbit_s"), json_is_true(json_object_get(cam, "recording")) ? "  recording" : "");
+               (long long)number(cam, "height"), text_of(cam, "codec"),
+               json_number_value(json_object_get(cam, "fps")), (long long)number(cam, "kbit_s"),
+               json_is_true(json_object_get(cam, "recording")) ? "  recording" : "");
     if (number(cam, "lost")) printf("  %lld packets lost", (long long)number(cam, "lost"));
     if (*message) printf("  (%s)", message);
     putchar('\n');
@@ -270,7 +288,8 @@ static void print_vault(const struct client_vault *v, json_t *usage, bool *well)
     if (number(usage, "quota_bytes")) printf(" of %s", quota);
     putchar('\n');
     if (llabs(off_s) < 30) return;
-    printf("  its clock is %lld s %s this machine's\n", (long long)llabs(off_s), off_s > 0 ? "behind" : "ahead of");
+    printf("  its clock is %lld s %s this machine's\n", (long long)llabs(off_s),
+           off_s > 0 ? "behind" : "ahead of");
     *well = false;
 }
 
@@ -285,7 +304,8 @@ static err collect_hubs(struct client *c, json_t *list, bool *well, bool print, 
         if (e) {
             *well = false;
             if (print) printf("hub: %s\n", d->text);
-            json_array_append_new(list, json_pack("{s:s, s:b, s:s}", "id", id, "online", 0, "message", d->text));
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:b, s:s}", "id", id, "online", 0, "message", d->text));
             continue;
         }
         if (print) print_hub(status, well);
@@ -310,8 +330,9 @@ static int run_status(struct cli *cli, const struct args *args) {
     if (!cli->json) print_vault(&vault, usage, &well);
     if (collect_hubs(&s.client, hubs, &well, !cli->json, &d)) return cli_fail(&d);
     if (cli->json) {
-        AUTO(json_release) json_t *all = json_pack("{s:{s:s, s:O}, s:O}", "vault", "version", vault.version, "usage",
-                                                   usage, "hubs", hubs);
+        AUTO(json_release)
+        json_t *all =
+            json_pack("{s:{s:s, s:O}, s:O}", "vault", "version", vault.version, "usage", usage, "hubs", hubs);
         json_dumpf(all, stdout, JSON_INDENT(1));
         putchar('\n');
     } else if (well) {
@@ -329,7 +350,8 @@ const struct command commands_household[] = {
      .summary = "Make the household; prints the recovery kit once",
      .usage = "[--name NAME] [--recovery-file FILE]",
      .help = "Makes an account and a household on this home's vault, running or not, and pairs its hub.\n"
-             "  --name NAME              the household's name, and the sign-in name unless --login gives another;\n"
+             "  --name NAME              the household's name, and the sign-in name unless --login gives "
+             "another;\n"
              "                           default 'home'\n"
              "  --recovery-file FILE     writes the kit there (0600) instead of printing it\n"
              "  --pairing-code-file FILE the code of a hub elsewhere; else DIR/setup-code, or asks\n"

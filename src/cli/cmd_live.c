@@ -32,7 +32,8 @@ static err put(struct output *o, struct bytes data, struct diag *d) {
     err e = fd_write_all(o->fd, data);
     o->reader_left = e && errno == EPIPE;
     if (o->reader_left) return diag_fail(d, ERR_CANCELLED, "the reader left");
-    return e ? diag_fail(d, e == ERR_IO ? ERR_NO_SPACE : e, "cannot write %s: %s", o->name, strerror(errno)) : ERR_OK;
+    return e ? diag_fail(d, e == ERR_IO ? ERR_NO_SPACE : e, "cannot write %s: %s", o->name, strerror(errno))
+             : ERR_OK;
 }
 
 /* The first picture decides where zero is. */
@@ -62,29 +63,36 @@ static err take(void *context, const struct live_item *item, struct diag *d) {
     if (item->kind == RECORD_INIT) {
         blob_clear(&o->next);
         if (o->begun && !bytes_equal(item->data, blob_bytes(&o->init)))
-            return diag_fail(d, ERR_UNSUPPORTED, "the camera changed its picture's size or codec: start again");
+            return diag_fail(d, ERR_UNSUPPORTED,
+                             "the camera changed its picture's size or codec: start again");
         return blob_append(&o->next, item->data);
     }
     if (item->kind != RECORD_FRAGMENT || o->next.len == 0) return ERR_OK;
     return take_fragment(o, item->data, d);
 }
 
-static void trouble(void *context, err e, const char *why) { fprintf(stderr, "cardea: %s; trying again\n", why); }
+static void trouble(void *context, err e, const char *why) {
+    fprintf(stderr, "cardea: %s; trying again\n", why);
+}
 
 static void notice(void *context, struct bytes text) {
     struct diag ignored;
     AUTO(json_release) json_t *json = NULL;
     if (json_parse(text, &json, &ignored)) return;
     const char *kind = json_string_value(json_object_get(json, "kind"));
-    if (kind && strcmp(kind, "skipped") == 0) fputs("cardea: the reader is too slow: a part was skipped\n", stderr);
-    if (kind && strcmp(kind, "offline") == 0) fputs("cardea: the camera is offline; waiting for it\n", stderr);
+    if (kind && strcmp(kind, "skipped") == 0)
+        fputs("cardea: the reader is too slow: a part was skipped\n", stderr);
+    if (kind && strcmp(kind, "offline") == 0)
+        fputs("cardea: the camera is offline; waiting for it\n", stderr);
 }
 
 static err open_output(struct output *o, const char *file, struct diag *d) {
     *o = (struct output){.fd = STDOUT_FILENO, .name = "standard output"};
     if (!file || strcmp(file, "-") == 0) {
         if (isatty(STDOUT_FILENO))
-            return diag_fail(d, ERR_INVALID, "video does not belong on a terminal: `cardea live CAMERA | ffplay -`, or -o FILE");
+            return diag_fail(
+                d, ERR_INVALID,
+                "video does not belong on a terminal: `cardea live CAMERA | ffplay -`, or -o FILE");
         return ERR_OK;
     }
     o->name = file;

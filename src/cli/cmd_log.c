@@ -24,7 +24,9 @@ struct reading {
 };
 
 static err seen_path(const struct cli *cli, char out[PATH_TEXT_BYTES], struct diag *d) {
-    return path_join(out, cli->data, "log-seen") ? diag_fail(d, ERR_LIMIT, "the path %s is too long", cli->data) : ERR_OK;
+    return path_join(out, cli->data, "log-seen")
+               ? diag_fail(d, ERR_LIMIT, "the path %s is too long", cli->data)
+               : ERR_OK;
 }
 
 static err seen_read(const struct cli *cli, struct seen *out, struct diag *d) {
@@ -35,7 +37,9 @@ static err seen_read(const struct cli *cli, struct seen *out, struct diag *d) {
     if (e == ERR_NOT_FOUND) return ERR_OK;
     if (e) return e;
     if (raw.len != SEEN_BYTES || memcmp(raw.data, SEEN_MAGIC, 4) != 0 || raw.data[4] != 1)
-        return diag_fail(d, ERR_INVALID, "%s is damaged: without it the log's past cannot be compared; remove it to begin anew", path);
+        return diag_fail(
+            d, ERR_INVALID,
+            "%s is damaged: without it the log's past cannot be compared; remove it to begin anew", path);
     const uint8_t *at = raw.data + 5;
     memcpy(out->key, at, sizeof out->key);
     out->tree.size = be64_get(at + sizeof out->key);
@@ -60,7 +64,8 @@ static err fetch(void *context, const char *path, size_t limit, struct blob *out
     struct reading *r = context;
     char full[TILE_PATH_BYTES + 16];
     snprintf(full, sizeof full, "/log/%s", path);
-    struct http_request request = {.method = "GET", .path = full, .timeout_ms = 30000, .answer_max_bytes = limit};
+    struct http_request request = {
+        .method = "GET", .path = full, .timeout_ms = 30000, .answer_max_bytes = limit};
     AUTO(http_response_clear) struct http_response response = {0};
     err e = http_client_do(r->client.http, &request, &response, d);
     return e ? e : blob_append(out, blob_bytes(&response.body));
@@ -71,7 +76,8 @@ static err count_entry(void *context, uint64_t number, struct bytes entry) {
     return ERR_OK;
 }
 
-/* The log's key: as remembered, or as the vault says on the first look. ERR_NOT_FOUND: the vault keeps no log. */
+/* The log's key: as remembered, or as the vault says on the first look. ERR_NOT_FOUND: the vault keeps no
+ * log. */
 static err log_key(struct reading *r, struct seen *s, struct diag *d) {
     AUTO(json_release) json_t *answer = NULL;
     AUTO(blob_clear) struct blob key = {0};
@@ -82,7 +88,9 @@ static err log_key(struct reading *r, struct seen *s, struct diag *d) {
         return diag_fail(d, ERR_FORGED, "the vault had a public log of %llu entries and shows none now",
                          (unsigned long long)s->tree.size);
     if (!text)
-        return diag_fail(d, ERR_NOT_FOUND, "this vault keeps no public log; in this version nobody but the household's owners holds keys");
+        return diag_fail(
+            d, ERR_NOT_FOUND,
+            "this vault keeps no public log; in this version nobody but the household's owners holds keys");
     if (base64_decode(text, strlen(text), &key) || key.len != sizeof s->key)
         return diag_fail(d, ERR_INVALID, "the vault's log key is no key");
     if (s->known && memcmp(key.data, s->key, sizeof s->key) != 0)
@@ -115,12 +123,16 @@ static int run(struct cli *cli, bool proof) {
         printf("{\"whole\": true, \"origin\": \"%s\", \"entries\": %llu, \"new\": %llu}\n", checkpoint.origin,
                (unsigned long long)checkpoint.size, (unsigned long long)r.entries);
     else if (proof)
-        printf("whole: %llu entries of %s, %llu of them new; it only grew\n", (unsigned long long)checkpoint.size,
-               checkpoint.origin, (unsigned long long)r.entries);
+        printf("whole: %llu entries of %s, %llu of them new; it only grew\n",
+               (unsigned long long)checkpoint.size, checkpoint.origin, (unsigned long long)r.entries);
     else
         printf("%llu entries, none of them of this household\n", (unsigned long long)checkpoint.size);
     return STATUS_DONE;
 }
 
-int run_log_show(struct cli *cli, const struct args *args) { return run(cli, false); }
-int run_log_verify(struct cli *cli, const struct args *args) { return run(cli, true); }
+int run_log_show(struct cli *cli, const struct args *args) {
+    return run(cli, false);
+}
+int run_log_verify(struct cli *cli, const struct args *args) {
+    return run(cli, true);
+}

@@ -25,11 +25,11 @@ static err add_grant(void *context, const char *key, int64_t version, struct dia
     wall_format((struct wall_us){(int64_t)statement.from * 1000000}, from);
     wall_format((struct wall_us){(int64_t)statement.to * 1000000}, to);
     wall_format((struct wall_us){(int64_t)statement.expires * 1000000}, expires);
-    json_t *row = json_pack("{s:o, s:s, s:I, s:s, s:s, s:b, s:s, s:b}", "id", json_hex(BYTES_OF(statement.id)),
-                            "purpose", grant_purposes[statement.purpose], "cameras",
-                            (json_int_t)statement.camera_count, "from", from, "to", to, "live", (int)statement.live,
-                            "expires", expires, "expired",
-                            (int64_t)statement.expires * 1000000 <= rows->now.us);
+    json_t *row =
+        json_pack("{s:o, s:s, s:I, s:s, s:s, s:b, s:s, s:b}", "id", json_hex(BYTES_OF(statement.id)),
+                  "purpose", grant_purposes[statement.purpose], "cameras", (json_int_t)statement.camera_count,
+                  "from", from, "to", to, "live", (int)statement.live, "expires", expires, "expired",
+                  (int64_t)statement.expires * 1000000 <= rows->now.us);
     return json_array_append_new(rows->list, row) ? diag_fail(d, ERR_NO_MEMORY, "out of memory") : ERR_OK;
 }
 
@@ -47,11 +47,11 @@ static int run_grants(struct cli *cli, const struct args *args) {
     }
     size_t i;
     json_t *row;
-    json_array_foreach(list, i, row)
-        printf("%s  %-8s %s to %s  until %s%s\n", json_string_value(json_object_get(row, "id")),
-               json_string_value(json_object_get(row, "purpose")), json_string_value(json_object_get(row, "from")),
-               json_string_value(json_object_get(row, "to")), json_string_value(json_object_get(row, "expires")),
-               json_is_true(json_object_get(row, "expired")) ? "  (expired)" : "");
+    json_array_foreach(list, i, row) printf(
+        "%s  %-8s %s to %s  until %s%s\n", json_string_value(json_object_get(row, "id")),
+        json_string_value(json_object_get(row, "purpose")), json_string_value(json_object_get(row, "from")),
+        json_string_value(json_object_get(row, "to")), json_string_value(json_object_get(row, "expires")),
+        json_is_true(json_object_get(row, "expired")) ? "  (expired)" : "");
     if (json_array_size(list) == 0) puts("no grants: nobody but the household's owners can open anything");
     return STATUS_DONE;
 }
@@ -68,24 +68,31 @@ static int run_revoke(struct cli *cli, const struct args *args) {
     if (session_open(cli, &s, &d)) return cli_fail(&d);
     snprintf(path, sizeof path, "/v1/objects/grants/%s", args->positional[0]);
     err e = client_json(&s.client, "DELETE", path, NULL, NULL, &d);
-    if (e == ERR_NOT_FOUND) return cli_fail_text("there is no grant %s; `cardea grants` lists them", args->positional[0]);
+    if (e == ERR_NOT_FOUND)
+        return cli_fail_text("there is no grant %s; `cardea grants` lists them", args->positional[0]);
     if (e) return cli_fail(&d);
     puts("revoked: the vault serves nothing under it any more");
     return STATUS_DONE;
 }
 
 const struct command commands_trust[] = {
-    {.name = "grants", .summary = "Who may open what, besides the owners", .usage = "[list] [--json]", .most = 1, .run = run_grants},
-    {.name = "grants revoke", .summary = "End a grant", .usage = "ID", .least = 1, .most = 1, .run = run_revoke},
-    {.name = "log",
-     .summary = "Who looked",
-     .usage = "[show] [--json]",
+    {.name = "grants",
+     .summary = "Who may open what, besides the owners",
+     .usage = "[list] [--json]",
      .most = 1,
-     .run = run_log_show},
+     .run = run_grants},
+    {.name = "grants revoke",
+     .summary = "End a grant",
+     .usage = "ID",
+     .least = 1,
+     .most = 1,
+     .run = run_revoke},
+    {.name = "log", .summary = "Who looked", .usage = "[show] [--json]", .most = 1, .run = run_log_show},
     {.name = "log verify",
      .summary = "Is the log whole and consistent?",
      .usage = "[--json]",
-     .help = "Reads the vault's public log (/log/), and proves that it is whole and has only grown since the last look,\n"
+     .help = "Reads the vault's public log (/log/), and proves that it is whole and has only grown since the "
+             "last look,\n"
              "which is remembered in DIR/log-seen.\n",
      .run = run_log_verify},
     {0},

@@ -16,7 +16,8 @@
 static err map_file(const char *path, struct bytes *out, struct diag *d) {
     AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat info;
-    if (fd < 0 || fstat(fd, &info)) return diag_fail(d, ERR_NOT_FOUND, "cannot open %s: %s", path, strerror(errno));
+    if (fd < 0 || fstat(fd, &info))
+        return diag_fail(d, ERR_NOT_FOUND, "cannot open %s: %s", path, strerror(errno));
     if (!S_ISREG(info.st_mode)) return diag_fail(d, ERR_INVALID, "%s is not a file", path);
     *out = BYTES("", 0);
     if (info.st_size == 0) return ERR_OK;
@@ -41,7 +42,8 @@ static json_t *time_json(int64_t us) {
 
 static int print_json_report(const struct provenance *p, bool own) {
     char household[17], hub[33];
-    AUTO(json_release) json_t *o = json_pack("{s:s, s:s}", "verdict", verdict_text(p->verdict), "why", p->why);
+    AUTO(json_release)
+    json_t *o = json_pack("{s:s, s:s}", "verdict", verdict_text(p->verdict), "why", p->why);
     if (p->edited_at_known) {
         json_object_set_new(o, "edited_at", time_json(p->edited_at_us));
         json_object_set_new(o, "edited_at_s", json_real(p->edited_at_s));
@@ -57,7 +59,8 @@ static int print_json_report(const struct provenance *p, bool own) {
     }
     json_t *gaps = json_array();
     for (size_t i = 0; i < p->gap_count; i++)
-        json_array_append_new(gaps, json_pack("[o, o]", time_json(p->gaps[i].from_us), time_json(p->gaps[i].to_us)));
+        json_array_append_new(
+            gaps, json_pack("[o, o]", time_json(p->gaps[i].from_us), time_json(p->gaps[i].to_us)));
     json_object_set_new(o, "missing", gaps);
     if (json_dumpf(o, stdout, JSON_INDENT(1))) return cli_fail_text("cannot write the answer");
     putchar('\n');
@@ -76,7 +79,8 @@ static void print_report(const char *path, const struct provenance *p, bool own)
         printf("  recorded from %s to %s\n", from, to);
     }
     printf("  by hub %s of household %s%s\n", hub, household,
-           own ? ", which is yours" : "; compare that number with the household's own (`cardea status --json`)");
+           own ? ", which is yours"
+               : "; compare that number with the household's own (`cardea status --json`)");
     for (size_t i = 0; i < p->gap_count; i++) {
         cli_time_text((struct wall_us){p->gaps[i].from_us}, from);
         cli_time_text((struct wall_us){p->gaps[i].to_us}, to);

@@ -51,7 +51,8 @@ static err choose_clip(size_t i, struct demo_camera *cam, struct diag *d) {
     for (size_t k = 0; choices[i].clips[k]; k++)
         if (find_clip(choices[i].clips[k], cam->source)) return ERR_OK;
     return diag_fail(d, ERR_NOT_FOUND,
-                     "there is no footage for the demo: apt-get install opencv-doc, or name a folder with %s in CARDEA_FOOTAGE",
+                     "there is no footage for the demo: apt-get install opencv-doc, or name a folder with %s "
+                     "in CARDEA_FOOTAGE",
                      choices[i].clips[0]);
 }
 
@@ -60,11 +61,12 @@ static void clip_path(const struct demo_footage *f, size_t i, const char *suffix
 }
 
 /* One stream: size, rate, bit rate, and a name that is only taken when the encoder is done. */
-static void encode_stream(struct child *c, const char *filter, const char *gop, const char *rate, const char *buffer,
-                          const char *path) {
-    const char *const args[] = {"-map",     "0:v:0", "-an",        "-vf",      filter,   "-c:v",     "libx264", "-preset",
-                                "veryfast", "-bf",   "0",          "-g",       gop,      "-keyint_min", gop,   "-sc_threshold",
-                                "0",        "-crf",  "27",         "-maxrate", rate,     "-bufsize", buffer,    "-pix_fmt",
+static void encode_stream(struct child *c, const char *filter, const char *gop, const char *rate,
+                          const char *buffer, const char *path) {
+    const char *const args[] = {"-map",    "0:v:0",       "-an",      "-vf",           filter, "-c:v",
+                                "libx264", "-preset",     "veryfast", "-bf",           "0",    "-g",
+                                gop,       "-keyint_min", gop,        "-sc_threshold", "0",    "-crf",
+                                "27",      "-maxrate",    rate,       "-bufsize",      buffer, "-pix_fmt",
                                 "yuv420p"};
     for (size_t i = 0; i < sizeof args / sizeof *args; i++) child_arg(c, args[i]);
     bool raw = strstr(path, ".h264") != NULL;
@@ -107,7 +109,8 @@ err demo_footage_begin(struct demo_footage *f, const char *data, struct diag *d)
     return e;
 }
 
-static err take_name(const struct demo_footage *f, size_t i, const char *from, const char *to, struct diag *d) {
+static err take_name(const struct demo_footage *f, size_t i, const char *from, const char *to,
+                     struct diag *d) {
     char old[PATH_TEXT_BYTES], name[PATH_TEXT_BYTES];
     clip_path(f, i, from, old);
     clip_path(f, i, to, name);
@@ -178,8 +181,9 @@ static err write_config(const struct demo_footage *f, const char *path, struct d
         json_array_append_new(cameras, camera_config(f, i, false, MAIN_FPS));
         json_array_append_new(cameras, camera_config(f, i, true, SUB_FPS));
     }
-    AUTO(json_release) json_t *json = json_pack("{s:s, s:i, s:s, s:s, s:O}", "address", "127.0.0.1", "port", (int)f->port,
-                                                "user", "demo", "password", f->password, "cameras", cameras);
+    AUTO(json_release)
+    json_t *json = json_pack("{s:s, s:i, s:s, s:s, s:O}", "address", "127.0.0.1", "port", (int)f->port,
+                             "user", "demo", "password", f->password, "cameras", cameras);
     char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
     if (!text) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     err e = file_replace(path, bytes_text(text), 0600, d);
@@ -209,7 +213,8 @@ static bool read_ready(struct demo_footage *f) {
 static err start_server(struct demo_footage *f, struct diag *d) {
     char config[PATH_TEXT_BYTES], script[PATH_TEXT_BYTES];
     int ends[2];
-    if (path_join(config, f->folder, "cameras.json")) return diag_fail(d, ERR_LIMIT, "the path %s is too long", f->folder);
+    if (path_join(config, f->folder, "cameras.json"))
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", f->folder);
     err e = program_shared_file("demo/rtsp_cameras.py", script, d);
     if (!e) e = write_config(f, config, d);
     if (e) return e;
@@ -219,7 +224,8 @@ static err start_server(struct demo_footage *f, struct diag *d) {
     fd_close(&f->server_out);
     f->server_out = ends[0];
     child_init(&f->server, "cameras");
-    snprintf(f->server.program, sizeof f->server.program, "%s", access(PYTHON, X_OK) == 0 ? PYTHON : "python3");
+    snprintf(f->server.program, sizeof f->server.program, "%s",
+             access(PYTHON, X_OK) == 0 ? PYTHON : "python3");
     child_arg(&f->server, script);
     child_arg(&f->server, config);
     f->server.log_fd = null; /* GStreamer's own messages */
@@ -242,11 +248,13 @@ static err make_files(struct demo_footage *f, struct diag *d) {
         struct child *c = &f->cameras[i].encoder;
         child_init(c, "ffmpeg");
         snprintf(c->program, sizeof c->program, "ffmpeg");
-        const char *const args[] = {"-nostdin", "-v", "error", "-y", "-r", "25", "-i", raw, "-c", "copy", path};
+        const char *const args[] = {"-nostdin", "-v", "error", "-y",   "-r", "25",
+                                    "-i",       raw,  "-c",    "copy", path};
         for (size_t k = 0; k < sizeof args / sizeof *args; k++) child_arg(c, args[k]);
         err e = child_start(c, d);
         if (e) return e;
-        if (!child_wait(c, ENCODE_MS) || child_status(c)) return diag_fail(d, ERR_IO, "ffmpeg cannot write %s", path);
+        if (!child_wait(c, ENCODE_MS) || child_status(c))
+            return diag_fail(d, ERR_IO, "ffmpeg cannot write %s", path);
     }
     return ERR_OK;
 }
@@ -255,16 +263,20 @@ err demo_footage_serve(struct demo_footage *f, bool (*stopped)(void *), void *co
     char config[PATH_TEXT_BYTES];
     err e = wait_encoders(f, stopped, context, d);
     if (e) return e;
-    if (path_join(config, f->folder, "cameras.json")) return diag_fail(d, ERR_LIMIT, "the path %s is too long", f->folder);
+    if (path_join(config, f->folder, "cameras.json"))
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", f->folder);
     read_config(f, config);
     bool fixed = f->port != 0;
     f->rtsp = start_server(f, d) == ERR_OK;
     if (f->rtsp) return ERR_OK;
     if (fixed)
-        return diag_fail(d, ERR_BUSY, "the demo's cameras cannot be served on port %u again: is another demo running? Else remove %s",
-                         f->port, config);
+        return diag_fail(
+            d, ERR_BUSY,
+            "the demo's cameras cannot be served on port %u again: is another demo running? Else remove %s",
+            f->port, config);
     unlink(config);
-    log_info("%s: the cameras are files instead (apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi)", d->text);
+    log_info("%s: the cameras are files instead (apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi)",
+             d->text);
     return make_files(f, d);
 }
 

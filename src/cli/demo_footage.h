@@ -25,11 +25,13 @@ struct demo_footage {
     char password[33];
 };
 
-/* Finds two clips (CARDEA_FOOTAGE, ../shared/footage, Debian's opencv-doc) and starts encoding what is not there yet.
- *   ERR_NOT_FOUND  no clips, or no ffmpeg: d says what to install */
+/* Finds two clips (CARDEA_FOOTAGE, ../shared/footage, Debian's opencv-doc) and starts encoding what is not
+ * there yet. ERR_NOT_FOUND  no clips, or no ffmpeg: d says what to install */
 err demo_footage_begin(struct demo_footage *f, const char *data, struct diag *d) CHECKED;
-/* Waits for the encoders (`stopped` is asked meanwhile: ERR_CANCELLED), then starts the RTSP server; without GStreamer for Python `rtsp` becomes false. */
-err demo_footage_serve(struct demo_footage *f, bool (*stopped)(void *), void *context, struct diag *d) CHECKED;
+/* Waits for the encoders (`stopped` is asked meanwhile: ERR_CANCELLED), then starts the RTSP server; without
+ * GStreamer for Python `rtsp` becomes false. */
+err demo_footage_serve(struct demo_footage *f, bool (*stopped)(void *), void *context,
+                       struct diag *d) CHECKED;
 /* Starts the server again if it has died. */
 void demo_footage_tend(struct demo_footage *f);
 void demo_footage_stop(struct demo_footage *f); /* for AUTO */

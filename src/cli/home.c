@@ -256,8 +256,8 @@ bool home_has_household(const struct home *h) {
     AUTO(client_clear) struct client c;
     struct client_vault vault;
     struct diag ignored;
-    return client_open(&c, h->state.url, NULL, &ignored) == ERR_OK && client_vault(&c, &vault, &ignored) == ERR_OK &&
-           !*vault.setup_code;
+    return client_open(&c, h->state.url, NULL, &ignored) == ERR_OK &&
+           client_vault(&c, &vault, &ignored) == ERR_OK && !*vault.setup_code;
 }
 
 err home_start(struct home *h, struct diag *d) {
@@ -274,10 +274,13 @@ static void plan_restart(struct child *c, int *delay_ms, struct steady_us *next)
     *delay_ms = ran_s >= RETRY_FORGET_S || *delay_ms == 0 ? RETRY_FIRST_MS : *delay_ms * 2;
     if (*delay_ms > RETRY_MAX_MS) *delay_ms = RETRY_MAX_MS;
     next->us = steady_now().us + (int64_t)*delay_ms * 1000;
-    log_warning("the %s %s after %lld s; it starts again in %d ms", c->label, how, (long long)ran_s, *delay_ms);
+    log_warning("the %s %s after %lld s; it starts again in %d ms", c->label, how, (long long)ran_s,
+                *delay_ms);
 }
 
-static bool due(const struct steady_us *next) { return next->us && steady_now().us >= next->us; }
+static bool due(const struct steady_us *next) {
+    return next->us && steady_now().us >= next->us;
+}
 
 static void tend_vault(struct home *h) {
     struct diag d;
@@ -291,7 +294,8 @@ static void tend_vault(struct home *h) {
     struct listen_address again;
     const char *old_port = strrchr(h->state.url, ':');
     if (!h->tls && old_port && h->listen.port == 0 &&
-        snprintf(d.text, sizeof d.text, "%s%s", h->listen.host, old_port) > 0 && listen_parse(d.text, &again, NULL) == 0)
+        snprintf(d.text, sizeof d.text, "%s%s", h->listen.host, old_port) > 0 &&
+        listen_parse(d.text, &again, NULL) == 0)
         h->listen = again;
     err e = start_vault(h, &d);
     if (!e && h->tls) name_lan_url(h);

@@ -16,12 +16,13 @@
 
 /* What home.json says, while somebody holds the lock. */
 struct home_state {
-    char url[HOME_URL_BYTES]; /* plain, on loopback */
+    char url[HOME_URL_BYTES];     /* plain, on loopback */
     char lan_url[HOME_URL_BYTES]; /* or empty */
     pid_t home, vault, hub;
 };
 
-/* ERR_NOT_FOUND: no home runs on this folder. ERR_BUSY: one is starting. ERR_INVALID: home.json is damaged. */
+/* ERR_NOT_FOUND: no home runs on this folder. ERR_BUSY: one is starting. ERR_INVALID: home.json is damaged.
+ */
 err home_state_read(const char *data, struct home_state *out, struct diag *d) CHECKED;
 
 /* Makes the folder if need be and takes its lock; the lock is gone when *fd is closed or its holder dies.
@@ -44,7 +45,7 @@ err home_setup_code(const char *data, char out[SETUP_CODE_BYTES], struct diag *d
 struct home {
     char data[PATH_TEXT_BYTES];
     struct listen_address listen;
-    bool temporary; /* for one command: a free loopback port, nothing printed, logs to DIR/home.log */
+    bool temporary;  /* for one command: a free loopback port, nothing printed, logs to DIR/home.log */
     bool data_given; /* by the person: repeated in what is printed */
     char log_path[PATH_TEXT_BYTES]; /* children's output goes there when not empty */
 
@@ -62,12 +63,13 @@ struct home {
 };
 
 void home_init(struct home *h, const char *data);
-/* Locks, makes what is missing (folders, setup code, certificates), starts both programs and waits until the vault
- * answers; then writes home.json. On failure everything it started is stopped. */
+/* Locks, makes what is missing (folders, setup code, certificates), starts both programs and waits until the
+ * vault answers; then writes home.json. On failure everything it started is stopped. */
 err home_start(struct home *h, struct diag *d) CHECKED;
 /* True when the vault says that somebody has made a household (it hands out no setup code any more). */
 bool home_has_household(const struct home *h);
-/* Restarts what has died (with backoff) and renews certificates. Call it every second or when a child ended. */
+/* Restarts what has died (with backoff) and renews certificates. Call it every second or when a child ended.
+ */
 void home_tend(struct home *h);
 /* Hub first, then vault, by pid; removes home.json. For AUTO(home_stop); fine when nothing was started. */
 void home_stop(struct home *h);

@@ -38,11 +38,12 @@ static err write_json(const char *data, const char *name, json_t *value, struct 
 
 static err copy_text(char *out, size_t size, const char *text, const char *name, struct diag *d) {
     if (strlen(text) >= size) return diag_fail(d, ERR_INVALID, "%s is too long", name);
-    strcpy(out, text);
+    memcpy(out, text, strlen(text) + 1);
     return ERR_OK;
 }
 
-/* Is the lock held? Looking takes it for a moment, shared, which no home mistakes for another home (see home_lock). */
+/* Is the lock held? Looking takes it for a moment, shared, which no home mistakes for another home (see
+ * home_lock). */
 static bool lock_is_held(const char *data) {
     char path[PATH_TEXT_BYTES];
     if (path_join(path, data, "home.lock")) return false;
@@ -73,10 +74,12 @@ static err parse_state(json_t *json, struct home_state *out, struct diag *d) {
 
 err home_state_read(const char *data, struct home_state *out, struct diag *d) {
     if (!lock_is_held(data))
-        return diag_fail(d, ERR_NOT_FOUND, "no home runs on %s: start `cardea home`, or name its folder with --data", data);
+        return diag_fail(d, ERR_NOT_FOUND,
+                         "no home runs on %s: start `cardea home`, or name its folder with --data", data);
     AUTO(json_release) json_t *json = NULL;
     err e = read_json(data, "home.json", &json, d);
-    if (e == ERR_NOT_FOUND) return diag_fail(d, ERR_BUSY, "the home on %s is still starting: try again", data);
+    if (e == ERR_NOT_FOUND)
+        return diag_fail(d, ERR_BUSY, "the home on %s is still starting: try again", data);
     if (e) return e;
     struct home_state s = {0};
     e = parse_state(json, &s, d);
@@ -89,9 +92,9 @@ err home_state_read(const char *data, struct home_state *out, struct diag *d) {
 }
 
 err home_state_write(const char *data, const struct home_state *s, struct diag *d) {
-    AUTO(json_release) json_t *json =
-        json_pack("{s:s, s:s, s:I, s:I, s:I}", "url", s->url, "lan_url", s->lan_url, "home", (json_int_t)s->home,
-                  "vault", (json_int_t)s->vault, "hub", (json_int_t)s->hub);
+    AUTO(json_release)
+    json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:I}", "url", s->url, "lan_url", s->lan_url, "home",
+                             (json_int_t)s->home, "vault", (json_int_t)s->vault, "hub", (json_int_t)s->hub);
     return write_json(data, "home.json", json, d);
 }
 
@@ -109,7 +112,8 @@ err home_lock(const char *data, int *fd, struct diag *d) {
         /* A command that only looks holds it shared for microseconds; a home holds it for good. */
         if (attempt < 5 && usleep(20000) == 0) continue;
         if (home_state_read(data, &s, &ignored) == ERR_OK)
-            return diag_fail(d, ERR_BUSY, "a home already runs on %s: process %d, at %s", data, (int)s.home, s.url);
+            return diag_fail(d, ERR_BUSY, "a home already runs on %s: process %d, at %s", data, (int)s.home,
+                             s.url);
         return diag_fail(d, ERR_BUSY, "a home already runs on %s", data);
     }
     *fd = lock;
@@ -125,8 +129,17 @@ err home_owner_read(const char *data, struct home_owner *out, struct diag *d) {
     uint8_t household[16];
     AUTO(blob_clear) struct blob sign = {0};
     const struct json_field fields[] = {
-        {.name = "login", .kind = JSON_KIND_TEXT, .required = true, .min = 1, .max = OWNER_LOGIN_BYTES - 1, .out = &login},
-        {.name = "household", .kind = JSON_KIND_HEX, .required = true, .max = sizeof household, .out = household},
+        {.name = "login",
+         .kind = JSON_KIND_TEXT,
+         .required = true,
+         .min = 1,
+         .max = OWNER_LOGIN_BYTES - 1,
+         .out = &login},
+        {.name = "household",
+         .kind = JSON_KIND_HEX,
+         .required = true,
+         .max = sizeof household,
+         .out = household},
         {.name = "sign", .kind = JSON_KIND_BASE64, .required = true, .min = 32, .max = 32, .out = &sign},
     };
     e = JSON_READ(json, fields, d);
@@ -146,8 +159,9 @@ err home_owner_read(const char *data, struct home_owner *out, struct diag *d) {
 err home_owner_write(const char *data, const struct home_owner *owner, struct diag *d) {
     err e = folder_make(data, d);
     if (e) return e;
-    AUTO(json_release) json_t *json = json_pack("{s:s, s:s, s:o}", "login", owner->login, "household", owner->household,
-                                                "sign", json_base64(BYTES_OF(owner->sign)));
+    AUTO(json_release)
+    json_t *json = json_pack("{s:s, s:s, s:o}", "login", owner->login, "household", owner->household, "sign",
+                             json_base64(BYTES_OF(owner->sign)));
     return write_json(data, "owner.json", json, d);
 }
 

@@ -12,7 +12,9 @@ struct init_request {
     const struct secret *passphrase;
 };
 
-/* Makes account, household and hub's certificate over the vault at `url`, delivers the kit, remembers the owner. */
-err init_household(const struct init_request *r, const char *url, const char *ca_file, struct diag *d) CHECKED;
+/* Makes account, household and hub's certificate over the vault at `url`, delivers the kit, remembers the
+ * owner. */
+err init_household(const struct init_request *r, const char *url, const char *ca_file,
+                   struct diag *d) CHECKED;
 
 #endif

@@ -11,8 +11,13 @@
 #include "cli/commands.h"
 
 const struct option_spec cli_common_options[] = {
-    {"data", 0, true, false},  {"vault", 0, true, false}, {"login", 0, true, false}, {"passphrase-file", 0, true, false},
-    {"json", 0, false, false}, {"help", 'h', false, false}, {0},
+    {"data", 0, true, false},
+    {"vault", 0, true, false},
+    {"login", 0, true, false},
+    {"passphrase-file", 0, true, false},
+    {"json", 0, false, false},
+    {"help", 'h', false, false},
+    {0},
 };
 
 static const struct command *const groups[] = {
@@ -20,8 +25,8 @@ static const struct command *const groups[] = {
 };
 
 /* Named in the design, and not in this version. */
-static const char *const later[] = {"zone",    "rule",      "face",  "notify", "member", "share",
-                                    "support", "neighbors", "staff", "labs"};
+static const char *const later[] = {"zone",  "rule",    "face",      "notify", "member",
+                                    "share", "support", "neighbors", "staff",  "labs"};
 
 static const char common_help[] =
     "Everywhere:\n"
@@ -30,7 +35,8 @@ static const char common_help[] =
     "  --login NAME             the sign-in name; else the one that `cardea init` remembered\n"
     "  --passphrase-file FILE   instead of asking (or CARDEA_PASSPHRASE_FILE)\n"
     "  --json                   lists as JSON\n"
-    "Times are ISO 8601 (2026-11-22T14:03, local without a zone), now, or relative (-5m). Durations: 30s, 10m, 7d.\n";
+    "Times are ISO 8601 (2026-11-22T14:03, local without a zone), now, or relative (-5m). Durations: 30s, "
+    "10m, 7d.\n";
 
 int cli_fail(const struct diag *d) {
     fprintf(stderr, "cardea: %s\n", d->text);
@@ -76,7 +82,8 @@ static size_t print_group(FILE *out, const char *word) {
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
         for (const struct command *c = groups[g]; c->name; c++) {
             if (strncmp(c->name, word, len) != 0 || c->name[len] != ' ') continue;
-            fprintf(out, "%s cardea %s%s%s\n", found ? "      " : "usage:", c->name, *c->usage ? " " : "", c->usage);
+            fprintf(out, "%s cardea %s%s%s\n", found ? "      " : "usage:", c->name, *c->usage ? " " : "",
+                    c->usage);
             found++;
         }
     return found;
@@ -90,9 +97,11 @@ int cli_usage(const char *command, const struct diag *d) {
 }
 
 static void print_help(FILE *out) {
-    fputs("cardea: home cameras under keys that only the household holds\n\nusage: cardea COMMAND ...\n\n", out);
+    fputs("cardea: home cameras under keys that only the household holds\n\nusage: cardea COMMAND ...\n\n",
+          out);
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
-        for (const struct command *c = groups[g]; c->name; c++) fprintf(out, "  %-16s %s\n", c->name, c->summary);
+        for (const struct command *c = groups[g]; c->name; c++)
+            fprintf(out, "  %-16s %s\n", c->name, c->summary);
         fputc('\n', out);
     }
     fputs("  help COMMAND     how one is used\n  version          which version this is\n\n", out);
@@ -120,7 +129,8 @@ static int help_command(int argc, char *const *argv) {
 
 static int unknown_command(const char *word) {
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (strcmp(later[i], word) == 0) return cli_fail_text("'%s' is not in this version (" CARDEA_VERSION ")", word);
+        if (strcmp(later[i], word) == 0)
+            return cli_fail_text("'%s' is not in this version (" CARDEA_VERSION ")", word);
     if (print_group(stderr, word)) return STATUS_USAGE;
     fprintf(stderr, "cardea: there is no command '%.40s'; `cardea help` lists them\n", word);
     return STATUS_USAGE;
@@ -132,9 +142,10 @@ static err choose_data(struct cli *cli, const struct args *args, struct diag *d)
     if (!given) given = getenv("CARDEA_DATA");
     if (given && *given) {
         cli->data_given = true;
-        if (given[0] == '/') return snprintf(cli->data, sizeof cli->data, "%s", given) >= (int)sizeof cli->data
-                                        ? diag_fail(d, ERR_LIMIT, "the path of --data is too long")
-                                        : ERR_OK;
+        if (given[0] == '/')
+            return snprintf(cli->data, sizeof cli->data, "%s", given) >= (int)sizeof cli->data
+                       ? diag_fail(d, ERR_LIMIT, "the path of --data is too long")
+                       : ERR_OK;
         char here[PATH_TEXT_BYTES];
         if (!getcwd(here, sizeof here) || path_join(cli->data, here, given))
             return diag_fail(d, ERR_LIMIT, "the path of --data is too long");
@@ -148,7 +159,8 @@ static err choose_data(struct cli *cli, const struct args *args, struct diag *d)
         n = snprintf(cli->data, sizeof cli->data, "%s/.local/share/cardea", home);
     else
         n = snprintf(cli->data, sizeof cli->data, "/var/lib/cardea");
-    return n >= (int)sizeof cli->data ? diag_fail(d, ERR_LIMIT, "the data folder's path is too long") : ERR_OK;
+    return n >= (int)sizeof cli->data ? diag_fail(d, ERR_LIMIT, "the data folder's path is too long")
+                                      : ERR_OK;
 }
 
 static int run(const struct command *c, int argc, char **argv) {
@@ -161,7 +173,8 @@ static int run(const struct command *c, int argc, char **argv) {
         return help_command(1, name);
     }
     if (args.count < c->least || args.count > c->most) {
-        (void)diag_fail(&d, ERR_INVALID, args.count < c->least ? "something is missing" : "too many arguments");
+        (void)diag_fail(&d, ERR_INVALID,
+                        args.count < c->least ? "something is missing" : "too many arguments");
         return cli_usage(c->name, &d);
     }
     struct cli cli = {

@@ -22,8 +22,8 @@ static err own_folder(char out[PATH_TEXT_BYTES], struct diag *d) {
     return ERR_OK;
 }
 
-__attribute__((format(printf, 3, 4))) static bool try_path(int mode, char out[PATH_TEXT_BYTES], const char *format,
-                                                           ...) {
+__attribute__((format(printf, 3, 4))) static bool try_path(int mode, char out[PATH_TEXT_BYTES],
+                                                           const char *format, ...) {
     va_list args;
     va_start(args, format);
     int n = vsnprintf(out, PATH_TEXT_BYTES, format, args);
@@ -44,8 +44,21 @@ err program_find(const char *name, char out[PATH_TEXT_BYTES], struct diag *d) {
     if (try_path(X_OK, out, "%s/../%s/%s", own, module, name) || try_path(X_OK, out, "%s/%s", own, name) ||
         try_path(X_OK, out, "%s/%s", CARDEA_LIBEXEC_DIR, name))
         return ERR_OK;
-    return diag_fail(d, ERR_NOT_FOUND, "the program %s is neither beside %s nor in %s: run `make build` or `make install`",
+    return diag_fail(d, ERR_NOT_FOUND,
+                     "the program %s is neither beside %s nor in %s: run `make build` or `make install`",
                      name, own, CARDEA_LIBEXEC_DIR);
+}
+
+err program_find_bench(const char *name, char out[PATH_TEXT_BYTES], struct diag *d) {
+    char own[PATH_TEXT_BYTES];
+    err e = own_folder(own, d);
+    if (e) return e;
+    const char *libexec = getenv("CARDEA_LIBEXEC");
+    if (libexec && *libexec && try_path(X_OK, out, "%s/%s", libexec, name)) return ERR_OK;
+    if (try_path(X_OK, out, "%s/../../bench/%s", own, name)) return ERR_OK;
+    return diag_fail(d, ERR_NOT_FOUND,
+                     "the benchmark %s is not built: benchmarks run from a source tree, after `make build`",
+                     name);
 }
 
 err program_web_folder(char out[PATH_TEXT_BYTES], struct diag *d) {
@@ -61,7 +74,8 @@ err program_web_folder(char out[PATH_TEXT_BYTES], struct diag *d) {
     if (try_path(R_OK, page, "%s/../../../web/dist/index.html", own) &&
         try_path(R_OK, out, "%s/../../../web/dist", own))
         return ERR_OK;
-    if (try_path(R_OK, page, "%s/web/index.html", CARDEA_DATA_DIR) && try_path(R_OK, out, "%s/web", CARDEA_DATA_DIR))
+    if (try_path(R_OK, page, "%s/web/index.html", CARDEA_DATA_DIR) &&
+        try_path(R_OK, out, "%s/web", CARDEA_DATA_DIR))
         return ERR_OK;
     return diag_fail(d, ERR_NOT_FOUND, "the owner's app is not built: run `make build`");
 }
@@ -70,7 +84,8 @@ err program_shared_file(const char *name, char out[PATH_TEXT_BYTES], struct diag
     char own[PATH_TEXT_BYTES];
     err e = own_folder(own, d);
     if (e) return e;
-    if (try_path(R_OK, out, "%s/../../../packaging/%s", own, name) || try_path(R_OK, out, "%s/%s", CARDEA_DATA_DIR, name))
+    if (try_path(R_OK, out, "%s/../../../packaging/%s", own, name) ||
+        try_path(R_OK, out, "%s/%s", CARDEA_DATA_DIR, name))
         return ERR_OK;
     return diag_fail(d, ERR_NOT_FOUND, "%s is missing from this installation", name);
 }
@@ -172,4 +187,6 @@ void child_end_text(const struct child *c, char out[64]) {
         snprintf(out, 64, "ended with status %d", WEXITSTATUS(c->status));
 }
 
-int child_status(const struct child *c) { return WIFEXITED(c->status) ? WEXITSTATUS(c->status) : -1; }
+int child_status(const struct child *c) {
+    return WIFEXITED(c->status) ? WEXITSTATUS(c->status) : -1;
+}

@@ -1,7 +1,7 @@
 /* programs.h: where this installation's other programs and files are, and how they are started and stopped.
  *
- * Children get their own process group, so that Ctrl-C reaches the supervisor alone, which then stops them in order and
- * by pid; they are told to stop should the supervisor die. Threads: one. */
+ * Children get their own process group, so that Ctrl-C reaches the supervisor alone, which then stops them in
+ * order and by pid; they are told to stop should the supervisor die. Threads: one. */
 #ifndef CARDEA_CLI_PROGRAMS_H
 #define CARDEA_CLI_PROGRAMS_H
 
@@ -14,7 +14,10 @@
 /* CARDEA_LIBEXEC, the build tree, beside this program, or where `make install` puts it.
  * ERR_NOT_FOUND names the places that were tried. `name` is "cardea-vault", … */
 err program_find(const char *name, char out[PATH_TEXT_BYTES], struct diag *d) CHECKED;
-/* The folder of the owner's app (CARDEA_WEB, the source tree, the installation). ERR_NOT_FOUND: run `make build`. */
+/* A benchmark: in the build tree, or CARDEA_LIBEXEC. ERR_NOT_FOUND. */
+err program_find_bench(const char *name, char out[PATH_TEXT_BYTES], struct diag *d) CHECKED;
+/* The folder of the owner's app (CARDEA_WEB, the source tree, the installation). ERR_NOT_FOUND: run `make
+ * build`. */
 err program_web_folder(char out[PATH_TEXT_BYTES], struct diag *d) CHECKED;
 /* A file that comes with the program: "demo/rtsp_cameras.py". */
 err program_shared_file(const char *name, char out[PATH_TEXT_BYTES], struct diag *d) CHECKED;

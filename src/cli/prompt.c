@@ -73,7 +73,8 @@ static err prompt_terminal(const char *prompt, struct secret *out, struct diag *
     struct termios before, quiet;
     if (tcgetattr(tty, &before)) return diag_fail(d, ERR_IO, "cannot use the terminal: %s", strerror(errno));
     quiet = before;
-    /* No signals from keys, or an interrupt would leave the shell without echo: Ctrl-C ends the line instead. */
+    /* No signals from keys, or an interrupt would leave the shell without echo: Ctrl-C ends the line instead.
+     */
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
     quiet.c_lflag |= ICANON | ECHONL;
     quiet.c_cc[VEOL] = KEY_INTERRUPT;
@@ -105,7 +106,8 @@ static size_t characters(struct bytes utf8) {
     return n;
 }
 
-err passphrase_read(const struct cli *cli, const char *prompt, bool fresh, struct secret *out, struct diag *d) {
+err passphrase_read(const struct cli *cli, const char *prompt, bool fresh, struct secret *out,
+                    struct diag *d) {
     const char *file = cli->passphrase_file;
     if (!file) file = getenv("CARDEA_PASSPHRASE_FILE");
     if (file && !*file) file = NULL;
@@ -113,7 +115,8 @@ err passphrase_read(const struct cli *cli, const char *prompt, bool fresh, struc
     err e = secret_read(file, prompt, &first, d);
     if (e) return e;
     if (fresh && characters(blob_bytes(&first.text)) < PASSPHRASE_MIN_CHARS)
-        return diag_fail(d, ERR_INVALID, "a new passphrase has at least %d characters: four random words make a good one",
+        return diag_fail(d, ERR_INVALID,
+                         "a new passphrase has at least %d characters: four random words make a good one",
                          PASSPHRASE_MIN_CHARS);
     if (fresh && !file) {
         AUTO(secret_clear) struct secret second = {0};

@@ -6,7 +6,8 @@
 
 #include "cli/home.h"
 
-err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_file[PATH_TEXT_BYTES], struct diag *d) {
+err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_file[PATH_TEXT_BYTES],
+                  struct diag *d) {
     struct home_state state;
     ca_file[0] = 0;
     if (cli->vault) {
@@ -14,7 +15,8 @@ err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_fi
             return diag_fail(d, ERR_INVALID, "the address of --vault is too long");
         /* A home's own authority, so that its address on the network can be named too. */
         char path[PATH_TEXT_BYTES];
-        if (path_join(path, cli->data, "tls/ca.crt") == ERR_OK && access(path, R_OK) == 0) strcpy(ca_file, path);
+        if (path_join(path, cli->data, "tls/ca.crt") == ERR_OK && access(path, R_OK) == 0)
+            memcpy(ca_file, path, sizeof path);
         return ERR_OK;
     }
     const struct timespec pause = {0, 100 * 1000000L};
@@ -31,12 +33,14 @@ err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_fi
 err session_login(const struct cli *cli, char out[256], struct diag *d) {
     struct home_owner owner;
     if (cli->login && *cli->login) {
-        if (snprintf(out, 256, "%s", cli->login) >= 256) return diag_fail(d, ERR_INVALID, "the sign-in name is too long");
+        if (snprintf(out, 256, "%s", cli->login) >= 256)
+            return diag_fail(d, ERR_INVALID, "the sign-in name is too long");
         return ERR_OK;
     }
     err e = home_owner_read(cli->data, &owner, d);
     if (e == ERR_NOT_FOUND)
-        return diag_fail(d, e, "no household was made with %s: run `cardea init`, or give --login NAME", cli->data);
+        return diag_fail(d, e, "no household was made with %s: run `cardea init`, or give --login NAME",
+                         cli->data);
     if (!e) snprintf(out, 256, "%s", owner.login);
     return e;
 }
@@ -58,13 +62,16 @@ err session_open(const struct cli *cli, struct session *out, struct diag *d) {
     return e;
 }
 
-err session_camera(const struct cli *cli, const char *name, struct session *s, struct camera **out, struct diag *d) {
+err session_camera(const struct cli *cli, const char *name, struct session *s, struct camera **out,
+                   struct diag *d) {
     size_t damaged = 0;
     err e = session_open(cli, s, d);
     if (e) return e;
     e = camera_list_read(&s->client, &s->cameras, &damaged, d);
     if (!e && damaged)
-        fprintf(stderr, "cardea: %zu cameras' profiles are damaged or signed by nobody of this household: left out\n", damaged);
+        fprintf(stderr,
+                "cardea: %zu cameras' profiles are damaged or signed by nobody of this household: left out\n",
+                damaged);
     if (!e && name) e = camera_find(&s->cameras, name, out, d);
     if (e) session_close(s);
     return e;

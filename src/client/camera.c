@@ -36,7 +36,8 @@ static err read_profile(struct camera *cam, struct diag *d) {
     const char *kind = client_text(cam->profile, "kind");
     cam->is_sub = strcmp(kind, "sub") == 0;
     snprintf(cam->name, sizeof cam->name, "%s", client_text(cam->profile, "name"));
-    if (hex_decode(client_text(cam->profile, "hub"), (struct buffer){cam->hub, sizeof cam->hub}) && !cam->is_sub)
+    if (hex_decode(client_text(cam->profile, "hub"), (struct buffer){cam->hub, sizeof cam->hub}) &&
+        !cam->is_sub)
         return diag_fail(d, ERR_INVALID, "the camera's profile names no hub");
     const char *sub = client_text(cam->profile, "sub");
     cam->has_sub = *sub && hex_decode(sub, (struct buffer){cam->sub, sizeof cam->sub}) == ERR_OK;
@@ -126,9 +127,13 @@ err camera_find(struct camera_list *l, const char *name, struct camera **out, st
     char names[NAME_LIST_BYTES];
     list_names(l, names);
     if (!*names)
-        return diag_fail(d, ERR_NOT_FOUND, "there is no camera '%.60s': the household has none; add one with `cardea camera add`", name);
-    return diag_fail(d, ERR_NOT_FOUND, begins ? "'%.60s' could be several cameras; there are: %s"
-                                              : "there is no camera '%.60s'; there are: %s", name, names);
+        return diag_fail(
+            d, ERR_NOT_FOUND,
+            "there is no camera '%.60s': the household has none; add one with `cardea camera add`", name);
+    return diag_fail(d, ERR_NOT_FOUND,
+                     begins ? "'%.60s' could be several cameras; there are: %s"
+                            : "there is no camera '%.60s'; there are: %s",
+                     name, names);
 }
 
 struct camera *camera_by_id(struct camera_list *l, const uint8_t id[CAMERA_ID_BYTES]) {
@@ -152,7 +157,8 @@ static err add_epoch(void *context, const char *key, int64_t version, struct dia
     uint32_t epoch = (uint32_t)strtoul(number ? number + 1 : "", NULL, 10);
     camera_root_key(cam->id, epoch, expected);
     if (strcmp(key, expected) != 0) return ERR_OK;
-    if (cam->epoch_count == CAMERA_EPOCHS_MAX) return diag_fail(d, ERR_LIMIT, "more than %d epochs", CAMERA_EPOCHS_MAX);
+    if (cam->epoch_count == CAMERA_EPOCHS_MAX)
+        return diag_fail(d, ERR_LIMIT, "more than %d epochs", CAMERA_EPOCHS_MAX);
     err e = client_object_get(l->client, key, NULL, &raw, &object, d);
     if (e) return e;
     struct camera_epoch *more = realloc(cam->epochs, (cam->epoch_count + 1) * sizeof *more);

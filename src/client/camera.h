@@ -22,7 +22,7 @@ struct camera {
     char name[CAMERA_NAME_MAX_BYTES + 1]; /* empty for a substream */
     bool is_sub, has_sub;
     uint8_t sub[CAMERA_ID_BYTES], hub[HUB_ID_BYTES];
-    json_t *profile; /* owned */
+    json_t *profile;             /* owned */
     struct camera_epoch *epochs; /* after camera_load_keys */
     size_t epoch_count;
 };
@@ -34,8 +34,8 @@ struct camera_list {
 };
 void camera_list_clear(struct camera_list *l);
 
-/* All cameras whose profile this household's hubs have signed; substreams too. One that cannot be opened is left out,
- * and counted in *damaged with the reason of the last in d. */
+/* All cameras whose profile this household's hubs have signed; substreams too. One that cannot be opened is
+ * left out, and counted in *damaged with the reason of the last in d. */
 err camera_list_read(struct client *c, struct camera_list *out, size_t *damaged, struct diag *d) CHECKED;
 
 /* By name (any case), id, or a beginning of either that only one has. ERR_NOT_FOUND: d lists the names. */

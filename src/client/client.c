@@ -25,7 +25,9 @@ void client_clear(struct client *c) {
     wipe(c, sizeof *c);
 }
 
-static void copy_field(char *out, size_t size, const char *text) { snprintf(out, size, "%s", text ? text : ""); }
+static void copy_field(char *out, size_t size, const char *text) {
+    snprintf(out, size, "%s", text ? text : "");
+}
 
 err client_vault(struct client *c, struct client_vault *out, struct diag *d) {
     AUTO(json_release) json_t *answer = NULL;
@@ -66,8 +68,8 @@ static err read_keyring(json_t *answer, struct blob *raw, int64_t *version, stru
     return ERR_OK;
 }
 
-static err take_keyring(struct client *c, json_t *answer, enum keyring_way way, const struct passphrase_keys *keys,
-                        struct diag *d) {
+static err take_keyring(struct client *c, json_t *answer, enum keyring_way way,
+                        const struct passphrase_keys *keys, struct diag *d) {
     AUTO(blob_clear) struct blob raw = {0};
     struct keyring opened;
     err e = keep_token(c->session, "Session", answer, d);
@@ -75,8 +77,10 @@ static err take_keyring(struct client *c, json_t *answer, enum keyring_way way, 
     if (e) return e;
     e = keyring_unlock(blob_bytes(&raw), way, keys, &opened, d);
     if (e == ERR_FORGED)
-        return diag_fail(d, e, "the vault accepted the passphrase, but the keyring it sent is not the one you sealed: do "
-                               "not trust this vault");
+        return diag_fail(
+            d, e,
+            "the vault accepted the passphrase, but the keyring it sent is not the one you sealed: do "
+            "not trust this vault");
     if (e) return e;
     keyring_clear(&c->keyring);
     c->keyring = opened;
@@ -97,8 +101,8 @@ static err fetch_cost(struct client *c, const char *login, uint8_t salt[PASSPHRA
     const char *text = client_text(answer, "salt");
     json_int_t memory = json_integer_value(json_object_get(answer, "memory_kib"));
     json_int_t passes = json_integer_value(json_object_get(answer, "passes"));
-    if (base64_decode(text, strlen(text), &raw) || raw.len != PASSPHRASE_SALT_BYTES || memory <= 0 || passes <= 0 ||
-        memory > UINT32_MAX || passes > UINT32_MAX)
+    if (base64_decode(text, strlen(text), &raw) || raw.len != PASSPHRASE_SALT_BYTES || memory <= 0 ||
+        passes <= 0 || memory > UINT32_MAX || passes > UINT32_MAX)
         return diag_fail(d, ERR_INVALID, "the vault's answer holds no salt and cost");
     memcpy(salt, raw.data, raw.len);
     *cost = (struct passphrase_cost){(uint32_t)memory, (uint32_t)passes};
@@ -107,8 +111,8 @@ static err fetch_cost(struct client *c, const char *login, uint8_t salt[PASSPHRA
 
 static err sign_in_with(struct client *c, const char *login, const char *path, const char *field,
                         enum keyring_way way, const struct passphrase_keys *keys, struct diag *d) {
-    AUTO(json_release) json_t *ask =
-        json_pack("{s:s, s:o}", "login", login, field, json_base64(BYTES_OF(keys->auth)));
+    AUTO(json_release)
+    json_t *ask = json_pack("{s:s, s:o}", "login", login, field, json_base64(BYTES_OF(keys->auth)));
     AUTO(json_release) json_t *answer = NULL;
     if (!ask) return diag_fail(d, ERR_INVALID, "the sign-in name is not UTF-8 text");
     err e = http_client_json(c->http, "POST", path, NULL, ask, &answer, d);
@@ -139,9 +143,11 @@ err client_sign_in_recovery(struct client *c, const char *login, const char *cod
     wipe(secret, sizeof secret);
     e = sign_in_with(c, login, "/v1/sessions/recover", "recovery_auth", KEYRING_BY_RECOVERY, &keys, d);
     if (e == ERR_DENIED)
-        return diag_fail(d, e, "that recovery code is well formed, but not the one of '%s': is it an older kit, or another "
-                               "name?",
-                         login);
+        return diag_fail(
+            d, e,
+            "that recovery code is well formed, but not the one of '%s': is it an older kit, or another "
+            "name?",
+            login);
     return e;
 }
 
@@ -152,11 +158,12 @@ err client_change_passphrase(struct client *c, struct bytes passphrase, struct d
     err e = keyring_change_passphrase(&c->keyring, passphrase, cost, &access, d);
     if (!e) e = keyring_seal(&c->keyring, &raw);
     if (e) return e;
-    AUTO(json_release) json_t *ask =
+    AUTO(json_release)
+    json_t *ask =
         json_pack("{s:o, s:I, s:o, s:I, s:I, s:o}", "keyring", json_base64(blob_bytes(&raw)), "version",
-                  (json_int_t)(c->keyring_version + 1), "salt", json_base64(BYTES_OF(access.salt)), "memory_kib",
-                  (json_int_t)access.cost.memory_kib, "passes", (json_int_t)access.cost.passes, "auth",
-                  json_base64(BYTES_OF(access.auth)));
+                  (json_int_t)(c->keyring_version + 1), "salt", json_base64(BYTES_OF(access.salt)),
+                  "memory_kib", (json_int_t)access.cost.memory_kib, "passes", (json_int_t)access.cost.passes,
+                  "auth", json_base64(BYTES_OF(access.auth)));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     e = http_client_json(c->http, "PUT", "/v1/keyring", c->session, ask, NULL, d);
     if (!e) c->keyring_version++;
@@ -184,8 +191,9 @@ static err prove_capability(struct client *c, struct diag *d) {
         return diag_fail(d, ERR_INVALID, "the vault's answer holds no challenge");
     uint8_t signature[SIGNATURE_BYTES];
     sign_message(key, "cardea/1 access", blob_bytes(&raw), signature);
-    AUTO(json_release) json_t *ask = json_pack("{s:o, s:s, s:o}", "capability", json_base64(BYTES_OF(key->public_key)),
-                                               "challenge", text, "signature", json_base64(BYTES_OF(signature)));
+    AUTO(json_release)
+    json_t *ask = json_pack("{s:o, s:s, s:o}", "capability", json_base64(BYTES_OF(key->public_key)),
+                            "challenge", text, "signature", json_base64(BYTES_OF(signature)));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     e = http_client_json(c->http, "POST", "/v1/access", NULL, ask, &answer, d);
     if (!e) e = keep_token(c->access, "Access", answer, d);
@@ -206,7 +214,8 @@ err client_access(struct client *c, const char **out, struct diag *d) {
     return ERR_OK;
 }
 
-err client_json(struct client *c, const char *method, const char *path, json_t *body, json_t **out, struct diag *d) {
+err client_json(struct client *c, const char *method, const char *path, json_t *body, json_t **out,
+                struct diag *d) {
     const char *access;
     err e = client_access(c, &access, d);
     return e ? e : http_client_json(c->http, method, path, access, body, out, d);
@@ -216,8 +225,13 @@ err client_bytes(struct client *c, const char *path, const char *range, struct b
     const char *access;
     err e = client_access(c, &access, d);
     if (e) return e;
-    struct http_request request = {.method = "GET", .path = path, .authorization = access, .range = range,
-                                   .timeout_ms = 120000, .idle_ms = 20000, .answer_max_bytes = 48u << 20};
+    struct http_request request = {.method = "GET",
+                                   .path = path,
+                                   .authorization = access,
+                                   .range = range,
+                                   .timeout_ms = 120000,
+                                   .idle_ms = 20000,
+                                   .answer_max_bytes = 48u << 20};
     AUTO(http_response_clear) struct http_response response = {0};
     e = http_client_do(c->http, &request, &response, d);
     if (e) return e;
@@ -233,8 +247,8 @@ static err object_path(const char *key, char out[OBJECT_KEY_MAX_BYTES + 32], str
     return ERR_OK;
 }
 
-err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw, struct object *out,
-                      struct diag *d) {
+err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,
+                      struct object *out, struct diag *d) {
     char path[OBJECT_KEY_MAX_BYTES + 32];
     err e = object_path(key, path, d);
     if (!e) e = client_bytes(c, path, NULL, raw, d);
@@ -248,7 +262,8 @@ err client_object_get(struct client *c, const char *key, const uint8_t *signer, 
     return ERR_OK;
 }
 
-err client_object_put(struct client *c, const char *key, uint64_t version, struct bytes payload, struct diag *d) {
+err client_object_put(struct client *c, const char *key, uint64_t version, struct bytes payload,
+                      struct diag *d) {
     char path[OBJECT_KEY_MAX_BYTES + 32], match[32];
     AUTO(blob_clear) struct blob envelope = {0};
     const char *access;
@@ -257,13 +272,18 @@ err client_object_put(struct client *c, const char *key, uint64_t version, struc
     if (!e) e = client_access(c, &access, d);
     if (e) return e;
     snprintf(match, sizeof match, "%llu", (unsigned long long)(version - 1));
-    struct http_request request = {.method = "PUT", .path = path, .authorization = access, .if_match = match,
-                                   .body = blob_bytes(&envelope), .timeout_ms = 30000};
+    struct http_request request = {.method = "PUT",
+                                   .path = path,
+                                   .authorization = access,
+                                   .if_match = match,
+                                   .body = blob_bytes(&envelope),
+                                   .timeout_ms = 30000};
     AUTO(http_response_clear) struct http_response response = {0};
     return http_client_do(c->http, &request, &response, d);
 }
 
-err client_object_list(struct client *c, const char *prefix, client_key_fn *fn, void *context, struct diag *d) {
+err client_object_list(struct client *c, const char *prefix, client_key_fn *fn, void *context,
+                       struct diag *d) {
     char path[256], escaped[128];
     AUTO(json_release) json_t *answer = NULL;
     err e = http_escape(prefix, (struct buffer){(uint8_t *)escaped, sizeof escaped});
@@ -290,7 +310,8 @@ static err add_hub(void *context, const char *key, int64_t version, struct diag 
     struct object object;
     if (c->hub_count == CLIENT_HUBS_MAX) return diag_fail(d, ERR_LIMIT, "more than %d hubs", CLIENT_HUBS_MAX);
     err e = client_object_get(c, key, c->household.sign.public_key, &raw, &object, d);
-    if (!e) e = hub_certificate_verify(blob_bytes(&raw), c->household.sign.public_key, &c->hubs[c->hub_count], d);
+    if (!e)
+        e = hub_certificate_verify(blob_bytes(&raw), c->household.sign.public_key, &c->hubs[c->hub_count], d);
     if (e) return e;
     c->hub_envelopes[c->hub_count++] = raw;
     raw = (struct blob){0};

@@ -70,17 +70,21 @@ err client_access(struct client *c, const char **out, struct diag *d) CHECKED;
 err client_json(struct client *c, const char *method, const char *path, json_t *body, json_t **out,
                 struct diag *d) CHECKED;
 /* A request for bytes with the household's access; *out is replaced. */
-err client_bytes(struct client *c, const char *path, const char *range, struct blob *out, struct diag *d) CHECKED;
+err client_bytes(struct client *c, const char *path, const char *range, struct blob *out,
+                 struct diag *d) CHECKED;
 
-/* Reads and checks an object; the payload is borrowed from *raw. `signer` NULL: any hub of the household, or itself. */
-err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw, struct object *out,
-                      struct diag *d) CHECKED;
-/* Signs with the household's key and stores; `version` is the new one, 1 to create. ERR_CONFLICT: somebody was first. */
+/* Reads and checks an object; the payload is borrowed from *raw. `signer` NULL: any hub of the household, or
+ * itself. */
+err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,
+                      struct object *out, struct diag *d) CHECKED;
+/* Signs with the household's key and stores; `version` is the new one, 1 to create. ERR_CONFLICT: somebody
+ * was first. */
 err client_object_put(struct client *c, const char *key, uint64_t version, struct bytes payload,
                       struct diag *d) CHECKED;
 /* Keys with a prefix, in order: calls fn for each. */
 typedef err client_key_fn(void *context, const char *key, int64_t version, struct diag *d);
-err client_object_list(struct client *c, const char *prefix, client_key_fn *fn, void *context, struct diag *d) CHECKED;
+err client_object_list(struct client *c, const char *prefix, client_key_fn *fn, void *context,
+                       struct diag *d) CHECKED;
 
 /* Is this the signing key of one of the household's hubs? */
 const struct hub_certificate *client_hub_by_key(const struct client *c, const uint8_t sign[32]);

@@ -66,12 +66,14 @@ static err add_event(const struct camera *cam, json_t *row, struct found_list *l
     return ERR_OK;
 }
 
-static err read_day(struct client *c, const struct camera *cam, uint32_t day, struct found_list *l, struct diag *d) {
+static err read_day(struct client *c, const struct camera *cam, uint32_t day, struct found_list *l,
+                    struct diag *d) {
     json_int_t after = 0;
     for (;;) {
         char path[128];
         AUTO(json_release) json_t *answer = NULL;
-        snprintf(path, sizeof path, "/v1/events?camera=%s&day=%u&after=%lld", cam->hex, day, (long long)after);
+        snprintf(path, sizeof path, "/v1/events?camera=%s&day=%u&after=%lld", cam->hex, day,
+                 (long long)after);
         err e = client_json(c, "GET", path, NULL, &answer, d);
         if (e) return e;
         json_t *rows = json_object_get(answer, "events"), *row;
@@ -81,7 +83,8 @@ static err read_day(struct client *c, const struct camera *cam, uint32_t day, st
             e = add_event(cam, row, l, d);
             if (e) return e;
         }
-        json_int_t last = json_integer_value(json_array_get(json_array_get(rows, json_array_size(rows) - 1), 0));
+        json_int_t last =
+            json_integer_value(json_array_get(json_array_get(rows, json_array_size(rows) - 1), 0));
         if (last <= after) return ERR_OK;
         after = last;
     }
@@ -92,7 +95,9 @@ static int by_begin(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static int by_id(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int by_id(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 /* Marks what another event replaces: the replaced ids, sorted, then one look-up for each event. */
 static err mark_replaced(struct found_list *l) {
@@ -115,7 +120,8 @@ err camera_events(struct client *c, const struct camera *cam, struct wall_us fro
     AUTO(found_clear) struct found_list l = {0};
     err e = ERR_OK;
     uint32_t last_day = wall_slot(to) / EVENT_DAY_SLOTS;
-    for (uint32_t day = wall_slot(from) / EVENT_DAY_SLOTS; day <= last_day && !e; day++) e = read_day(c, cam, day, &l, d);
+    for (uint32_t day = wall_slot(from) / EVENT_DAY_SLOTS; day <= last_day && !e; day++)
+        e = read_day(c, cam, day, &l, d);
     if (!e && mark_replaced(&l)) e = diag_fail(d, ERR_NO_MEMORY, "out of memory");
     if (e) return e;
     *unreadable += l.unreadable;

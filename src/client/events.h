@@ -12,8 +12,8 @@ struct camera_event {
 };
 typedef err camera_event_fn(void *context, const struct camera_event *event, struct diag *d);
 
-/* Calls fn for each event that touches [from, to), by its begin; what another replaces is left out. *unreadable counts
- * those that could not be opened. Keys must be loaded. */
+/* Calls fn for each event that touches [from, to), by its begin; what another replaces is left out.
+ * *unreadable counts those that could not be opened. Keys must be loaded. */
 err camera_events(struct client *c, const struct camera *cam, struct wall_us from, struct wall_us to,
                   camera_event_fn *fn, void *context, size_t *unreadable, struct diag *d) CHECKED;
 

@@ -11,8 +11,8 @@
 #define GAP_US 1500000 /* less than this between two pictures is the camera's rhythm */
 
 struct part {
-    size_t at, len;   /* in content */
-    uint32_t index;   /* in the mark */
+    size_t at, len; /* in content */
+    uint32_t index; /* in the mark */
     int64_t time_us;
     bool video;
 };
@@ -137,7 +137,8 @@ static err start_file(struct export_state *s, const struct opened *o, const stru
     err e = finish_file(s, d);
     if (e) return e;
     if (r->file_count == EXPORT_FILES_MAX)
-        return diag_fail(d, ERR_LIMIT, "the camera's picture changes more than %d times in that range: export less",
+        return diag_fail(d, ERR_LIMIT,
+                         "the camera's picture changes more than %d times in that range: export less",
                          EXPORT_FILES_MAX);
     char *path = r->files[r->file_count];
     e = file_name(s->request->path, r->file_count + 1, path, d);
@@ -152,7 +153,8 @@ static err start_file(struct export_state *s, const struct opened *o, const stru
 }
 
 /* Which hub signed it; for a segment without a mark, the one before it. */
-static err signer_of(struct export_state *s, struct opened *o, const struct hub_certificate **out, struct diag *d) {
+static err signer_of(struct export_state *s, struct opened *o, const struct hub_certificate **out,
+                     struct diag *d) {
     struct mark mark;
     *out = s->hub ? s->hub : s->client->hub_count ? &s->client->hubs[0] : NULL;
     if (o->mark.len) {
@@ -164,7 +166,8 @@ static err signer_of(struct export_state *s, struct opened *o, const struct hub_
     return ERR_OK;
 }
 
-static err write_parts(struct export_state *s, const struct opened *o, size_t count, uint32_t slot, struct diag *d) {
+static err write_parts(struct export_state *s, const struct opened *o, size_t count, uint32_t slot,
+                       struct diag *d) {
     err e = export_writer_segment(&s->writer, slot, o->parts[0].index, d);
     for (size_t i = 0; i < count && !e; i++)
         e = export_writer_fragment(&s->writer, BYTES(o->content.data + o->parts[i].at, o->parts[i].len), d);
@@ -202,7 +205,10 @@ static err report_progress(struct export_state *s, uint32_t slot, struct diag *d
     if (!s->request->progress) return ERR_OK;
     double whole = (double)(s->request->to.us - s->request->from.us);
     double done = ((double)slot * 1e6 - (double)s->request->from.us) / whole;
-    err e = s->request->progress(s->request->context, done < 0 ? 0 : done > 1 ? 1 : done,
+    err e = s->request->progress(s->request->context,
+                                 done < 0   ? 0
+                                 : done > 1 ? 1
+                                            : done,
                                  s->result->bytes + s->writer.bytes);
     return e ? diag_fail(d, e, "the export was cancelled: nothing was kept") : ERR_OK;
 }
@@ -211,7 +217,8 @@ static err export_segment(void *context, const struct footage_segment *segment, 
     struct export_state *s = context;
     struct diag why = {{0}};
     AUTO(opened_clear) struct opened o = {.diag = &why};
-    int64_t begin_us = (int64_t)segment->slot * 1000000, end_us = begin_us + segment->seconds * INT64_C(1000000);
+    int64_t begin_us = (int64_t)segment->slot * 1000000,
+            end_us = begin_us + segment->seconds * INT64_C(1000000);
     err e = report_progress(s, segment->slot, d);
     if (e) return e;
     const struct timekey_set *keys = camera_keys(s->camera, segment->epoch);
@@ -225,9 +232,10 @@ static err export_segment(void *context, const struct footage_segment *segment, 
         begin_us = got_us > begin_us ? got_us : begin_us;
     }
     if (e == ERR_OK) return ERR_OK;
-    lack(s, begin_us, end_us, e == ERR_NOT_FOUND   ? EXPORT_LACK_NO_KEY
-                              : e == ERR_CUT_SHORT ? EXPORT_LACK_CUT_SHORT
-                                                   : EXPORT_LACK_DAMAGED);
+    lack(s, begin_us, end_us,
+         e == ERR_NOT_FOUND   ? EXPORT_LACK_NO_KEY
+         : e == ERR_CUT_SHORT ? EXPORT_LACK_CUT_SHORT
+                              : EXPORT_LACK_DAMAGED);
     return ERR_OK;
 }
 
@@ -236,33 +244,38 @@ static err nothing_there(struct client *c, struct camera *cam, struct export_sta
     if (s->result->lack_count && s->result->lacks[0].lack == EXPORT_LACK_NO_KEY)
         return diag_fail(d, ERR_NOT_FOUND, "the keys of that footage are gone: it was deleted");
     if (s->result->lack_count && s->result->lacks[0].lack == EXPORT_LACK_DAMAGED)
-        return diag_fail(d, ERR_FORGED, "all footage in that range is damaged: it is not what the hub sealed");
+        return diag_fail(d, ERR_FORGED,
+                         "all footage in that range is damaged: it is not what the hub sealed");
     err e = timeline_extent(c, cam->id, &first, &last, d);
     if (e) diag_prefix(d, "%s", cam->name);
     if (e) return e;
     char from[WALL_TEXT_BYTES], to[WALL_TEXT_BYTES];
     wall_format((struct wall_us){(int64_t)first * 1000000}, from);
     wall_format((struct wall_us){(int64_t)last * 1000000}, to);
-    return diag_fail(d, ERR_NOT_FOUND, "nothing is recorded of '%s' in that range; recordings are from %s to %s", cam->name,
+    return diag_fail(d, ERR_NOT_FOUND,
+                     "nothing is recorded of '%s' in that range; recordings are from %s to %s", cam->name,
                      from, to);
 }
 
 static err run(struct export_state *s, struct diag *d) {
     AUTO(timeline_clear) struct timeline t = {0};
-    uint64_t from = wall_slot(s->request->from), to = (uint64_t)wall_slot((struct wall_us){s->request->to.us - 1}) + 1;
+    uint64_t from = wall_slot(s->request->from),
+             to = (uint64_t)wall_slot((struct wall_us){s->request->to.us - 1}) + 1;
     err e = camera_load_keys(s->client, s->camera, d);
     if (!e) e = timeline_read(s->client, s->camera->id, from, to, true, &t, d);
     if (!e) e = footage_walk(s->client, &t, from, to, export_segment, s, d);
     if (e) return e;
     if (s->result->file_count == 0) return nothing_there(s->client, s->camera, s, d);
-    if (s->request->to.us - s->last_us > GAP_US) lack(s, s->last_us, s->request->to.us, EXPORT_LACK_NOT_RECORDED);
+    if (s->request->to.us - s->last_us > GAP_US)
+        lack(s, s->last_us, s->request->to.us, EXPORT_LACK_NOT_RECORDED);
     return finish_file(s, d);
 }
 
-err export_run(struct client *c, struct camera *cam, const struct export_request *request, struct export_result *out,
-               struct diag *d) {
+err export_run(struct client *c, struct camera *cam, const struct export_request *request,
+               struct export_result *out, struct diag *d) {
     memset(out, 0, sizeof *out);
-    struct export_state s = {.client = c, .camera = cam, .request = request, .result = out, .writer = {.fd = -1}};
+    struct export_state s = {
+        .client = c, .camera = cam, .request = request, .result = out, .writer = {.fd = -1}};
     s.reader = segment_reader_new();
     if (!s.reader) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     err e = run(&s, d);

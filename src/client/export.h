@@ -36,10 +36,10 @@ struct export_request {
     void *context;
 };
 
-/* The clip begins at the last key frame before `from`. A change of codec or of hub begins another file (NAME-2.mp4).
- *   ERR_NOT_FOUND  nothing of it is recorded: d says what is
- *   ERR_EXISTS     the file is there     ERR_NO_SPACE     what was written is removed */
-err export_run(struct client *c, struct camera *cam, const struct export_request *request, struct export_result *out,
-               struct diag *d) CHECKED;
+/* The clip begins at the last key frame before `from`. A change of codec or of hub begins another file
+ * (NAME-2.mp4). ERR_NOT_FOUND  nothing of it is recorded: d says what is ERR_EXISTS     the file is there
+ * ERR_NO_SPACE     what was written is removed */
+err export_run(struct client *c, struct camera *cam, const struct export_request *request,
+               struct export_result *out, struct diag *d) CHECKED;
 
 #endif

@@ -31,7 +31,8 @@ static bool grow(void **items, size_t count, size_t *cap, size_t size, size_t mo
 }
 
 struct export_segment *export_box_add_segment(struct export_box *b) {
-    if (!grow((void **)&b->segments, b->segment_count, &b->segment_cap, sizeof *b->segments, EXPORT_SEGMENTS_MAX))
+    if (!grow((void **)&b->segments, b->segment_count, &b->segment_cap, sizeof *b->segments,
+              EXPORT_SEGMENTS_MAX))
         return NULL;
     struct export_segment *s = &b->segments[b->segment_count++];
     *s = (struct export_segment){0};
@@ -39,7 +40,8 @@ struct export_segment *export_box_add_segment(struct export_box *b) {
 }
 
 err export_box_add_gap(struct export_box *b, int64_t from_us, int64_t to_us) {
-    if (!grow((void **)&b->gaps, b->gap_count, &b->gap_cap, sizeof *b->gaps, EXPORT_GAPS_MAX)) return ERR_LIMIT;
+    if (!grow((void **)&b->gaps, b->gap_count, &b->gap_cap, sizeof *b->gaps, EXPORT_GAPS_MAX))
+        return ERR_LIMIT;
     b->gaps[b->gap_count++] = (struct export_gap){from_us, to_us};
     return ERR_OK;
 }
@@ -47,7 +49,8 @@ err export_box_add_gap(struct export_box *b, int64_t from_us, int64_t to_us) {
 static json_t *segment_json(const struct export_segment *s) {
     return json_pack("{s:I, s:o, s:o, s:I, s:I}", "slot", (json_int_t)s->slot, "mark",
                      s->mark.len ? json_base64(blob_bytes(&s->mark)) : json_null(), "init",
-                     json_base64(BYTES_OF(s->init)), "from", (json_int_t)s->from, "count", (json_int_t)s->count);
+                     json_base64(BYTES_OF(s->init)), "from", (json_int_t)s->from, "count",
+                     (json_int_t)s->count);
 }
 
 static json_t *box_json(const struct export_box *b) {
@@ -55,13 +58,14 @@ static json_t *box_json(const struct export_box *b) {
     for (size_t i = 0; i < b->segment_count; i++)
         if (json_array_append_new(segments, segment_json(&b->segments[i]))) break;
     for (size_t i = 0; i < b->gap_count; i++)
-        if (json_array_append_new(gaps, json_pack("[I, I]", (json_int_t)b->gaps[i].from_us,
-                                                  (json_int_t)b->gaps[i].to_us)))
+        if (json_array_append_new(
+                gaps, json_pack("[I, I]", (json_int_t)b->gaps[i].from_us, (json_int_t)b->gaps[i].to_us)))
             break;
     bool whole = json_array_size(segments) == b->segment_count && json_array_size(gaps) == b->gap_count;
-    json_t *root = json_pack("{s:i, s:o, s:o, s:o, s:I, s:o, s:o}", "v", 1, "camera", json_hex(BYTES_OF(b->camera)), "hub",
-                             json_base64(blob_bytes(&b->certificate)), "household", json_base64(BYTES_OF(b->household)),
-                             "zero", (json_int_t)b->zero_us, "segments", segments, "gaps", gaps);
+    json_t *root = json_pack("{s:i, s:o, s:o, s:o, s:I, s:o, s:o}", "v", 1, "camera",
+                             json_hex(BYTES_OF(b->camera)), "hub", json_base64(blob_bytes(&b->certificate)),
+                             "household", json_base64(BYTES_OF(b->household)), "zero", (json_int_t)b->zero_us,
+                             "segments", segments, "gaps", gaps);
     if (whole) return root;
     json_decref(root);
     return NULL;
@@ -93,7 +97,8 @@ static err read_mark(json_t *object, struct export_segment *out, struct diag *d)
     size_t len = json_string_length(mark);
     if (!json_is_string(mark) || len == 0 || len > (size_t)BASE64_CHARS((size_t)EXPORT_MARK_MAX_BYTES))
         return diag_fail(d, ERR_INVALID, "mark is not base64 of a mark");
-    if (base64_decode(json_string_value(mark), len, &out->mark)) return diag_fail(d, ERR_INVALID, "mark is not base64");
+    if (base64_decode(json_string_value(mark), len, &out->mark))
+        return diag_fail(d, ERR_INVALID, "mark is not base64");
     return ERR_OK;
 }
 
@@ -153,10 +158,28 @@ static err read_box(json_t *root, struct export_box *b, struct diag *d) {
     const struct json_field fields[] = {
         {.name = "v", .kind = JSON_KIND_INT, .required = true, .min = 1, .max = 1, .out = &version},
         {.name = "camera", .kind = JSON_KIND_HEX, .required = true, .max = CAMERA_ID_BYTES, .out = b->camera},
-        {.name = "hub", .kind = JSON_KIND_BASE64, .required = true, .min = 1, .max = 4096, .out = &b->certificate},
-        {.name = "household", .kind = JSON_KIND_BASE64, .required = true, .min = 32, .max = 32, .out = &household},
-        {.name = "zero", .kind = JSON_KIND_INT, .required = true, .max = SLOT_MAX * 1000000, .out = &b->zero_us},
-        {.name = "segments", .kind = JSON_KIND_ARRAY, .required = true, .max = EXPORT_SEGMENTS_MAX, .out = &segments},
+        {.name = "hub",
+         .kind = JSON_KIND_BASE64,
+         .required = true,
+         .min = 1,
+         .max = 4096,
+         .out = &b->certificate},
+        {.name = "household",
+         .kind = JSON_KIND_BASE64,
+         .required = true,
+         .min = 32,
+         .max = 32,
+         .out = &household},
+        {.name = "zero",
+         .kind = JSON_KIND_INT,
+         .required = true,
+         .max = SLOT_MAX * 1000000,
+         .out = &b->zero_us},
+        {.name = "segments",
+         .kind = JSON_KIND_ARRAY,
+         .required = true,
+         .max = EXPORT_SEGMENTS_MAX,
+         .out = &segments},
         {.name = "gaps", .kind = JSON_KIND_ARRAY, .required = true, .max = EXPORT_GAPS_MAX, .out = &gaps},
     };
     err e = JSON_READ(root, fields, d);
@@ -167,7 +190,8 @@ static err read_box(json_t *root, struct export_box *b, struct diag *d) {
 err export_box_decode(struct bytes body, struct export_box *out, struct diag *d) {
     if (body.len < EXPORT_UUID_BYTES || memcmp(body.data, export_uuid, EXPORT_UUID_BYTES) != 0)
         return diag_fail(d, ERR_NOT_FOUND, "not a box of ours");
-    if (body.len > EXPORT_BOX_MAX_BYTES) return diag_fail(d, ERR_LIMIT, "the signatures are larger than 256 MiB");
+    if (body.len > EXPORT_BOX_MAX_BYTES)
+        return diag_fail(d, ERR_LIMIT, "the signatures are larger than 256 MiB");
     AUTO(json_release) json_t *root = NULL;
     err e = json_parse(BYTES(body.data + EXPORT_UUID_BYTES, body.len - EXPORT_UUID_BYTES), &root, d);
     if (e) return e;

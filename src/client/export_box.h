@@ -14,15 +14,16 @@
 #define EXPORT_MARK_MAX_BYTES (3u << 20)
 #define EXPORT_UUID_BYTES 16
 extern const uint8_t export_uuid[EXPORT_UUID_BYTES];
-/* The text of the `free` box after `moov`: tells a clip whose end is missing from one that never had signatures. */
+/* The text of the `free` box after `moov`: tells a clip whose end is missing from one that never had
+ * signatures. */
 extern const char export_notice[];
 
 struct export_segment {
     uint32_t slot;
-    struct blob mark;  /* empty: the recording was cut short before the hub could sign */
-    uint8_t init[32];  /* SHA-256(kind || data) of the init record */
-    uint32_t from;     /* the first fragment's index in the mark */
-    uint32_t count;    /* fragments of this segment in the file */
+    struct blob mark; /* empty: the recording was cut short before the hub could sign */
+    uint8_t init[32]; /* SHA-256(kind || data) of the init record */
+    uint32_t from;    /* the first fragment's index in the mark */
+    uint32_t count;   /* fragments of this segment in the file */
 };
 
 struct export_gap {
@@ -32,7 +33,7 @@ struct export_gap {
 struct export_box {
     uint8_t camera[CAMERA_ID_BYTES];
     uint8_t household[32];
-    int64_t zero_us; /* the wall time that is the clip's zero */
+    int64_t zero_us;         /* the wall time that is the clip's zero */
     struct blob certificate; /* the hub's, as an object's envelope */
     struct export_segment *segments;
     size_t segment_count, segment_cap;

@@ -26,13 +26,14 @@ static err put_head(struct export_writer *w, struct bytes init, struct diag *d) 
 }
 
 err export_writer_open(struct export_writer *w, const char *path, const uint8_t camera[CAMERA_ID_BYTES],
-                       struct bytes certificate, const uint8_t household[32], struct bytes init, int64_t zero_us,
-                       struct diag *d) {
+                       struct bytes certificate, const uint8_t household[32], struct bytes init,
+                       int64_t zero_us, struct diag *d) {
     *w = (struct export_writer){.fd = -1};
     if (snprintf(w->path, sizeof w->path, "%s", path) >= (int)sizeof w->path ||
         snprintf(w->part, sizeof w->part, "%s.part", path) >= (int)sizeof w->part)
         return diag_fail(d, ERR_LIMIT, "the path %.80s… is too long", path);
-    if (access(path, F_OK) == 0) return diag_fail(d, ERR_EXISTS, "%s is there already: choose another name", path);
+    if (access(path, F_OK) == 0)
+        return diag_fail(d, ERR_EXISTS, "%s is there already: choose another name", path);
     err e = mp4_init_read(init, &w->tracks, d);
     if (!e) e = blob_append(&w->box.certificate, certificate);
     if (e) return e;
@@ -47,7 +48,8 @@ err export_writer_open(struct export_writer *w, const char *path, const uint8_t 
 
 err export_writer_segment(struct export_writer *w, uint32_t slot, uint32_t from, struct diag *d) {
     w->segment = export_box_add_segment(&w->box);
-    if (!w->segment) return diag_fail(d, ERR_LIMIT, "more than %d segments in one clip: export less", EXPORT_SEGMENTS_MAX);
+    if (!w->segment)
+        return diag_fail(d, ERR_LIMIT, "more than %d segments in one clip: export less", EXPORT_SEGMENTS_MAX);
     w->segment->slot = slot;
     w->segment->from = from;
     memcpy(w->segment->init, w->init_hash, sizeof w->segment->init);

@@ -1,4 +1,5 @@
-/* export_writer.h: writes recorded fragments as a plain MP4 with its signature chain (docs/formats.md, "Export").
+/* export_writer.h: writes recorded fragments as a plain MP4 with its signature chain (docs/formats.md,
+ * "Export").
  *
  * The clip is written beside its final name and takes that name when it is finished. Threads: one. */
 #ifndef CARDEA_CLIENT_EXPORT_WRITER_H
@@ -18,12 +19,12 @@ struct export_writer {
     uint64_t bytes;
 };
 
-/* Starts the file. `init` is the first segment's; `zero_us` the wall time that becomes the clip's zero, at or before the
- * first fragment's of any track.
- *   ERR_EXISTS  the file is there already     ERR_INVALID  the init */
+/* Starts the file. `init` is the first segment's; `zero_us` the wall time that becomes the clip's zero, at or
+ * before the first fragment's of any track. ERR_EXISTS  the file is there already     ERR_INVALID  the init
+ */
 err export_writer_open(struct export_writer *w, const char *path, const uint8_t camera[CAMERA_ID_BYTES],
-                       struct bytes certificate, const uint8_t household[32], struct bytes init, int64_t zero_us,
-                       struct diag *d) CHECKED;
+                       struct bytes certificate, const uint8_t household[32], struct bytes init,
+                       int64_t zero_us, struct diag *d) CHECKED;
 /* The next segment, whose first exported fragment stands at `from` in its mark. */
 err export_writer_segment(struct export_writer *w, uint32_t slot, uint32_t from, struct diag *d) CHECKED;
 err export_writer_fragment(struct export_writer *w, struct bytes fragment, struct diag *d) CHECKED;

@@ -9,15 +9,18 @@
 
 #define ANSWER_MARGIN_MS 5000
 
-static err post(struct client *c, const struct hub_certificate *hub, struct bytes body, int wait_s, struct blob *out,
-                struct diag *d) {
+static err post(struct client *c, const struct hub_certificate *hub, struct bytes body, int wait_s,
+                struct blob *out, struct diag *d) {
     char path[128], id[2 * HUB_ID_BYTES + 1];
     const char *access;
     err e = client_access(c, &access, d);
     if (e) return e;
     hex_encode(BYTES_OF(hub->hub), id);
     snprintf(path, sizeof path, "/v1/hubs/%s/commands?wait_s=%d", id, wait_s);
-    struct http_request request = {.method = "POST", .path = path, .authorization = access, .body = body,
+    struct http_request request = {.method = "POST",
+                                   .path = path,
+                                   .authorization = access,
+                                   .body = body,
                                    .timeout_ms = (uint32_t)(wait_s * 1000 + ANSWER_MARGIN_MS)};
     AUTO(http_response_clear) struct http_response response = {0};
     e = http_client_do(c->http, &request, &response, d);
@@ -31,28 +34,31 @@ static err error_of_word(const char *word) {
     static const struct {
         const char *word;
         err e;
-    } words[] = {{"invalid", ERR_INVALID},       {"denied", ERR_DENIED},           {"not_found", ERR_NOT_FOUND},
-                 {"exists", ERR_EXISTS},         {"conflict", ERR_CONFLICT},       {"limit", ERR_LIMIT},
-                 {"no_space", ERR_NO_SPACE},     {"busy", ERR_BUSY},               {"unsupported", ERR_UNSUPPORTED},
-                 {"unreachable", ERR_UNREACHABLE}, {"timeout", ERR_TIMEOUT}};
+    } words[] = {
+        {"invalid", ERR_INVALID},         {"denied", ERR_DENIED},     {"not_found", ERR_NOT_FOUND},
+        {"exists", ERR_EXISTS},           {"conflict", ERR_CONFLICT}, {"limit", ERR_LIMIT},
+        {"no_space", ERR_NO_SPACE},       {"busy", ERR_BUSY},         {"unsupported", ERR_UNSUPPORTED},
+        {"unreachable", ERR_UNREACHABLE}, {"timeout", ERR_TIMEOUT}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].word, word) == 0) return words[i].e;
     return ERR_DENIED;
 }
 
-/* A hub that does not answer may have refused our clock, which it says to nobody whose command it cannot trust. */
+/* A hub that does not answer may have refused our clock, which it says to nobody whose command it cannot
+ * trust. */
 static void add_clock_hint(struct client *c, struct diag *d) {
     struct client_vault vault;
     struct diag ignored;
     if (client_vault(c, &vault, &ignored)) return;
     int64_t off_s = (wall_now().us - vault.time.us) / 1000000;
     if (llabs(off_s) < CLIENT_CLOCK_OFF_S) return;
-    (void)diag_fail(d, ERR_DENIED, "this machine's clock is %lld s %s the vault's: set it right and try again",
+    (void)diag_fail(d, ERR_DENIED,
+                    "this machine's clock is %lld s %s the vault's: set it right and try again",
                     (long long)llabs(off_s), off_s > 0 ? "ahead of" : "behind");
 }
 
-err hub_command(struct client *c, const struct hub_certificate *hub, const char *verb, json_t *args, int wait_s,
-                json_t **result, struct diag *d) {
+err hub_command(struct client *c, const struct hub_certificate *hub, const char *verb, json_t *args,
+                int wait_s, json_t **result, struct diag *d) {
     struct command command = {.time = wall_now(), .args = args};
     AUTO(blob_clear) struct blob body = {0}, answer = {0};
     if (snprintf(command.verb, sizeof command.verb, "%s", verb) >= (int)sizeof command.verb)
@@ -77,7 +83,8 @@ err hub_command(struct client *c, const struct hub_certificate *hub, const char 
 }
 
 err hub_choose(struct client *c, const struct hub_certificate **out, struct diag *d) {
-    if (c->hub_count == 0) return diag_fail(d, ERR_NOT_FOUND, "the household has no hub yet: run `cardea init`");
+    if (c->hub_count == 0)
+        return diag_fail(d, ERR_NOT_FOUND, "the household has no hub yet: run `cardea init`");
     *out = &c->hubs[0];
     if (c->hub_count == 1) return ERR_OK;
     AUTO(json_release) json_t *answer = NULL;

@@ -1,5 +1,5 @@
-/* hub_command.h: asks a hub of the household to do something, through the vault (docs/protocol.md, "Command").
- * Threads: one. */
+/* hub_command.h: asks a hub of the household to do something, through the vault (docs/protocol.md,
+ * "Command"). Threads: one. */
 #ifndef CARDEA_CLIENT_HUB_COMMAND_H
 #define CARDEA_CLIENT_HUB_COMMAND_H
 
@@ -10,8 +10,8 @@
  *   ERR_TIMEOUT    it did not answer in wait_s
  *   ERR_DENIED     it refused: d says why. A clock that is off is named as such
  *   ERR_FORGED     what came back is not its answer */
-err hub_command(struct client *c, const struct hub_certificate *hub, const char *verb, json_t *args, int wait_s,
-                json_t **result, struct diag *d) CHECKED;
+err hub_command(struct client *c, const struct hub_certificate *hub, const char *verb, json_t *args,
+                int wait_s, json_t **result, struct diag *d) CHECKED;
 
 /* The household's only hub, or the one that is online. ERR_NOT_FOUND: none; d says what to do. */
 err hub_choose(struct client *c, const struct hub_certificate **out, struct diag *d) CHECKED;

@@ -43,7 +43,9 @@ static err on_header(struct live *l, size_t i, struct bytes payload, struct diag
         if (e) return e;
         keys = camera_keys(l->cameras[i], header.epoch);
     }
-    if (!keys) return diag_fail(d, ERR_NOT_FOUND, "the household has no key of epoch %u of this camera", header.epoch);
+    if (!keys)
+        return diag_fail(d, ERR_NOT_FOUND, "the household has no key of epoch %u of this camera",
+                         header.epoch);
     e = segment_reader_begin(v->reader, keys, &header, d);
     if (e) return e;
     v->open = true;
@@ -99,8 +101,12 @@ static err stream_once(struct live *l, struct diag *d) {
     if (e) return e;
     live_stream_clear(&l->stream);
     live_stream_init(&l->stream, (uint8_t)l->count);
-    struct http_request request = {.method = "GET", .path = path, .authorization = access, .data = on_data,
-                                   .context = l, .idle_ms = IDLE_MS};
+    struct http_request request = {.method = "GET",
+                                   .path = path,
+                                   .authorization = access,
+                                   .data = on_data,
+                                   .context = l,
+                                   .idle_ms = IDLE_MS};
     AUTO(http_response_clear) struct http_response response = {0};
     struct diag inner = {{0}}, outer = {{0}};
     l->diag = &inner;

@@ -7,7 +7,7 @@
 #define LIVE_CAMERAS_MAX 64
 
 struct live_item {
-    size_t camera; /* index into the list asked for */
+    size_t camera;         /* index into the list asked for */
     enum record_kind kind; /* RECORD_INIT, RECORD_FRAGMENT, RECORD_PICTURE, RECORD_MARK or RECORD_END */
     uint32_t slot;
     struct bytes data; /* borrowed for the call */

@@ -1,11 +1,16 @@
 #include "client/live_stream.h"
 
-void live_stream_init(struct live_stream *s, uint8_t cameras) { *s = (struct live_stream){.cameras = cameras}; }
+void live_stream_init(struct live_stream *s, uint8_t cameras) {
+    *s = (struct live_stream){.cameras = cameras};
+}
 
-void live_stream_clear(struct live_stream *s) { blob_clear(&s->held); }
+void live_stream_clear(struct live_stream *s) {
+    blob_clear(&s->held);
+}
 
 /* Least and most payload of each type. ERR_UNSUPPORTED types are not guessed at: the protocol names four. */
-static err check_head(const struct live_stream *s, uint8_t type, uint8_t camera, uint32_t length, struct diag *d) {
+static err check_head(const struct live_stream *s, uint8_t type, uint8_t camera, uint32_t length,
+                      struct diag *d) {
     uint32_t least = 0, most = 0;
     switch (type) {
         case LIVE_HEADER: least = most = SEGMENT_HEADER_BYTES; break;
@@ -30,20 +35,22 @@ static err check_head(const struct live_stream *s, uint8_t type, uint8_t camera,
 }
 
 /* One message from the front of `in`; *used is 0 when it is not whole yet. */
-static err take(const struct live_stream *s, struct bytes in, live_message_fn *fn, void *context, size_t *used,
-                struct diag *d) {
+static err take(const struct live_stream *s, struct bytes in, live_message_fn *fn, void *context,
+                size_t *used, struct diag *d) {
     *used = 0;
     if (in.len < LIVE_MESSAGE_HEAD_BYTES) return ERR_OK;
     uint32_t length = be32_get(in.data + 2);
     err e = check_head(s, in.data[0], in.data[1], length, d);
     if (e) return e;
     if (in.len - LIVE_MESSAGE_HEAD_BYTES < length) return ERR_OK;
-    struct live_message m = {(enum live_type)in.data[0], in.data[1], BYTES(in.data + LIVE_MESSAGE_HEAD_BYTES, length)};
+    struct live_message m = {(enum live_type)in.data[0], in.data[1],
+                             BYTES(in.data + LIVE_MESSAGE_HEAD_BYTES, length)};
     *used = LIVE_MESSAGE_HEAD_BYTES + (size_t)length;
     return fn(context, &m, d);
 }
 
-err live_stream_feed(struct live_stream *s, struct bytes piece, live_message_fn *fn, void *context, struct diag *d) {
+err live_stream_feed(struct live_stream *s, struct bytes piece, live_message_fn *fn, void *context,
+                     struct diag *d) {
     if (s->broken) return diag_fail(d, ERR_INVALID, "live: the stream is broken");
     err e = blob_append(&s->held, piece);
     if (e) return diag_fail(d, e, "no memory for the live stream");

@@ -43,11 +43,12 @@ err mp4_child(struct bytes parent_body, uint32_t type, struct mp4_box *out, stru
         *out = box;
         return ERR_OK;
     }
-    return diag_fail(d, ERR_NOT_FOUND, "a box '%c%c%c%c' is missing", (int)(type >> 24), (int)(type >> 16 & 255),
-                     (int)(type >> 8 & 255), (int)(type & 255));
+    return diag_fail(d, ERR_NOT_FOUND, "a box '%c%c%c%c' is missing", (int)(type >> 24),
+                     (int)(type >> 16 & 255), (int)(type >> 8 & 255), (int)(type & 255));
 }
 
-/* The 32-bit field at `offset` after the version and flags, where version 1 has two 64-bit times before it. */
+/* The 32-bit field at `offset` after the version and flags, where version 1 has two 64-bit times before it.
+ */
 static err versioned_field(struct bytes body, size_t offset0, size_t offset1, uint32_t *out, struct diag *d) {
     size_t offset = FULL_BOX_BYTES + (body.len && body.data[0] == 1 ? offset1 : offset0);
     if (body.len < offset + 4) return diag_fail(d, ERR_INVALID, "a box is too short");
@@ -84,7 +85,8 @@ err mp4_init_read(struct bytes init, struct mp4_init *out, struct diag *d) {
     while (!e && reader_left(&r)) {
         e = mp4_next(&r, &box, d);
         if (e || box.type != TYPE_TRAK) continue;
-        if (found.count == MP4_TRACKS_MAX) return diag_fail(d, ERR_INVALID, "moov: more than %d tracks", MP4_TRACKS_MAX);
+        if (found.count == MP4_TRACKS_MAX)
+            return diag_fail(d, ERR_INVALID, "moov: more than %d tracks", MP4_TRACKS_MAX);
         e = read_track(box.body, &found.tracks[found.count++], d);
     }
     if (e) return diag_fail(d, ERR_INVALID, "the init is damaged");
@@ -94,13 +96,16 @@ err mp4_init_read(struct bytes init, struct mp4_init *out, struct diag *d) {
 }
 
 /* Seconds and microseconds apart, so that nothing overflows; rounds down. */
-static int64_t to_ticks(int64_t us, uint32_t scale) { return us / 1000000 * scale + us % 1000000 * scale / 1000000; }
+static int64_t to_ticks(int64_t us, uint32_t scale) {
+    return us / 1000000 * scale + us % 1000000 * scale / 1000000;
+}
 
 static int64_t to_us(int64_t ticks, uint32_t scale) {
     return ticks / scale * 1000000 + ticks % scale * 1000000 / scale;
 }
 
-err mp4_fragment_read(const struct mp4_init *init, struct bytes fragment, struct mp4_fragment *out, struct diag *d) {
+err mp4_fragment_read(const struct mp4_init *init, struct bytes fragment, struct mp4_fragment *out,
+                      struct diag *d) {
     struct mp4_box moof, traf, tfhd, tfdt;
     err e = mp4_child(fragment, TYPE_MOOF, &moof, d);
     if (!e) e = mp4_child(moof.body, TYPE_TRAF, &traf, d);
@@ -114,7 +119,8 @@ err mp4_fragment_read(const struct mp4_init *init, struct bytes fragment, struct
     for (size_t i = 0; i < init->count; i++) {
         if (init->tracks[i].id != id) continue;
         uint32_t scale = init->tracks[i].timescale;
-        if (ticks / scale > INT64_MAX / 2000000) return diag_fail(d, ERR_INVALID, "tfdt: the time is out of range");
+        if (ticks / scale > INT64_MAX / 2000000)
+            return diag_fail(d, ERR_INVALID, "tfdt: the time is out of range");
         *out = (struct mp4_fragment){to_us((int64_t)ticks, scale), init->tracks[i].video};
         return ERR_OK;
     }
@@ -122,7 +128,8 @@ err mp4_fragment_read(const struct mp4_init *init, struct bytes fragment, struct
 }
 
 /* The `tfdt` body of a `traf`, checked; its track's scale in *scale. */
-static err find_time(const struct mp4_init *init, struct bytes traf, struct bytes *body, uint32_t *scale, struct diag *d) {
+static err find_time(const struct mp4_init *init, struct bytes traf, struct bytes *body, uint32_t *scale,
+                     struct diag *d) {
     struct mp4_box tfhd, tfdt;
     err e = mp4_child(traf, TYPE_TFHD, &tfhd, d);
     if (!e) e = mp4_child(traf, TYPE_TFDT, &tfdt, d);
@@ -154,7 +161,8 @@ err mp4_fragment_shift(const struct mp4_init *init, struct bytes fragment, int64
         if (e) break;
         uint64_t ticks = be64_get(time.data + 4), zero = (uint64_t)to_ticks(zero_us, scale);
         if (!restore && ticks < zero) e = diag_fail(d, ERR_INVALID, "a fragment begins before the clip does");
-        be64_put(out->data + begin + (size_t)(time.data + 4 - fragment.data), restore ? ticks + zero : ticks - zero);
+        be64_put(out->data + begin + (size_t)(time.data + 4 - fragment.data),
+                 restore ? ticks + zero : ticks - zero);
     }
     if (e) out->len = begin;
     return e == ERR_CUT_SHORT ? ERR_INVALID : e;

@@ -15,7 +15,8 @@ struct mp4_box {
     struct bytes whole, body; /* body: after the header */
 };
 
-/* Takes the box at the front of r. ERR_CUT_SHORT: it goes on past the end. ERR_INVALID: its size cannot be. */
+/* Takes the box at the front of r. ERR_CUT_SHORT: it goes on past the end. ERR_INVALID: its size cannot be.
+ */
 err mp4_next(struct reader *r, struct mp4_box *out, struct diag *d) CHECKED;
 /* The first child of that type. ERR_NOT_FOUND, or as mp4_next. */
 err mp4_child(struct bytes parent_body, uint32_t type, struct mp4_box *out, struct diag *d) CHECKED;
@@ -39,9 +40,9 @@ struct mp4_fragment {
 err mp4_fragment_read(const struct mp4_init *init, struct bytes fragment, struct mp4_fragment *out,
                       struct diag *d) CHECKED;
 
-/* Appends the fragment with zero_us of wall time taken from (or, to `restore` it, added to) the `tfdt` of each track; all
- * else stays byte for byte. In a track's time scale zero_us rounds down, so that what begins at or after it stays positive.
- *   ERR_INVALID  a `tfdt` is not of version 1, or would become negative */
+/* Appends the fragment with zero_us of wall time taken from (or, to `restore` it, added to) the `tfdt` of
+ * each track; all else stays byte for byte. In a track's time scale zero_us rounds down, so that what begins
+ * at or after it stays positive. ERR_INVALID  a `tfdt` is not of version 1, or would become negative */
 err mp4_fragment_shift(const struct mp4_init *init, struct bytes fragment, int64_t zero_us, bool restore,
                        struct blob *out, struct diag *d) CHECKED;
 

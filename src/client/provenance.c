@@ -1,6 +1,7 @@
 /* provenance.c: walks the clip once. Boxes may stand only where an export puts them:
  *     ftyp moov free? { moof mdat }* uuid
- * The signatures at the end are found first, then each fragment is put back to its recorded time, hashed and compared. */
+ * The signatures at the end are found first, then each fragment is put back to its recorded time, hashed and
+ * compared. */
 #include "client/provenance.h"
 
 #include <stdarg.h>
@@ -34,14 +35,14 @@ struct check {
     uint32_t in_segment;  /* fragments of it seen */
     struct mark mark;     /* of the segment, when it has one */
     bool mark_ok;
-    int64_t last_us;      /* of the last video fragment */
+    int64_t last_us; /* of the last video fragment */
     bool any;
     bool unsigned_part;
     int64_t unsigned_from_us;
 };
 
-__attribute__((format(printf, 3, 4))) static void conclude(struct provenance *p, enum verdict v, const char *format,
-                                                           ...) {
+__attribute__((format(printf, 3, 4))) static void conclude(struct provenance *p, enum verdict v,
+                                                           const char *format, ...) {
     if (p->verdict != VERDICT_UNTOUCHED) return; /* the first finding stands */
     va_list args;
     va_start(args, format);
@@ -77,8 +78,9 @@ static bool survey(struct bytes file, struct bytes *init, struct bytes *signatur
         }
         first = false;
         if (e == ERR_CUT_SHORT) {
-            conclude(p, VERDICT_CUT_SHORT, ours ? "the file ends within a box: its end, with the signatures, is missing"
-                                                : "the file ends within a box, and what is there has no signatures");
+            conclude(p, VERDICT_CUT_SHORT,
+                     ours ? "the file ends within a box: its end, with the signatures, is missing"
+                          : "the file ends within a box, and what is there has no signatures");
             return false;
         }
         if (e) {
@@ -139,12 +141,14 @@ static bool all_zero(const uint8_t *p, size_t n) {
 
 static bool gap_is_listed(const struct check *c, int64_t after_us, int64_t before_us) {
     for (size_t i = 0; i < c->box.gap_count; i++)
-        if (c->box.gaps[i].from_us < before_us + GAP_US && c->box.gaps[i].to_us > after_us - GAP_US) return true;
+        if (c->box.gaps[i].from_us < before_us + GAP_US && c->box.gaps[i].to_us > after_us - GAP_US)
+            return true;
     return false;
 }
 
 static void note_gap(struct provenance *p, int64_t from_us, int64_t to_us) {
-    if (p->gap_count < PROVENANCE_SPANS_MAX) p->gaps[p->gap_count++] = (struct provenance_span){from_us, to_us};
+    if (p->gap_count < PROVENANCE_SPANS_MAX)
+        p->gaps[p->gap_count++] = (struct provenance_span){from_us, to_us};
 }
 
 /* A segment's mark: the hub's signature, the right camera, and its place in the chain. */
@@ -163,7 +167,8 @@ static void open_segment(struct check *c, int64_t time_us) {
     err e = mark_verify(blob_bytes(&s->mark), &c->mark, &d);
     if (e || memcmp(c->mark.hub, c->out->hub.sign, sizeof c->mark.hub) != 0 ||
         memcmp(c->mark.camera, c->box.camera, sizeof c->mark.camera) != 0 || c->mark.slot != s->slot) {
-        edited_at(c, (int64_t)s->slot * 1000000, e ? "the hub's signature does not fit" : "a signature is of another recording");
+        edited_at(c, (int64_t)s->slot * 1000000,
+                  e ? "the hub's signature does not fit" : "a signature is of another recording");
         return;
     }
     if ((uint64_t)s->from + s->count > c->mark.count || s->from == 0 ||
@@ -177,7 +182,8 @@ static void open_segment(struct check *c, int64_t time_us) {
     if (!before || !before->mark.len || all_zero(c->mark.previous, sizeof c->mark.previous)) return;
     uint8_t hash[32];
     hash_sha256(blob_bytes(&before->mark), hash);
-    if (memcmp(hash, c->mark.previous, sizeof hash) != 0 && !gap) edited_at(c, time_us, "footage was taken out");
+    if (memcmp(hash, c->mark.previous, sizeof hash) != 0 && !gap)
+        edited_at(c, time_us, "footage was taken out");
 }
 
 static void check_times(struct check *c, const struct mp4_fragment *f) {
@@ -200,15 +206,17 @@ static void check_fragment(struct check *c, struct bytes fragment) {
     const struct export_segment *s = &c->box.segments[c->segment];
     struct mp4_fragment f = {(int64_t)s->slot * 1000000, true};
     c->recorded.len = 0;
-    bool readable = mp4_fragment_shift(&c->init, fragment, c->box.zero_us, true, &c->recorded, &d) == ERR_OK &&
-                    mp4_fragment_read(&c->init, blob_bytes(&c->recorded), &f, &d) == ERR_OK;
+    bool readable =
+        mp4_fragment_shift(&c->init, fragment, c->box.zero_us, true, &c->recorded, &d) == ERR_OK &&
+        mp4_fragment_read(&c->init, blob_bytes(&c->recorded), &f, &d) == ERR_OK;
     if (c->in_segment == 0) open_segment(c, f.time_us);
     if (c->mark_ok) {
         uint8_t hash[32];
         mark_hash(RECORD_FRAGMENT, blob_bytes(&c->recorded), hash);
         size_t index = (size_t)s->from + c->in_segment;
         if (!readable || memcmp(hash, c->mark.hashes + index * MARK_HASH_BYTES, sizeof hash) != 0) {
-            int64_t at = c->any ? c->last_us : (int64_t)s->slot * 1000000; /* its own time may be what was changed */
+            int64_t at =
+                c->any ? c->last_us : (int64_t)s->slot * 1000000; /* its own time may be what was changed */
             edited_at(c, at, "the picture or sound was changed");
         }
     }
@@ -238,7 +246,8 @@ static void walk(struct check *c, struct bytes file, struct bytes signatures) {
             if (++moovs > 1) edited_at(c, c->last_us, "a second description of the video was added");
         } else if (box.type == TYPE_UUID && box.body.data == signatures.data) {
             if (reader_left(&r)) conclude(c->out, VERDICT_EDITED, "something was added after the signatures");
-        } else if (box.type == TYPE_FREE ? !bytes_equal(box.body, bytes_text(export_notice)) : box.type != TYPE_FTYP) {
+        } else if (box.type == TYPE_FREE ? !bytes_equal(box.body, bytes_text(export_notice))
+                                         : box.type != TYPE_FTYP) {
             edited_at(c, c->last_us, "a box that no export has was added");
         }
     }
@@ -267,6 +276,7 @@ err provenance_check(struct bytes file, struct provenance *out, struct diag *d) 
     if (!c.unsigned_part) return ERR_OK;
     char when[WALL_TEXT_BYTES];
     wall_format((struct wall_us){c.unsigned_from_us}, when);
-    conclude(out, VERDICT_CUT_SHORT, "the recording broke off before the hub could sign what follows %s", when);
+    conclude(out, VERDICT_CUT_SHORT, "the recording broke off before the hub could sign what follows %s",
+             when);
     return ERR_OK;
 }

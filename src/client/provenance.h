@@ -1,5 +1,5 @@
-/* provenance.h: is an exported clip what the hub recorded? (docs/formats.md, "Export"). Works without a network.
- * Threads: no shared state. */
+/* provenance.h: is an exported clip what the hub recorded? (docs/formats.md, "Export"). Works without a
+ * network. Threads: no shared state. */
 #ifndef CARDEA_CLIENT_PROVENANCE_H
 #define CARDEA_CLIENT_PROVENANCE_H
 
@@ -27,8 +27,8 @@ struct provenance {
     enum verdict verdict;
     char why[300]; /* one line for people; empty when untouched */
     bool edited_at_known;
-    int64_t edited_at_us;  /* wall time of the first damage */
-    double edited_at_s;    /* the same in the clip's own time */
+    int64_t edited_at_us; /* wall time of the first damage */
+    double edited_at_s;   /* the same in the clip's own time */
 
     bool signer_known; /* the fields below are filled */
     uint8_t camera[CAMERA_ID_BYTES];

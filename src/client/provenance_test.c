@@ -31,7 +31,9 @@ static void box_begin(struct blob *b, size_t *at, const char *type) {
     assert_int_equal(blob_append(b, BYTES(type, 4)), ERR_OK);
 }
 
-static void box_end(struct blob *b, size_t at) { be32_put(b->data + at, (uint32_t)(b->len - at)); }
+static void box_end(struct blob *b, size_t at) {
+    be32_put(b->data + at, (uint32_t)(b->len - at));
+}
 
 static void words(struct blob *b, size_t n, const uint32_t *values) {
     for (size_t i = 0; i < n; i++) assert_int_equal(blob_append_be32(b, values[i]), ERR_OK);
@@ -93,8 +95,9 @@ static void make_clip(const struct clip_plan *plan, struct blob *file) {
     uint8_t previous[32] = {0};
     struct diag d;
     make_init(&init, 1);
-    assert_int_equal(export_writer_open(&w, path, camera, blob_bytes(&certificate), household.public_key, blob_bytes(&init),
-                                        SLOT * INT64_C(1000000), &d), ERR_OK);
+    assert_int_equal(export_writer_open(&w, path, camera, blob_bytes(&certificate), household.public_key,
+                                        blob_bytes(&init), SLOT * INT64_C(1000000), &d),
+                     ERR_OK);
     for (unsigned s = 0; s < plan->segments; s++) {
         AUTO(blob_clear) struct blob hashes = {0}, mark_bytes = {0};
         uint8_t hash[32];
@@ -104,11 +107,13 @@ static void make_clip(const struct clip_plan *plan, struct blob *file) {
         if (written) assert_int_equal(export_writer_segment(&w, SLOT + s, 1, &d), ERR_OK);
         for (unsigned i = 0; i < PER_SEGMENT; i++) {
             AUTO(blob_clear) struct blob fragment = {0};
-            make_fragment(&fragment, (SLOT + s) * INT64_C(1000000) + i * STEP_US, (uint8_t)(s * PER_SEGMENT + i + 1));
+            make_fragment(&fragment, (SLOT + s) * INT64_C(1000000) + i * STEP_US,
+                          (uint8_t)(s * PER_SEGMENT + i + 1));
             mark_hash(RECORD_FRAGMENT, blob_bytes(&fragment), hash);
             assert_int_equal(blob_append(&hashes, BYTES_OF(hash)), ERR_OK);
             bool dropped = plan->drop_fragment && s == 1 && i == plan->drop_fragment;
-            if (written && !dropped) assert_int_equal(export_writer_fragment(&w, blob_bytes(&fragment), &d), ERR_OK);
+            if (written && !dropped)
+                assert_int_equal(export_writer_fragment(&w, blob_bytes(&fragment), &d), ERR_OK);
         }
         struct mark m = {.slot = SLOT + s, .count = PER_SEGMENT + 1, .hashes = hashes.data};
         memcpy(m.camera, camera, sizeof m.camera);
@@ -119,7 +124,9 @@ static void make_clip(const struct clip_plan *plan, struct blob *file) {
         bool bare = plan->no_last_mark && s + 1 == plan->segments;
         if (written && !bare) assert_int_equal(export_writer_mark(&w, blob_bytes(&mark_bytes), &d), ERR_OK);
         if (!written && plan->declare_gap)
-            assert_int_equal(export_writer_gap(&w, (SLOT + s) * INT64_C(1000000) - STEP_US, (SLOT + s + 1) * INT64_C(1000000), &d), ERR_OK);
+            assert_int_equal(export_writer_gap(&w, (SLOT + s) * INT64_C(1000000) - STEP_US,
+                                               (SLOT + s + 1) * INT64_C(1000000), &d),
+                             ERR_OK);
     }
     assert_int_equal(export_writer_finish(&w, &d), ERR_OK);
     assert_int_equal(file_read(path, 1u << 20, file, &d), ERR_OK);
@@ -129,7 +136,7 @@ static void make_clip(const struct clip_plan *plan, struct blob *file) {
 static int begin(void **state) {
     struct diag d;
     (void)state;
-    strcpy(folder, "/tmp/cardea-provenance-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/cardea-provenance-XXXXXX");
     if (!mkdtemp(folder)) return -1;
     snprintf(path, sizeof path, "%s/clip.mp4", folder);
     sign_key_generate(&household);
@@ -188,7 +195,8 @@ static void every_changed_byte_is_noticed(void **state) {
         for (size_t k = 0; k < sizeof turns; k++) {
             file.data[i] ^= turns[k];
             struct provenance p = check(&file);
-            if (p.verdict == VERDICT_UNTOUCHED) fail_msg("byte %zu of %zu turned by %u: untouched", i, file.len, turns[k]);
+            if (p.verdict == VERDICT_UNTOUCHED)
+                fail_msg("byte %zu of %zu turned by %u: untouched", i, file.len, turns[k]);
             file.data[i] ^= turns[k];
         }
     }
@@ -276,12 +284,16 @@ static void an_export_never_replaces_a_file(void **state) {
     struct diag d;
     make_init(&init, 1);
     assert_int_equal(file_replace(path, bytes_text("mine"), 0600, &d), ERR_OK);
-    assert_int_equal(export_writer_open(&w, path, camera, blob_bytes(&certificate), household.public_key, blob_bytes(&init), 0, &d), ERR_EXISTS);
+    assert_int_equal(export_writer_open(&w, path, camera, blob_bytes(&certificate), household.public_key,
+                                        blob_bytes(&init), 0, &d),
+                     ERR_EXISTS);
     assert_int_equal(file_read(path, 16, &content, &d), ERR_OK);
     assert_memory_equal(content.data, "mine", 4);
     unlink(path);
     /* One that appears while it is written is kept too, and no part stays behind. */
-    assert_int_equal(export_writer_open(&w, path, camera, blob_bytes(&certificate), household.public_key, blob_bytes(&init), 0, &d), ERR_OK);
+    assert_int_equal(export_writer_open(&w, path, camera, blob_bytes(&certificate), household.public_key,
+                                        blob_bytes(&init), 0, &d),
+                     ERR_OK);
     assert_int_equal(file_replace(path, bytes_text("mine"), 0600, &d), ERR_OK);
     assert_int_equal(export_writer_finish(&w, &d), ERR_EXISTS);
     export_writer_clear(&w);
@@ -303,7 +315,8 @@ static void a_shifted_fragment_comes_back(void **state) {
     assert_in_range(f.time_us, 699900, 700100);
     assert_int_equal(mp4_fragment_shift(&tracks, blob_bytes(&shifted), zero, true, &back, &d), ERR_OK);
     assert_true(bytes_equal(blob_bytes(&fragment), blob_bytes(&back)));
-    assert_int_equal(mp4_fragment_shift(&tracks, blob_bytes(&fragment), zero + 800000, false, &shifted, &d), ERR_INVALID);
+    assert_int_equal(mp4_fragment_shift(&tracks, blob_bytes(&fragment), zero + 800000, false, &shifted, &d),
+                     ERR_INVALID);
 }
 
 int main(void) {

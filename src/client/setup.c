@@ -9,20 +9,23 @@
 
 #define POLL_MS 200
 
-static err post_account(struct client *c, const char *login, const struct keyring_access *access, struct bytes keyring,
-                        const char *setup_code, struct diag *d) {
+static err post_account(struct client *c, const char *login, const struct keyring_access *access,
+                        struct bytes keyring, const char *setup_code, struct diag *d) {
     AUTO(json_release) json_t *answer = NULL;
-    AUTO(json_release) json_t *ask =
-        json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:s*}", "login", login, "salt", json_base64(BYTES_OF(access->salt)),
-                  "memory_kib", (json_int_t)access->cost.memory_kib, "passes", (json_int_t)access->cost.passes, "auth",
-                  json_base64(BYTES_OF(access->auth)), "recovery_auth", json_base64(BYTES_OF(access->recovery_auth)),
-                  "keyring", json_base64(keyring), "setup_code", setup_code);
+    AUTO(json_release)
+    json_t *ask =
+        json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:s*}", "login", login, "salt",
+                  json_base64(BYTES_OF(access->salt)), "memory_kib", (json_int_t)access->cost.memory_kib,
+                  "passes", (json_int_t)access->cost.passes, "auth", json_base64(BYTES_OF(access->auth)),
+                  "recovery_auth", json_base64(BYTES_OF(access->recovery_auth)), "keyring",
+                  json_base64(keyring), "setup_code", setup_code);
     if (!ask) return diag_fail(d, ERR_INVALID, "the sign-in name is not UTF-8 text");
     return http_client_json(c->http, "POST", "/v1/accounts", NULL, ask, &answer, d);
 }
 
-static err make_account(struct client *c, const char *login, struct bytes passphrase, const char *household_name,
-                        const char *setup_code, char recovery[RECOVERY_TEXT_BYTES], struct diag *d) {
+static err make_account(struct client *c, const char *login, struct bytes passphrase,
+                        const char *household_name, const char *setup_code,
+                        char recovery[RECOVERY_TEXT_BYTES], struct diag *d) {
     AUTO(keyring_clear) struct keyring keyring = {0};
     AUTO(keyring_access_clear) struct keyring_access access = {0};
     AUTO(blob_clear) struct blob raw = {0};
@@ -43,10 +46,10 @@ static err post_household(struct client *c, const char *setup_code, struct diag 
     const struct keyring_household *h = &c->keyring.households[c->household_index];
     uint8_t signature[SIGNATURE_BYTES];
     sign_message(&h->capability, "cardea/1 household", BYTES_OF(h->id), signature);
-    AUTO(json_release) json_t *ask =
-        json_pack("{s:o, s:o, s:o, s:s*}", "id", json_hex(BYTES_OF(h->id)), "capability",
-                  json_base64(BYTES_OF(h->capability.public_key)), "signature", json_base64(BYTES_OF(signature)),
-                  "setup_code", setup_code);
+    AUTO(json_release)
+    json_t *ask = json_pack("{s:o, s:o, s:o, s:s*}", "id", json_hex(BYTES_OF(h->id)), "capability",
+                            json_base64(BYTES_OF(h->capability.public_key)), "signature",
+                            json_base64(BYTES_OF(signature)), "setup_code", setup_code);
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     return http_client_json(c->http, "POST", "/v1/households", NULL, ask, NULL, d);
 }
@@ -78,7 +81,8 @@ err setup_household(struct client *c, const char *login, struct bytes passphrase
     err e = client_sign_in(c, login, passphrase, d);
     if (e == ERR_DENIED) {
         wipe(recovery, RECOVERY_TEXT_BYTES);
-        return diag_fail(d, ERR_EXISTS, "the name '%s' is taken: choose another, or give its passphrase", login);
+        return diag_fail(d, ERR_EXISTS, "the name '%s' is taken: choose another, or give its passphrase",
+                         login);
     }
     if (e) return e;
     const char *access;
@@ -105,8 +109,8 @@ static void pause_ms(int ms) { /* between two polls of something that has no lon
     nanosleep(&t, NULL);
 }
 
-static err find_offer(struct client *c, const struct pairing *p, int64_t until_us, uint8_t sign[32], uint8_t box[32],
-                      struct diag *d) {
+static err find_offer(struct client *c, const struct pairing *p, int64_t until_us, uint8_t sign[32],
+                      uint8_t box[32], struct diag *d) {
     char path[64], id[2 * PAIRING_ID_BYTES + 1];
     hex_encode(BYTES_OF(p->id), id);
     snprintf(path, sizeof path, "/v1/pairing/%s", id);
@@ -122,20 +126,23 @@ static err find_offer(struct client *c, const struct pairing *p, int64_t until_u
         }
         if (e != ERR_NOT_FOUND) return e;
         if (steady_now().us >= until_us)
-            return diag_fail(d, ERR_TIMEOUT,
-                             "no hub offers itself under that code: is it running, and is the code the one it shows?");
+            return diag_fail(
+                d, ERR_TIMEOUT,
+                "no hub offers itself under that code: is it running, and is the code the one it shows?");
         pause_ms(POLL_MS);
     }
 }
 
 static err register_writer(struct client *c, const struct hub_certificate *cert, struct diag *d) {
-    AUTO(json_release) json_t *ask = json_pack("{s:o, s:s, s:o}", "capability", json_base64(BYTES_OF(cert->writer)),
-                                               "role", "writer", "hub", json_hex(BYTES_OF(cert->hub)));
+    AUTO(json_release)
+    json_t *ask = json_pack("{s:o, s:s, s:o}", "capability", json_base64(BYTES_OF(cert->writer)), "role",
+                            "writer", "hub", json_hex(BYTES_OF(cert->hub)));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     return client_json(c, "POST", "/v1/capabilities", ask, NULL, d);
 }
 
-static err make_certificate(struct client *c, struct hub_certificate *cert, struct blob *envelope, struct diag *d) {
+static err make_certificate(struct client *c, struct hub_certificate *cert, struct blob *envelope,
+                            struct diag *d) {
     char key[HUB_KEY_TEXT_BYTES];
     AUTO(blob_clear) struct blob payload = {0}, old = {0};
     struct object existing;
@@ -175,10 +182,12 @@ static err wait_online(struct client *c, const uint8_t hub[HUB_ID_BYTES], int64_
         size_t i;
         json_t *item;
         json_array_foreach(json_object_get(answer, "hubs"), i, item) {
-            if (strcmp(client_text(item, "hub"), id) == 0 && json_is_true(json_object_get(item, "online"))) return ERR_OK;
+            if (strcmp(client_text(item, "hub"), id) == 0 && json_is_true(json_object_get(item, "online")))
+                return ERR_OK;
         }
         if (steady_now().us >= until_us)
-            return diag_fail(d, ERR_TIMEOUT, "the hub was paired, but does not connect to the vault: see its messages");
+            return diag_fail(d, ERR_TIMEOUT,
+                             "the hub was paired, but does not connect to the vault: see its messages");
         pause_ms(POLL_MS);
     }
 }

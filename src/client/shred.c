@@ -9,14 +9,15 @@
 /* True when the set opens any slot of the range. */
 static bool touches(const struct timekey_set *set, uint64_t from, uint64_t to) {
     for (size_t i = 0; i < set->count; i++) {
-        uint64_t first = set->nodes[i].first, end = first + ((uint64_t)1 << (TIMEKEY_DEPTH - set->nodes[i].depth));
+        uint64_t first = set->nodes[i].first,
+                 end = first + ((uint64_t)1 << (TIMEKEY_DEPTH - set->nodes[i].depth));
         if (first < to && end > from) return true;
     }
     return false;
 }
 
-static err rewrite_epoch(struct client *c, struct camera *cam, struct camera_epoch *epoch, uint64_t from, uint64_t to,
-                         struct diag *d) {
+static err rewrite_epoch(struct client *c, struct camera *cam, struct camera_epoch *epoch, uint64_t from,
+                         uint64_t to, struct diag *d) {
     char key[CAMERA_KEY_TEXT_BYTES];
     AUTO(blob_clear) struct blob payload = {0};
     err e = timekey_remove(&epoch->keys, from, to);
@@ -52,8 +53,8 @@ err shred_range(struct client *c, struct camera *cam, uint64_t from, uint64_t to
         return diag_fail(d, ERR_INVALID, "a range to delete ends before now");
     err e = shred_keys(c, cam, from, to, &out->epochs, d);
     if (e) return e;
-    snprintf(path, sizeof path, "/v1/recordings?camera=%s&from=%llu&to=%llu", cam->hex, (unsigned long long)from,
-             (unsigned long long)to);
+    snprintf(path, sizeof path, "/v1/recordings?camera=%s&from=%llu&to=%llu", cam->hex,
+             (unsigned long long)from, (unsigned long long)to);
     e = client_json(c, "DELETE", path, NULL, &answer, d);
     if (e) {
         diag_prefix(d, "the keys are gone, so nothing can be opened; removing the rest failed, run it again");

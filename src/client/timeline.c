@@ -14,7 +14,8 @@ void timeline_clear(struct timeline *t) {
 static struct timeline_reel *add_reel(struct timeline *t) {
     if (t->count == t->cap) {
         size_t cap = t->cap ? t->cap * 2 : 256;
-        struct timeline_reel *more = t->count < TIMELINE_REELS_MAX ? realloc(t->reels, cap * sizeof *more) : NULL;
+        struct timeline_reel *more =
+            t->count < TIMELINE_REELS_MAX ? realloc(t->reels, cap * sizeof *more) : NULL;
         if (!more) return NULL;
         t->reels = more;
         t->cap = cap;
@@ -45,7 +46,8 @@ static err read_row(json_t *row, struct timeline *t, struct diag *d) {
     r->bytes = (uint64_t)json_integer_value(bytes);
     json_t *table = json_array_get(row, 7);
     if (!table) return ERR_OK;
-    if (!json_is_string(table) || base64_decode(json_string_value(table), json_string_length(table), &r->table) ||
+    if (!json_is_string(table) ||
+        base64_decode(json_string_value(table), json_string_length(table), &r->table) ||
         r->table.len % REEL_ENTRY_BYTES || r->table.len / REEL_ENTRY_BYTES > REEL_SEGMENTS_MAX)
         return diag_fail(d, ERR_INVALID, "the vault's timeline holds a table that cannot be");
     return ERR_OK;
@@ -55,8 +57,8 @@ static err read_page(struct client *c, const char *camera, uint64_t from, uint64
                      struct timeline *t, uint64_t *more_from, struct diag *d) {
     char path[192];
     AUTO(json_release) json_t *answer = NULL;
-    snprintf(path, sizeof path, "/v1/timeline?camera=%s&from=%llu&to=%llu&detail=%s", camera, (unsigned long long)from,
-             (unsigned long long)to, segments ? "segments" : "reels");
+    snprintf(path, sizeof path, "/v1/timeline?camera=%s&from=%llu&to=%llu&detail=%s", camera,
+             (unsigned long long)from, (unsigned long long)to, segments ? "segments" : "reels");
     err e = client_json(c, "GET", path, NULL, &answer, d);
     if (e) return e;
     json_t *rows = json_object_get(answer, "reels"), *row;
@@ -70,8 +72,8 @@ static err read_page(struct client *c, const char *camera, uint64_t from, uint64
     return ERR_OK;
 }
 
-err timeline_read(struct client *c, const uint8_t camera[CAMERA_ID_BYTES], uint64_t from, uint64_t to, bool segments,
-                  struct timeline *out, struct diag *d) {
+err timeline_read(struct client *c, const uint8_t camera[CAMERA_ID_BYTES], uint64_t from, uint64_t to,
+                  bool segments, struct timeline *out, struct diag *d) {
     char hex[2 * CAMERA_ID_BYTES + 1];
     AUTO(timeline_clear) struct timeline t = {0};
     hex_encode(BYTES(camera, CAMERA_ID_BYTES), hex);
@@ -80,7 +82,8 @@ err timeline_read(struct client *c, const uint8_t camera[CAMERA_ID_BYTES], uint6
         size_t before = t.count;
         err e = read_page(c, hex, from, to, segments, &t, &more, d);
         if (e) return e;
-        /* The next page begins with reels that touch its first slot, of which the last page may have shown some. */
+        /* The next page begins with reels that touch its first slot, of which the last page may have shown
+         * some. */
         for (size_t i = before; i < t.count && before;) {
             bool twice = false;
             for (size_t k = before > 8 ? before - 8 : 0; k < before; k++)
@@ -155,7 +158,8 @@ err timeline_extent(struct client *c, const uint8_t camera[CAMERA_ID_BYTES], uin
         *last = (uint32_t)json_integer_value(json_object_get(item, "last"));
         if (*last > 0) return ERR_OK;
     }
-    return diag_fail(d, ERR_NOT_FOUND, "nothing of this camera is in the vault: recordings arrive there a minute at a time");
+    return diag_fail(d, ERR_NOT_FOUND,
+                     "nothing of this camera is in the vault: recordings arrive there a minute at a time");
 }
 
 /* The entries of a reel's table that touch [from, to): the first, and one past the last. */
@@ -172,8 +176,8 @@ static void choose(const struct timeline_reel *r, uint64_t from, uint64_t to, si
     }
 }
 
-static err walk_reel(struct client *c, const struct timeline_reel *r, uint64_t from, uint64_t to, footage_fn *fn,
-                     void *context, struct diag *d) {
+static err walk_reel(struct client *c, const struct timeline_reel *r, uint64_t from, uint64_t to,
+                     footage_fn *fn, void *context, struct diag *d) {
     size_t begin, end;
     struct reel_entry first, last, entry;
     choose(r, from, to, &begin, &end);
@@ -201,8 +205,8 @@ static err walk_reel(struct client *c, const struct timeline_reel *r, uint64_t f
     return e;
 }
 
-err footage_walk(struct client *c, const struct timeline *t, uint64_t from, uint64_t to, footage_fn *fn, void *context,
-                 struct diag *d) {
+err footage_walk(struct client *c, const struct timeline *t, uint64_t from, uint64_t to, footage_fn *fn,
+                 void *context, struct diag *d) {
     for (size_t i = 0; i < t->count; i++) {
         err e = walk_reel(c, &t->reels[i], from, to, fn, context, d);
         if (e) return e;

@@ -20,15 +20,16 @@ struct timeline {
 void timeline_clear(struct timeline *t);
 
 /* All reels that touch slots [from, to), ascending. */
-err timeline_read(struct client *c, const uint8_t camera[CAMERA_ID_BYTES], uint64_t from, uint64_t to, bool segments,
-                  struct timeline *out, struct diag *d) CHECKED;
+err timeline_read(struct client *c, const uint8_t camera[CAMERA_ID_BYTES], uint64_t from, uint64_t to,
+                  bool segments, struct timeline *out, struct diag *d) CHECKED;
 
 /* Merges what lies next to each other (at most `join` slots apart). *out is allocated; free it. */
 struct timeline_span {
     uint32_t from, to; /* slots */
     uint64_t bytes;
 };
-err timeline_spans(const struct timeline *t, uint32_t join, struct timeline_span **out, size_t *count) CHECKED;
+err timeline_spans(const struct timeline *t, uint32_t join, struct timeline_span **out,
+                   size_t *count) CHECKED;
 
 /* Where recordings of a camera begin and end, for messages. ERR_NOT_FOUND: nothing is recorded. */
 err timeline_extent(struct client *c, const uint8_t camera[CAMERA_ID_BYTES], uint32_t *first, uint32_t *last,
@@ -40,9 +41,9 @@ struct footage_segment {
     struct bytes sealed;    /* borrowed for the call */
 };
 typedef err footage_fn(void *context, const struct footage_segment *segment, struct diag *d);
-/* Fetches the segments of `t` (read with segments) that touch [from, to), in order. A reel that has gone meanwhile is
- * passed over. */
-err footage_walk(struct client *c, const struct timeline *t, uint64_t from, uint64_t to, footage_fn *fn, void *context,
-                 struct diag *d) CHECKED;
+/* Fetches the segments of `t` (read with segments) that touch [from, to), in order. A reel that has gone
+ * meanwhile is passed over. */
+err footage_walk(struct client *c, const struct timeline *t, uint64_t from, uint64_t to, footage_fn *fn,
+                 void *context, struct diag *d) CHECKED;
 
 #endif

@@ -1,4 +1,5 @@
-/* live_stream_fuzz.c: what a hostile vault sends as a live view. The first byte says how large the pieces are. */
+/* live_stream_fuzz.c: what a hostile vault sends as a live view. The first byte says how large the pieces
+ * are. */
 #include <stdlib.h>
 
 #include "client/live_stream.h"

@@ -1,4 +1,5 @@
-/* provenance_fuzz.c: a hostile clip. Whatever it holds, there is a verdict; and no clip is untouched without a signer. */
+/* provenance_fuzz.c: a hostile clip. Whatever it holds, there is a verdict; and no clip is untouched without
+ * a signer. */
 #include <stdlib.h>
 
 #include "client/provenance.h"
