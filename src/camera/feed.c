@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "media/onvif.h"
 #include "media/rtsp.h"
 
 static bool has_scheme(const char *url, const char *scheme) {
@@ -16,6 +17,7 @@ err feed_choose(const char *url, enum feed_kind *kind, const struct feed_ops **o
     } schemes[] = {
         {"rtsp:", FEED_RTSP, &feed_rtsp},
         {"rtsps:", FEED_RTSP, &feed_rtsp},
+        {"onvif:", FEED_ONVIF, &feed_onvif},
         {"file:", FEED_FILE, &feed_file},
         {"v4l2:", FEED_DEVICE, &feed_device},
     };
@@ -25,9 +27,10 @@ err feed_choose(const char *url, enum feed_kind *kind, const struct feed_ops **o
         *out = schemes[i].ops;
         return ERR_OK;
     }
-    return diag_fail(d, ERR_UNSUPPORTED, "a camera's address begins with rtsp://, rtsps://, file: or v4l2:");
+    return diag_fail(d, ERR_UNSUPPORTED, "a camera's address begins with rtsp://, rtsps://, onvif://, file: or v4l2:");
 }
 
 err feed_prepare(enum feed_kind kind, struct diag *d) {
-    return kind == FEED_RTSP ? rtsp_prepare(d) : ERR_OK;
+    if (kind == FEED_ONVIF) onvif_prepare();
+    return kind == FEED_RTSP || kind == FEED_ONVIF ? rtsp_prepare(d) : ERR_OK;
 }

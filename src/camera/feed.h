@@ -12,7 +12,7 @@
 
 #define FEED_POLL_MAX 8
 
-enum feed_kind { FEED_RTSP, FEED_FILE, FEED_DEVICE };
+enum feed_kind { FEED_RTSP, FEED_FILE, FEED_DEVICE, FEED_ONVIF };
 
 struct feed_start {
     const struct worker_config *config;
@@ -43,6 +43,6 @@ err feed_choose(const char *url, enum feed_kind *kind, const struct feed_ops **o
 /* Loads what libraries of this kind need from the file system, before the sandbox closes it. */
 err feed_prepare(enum feed_kind kind, struct diag *d) CHECKED;
 
-extern const struct feed_ops feed_rtsp, feed_file, feed_device;
+extern const struct feed_ops feed_rtsp, feed_file, feed_device, feed_onvif;
 
 #endif

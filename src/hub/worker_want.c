@@ -155,7 +155,8 @@ static void start_resolving(struct want *want) {
 }
 
 static err serve_tcp(struct worker *w, const struct worker_want *m, struct diag *d) {
-    if (m->port != w->parsed.port)
+    bool any = w->parsed.kind == CAMERA_URL_ONVIF; /* the camera names the port of its stream */
+    if (!any && m->port != w->parsed.port)
         return diag_fail(d, ERR_DENIED, "the worker wants port %u, its camera's is %u", m->port, w->parsed.port);
     for (size_t i = 0; i < WANTS_MAX; i++) {
         struct want *want = &w->wants[i];
@@ -268,7 +269,7 @@ err worker_want_serve(struct worker *w, const struct worker_want *m, struct diag
             if (network) return serve_tcp(w, m, d);
             break;
         case WORKER_WANT_UDP:
-            if (w->parsed.kind == CAMERA_URL_RTSP) return serve_udp(w, m, d);
+            if (w->parsed.kind == CAMERA_URL_RTSP || w->parsed.kind == CAMERA_URL_ONVIF) return serve_udp(w, m, d);
             break;
         case WORKER_WANT_PEER: return serve_peer(w, m, d);
         case WORKER_WANT_FILE:

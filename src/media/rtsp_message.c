@@ -85,17 +85,21 @@ static err headers_read(struct bytes rest, struct rtsp_message *out, struct diag
     return ERR_OK;
 }
 
-err rtsp_message_read(struct bytes in, size_t *scanned, struct rtsp_message *out, struct diag *d) {
-    size_t head_len = 0;
-    err e = head_find(in, scanned, &head_len, d);
+err rtsp_message_head(struct bytes in, size_t *scanned, struct rtsp_message *out, size_t *head_len, struct diag *d) {
+    err e = head_find(in, scanned, head_len, d);
     if (e) return e;
     out->request = false;
     out->status = 0;
     out->header_count = 0;
     out->reason = out->method = BYTES(in.data, 0);
-    struct bytes rest = BYTES(in.data, head_len);
+    struct bytes rest = BYTES(in.data, *head_len);
     e = first_line_read(line_take(&rest), out, d);
-    if (!e) e = headers_read(rest, out, d);
+    return e ? e : headers_read(rest, out, d);
+}
+
+err rtsp_message_read(struct bytes in, size_t *scanned, struct rtsp_message *out, struct diag *d) {
+    size_t head_len = 0;
+    err e = rtsp_message_head(in, scanned, out, &head_len, d);
     if (e) return e;
     uint64_t body = 0;
     struct bytes text;

@@ -32,6 +32,10 @@ struct rtsp_message {
  *   ERR_BUSY  incomplete: call again with more      ERR_INVALID  no RTSP message      ERR_LIMIT  d says which */
 err rtsp_message_read(struct bytes in, size_t *scanned, struct rtsp_message *out, struct diag *d) CHECKED;
 
+/* The head alone, with the same errors; the body begins after *head_len bytes. Also for HTTP. */
+err rtsp_message_head(struct bytes in, size_t *scanned, struct rtsp_message *out, size_t *head_len, struct diag *d)
+    CHECKED;
+
 /* The n-th header of that name, n counted from 0. */
 bool rtsp_message_header(const struct rtsp_message *m, const char *name, size_t n, struct bytes *out);
 bool rtsp_message_number(const struct rtsp_message *m, const char *name, uint64_t max, uint64_t *out);

@@ -57,7 +57,7 @@ static err host_read(struct bytes part, struct rtsp_url *out, struct diag *d) {
             port = BYTES(colon, part.len - host.len);
         }
     }
-    uint64_t number = out->tls ? 322 : 554;
+    uint64_t number = out->port;
     if (port.len && port.data[0] != ':') return diag_fail(d, ERR_INVALID, "the camera URL's host is malformed");
     if (port.len > 1 && (!text_number(BYTES(port.data + 1, port.len - 1), 65535, &number) || number == 0))
         return diag_fail(d, ERR_INVALID, "the camera URL's port is no number from 1 to 65535");
@@ -68,17 +68,14 @@ static err host_read(struct bytes part, struct rtsp_url *out, struct diag *d) {
     return ERR_OK;
 }
 
-static err split(const char *text, struct rtsp_url *out, struct diag *d) {
+/* `authority` is where the host and what goes with it begin. */
+static err split(const char *text, const char *authority, struct rtsp_url *out, struct diag *d) {
     size_t len = strlen(text);
     if (len > RTSP_URL_MAX_BYTES)
         return diag_fail(d, ERR_INVALID, "the camera URL is longer than %d characters", RTSP_URL_MAX_BYTES);
     for (size_t i = 0; i < len; i++)
         if ((uint8_t)text[i] <= ' ' || text[i] == 127)
             return diag_fail(d, ERR_INVALID, "the camera URL holds a space or a control character: write %%20");
-    if (strncasecmp(text, "rtsps://", 8) == 0) out->tls = true;
-    else if (strncasecmp(text, "rtsp://", 7) != 0)
-        return diag_fail(d, ERR_INVALID, "the camera URL must begin with rtsp:// or rtsps://");
-    const char *authority = text + (out->tls ? 8 : 7);
     size_t span = strcspn(authority, "/");
     const char *path = authority + span, *at = memrchr(authority, '@', span);
     const char *query = at ? NULL : memchr(authority, '?', span);
@@ -99,7 +96,21 @@ static err split(const char *text, struct rtsp_url *out, struct diag *d) {
 
 err rtsp_url_parse(const char *text, struct rtsp_url *out, struct diag *d) {
     memset(out, 0, sizeof *out);
-    err e = split(text, out, d);
+    out->tls = strncasecmp(text, "rtsps://", 8) == 0;
+    out->port = out->tls ? 322 : 554;
+    if (!out->tls && strncasecmp(text, "rtsp://", 7) != 0)
+        return diag_fail(d, ERR_INVALID, "the camera URL must begin with rtsp:// or rtsps://");
+    err e = split(text, text + (out->tls ? 8 : 7), out, d);
+    if (e) wipe(out, sizeof *out);
+    return e;
+}
+
+err onvif_url_parse(const char *text, struct rtsp_url *out, struct diag *d) {
+    memset(out, 0, sizeof *out);
+    out->port = 80;
+    if (strncasecmp(text, "onvif://", 8) != 0)
+        return diag_fail(d, ERR_INVALID, "the camera URL must begin with onvif://");
+    err e = split(text, text + 8, out, d);
     if (e) wipe(out, sizeof *out);
     return e;
 }

@@ -22,6 +22,9 @@ struct rtsp_url {
 /* Messages never hold the password. ERR_INVALID. The caller wipes *out. */
 err rtsp_url_parse(const char *text, struct rtsp_url *out, struct diag *d) CHECKED;
 
+/* The same for onvif://user:password@host:port; `text` in the result means nothing. */
+err onvif_url_parse(const char *text, struct rtsp_url *out, struct diag *d) CHECKED;
+
 /* The URL of a control attribute under a base, as cameras mean it (which is not RFC 3986's way): absolute as it is;
  * empty or "*" the base; else appended, with one slash between. ERR_LIMIT. */
 err rtsp_url_control(const char *base, struct bytes control, char out[RTSP_URL_TEXT_BYTES]) CHECKED;
