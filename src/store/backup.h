@@ -16,7 +16,9 @@ struct backup_result {
     uint64_t missing; /* reels whose blob the store has lost: run fsck */
 };
 
-/* ERR_NO_SPACE, ERR_CANCELLED: may be tried again, and goes on where it stopped. */
+/* `blobs` is the driver's store itself: what wraps it and changes bytes (a veil) must not stand between it
+ * and a backup, here or when restoring. ERR_NO_SPACE, ERR_CANCELLED: may be tried again, and goes on where it
+ * stopped. */
 err backup_make(struct accounts *accounts, struct index *index, struct blob_store *blobs, const char *folder,
                 store_progress progress, void *arg, struct backup_result *out, struct diag *d) CHECKED;
 

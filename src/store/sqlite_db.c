@@ -254,13 +254,20 @@ static err migrate(struct db *db, struct diag *d) {
     return e;
 }
 
+/* SQLite would let others read it. The file is closed before SQLite opens it: closing any descriptor of a
+ * file gives up all of the process's locks on it, and then another process would take the log away while we
+ * use it. */
+static err file_make(const char *path, struct diag *d) {
+    AUTO(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0) return ERR_OK;
+    err e = errno == ENOENT ? ERR_NOT_FOUND : errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
+    return diag_fail(d, e, "cannot open %s: %s", path, strerror(errno));
+}
+
 err db_open(const char *path, const struct db_options *options, struct db **out, struct diag *d) {
     if (strlen(path) >= PATH_TEXT_BYTES) return diag_fail(d, ERR_LIMIT, "the path %s is too long", path);
-    AUTO(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite would let others read */
-    if (fd < 0) {
-        err e = errno == ENOENT ? ERR_NOT_FOUND : errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
-        return diag_fail(d, e, "cannot open %s: %s", path, strerror(errno));
-    }
+    err e = file_make(path, d);
+    if (e) return e;
     struct db *db = calloc(1, sizeof *db);
     if (!db) return diag_fail(d, ERR_NO_MEMORY, "no memory for the %s", options->what);
     db->options = options;
@@ -269,7 +276,7 @@ err db_open(const char *path, const struct db_options *options, struct db **out,
     pthread_cond_init(&db->committed, NULL);
     pthread_mutex_init(&db->read_lock, NULL);
     pthread_cond_init(&db->reader_free, NULL);
-    err e = conn_open(db, &db->writer, true, d);
+    e = conn_open(db, &db->writer, true, d);
     if (!e) e = migrate(db, d);
     if (e) {
         db_close(db);

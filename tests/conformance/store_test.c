@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 
 #include "store/backup.h"
 
@@ -414,9 +415,40 @@ static void test_backup_cancelled(void **state) {
     assert_int_equal(r.copied, 15);
 }
 
+/* Another process that opens and closes the index must not take the log away from this one. */
+static void test_two_processes(void **state) {
+    struct fixture *f = *state;
+    char log[PATH_TEXT_BYTES + 8];
+    int status;
+    snprintf(log, sizeof log, "%s-wal", f->k.index_path);
+    for (uint32_t n = 20; n < 25; n++) {
+        pid_t child = fork();
+        if (child == 0) {
+            execl("/proc/self/exe", "store_test", f->k.index_path, (char *)NULL);
+            _exit(127);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        assert_int_equal(access(log, F_OK), 0);
+        assert_ok(keep_reel(&f->k, n, NOW, D));
+    }
+    assert_whole(f);
+}
+
+static int be_another_process(const char *path) {
+    struct index *index;
+    uint64_t households;
+    if (index_sqlite_open(path, &index, NULL)) return 1;
+    if (index->ops->household_count(index, &households, NULL) || households != 1) return 2;
+    if (index->ops->setting_put(index, "seen", bytes_text("yes"), NULL)) return 3;
+    index_release(&index);
+    return 0;
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (argc > 1) return be_another_process(argv[1]);
     const struct CMUnitTest tests[] = {
         CASE(test_whole),
         CASE(test_lost_blob),
@@ -426,6 +458,7 @@ int main(void) {
         CASE(test_index_disagrees),
         CASE(test_row_gone),
         CASE(test_garbage_waits_for_writers),
+        CASE(test_two_processes),
         CASE(test_backup_and_restore),
         CASE(test_backup_of_a_store_that_lost_a_blob),
         CASE(test_damaged_backup),
