@@ -88,10 +88,10 @@ static void stop(void *feed) {
     if (!f->rtsp) f->finding = NULL;
 }
 
-static uint64_t received(const void *feed) {
+static bool camera_wall(const void *feed, uint8_t track, int64_t pts_ticks, struct wall_us *out) {
     const struct feed *f = feed;
-    return f->rtsp ? feed_rtsp.received(f->rtsp) : 0;
+    return f->rtsp && feed_rtsp.camera_wall(f->rtsp, track, pts_ticks, out);
 }
 
-const struct feed_ops feed_onvif = {"onvif",  open_onvif, brings, answer,   poll_onvif,
-                                    deadline, ready,      stop,   received, free_onvif};
+const struct feed_ops feed_onvif = {"onvif",  open_onvif, brings, answer,      poll_onvif,
+                                    deadline, ready,      stop,   camera_wall, free_onvif};
