@@ -15,6 +15,11 @@
 #define LOOK_US 200000       /* between two looks, and two messages */
 #define STILL_US 4000000     /* without motion before the decoder goes away */
 #define KEY_LOOK_US 20000000 /* between safety looks at a key frame, while nothing hints at change */
+/* Larger pictures (a main stream without a substream) cost too much to decode one after the other: of these only key
+ * frames are looked at, this far apart while something hints at change. */
+#define LARGE_PIXELS (1024u * 576u)
+#define LARGE_LOOK_US 4000000
+#define LARGE_STILL_US 9000000
 
 struct kept_frame {
     uint32_t offset, bytes;
@@ -37,7 +42,7 @@ struct motion {
     AVFrame *frame;
     struct motion_grid grid;
     int64_t look_us, key_look_us, moved_us; /* arrival times */
-    bool moving;
+    bool moving, large, hinted;
 };
 
 void motion_free(struct motion *m) {
@@ -60,6 +65,7 @@ err motion_new(const struct media_track *video, struct motion **out, struct diag
         return diag_fail(d, ERR_NO_MEMORY, "no memory to see motion");
     m->track = *video;
     m->track.config = blob_bytes(&m->config);
+    m->large = (uint32_t)video->width * video->height > LARGE_PIXELS;
     *out = m;
     m = NULL;
     return ERR_OK;
@@ -153,12 +159,11 @@ static void stop_decoder(struct motion *m) {
     m->baseline_known = true;
 }
 
-/* A look at a key frame alone, now and then: what came too slowly to make frames larger. */
-static bool key_look(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
-    if (!s->key || s->arrived.us - m->key_look_us < KEY_LOOK_US) return false;
+/* Decodes and looks at a key frame alone. */
+static bool look_at_key(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
+    bool looked = false;
     m->key_look_us = s->arrived.us;
     if (!start_decoder(m)) return false;
-    bool looked = false;
     decode(m, s->data, true, out, &looked);
     if (!looked) {
         avcodec_send_packet(m->decoder, NULL);
@@ -166,7 +171,34 @@ static bool key_look(struct motion *m, const struct media_sample *s, struct work
         av_frame_unref(m->frame);
     }
     avcodec_free_context(&m->decoder);
-    return looked && out->score > 0;
+    return looked;
+}
+
+/* A look at a key frame, now and then: what came too slowly to make frames larger. */
+static bool key_look(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
+    if (!s->key || s->arrived.us - m->key_look_us < KEY_LOOK_US) return false;
+    return look_at_key(m, s, out) && out->score > 0;
+}
+
+/* Sizes tell when to look, key frames what there is. */
+static bool large_frame(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
+    if (!s->key) {
+        if (!m->baseline_known) m->baseline = (float)s->data.len;
+        m->baseline_known = true;
+        m->hinted |= hints_at_change(m, s->data.len);
+        return false;
+    }
+    int64_t apart = m->moving || m->hinted || !m->grid.learnt ? LARGE_LOOK_US : KEY_LOOK_US;
+    if (s->arrived.us - m->key_look_us < apart || !look_at_key(m, s, out)) return false;
+    m->hinted = false;
+    if (out->score) {
+        m->moved_us = s->arrived.us;
+        m->moving = true;
+        return true;
+    }
+    if (!m->moving || s->arrived.us - m->moved_us < LARGE_STILL_US) return false;
+    m->moving = false;
+    return true; /* score 0: it has ended */
 }
 
 static bool busy_frame(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
@@ -194,6 +226,7 @@ static bool busy_frame(struct motion *m, const struct media_sample *s, struct wo
 bool motion_frame(struct motion *m, const struct media_sample *s, struct wall_us wall,
                   struct worker_motion *out) {
     *out = (struct worker_motion){.wall = wall};
+    if (m->large) return large_frame(m, s, out);
     if (m->decoder) return busy_frame(m, s, out);
     keep(m, s);
     bool wanted = m->baseline_known ? !s->key && hints_at_change(m, s->data.len) : s->key;

@@ -3,8 +3,8 @@
  * Encoders say it for free: a still scene has small frames. A decoder runs from the start until the scene has
  * been seen to be still; the size of frames then is the baseline. From then on nothing is decoded until
  * frames rise above it (and, now and then, a key frame, for what comes too slowly to show in sizes). While
- * the decoder runs, five frames a second are compared with a background, in cells of a small grid. Threads:
- * one. */
+ * the decoder runs, five frames a second are compared with a background, in cells of a small grid. Of pictures
+ * larger than a substream's only key frames are ever decoded. Threads: one. */
 #ifndef CARDEA_MEDIA_MOTION_H
 #define CARDEA_MEDIA_MOTION_H
 
