@@ -169,7 +169,8 @@ const struct command commands_home[] = {
              "under this\n"
              "                       home's own certificate authority, which the next port (8444) offers to "
              "phones;\n"
-             "                       this machine then also has 127.0.0.1:8440. Port 0 takes a free one.\n"
+             "                       this machine then also has 127.0.0.1:8440 (8442 where 8440 is the\n"
+             "                       network's). Port 0 takes a free one.\n"
              "What dies is started again. One home runs on one folder.\n",
      .options = home_options,
      .run = run_home},

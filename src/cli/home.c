@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,6 +67,23 @@ static err prepare_certificates(const struct home *h, bool *changed, struct diag
     return e;
 }
 
+static bool port_is_free(uint16_t port) {
+    AUTO(fd_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int on = 1;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+           bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+}
+
+/* The standard port, or two after it where the network has that one; else any: home.json says which. */
+static uint16_t local_port(struct home *h) {
+    uint16_t wanted = h->listen.port == HOME_DEFAULT_PORT ? HOME_DEFAULT_PORT + 2 : HOME_DEFAULT_PORT;
+    const char *colon = strrchr(h->state.url, ':');
+    if (colon && *h->state.url) return (uint16_t)strtoul(colon + 1, NULL, 10); /* started again: the same */
+    return port_is_free(wanted) ? wanted : 0;
+}
+
 /* Both listeners: the plain one on loopback always, so that commands on this machine need no certificate. */
 static err vault_listeners(struct home *h, struct child *c, struct diag *d) {
     char text[ADDRESS_TEXT_BYTES + 16], path[PATH_TEXT_BYTES];
@@ -72,8 +92,7 @@ static err vault_listeners(struct home *h, struct child *c, struct diag *d) {
         arg_pair(c, "--listen", text);
         return ERR_OK;
     }
-    struct listen_address local = {.host = "127.0.0.1", .port = HOME_DEFAULT_PORT, .loopback = true};
-    if (h->listen.port == HOME_DEFAULT_PORT) local.port = HOME_DEFAULT_PORT + 2;
+    struct listen_address local = {.host = "127.0.0.1", .port = local_port(h), .loopback = true};
     listen_format(&local, text);
     arg_pair(c, "--listen", text);
     listen_format(&h->listen, text);
@@ -232,6 +251,8 @@ static void name_lan_url(struct home *h) {
         host = names.addresses[i];
         break;
     }
+    const char *colon = strrchr(h->state.lan_url, ':');
+    if (h->listen.port == 0 && colon) h->listen.port = (uint16_t)strtoul(colon + 1, NULL, 10);
     snprintf(h->state.lan_url, sizeof h->state.lan_url, "https://%.90s:%u", host, (unsigned)h->listen.port);
 }
 
