@@ -1,5 +1,5 @@
 """The ONVIF client against a device of our own over real HTTP and UDP: UsernameToken and HTTP Digest, chunks, clocks
-that are wrong, discovery, and answers that lie. Usage: onvif_test.py ONVIF_FIND
+that are wrong, discovery, answers that lie; and a whole worker on onvif://. Usage: onvif_test.py ONVIF_FIND CAMERA
 """
 import base64
 import calendar
@@ -12,6 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+
+import hostile_camera
+from worker_hub import INIT, KEY, WANT, Worker
 
 USER, PASSWORD = "admin", "p<a&s>s"
 SKEW_S = -86400 * 365  # the device's clock is a year behind
@@ -66,7 +69,7 @@ class Device(http.server.BaseHTTPRequestHandler):
         if "GetProfiles" in text:
             return f"<trt:GetProfilesResponse>{profile('small', 640, 360)}{profile('large', 1920, 1080)}</trt:GetProfilesResponse>"
         token = re.search("<ProfileToken>(.*)</ProfileToken>", text).group(1)
-        return f"<r><tt:Uri>rtsp://10.9.8.7:8554/{token}?a=1&amp;b=2</tt:Uri></r>"
+        return f"<r><tt:Uri>rtsp://10.9.8.7:{self.server.stream_port}/{token}?a=1&amp;b=2</tt:Uri></r>"
 
     def do_POST(self):
         text = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -116,9 +119,9 @@ class Device(http.server.BaseHTTPRequestHandler):
             self.wfile.write(answer)
 
 
-def device(mode):
+def device(mode, stream_port=8554):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Device)
-    server.mode, server.daemon_threads = mode, True
+    server.mode, server.stream_port, server.daemon_threads = mode, stream_port, True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]
 
@@ -159,9 +162,20 @@ CASES = [  # mode, user and password, further arguments, address, words
 ]
 
 
+def worker(camera):
+    """From onvif:// to pictures: the sandboxed program itself."""
+    url = f"onvif://admin:p%3Ca%26s%3Es@127.0.0.1:{device('plain', hostile_camera.start('honest'))}"
+    w = Worker(camera, {"url": url, "transport": "tcp"}, lambda want, _: (socket.create_connection(("127.0.0.1", want["port"]), 5), None))
+    w.run(20, lambda w: len(w.frames()) >= 10)
+    code = w.stop()
+    kinds = [k["kind"] for k in w.of(WANT)]
+    good = len(w.frames()) >= 10 and w.frames()[0].flags == KEY and w.of(INIT)[0].head["width"] == 320 and code == 0 and kinds == ["tcp"] * 5
+    return good, f"{len(w.frames())} frames, exit status {code}, {w.status()}"
+
+
 def main():
     find = sys.argv[1]
-    print(f"1..{len(CASES) + 1}")
+    print(f"1..{len(CASES) + 2}")
     failed = False
     for number, (mode, login, more, address, words) in enumerate(CASES, 1):
         run = subprocess.run([find, f"onvif://{login}127.0.0.1:{device(mode)}/", *more], stdout=subprocess.PIPE, check=True, timeout=40)
@@ -174,6 +188,9 @@ def main():
     run = subprocess.run([find, "--probe", str(discoverable())], stdout=subprocess.PIPE, check=True, timeout=20)
     good = json.loads(run.stdout) == [{"address": "http://127.0.0.1:81/onvif/device_service", "name": "Porch", "hardware": "Z9"}]
     print(f"{'ok' if good else 'not ok'} {len(CASES) + 1} - discovery")
+    failed |= not good
+    good, words = worker(sys.argv[2])
+    print(f"{'ok' if good else 'not ok'} {len(CASES) + 2} - a worker: {words}")
     sys.exit(failed or not good)
 
 
