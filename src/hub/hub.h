@@ -45,6 +45,8 @@ struct hub_test {
     bool have_init;
     double fps;
     uint32_t fragments;
+    uint64_t samples;
+    struct wall_us first;
     struct blob picture;
     struct steady_us deadline;
 };

@@ -4,6 +4,8 @@
 
 #include "hub/hub.h"
 
+#define FRAGMENTS_ENOUGH 20 /* to tell how many pictures come in a second */
+
 static err on_init(void *context, const struct worker_init *m, struct diag *d) {
     struct hub_test *t = context;
     (void)d;
@@ -16,9 +18,11 @@ static err on_init(void *context, const struct worker_init *m, struct diag *d) {
 static err on_fragment(void *context, const struct worker_fragment *m, struct diag *d) {
     struct hub_test *t = context;
     (void)d;
-    if (!(m->flags & WORKER_FRAGMENT_SOUND)) t->fragments++;
-    if (m->duration_us && t->fps <= 0 && !(m->flags & WORKER_FRAGMENT_SOUND))
-        t->fps = fragment_samples(m->data) * 1e6 / m->duration_us;
+    if (m->flags & WORKER_FRAGMENT_SOUND) return ERR_OK;
+    if (t->fragments++ == 0) t->first = m->wall;
+    int64_t apart = m->wall.us - t->first.us;
+    if (apart > 0) t->fps = (double)t->samples * 1e6 / (double)apart; /* those before this one */
+    t->samples += fragment_samples(m->data);
     return ERR_OK;
 }
 
@@ -79,7 +83,7 @@ static void tick(struct hub_test *t, struct steady_us now) {
     struct worker_view v;
     struct diag d = {{0}};
     worker_view(t->worker, &v);
-    if (t->have_init && t->fragments && t->picture.len) end_test(t, ERR_OK, &d);
+    if (t->have_init && t->fragments >= FRAGMENTS_ENOUGH && t->picture.len) end_test(t, ERR_OK, &d);
     else if (strcmp(v.state, "failed") == 0) end_test(t, diag_fail(&d, ERR_UNREACHABLE, "%s", v.message), &d);
     else if (now.us > t->deadline.us && t->have_init && t->fragments) end_test(t, ERR_OK, &d);
     else if (now.us > t->deadline.us) end_test(t, diag_fail(&d, ERR_TIMEOUT, "no picture came within 20 s"), &d);

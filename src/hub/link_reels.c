@@ -72,8 +72,8 @@ static void put(struct upload *u) {
     char reel[2 * REEL_ID_BYTES + 1], camera[2 * CAMERA_ID_BYTES + 1], path[256];
     hex_encode(BYTES_OF(u->reel->id), reel);
     hex_encode(BYTES_OF(u->reel->camera), camera);
-    snprintf(path, sizeof path, "/v1/reels/%s?camera=%s&epoch=%u&offset=%llu&store=%d", reel, camera, u->reel->epoch,
-             (unsigned long long)u->offset, u->store);
+    snprintf(path, sizeof path, "/v1/reels/%s?camera=%s&epoch=%u&offset=%llu&store=%d%s", reel, camera, u->reel->epoch,
+             (unsigned long long)u->offset, u->store, u->backlog ? "&live=0" : "");
     struct http_request request = {.method = "PUT", .path = path, .authorization = l->authorization, .feed = feed,
                                    .context = u, .idle_ms = ACKNOWLEDGE_MS};
     u->reel->attempted = true;
