@@ -6,7 +6,8 @@
 
 #include "net/http_internal.h"
 
-#define BODY_DRAIN_MAX_BYTES (4u << 20)  /* of a refused short request, so that its sender reads the answer  \
+#define BODY_DRAIN_MAX_BYTES                                                                                 \
+    (4u << 20)                           /* of a refused short request, so that its sender reads the answer  \
                                           */
 #define SINK_DRAIN_MAX_BYTES (64u << 20) /* of a refused stream */
 #define SOURCE_BLOCK_BYTES (32u << 10)

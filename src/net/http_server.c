@@ -346,7 +346,7 @@ static err open_socket(struct listener *l, const char *text, struct diag *d) {
     return ERR_OK;
 }
 
-static void mhd_log(void *cls, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char *format, va_list args) {
     char line[300];
     vsnprintf(line, sizeof line, format, args);
     log_debug("http: %s", line);

@@ -77,6 +77,12 @@ struct http_request {
     struct bytes body;   /* of ordinary routes */
     bool woken, expired; /* after a park: why the handler is called again */
 
+    /* What `admit` learned of the caller: the application's own. */
+    union {
+        max_align_t align;
+        uint8_t bytes[256];
+    } caller;
+
     /* The handler's own, kept from one call to the next; freed with the request, on any thread. */
     void *state;
     void (*state_free)(void *state);

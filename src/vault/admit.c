@@ -1,0 +1,53 @@
+/* Who is calling, before any handler runs. */
+#include <strings.h>
+
+#include "crypto/hash.h"
+#include "vault/vault.h"
+
+static bool unauthorized(struct http_reply *r) {
+    reply_error(r, 401, "denied", "sign in first: the token is missing, wrong or expired");
+    http_reply_header(r, "WWW-Authenticate", "Access, Session");
+    return false;
+}
+
+static bool admit_session(struct vault *v, const char *token, struct caller *caller, struct http_reply *r) {
+    AUTO(blob_clear) struct blob raw = {0};
+    struct diag d = {0};
+    if (strlen(token) > 64 || base64_decode(token, strlen(token), &raw) || raw.len != 32)
+        return unauthorized(r);
+    hash_sha256(blob_bytes(&raw), caller->token.bytes);
+    uint32_t today = slot_now() / STORE_DAY_SLOTS;
+    err e = v->accounts->ops->session_get(v->accounts, &caller->token, today, &caller->login, &d);
+    if (e == ERR_NOT_FOUND) return unauthorized(r);
+    if (e) reply_err(r, e, &d);
+    caller->who = WHO_SESSION;
+    return !e;
+}
+
+static bool admit_access(struct vault *v, const char *token, struct caller *caller, struct http_reply *r) {
+    struct store_key key;
+    struct diag d = {0};
+    if (access_token_read(v, token, slot_now(), &key)) return unauthorized(r);
+    err e = v->index->ops->capability_get(v->index, &key, &caller->capability, &d);
+    if (e == ERR_NOT_FOUND) return unauthorized(r);
+    if (e) reply_err(r, e, &d);
+    caller->who = caller->capability.role == CAPABILITY_ROLE_OWNER ? WHO_OWNER : WHO_WRITER;
+    return !e;
+}
+
+bool vault_admit(void *vault, struct http_request *request, struct http_reply *r) {
+    struct vault *v = vault;
+    struct caller *caller = caller_of(request);
+    unsigned who = request->route->who;
+    if (who == WHO_ANY) return true;
+    const char *value = http_header(request, "Authorization");
+    if (!value) return unauthorized(r);
+    bool session = strncasecmp(value, "Session ", 8) == 0, access = strncasecmp(value, "Access ", 7) == 0;
+    if ((who & WHO_SESSION) ? !session : !access) return unauthorized(r);
+    if (session) return admit_session(v, value + 8, caller, r);
+    if (!admit_access(v, value + 7, caller, r)) return false;
+    if (who & caller->who) return true;
+    reply_error(r, 403, "denied", "this is not for a %s",
+                caller->who == WHO_OWNER ? "household's owner" : "hub");
+    return false;
+}

@@ -1,0 +1,138 @@
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "vault/keeper.h"
+#include "vault/options.h"
+#include "vault/pages.h"
+#include "vault/store_check.h"
+#include "vault/stream.h"
+
+#define STOP_PATIENCE_MS 4000
+#define CERTIFICATE_MAX_BYTES (256u << 10)
+
+struct serving {
+    struct vault vault;
+    struct pages pages;
+    struct http_app app, metrics, ca;
+    struct http_listen listen[OPTIONS_LISTEN_MAX + 2];
+    size_t listen_count;
+    struct blob cert, key;
+    struct http_server *server;
+    struct keeper *keeper;
+};
+
+static void listen_add(struct serving *s, const char *address, bool tls, const struct http_app *app) {
+    s->listen[s->listen_count++] = (struct http_listen){address, tls, app};
+}
+
+static bool is_loopback(const char *address) {
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
+           strncmp(address, "localhost:", 10) == 0;
+}
+
+static err read_pem(const char *path, struct blob *out, struct diag *d) {
+    err e = file_read(path, CERTIFICATE_MAX_BYTES, out, d);
+    return e ? e : blob_append_u8(out, 0);
+}
+
+static err prepare(struct serving *s, const struct options *o, struct diag *d) {
+    struct vault *v = &s->vault;
+    v->signup = o->signup;
+    v->quota_bytes = o->quota_bytes;
+    v->metrics_open = o->metrics_listen != NULL;
+    err e = stores_open(v, o, d);
+    if (!e && v->signup == VAULT_SIGNUP_CODE) e = setup_code_load(v, o->setup_code_file, d);
+    if (!e && o->ca_file) e = file_read(o->ca_file, CERTIFICATE_MAX_BYTES, &v->ca_pem, d);
+    if (!e && o->tls_cert) e = read_pem(o->tls_cert, &s->cert, d);
+    if (!e && o->tls_key) e = read_pem(o->tls_key, &s->key, d);
+    if (e) return e;
+    if (o->web) {
+        if (!realpath(o->web, s->pages.folder)) return diag_fail(d, ERR_NOT_FOUND, "--web %s: %m", o->web);
+        v->pages = &s->pages;
+    }
+    s->app = vault_app(v);
+    s->metrics = vault_metrics_app(v);
+    s->ca = vault_ca_app(v);
+    for (size_t i = 0; i < o->listen_count; i++)
+        listen_add(s, o->listen[i], !is_loopback(o->listen[i]), &s->app);
+    if (o->ca_listen) listen_add(s, o->ca_listen, false, &s->ca);
+    if (o->metrics_listen) listen_add(s, o->metrics_listen, false, &s->metrics);
+    return ERR_OK;
+}
+
+/* One line for each listener, in their order, for whoever started this with port 0. */
+static void say_ready(const struct serving *s, const struct options *o) {
+    for (size_t i = 0; i < o->listen_count; i++) {
+        const char *colon = strrchr(o->listen[i], ':');
+        int host = (int)(colon - o->listen[i]);
+        const char *scheme = s->listen[i].tls ? "https" : "http";
+        unsigned port = http_server_port(s->server, i);
+        printf("listening %s://%.*s:%u\n", scheme, host, o->listen[i], port);
+        if (o->ready_fd >= 0) dprintf(o->ready_fd, "ready %s://%.*s:%u\n", scheme, host, o->listen[i], port);
+    }
+    fflush(stdout);
+    if (o->ready_fd > 2) close(o->ready_fd);
+}
+
+static void stop(struct serving *s) {
+    sd_notify(0, "STOPPING=1");
+    atomic_store(&s->vault.closing, true);
+    http_server_close(s->server);
+    streams_end_all(&s->vault);
+    http_server_join(s->server, STOP_PATIENCE_MS);
+    keeper_stop(s->keeper);
+}
+
+static int serve(const struct options *o) {
+    static struct serving s; /* its tables are large, and there is one */
+    struct diag d = {0};
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &ends, NULL); /* before any thread, so that none of them takes one */
+    vault_init(&s.vault);
+    err e = prepare(&s, o, &d);
+    struct http_server_options server = {.tls_cert_pem = (const char *)s.cert.data,
+                                         .tls_key_pem = (const char *)s.key.data,
+                                         .behind_proxy = o->proxy};
+    if (!e) e = keeper_start(&s.vault, o->sweep_s, &s.keeper, &d);
+    if (!e) e = http_server_start(&server, s.listen, s.listen_count, &s.server, &d);
+    if (!e) {
+        say_ready(&s, o);
+        sd_notify(0, "READY=1");
+        log_info("serving");
+        int signal_number = 0;
+        do sigwait(&ends, &signal_number);
+        while (signal_number == SIGHUP);
+        stop(&s);
+    } else {
+        keeper_stop(s.keeper);
+        log_error("%s", d.text[0] ? d.text : err_text(e));
+    }
+    blob_clear(&s.cert);
+    blob_clear(&s.key);
+    vault_clear(&s.vault);
+    return e == ERR_INVALID ? 2 : e ? 1 : 0;
+}
+
+int main(int argc, char **argv) {
+    struct options o;
+    struct diag d = {0};
+    log_open("cardea-vault", LOG_LEVEL_INFO);
+    prctl(PR_SET_DUMPABLE, 0); /* no core file with the secret in it */
+    if (options_read(argc, argv, &o, &d)) {
+        fprintf(stderr, "cardea-vault: %s\n%s", d.text, options_use);
+        return 2;
+    }
+    return o.mode == MODE_SERVE ? serve(&o) : store_check_run(&o);
+}

@@ -1,0 +1,39 @@
+#include "vault/vault.h"
+
+#include "base/log.h"
+#include "vault/stream.h"
+#include "vault/upload.h"
+
+#define SIGN_IN_TRIES 10 /* in ten minutes, then one in 30 s */
+#define STRANGER_TRIES 300
+
+void vault_init(struct vault *v) {
+    memset(v, 0, sizeof *v);
+    pthread_mutex_init(&v->setup_lock, NULL);
+    pthread_mutex_init(&v->uploads_lock, NULL);
+    pthread_mutex_init(&v->streams_lock, NULL);
+    pthread_mutex_init(&v->hubs_lock, NULL);
+    for (size_t i = 0; i < VAULT_REEL_LOCKS; i++) pthread_mutex_init(&v->reel_locks[i], NULL);
+    limiter_init(&v->sign_ins, SIGN_IN_TRIES, 600, 30);
+    limiter_init(&v->strangers, STRANGER_TRIES, 600, 30);
+    limiter_init(&v->pairings, VAULT_PAIRINGS_PER_PEER, VAULT_PAIRING_S, 0);
+    v->started = steady_now();
+}
+
+void vault_clear(struct vault *v) {
+    bus_release(&v->bus);
+    blob_store_release(&v->blobs);
+    accounts_release(&v->accounts);
+    index_release(&v->index);
+    blob_clear(&v->ca_pem);
+    wipe(v->secret, sizeof v->secret);
+    wipe(v->setup_code, sizeof v->setup_code);
+    limiter_clear(&v->sign_ins);
+    limiter_clear(&v->strangers);
+    limiter_clear(&v->pairings);
+    pthread_mutex_destroy(&v->setup_lock);
+    for (size_t i = 0; i < VAULT_REEL_LOCKS; i++) pthread_mutex_destroy(&v->reel_locks[i]);
+    pthread_mutex_destroy(&v->uploads_lock);
+    pthread_mutex_destroy(&v->streams_lock);
+    pthread_mutex_destroy(&v->hubs_lock);
+}
