@@ -91,6 +91,7 @@ static const int allowed[] = {
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
     SCMP_SYS(restart_syscall),
+    SCMP_SYS(sigaltstack),
     SCMP_SYS(clock_gettime64),
     SCMP_SYS(clock_nanosleep_time64),
     SCMP_SYS(ppoll_time64),
@@ -141,12 +142,12 @@ static int add_argument_rules(scmp_filter_ctx c, bool v4l2) {
                         SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
     /* Only to the peer a socket is connected to: a UDP socket would take any address otherwise. sendmsg's
      * address is out of a filter's sight, so it is allowed to the hub alone. */
-    if (!failed) failed = either(c, SCMP_SYS(sendto), SCMP_A4(SCMP_CMP_EQ, 0), SCMP_A4(SCMP_CMP_NE, 0));
+    if (!failed) failed = either(c, SCMP_SYS(sendto), SCMP_A4(SCMP_CMP_EQ, 0, 0), SCMP_A4(SCMP_CMP_NE, 0, 0));
     if (!failed)
-        failed =
-            either(c, SCMP_SYS(sendmsg), SCMP_A0(SCMP_CMP_EQ, HUB_SOCKET), SCMP_A0(SCMP_CMP_NE, HUB_SOCKET));
-    if (!failed) failed = rule(c, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL));
-    if (!failed) failed = rule(c, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_SETFL));
+        failed = either(c, SCMP_SYS(sendmsg), SCMP_A0(SCMP_CMP_EQ, HUB_SOCKET, 0),
+                        SCMP_A0(SCMP_CMP_NE, HUB_SOCKET, 0));
+    if (!failed) failed = rule(c, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));
+    if (!failed) failed = rule(c, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0));
     for (size_t i = 0; v4l2 && !failed && i < COUNT(capture_ioctls); i++)
         failed = rule(c, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, capture_ioctls[i]));

@@ -296,7 +296,9 @@ def test_a_hub_that_does_not_read_costs_no_memory():
     least = min(len(f.data) for f in w.frames())
     w.process_stalled = select_stalled(w, 4)
     grown = memory_kb(w.process.pid) - before
-    assert grown < 16 * 1024, f"grew by {grown} KB, frames are of {least} bytes and more"
+    with open(PROGRAM, "rb") as f:
+        limit = 64 if b"__asan_init" in f.read() else 16  # the address sanitizer keeps what was freed
+    assert grown < limit * 1024, f"grew by {grown} KB, frames are of {least} bytes and more"
     frames = len(w.frames())
     assert w.run(10, lambda w: len(w.frames()) > frames + 50)
     assert w.stop() == 0
