@@ -52,6 +52,13 @@ const sw = (await readFile(`${out}sw.js`, "utf8"))
     .replace("__FILES__", JSON.stringify(["/", ...files.filter((f) => f !== "index.html").map((f) => `/${f}`)]));
 await writeFile(`${out}sw.js`, sw);
 
+/* The vault sends these to browsers that take them. */
+for (const f of await readdir(out)) {
+    if (!/\.(js|css|html|svg|webmanifest)$/.test(f)) continue;
+    const packed = gzipSync(await readFile(out + f), { level: 9 });
+    if (packed.length < (await stat(out + f)).size) await writeFile(`${out}${f}.gz`, packed);
+}
+
 let total = 0;
 let small = 0;
 for (const f of [main, worker, style, "index.html"]) {

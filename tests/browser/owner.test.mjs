@@ -388,8 +388,18 @@ describe("the owner's app", { skip: lacking ?? false, timeout: 900_000 }, () => 
 
     test("nothing was asked of another origin, no policy was broken, nothing was thrown", () => assert.deepEqual(page.wrong, []));
 
-    test("a vault that is gone is said so, with the time", async () => {
+    test("a vault that is gone is said so, with the time; the installed app still opens, and says it too", async () => {
+        await page.evaluate(() => navigator.serviceWorker.ready);
+        const cached = await page.evaluate(async () => {
+            const names = await caches.keys();
+            const all = await Promise.all(names.map(async (n) => (await (await caches.open(n)).keys()).map((r) => new URL(r.url).pathname)));
+            return all.flat();
+        });
+        assert.ok(cached.includes("/") && cached.some((p) => /^\/main-/.test(p)));
+        assert.deepEqual(cached.filter((p) => p.startsWith("/v1/")), [], "nothing of the vault's is kept");
         await home.halt();
         await h.until("the banner", async () => /has not answered since \d\d:\d\d:\d\d/.test(await page.locator(".content").innerText()), 40_000);
+        await page.reload();
+        await page.waitForSelector("text=The vault does not answer");
     });
 });

@@ -123,6 +123,8 @@ export function box(type: string, ...parts: Uint8Array[]): Bytes {
     return concat(u32(size), name, ...parts);
 }
 
+const SAMPLES_MAX = 65536;
+
 /* Where things stand in a fragment's moof, found once. */
 export interface Fragment {
     track: number;
@@ -164,6 +166,7 @@ export function readFragment(data: Uint8Array, defaultDuration = 0): Fragment {
             f.time = wide ? Number(v.getBigUint64(b.body + 4)) : v.getUint32(b.body + 4);
         } else if (b.type === "trun") {
             const count = v.getUint32(b.body + 4);
+            if (count > SAMPLES_MAX) throw invalid("fragment: too many samples");
             let at = b.body + 8 + (flags & 1 ? 4 : 0);
             let first = defaultFlags;
             if (flags & 4) {
