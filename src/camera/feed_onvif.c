@@ -34,8 +34,10 @@ static err open_onvif(const struct feed_start *start, void **out, struct diag *d
     const struct onvif_options options = {
         .sub = start->config->stream == WORKER_STREAM_SUB, .context = f, .want = want};
     err e = onvif_client_new(start->config->url, &options, &f->finding, d);
-    if (e) free_onvif(f);
-    else *out = f;
+    if (e)
+        free_onvif(f);
+    else
+        *out = f;
     return e;
 }
 
@@ -71,7 +73,8 @@ static err ready(void *feed, struct steady_us now, struct diag *d) {
     err e = onvif_client_ready(f->finding, now, d);
     const char *url = e ? NULL : onvif_client_url(f->finding);
     if (e || !url) return e;
-    if (strlen(url) >= sizeof f->config.url) return diag_fail(d, ERR_LIMIT, "the camera's stream address is too long");
+    if (strlen(url) >= sizeof f->config.url)
+        return diag_fail(d, ERR_LIMIT, "the camera's stream address is too long");
     memset(f->config.url, 0, sizeof f->config.url);
     memcpy(f->config.url, url, strlen(url));
     const struct feed_start start = {&f->config, f->start.sink, f->start.out};
@@ -83,8 +86,10 @@ static err ready(void *feed, struct steady_us now, struct diag *d) {
 
 static void stop(void *feed) {
     struct feed *f = feed;
-    if (f->rtsp) feed_rtsp.stop(f->rtsp);
-    else onvif_client_free(f->finding);
+    if (f->rtsp)
+        feed_rtsp.stop(f->rtsp);
+    else
+        onvif_client_free(f->finding);
     if (!f->rtsp) f->finding = NULL;
 }
 

@@ -1,6 +1,8 @@
 #include "media/bits.h"
 
-size_t bits_left(const struct bits *b) { return b->len * 8 - b->at; }
+size_t bits_left(const struct bits *b) {
+    return b->len * 8 - b->at;
+}
 
 uint32_t bits_get(struct bits *b, unsigned count) {
     if (count > bits_left(b)) {

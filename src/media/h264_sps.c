@@ -102,7 +102,8 @@ static err size_read(struct bits *b, struct h264_sps *s, bool separate_planes) {
     uint32_t width = (width_mbs + 1) * 16, height = (height_units + 1) * 16 * (frames_only ? 1 : 2);
     if (height > MEDIA_HEIGHT_MAX) return ERR_LIMIT;
     unsigned chroma = separate_planes ? 0 : s->chroma_format;
-    uint64_t unit_x = chroma == 1 || chroma == 2 ? 2 : 1, unit_y = (chroma == 1 ? 2u : 1u) * (frames_only ? 1u : 2u);
+    uint64_t unit_x = chroma == 1 || chroma == 2 ? 2 : 1,
+             unit_y = (chroma == 1 ? 2u : 1u) * (frames_only ? 1u : 2u);
     uint64_t cut_x = ((uint64_t)crop[0] + crop[1]) * unit_x, cut_y = ((uint64_t)crop[2] + crop[3]) * unit_y;
     if (cut_x >= width || cut_y >= height) return ERR_INVALID;
     s->width = (uint16_t)(width - cut_x);
@@ -115,7 +116,8 @@ err h264_sps_parse(struct bytes nal, struct h264_sps *out) {
     uint8_t raw[SPS_READ_BYTES];
     size_t len = nal_unescape(BYTES(nal.data + 1, nal.len - 1), (struct buffer){raw, sizeof raw});
     struct bits b = bits_of(BYTES(raw, len));
-    struct h264_sps s = {.chroma_format = 1, .depth_luma = 8, .depth_chroma = 8, .reorder = H264_REORDER_UNKNOWN};
+    struct h264_sps s = {
+        .chroma_format = 1, .depth_luma = 8, .depth_chroma = 8, .reorder = H264_REORDER_UNKNOWN};
     s.profile = (uint8_t)bits_get(&b, 8);
     s.constraints = (uint8_t)bits_get(&b, 8);
     s.level = (uint8_t)bits_get(&b, 8);

@@ -25,12 +25,13 @@ struct h264_sps {
     uint8_t reorder;                                 /* pictures; H264_REORDER_UNKNOWN when it does not say */
 };
 
-/* `nal` begins with the NAL header. ERR_INVALID; ERR_LIMIT: larger than MEDIA_WIDTH_MAX x MEDIA_HEIGHT_MAX. */
+/* `nal` begins with the NAL header. ERR_INVALID; ERR_LIMIT: larger than MEDIA_WIDTH_MAX x MEDIA_HEIGHT_MAX.
+ */
 err h264_sps_parse(struct bytes nal, struct h264_sps *out) CHECKED;
 err h264_pps_parse(struct bytes nal, uint8_t *out_id, uint8_t *out_sps_id) CHECKED;
 
 struct h264_slice {
-    bool first; /* of its picture: first_mb_in_slice is 0 */
+    bool first;   /* of its picture: first_mb_in_slice is 0 */
     uint8_t type; /* 0..4: P B I SP SI */
     uint8_t pps_id;
 };

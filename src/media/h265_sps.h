@@ -25,7 +25,9 @@
 #define H265_NAL_SEI_FIRST 39
 #define H265_NAL_SEI_LAST 40
 
-static inline uint8_t h265_nal_type(struct bytes nal) { return nal.data[0] >> 1 & 63; }
+static inline uint8_t h265_nal_type(struct bytes nal) {
+    return nal.data[0] >> 1 & 63;
+}
 
 struct h265_sps {
     uint8_t id, vps_id;
@@ -36,7 +38,8 @@ struct h265_sps {
     uint8_t reorder;        /* pictures that may precede another in decoding and follow it in output */
 };
 
-/* `nal` begins with the NAL header. ERR_INVALID; ERR_LIMIT: larger than MEDIA_WIDTH_MAX x MEDIA_HEIGHT_MAX. */
+/* `nal` begins with the NAL header. ERR_INVALID; ERR_LIMIT: larger than MEDIA_WIDTH_MAX x MEDIA_HEIGHT_MAX.
+ */
 err h265_sps_parse(struct bytes nal, struct h265_sps *out) CHECKED;
 err h265_pps_parse(struct bytes nal, uint8_t *out_id, uint8_t *out_sps_id) CHECKED;
 err h265_vps_parse(struct bytes nal, uint8_t *out_id) CHECKED;

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define LEAD_STEP_HZ 30 /* decoding times before the first picture's are spaced so, until real ones are known */
+#define LEAD_STEP_HZ                                                                                         \
+    30 /* decoding times before the first picture's are spaced so, until real ones are known */
 
 void media_time_init(struct media_time *t, uint32_t clock_hz) {
     memset(t, 0, sizeof *t);
@@ -66,7 +67,8 @@ static void pending_insert(struct media_time *t, int64_t pts) {
     t->pending[at] = pts;
 }
 
-/* The n-th picture to be decoded gets the time of the (n - depth)-th to be shown; those before are made up. */
+/* The n-th picture to be decoded gets the time of the (n - depth)-th to be shown; those before are made up.
+ */
 static int64_t decode_time(struct media_time *t, int64_t pts) {
     pending_insert(t, pts);
     if (t->pending_count <= t->reorder) {

@@ -1,5 +1,5 @@
-/* media_time.h: makes of a camera's 32-bit RTP timestamps the times that a file needs: 64 bits, decoding times that
- * only go forward, presentation times never before them. Threads: no shared state. */
+/* media_time.h: makes of a camera's 32-bit RTP timestamps the times that a file needs: 64 bits, decoding
+ * times that only go forward, presentation times never before them. Threads: no shared state. */
 #ifndef CARDEA_MEDIA_MEDIA_TIME_H
 #define CARDEA_MEDIA_MEDIA_TIME_H
 
@@ -9,8 +9,9 @@
 
 #define MEDIA_TIME_REORDER_MAX 16
 #define MEDIA_TIME_REORDER_LEARNED_MAX 4 /* when the parameter sets do not say */
-#define MEDIA_TIME_JUMP_S 10 /* further ahead of real time than this is no pause but a jump of the camera's clock */
-#define MEDIA_TIME_BACK_S 2  /* further back than this, too */
+#define MEDIA_TIME_JUMP_S                                                                                    \
+    10 /* further ahead of real time than this is no pause but a jump of the camera's clock */
+#define MEDIA_TIME_BACK_S 2 /* further back than this, too */
 
 struct media_time {
     uint32_t clock_hz;
@@ -25,9 +26,10 @@ struct media_time {
     uint8_t reorder; /* depth */
     bool reorder_known;
     uint8_t pending_count;
-    int64_t pending[MEDIA_TIME_REORDER_MAX + 1]; /* ascending presentation times whose decoding time is to come */
-    uint8_t lead;      /* samples of the lead-in that were numbered */
-    int64_t lead_base; /* presentation time of the first */
+    int64_t
+        pending[MEDIA_TIME_REORDER_MAX + 1]; /* ascending presentation times whose decoding time is to come */
+    uint8_t lead;                            /* samples of the lead-in that were numbered */
+    int64_t lead_base;                       /* presentation time of the first */
 
     uint32_t report_rtp; /* the last sender report */
     struct wall_us report_wall;

@@ -9,9 +9,12 @@
 
 #include "media/sdp.h"
 
-/* --- Writing ------------------------------------------------------------------------------------------------------ */
+/* --- Writing
+ * ------------------------------------------------------------------------------------------------------ */
 
-static err text(struct blob *b, const char *s) { return blob_append(b, bytes_text(s)); }
+static err text(struct blob *b, const char *s) {
+    return blob_append(b, bytes_text(s));
+}
 
 static err escaped(struct blob *b, const char *s) {
     err e = ERR_OK;
@@ -42,7 +45,8 @@ static err password_digest(const struct onvif_login *l, const char *created, cha
     bool ok = EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) == 1 &&
               EVP_DigestUpdate(ctx, l->nonce, sizeof l->nonce) == 1 &&
               EVP_DigestUpdate(ctx, created, strlen(created)) == 1 &&
-              EVP_DigestUpdate(ctx, l->password, strlen(l->password)) == 1 && EVP_DigestFinal_ex(ctx, hash, &len) == 1;
+              EVP_DigestUpdate(ctx, l->password, strlen(l->password)) == 1 &&
+              EVP_DigestFinal_ex(ctx, hash, &len) == 1;
     EVP_MD_CTX_free(ctx);
     return ok ? base64_standard(BYTES(hash, len), out) : ERR_UNSUPPORTED;
 }
@@ -52,24 +56,31 @@ static err security(const struct onvif_login *l, struct blob *b) {
     wall_format(l->camera_now, created);
     err e = password_digest(l, created, digest);
     if (!e) e = base64_standard(BYTES_OF(l->nonce), nonce);
-    if (!e) e = text(b, "<s:Header><w:Security s:mustUnderstand=\"1\" xmlns:w=\"http://docs.oasis-open.org/wss/2004/01/"
-                        "oasis-200401-wss-wssecurity-secext-1.0.xsd\"><w:UsernameToken><w:Username>");
+    if (!e)
+        e = text(
+            b,
+            "<s:Header><w:Security s:mustUnderstand=\"1\" xmlns:w=\"http://docs.oasis-open.org/wss/2004/01/"
+            "oasis-200401-wss-wssecurity-secext-1.0.xsd\"><w:UsernameToken><w:Username>");
     if (!e) e = escaped(b, l->user);
-    if (!e) e = text(b, "</w:Username><w:Password Type=\"http://docs.oasis-open.org/wss/2004/01/"
-                        "oasis-200401-wss-username-token-profile-1.0#PasswordDigest\">");
+    if (!e)
+        e = text(b, "</w:Username><w:Password Type=\"http://docs.oasis-open.org/wss/2004/01/"
+                    "oasis-200401-wss-username-token-profile-1.0#PasswordDigest\">");
     if (!e) e = text(b, digest);
-    if (!e) e = text(b, "</w:Password><w:Nonce EncodingType=\"http://docs.oasis-open.org/wss/2004/01/"
-                        "oasis-200401-wss-soap-message-security-1.0#Base64Binary\">");
+    if (!e)
+        e = text(b, "</w:Password><w:Nonce EncodingType=\"http://docs.oasis-open.org/wss/2004/01/"
+                    "oasis-200401-wss-soap-message-security-1.0#Base64Binary\">");
     if (!e) e = text(b, nonce);
-    if (!e) e = text(b, "</w:Nonce><c:Created xmlns:c=\"http://docs.oasis-open.org/wss/2004/01/"
-                        "oasis-200401-wss-wssecurity-utility-1.0.xsd\">");
+    if (!e)
+        e = text(b, "</w:Nonce><c:Created xmlns:c=\"http://docs.oasis-open.org/wss/2004/01/"
+                    "oasis-200401-wss-wssecurity-utility-1.0.xsd\">");
     if (!e) e = text(b, created);
     return e ? e : text(b, "</c:Created></w:UsernameToken></w:Security></s:Header>");
 }
 
 static err envelope(const struct onvif_login *l, const char *before, const char *argument, const char *after,
                     struct blob *b) {
-    err e = text(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\">");
+    err e = text(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:Envelope "
+                    "xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\">");
     if (!e && l && l->user) e = security(l, b);
     if (!e) e = text(b, "<s:Body>");
     if (!e) e = text(b, before);
@@ -79,12 +90,16 @@ static err envelope(const struct onvif_login *l, const char *before, const char 
 }
 
 err onvif_time_request(struct blob *out) {
-    return envelope(NULL, "<GetSystemDateAndTime xmlns=\"http://www.onvif.org/ver10/device/wsdl\"/>", "", "", out);
+    return envelope(NULL, "<GetSystemDateAndTime xmlns=\"http://www.onvif.org/ver10/device/wsdl\"/>", "", "",
+                    out);
 }
 
 err onvif_media_request(const struct onvif_login *login, struct blob *out) {
-    return envelope(login, "<GetCapabilities xmlns=\"http://www.onvif.org/ver10/device/wsdl\"><Category>Media</Category></GetCapabilities>",
-                    "", "", out);
+    return envelope(
+        login,
+        "<GetCapabilities "
+        "xmlns=\"http://www.onvif.org/ver10/device/wsdl\"><Category>Media</Category></GetCapabilities>",
+        "", "", out);
 }
 
 err onvif_profiles_request(const struct onvif_login *login, struct blob *out) {
@@ -92,31 +107,42 @@ err onvif_profiles_request(const struct onvif_login *login, struct blob *out) {
 }
 
 err onvif_stream_request(const struct onvif_login *login, const char *profile, struct blob *out) {
-    return envelope(login,
-                    "<GetStreamUri xmlns=\"http://www.onvif.org/ver10/media/wsdl\"><StreamSetup>"
-                    "<Stream xmlns=\"http://www.onvif.org/ver10/schema\">RTP-Unicast</Stream>"
-                    "<Transport xmlns=\"http://www.onvif.org/ver10/schema\"><Protocol>RTSP</Protocol></Transport>"
-                    "</StreamSetup><ProfileToken>",
-                    profile, "</ProfileToken></GetStreamUri>", out);
+    return envelope(
+        login,
+        "<GetStreamUri xmlns=\"http://www.onvif.org/ver10/media/wsdl\"><StreamSetup>"
+        "<Stream xmlns=\"http://www.onvif.org/ver10/schema\">RTP-Unicast</Stream>"
+        "<Transport xmlns=\"http://www.onvif.org/ver10/schema\"><Protocol>RTSP</Protocol></Transport>"
+        "</StreamSetup><ProfileToken>",
+        profile, "</ProfileToken></GetStreamUri>", out);
 }
 
 err onvif_probe_build(const uint8_t random[16], char out_id[ONVIF_PROBE_ID_BYTES], struct blob *out) {
     char hex[33];
     hex_encode(BYTES(random, 16), hex);
-    snprintf(out_id, ONVIF_PROBE_ID_BYTES, "urn:uuid:%.8s-%.4s-4%.3s-8%.3s-%.12s", hex, hex + 8, hex + 13, hex + 17, hex + 20);
-    err e = text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" "
+    snprintf(out_id, ONVIF_PROBE_ID_BYTES, "urn:uuid:%.8s-%.4s-4%.3s-8%.3s-%.12s", hex, hex + 8, hex + 13,
+             hex + 17, hex + 20);
+    err e = text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:Envelope "
+                      "xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" "
                       "xmlns:a=\"http://schemas.xmlsoap.org/ws/2004/08/addressing\"><s:Header>"
-                      "<a:Action s:mustUnderstand=\"1\">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</a:Action><a:MessageID>");
+                      "<a:Action "
+                      "s:mustUnderstand=\"1\">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</"
+                      "a:Action><a:MessageID>");
     if (!e) e = text(out, out_id);
-    if (!e) e = text(out, "</a:MessageID><a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"
-                          "</a:Address></a:ReplyTo><a:To s:mustUnderstand=\"1\">urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To>"
-                          "</s:Header><s:Body><d:Probe xmlns:d=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\">"
-                          "<d:Types xmlns:n=\"http://www.onvif.org/ver10/network/wsdl\">n:NetworkVideoTransmitter</d:Types>"
-                          "</d:Probe></s:Body></s:Envelope>");
+    if (!e)
+        e = text(
+            out,
+            "</a:MessageID><a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/"
+            "anonymous"
+            "</a:Address></a:ReplyTo><a:To "
+            "s:mustUnderstand=\"1\">urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To>"
+            "</s:Header><s:Body><d:Probe xmlns:d=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\">"
+            "<d:Types xmlns:n=\"http://www.onvif.org/ver10/network/wsdl\">n:NetworkVideoTransmitter</d:Types>"
+            "</d:Probe></s:Body></s:Envelope>");
     return e;
 }
 
-/* --- Reading ------------------------------------------------------------------------------------------------------ */
+/* --- Reading
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void document_free(xmlDoc **doc) {
     if (*doc) xmlFreeDoc(*doc);
@@ -127,18 +153,22 @@ static void silent(void *context, const char *format, ...) {
     (void)format;
 }
 
-void onvif_prepare(void) { xmlInitParser(); }
+void onvif_prepare(void) {
+    xmlInitParser();
+}
 
 /* SOAP forbids document types (SOAP 1.2 section 5), and with them go entities and all that they can do. */
 static err document_parse(struct bytes body, size_t limit, xmlDoc **out, struct diag *d) {
-    if (body.len > limit) return diag_fail(d, ERR_LIMIT, "the camera's ONVIF answer is larger than %zu KiB", limit >> 10);
+    if (body.len > limit)
+        return diag_fail(d, ERR_LIMIT, "the camera's ONVIF answer is larger than %zu KiB", limit >> 10);
     if (memmem(body.data, body.len, "<!DOCTYPE", 9) || memmem(body.data, body.len, "<!ENTITY", 8))
         return diag_fail(d, ERR_INVALID, "the camera's ONVIF answer holds a document type");
     xmlParserCtxt *ctxt = xmlNewParserCtxt();
     if (!ctxt) return ERR_NO_MEMORY;
     xmlSetGenericErrorFunc(NULL, silent);
-    *out = xmlCtxtReadMemory(ctxt, (const char *)body.data, (int)body.len, NULL, "UTF-8", /* whatever it claims: no converters */
-                             XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS | XML_PARSE_NOCDATA);
+    *out = xmlCtxtReadMemory(
+        ctxt, (const char *)body.data, (int)body.len, NULL, "UTF-8", /* whatever it claims: no converters */
+        XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS | XML_PARSE_NOCDATA);
     xmlFreeParserCtxt(ctxt);
     if (*out && (*out)->intSubset) { /* by another encoding's way of writing it */
         xmlFreeDoc(*out);
@@ -147,8 +177,8 @@ static err document_parse(struct bytes body, size_t limit, xmlDoc **out, struct 
     return *out ? ERR_OK : diag_fail(d, ERR_INVALID, "the camera's ONVIF answer is no XML");
 }
 
-/* The next element of that name after `at` in document order, within `root`. Names compare without namespace: cameras
- * agree on the names, and not on the versions of the namespaces. */
+/* The next element of that name after `at` in document order, within `root`. Names compare without namespace:
+ * cameras agree on the names, and not on the versions of the namespaces. */
 static xmlNode *find_after(xmlNode *root, xmlNode *at, const char *name) {
     for (xmlNode *n = at; n;) {
         if (n != at && n->type == XML_ELEMENT_NODE && strcmp((const char *)n->name, name) == 0) return n;
@@ -163,7 +193,9 @@ static xmlNode *find_after(xmlNode *root, xmlNode *at, const char *name) {
     return NULL;
 }
 
-static xmlNode *find(xmlNode *root, const char *name) { return root ? find_after(root, root, name) : NULL; }
+static xmlNode *find(xmlNode *root, const char *name) {
+    return root ? find_after(root, root, name) : NULL;
+}
 
 /* The element's own text, trimmed. False when it is empty, too long, or holds control characters. */
 static bool content(const xmlNode *n, char *out, size_t cap) {
@@ -200,7 +232,8 @@ static err fault(xmlNode *body, struct diag *d) {
     char value[ONVIF_TEXT_BYTES] = "", reason[80] = "without a reason";
     bool denied = false;
     for (xmlNode *n = f; (n = find_after(f, n, "Value"));)
-        if (content(n, value, sizeof value)) denied |= strstr(value, "NotAuthorized") || strstr(value, "FailedAuthentication");
+        if (content(n, value, sizeof value))
+            denied |= strstr(value, "NotAuthorized") || strstr(value, "FailedAuthentication");
     (void)content(find(f, "Text"), reason, sizeof reason);
     printable(reason);
     if (denied) return diag_fail(d, ERR_DENIED, "the camera refused the ONVIF user name or password");
@@ -231,8 +264,12 @@ err onvif_time_parse(struct bytes body, struct wall_us *out, struct diag *d) {
     for (size_t i = 0; i < 6; i++)
         if (!number(find(utc, fields[i].name), fields[i].max, &v[i]))
             return diag_fail(d, ERR_INVALID, "the camera's ONVIF time has no %s", fields[i].name);
-    struct tm tm = {.tm_year = (int)v[0] - 1900, .tm_mon = (int)v[1] - 1, .tm_mday = (int)v[2],
-                    .tm_hour = (int)v[3], .tm_min = (int)v[4], .tm_sec = (int)v[5]};
+    struct tm tm = {.tm_year = (int)v[0] - 1900,
+                    .tm_mon = (int)v[1] - 1,
+                    .tm_mday = (int)v[2],
+                    .tm_hour = (int)v[3],
+                    .tm_min = (int)v[4],
+                    .tm_sec = (int)v[5]};
     time_t seconds = timegm(&tm);
     if (seconds < 0) return diag_fail(d, ERR_INVALID, "the camera's ONVIF time is before 1970");
     out->us = (int64_t)seconds * 1000000;
@@ -260,21 +297,23 @@ static bool http_split(const char *address, char host[ONVIF_TEXT_BYTES], uint16_
     return true;
 }
 
-err onvif_media_parse(struct bytes body, uint16_t *out_port, char out_path[ONVIF_ADDRESS_BYTES], struct diag *d) {
+err onvif_media_parse(struct bytes body, uint16_t *out_port, char out_path[ONVIF_ADDRESS_BYTES],
+                      struct diag *d) {
     AUTO(document_free) xmlDoc *doc = NULL;
     xmlNode *media;
     char address[ONVIF_ADDRESS_BYTES], host[ONVIF_TEXT_BYTES];
     const char *path;
     err e = answer(body, "Media", &doc, &media, d);
     if (e) return e;
-    if (!content(find(media, "XAddr"), address, sizeof address) || !http_split(address, host, out_port, &path))
+    if (!content(find(media, "XAddr"), address, sizeof address) ||
+        !http_split(address, host, out_port, &path))
         return diag_fail(d, ERR_INVALID, "the camera names no http address for its ONVIF media service");
     memcpy(out_path, path, strlen(path) + 1);
     return ERR_OK;
 }
 
-err onvif_profiles_parse(struct bytes body, struct onvif_profile profiles[ONVIF_PROFILES_MAX], size_t *out_count,
-                         struct diag *d) {
+err onvif_profiles_parse(struct bytes body, struct onvif_profile profiles[ONVIF_PROFILES_MAX],
+                         size_t *out_count, struct diag *d) {
     AUTO(document_free) xmlDoc *doc = NULL;
     xmlNode *all;
     err e = answer(body, "GetProfilesResponse", &doc, &all, d);
@@ -300,12 +339,15 @@ err onvif_profiles_parse(struct bytes body, struct onvif_profile profiles[ONVIF_
     return count ? ERR_OK : diag_fail(d, ERR_UNSUPPORTED, "the camera has no ONVIF profile with video");
 }
 
-const struct onvif_profile *onvif_profile_choose(const struct onvif_profile *profiles, size_t count, bool sub) {
+const struct onvif_profile *onvif_profile_choose(const struct onvif_profile *profiles, size_t count,
+                                                 bool sub) {
     const struct onvif_profile *best = NULL;
     for (size_t i = 0; i < count; i++) {
         const struct onvif_profile *p = &profiles[i];
-        bool recordable = strncasecmp(p->encoding, "H264", 4) == 0 || strncasecmp(p->encoding, "H265", 4) == 0;
-        uint64_t size = (uint64_t)p->width * p->height, than = best ? (uint64_t)best->width * best->height : 0;
+        bool recordable =
+            strncasecmp(p->encoding, "H264", 4) == 0 || strncasecmp(p->encoding, "H265", 4) == 0;
+        uint64_t size = (uint64_t)p->width * p->height,
+                 than = best ? (uint64_t)best->width * best->height : 0;
         if (recordable && (!best || (sub ? size < than : size > than))) best = p;
     }
     return best;
@@ -314,10 +356,13 @@ const struct onvif_profile *onvif_profile_choose(const struct onvif_profile *pro
 static bool percent_encoded(const char *in, char *out, size_t cap) {
     size_t n = 0;
     for (; *in; in++) {
-        bool plain = (*in >= '0' && *in <= '9') || (*in >= 'a' && *in <= 'z') || (*in >= 'A' && *in <= 'Z') || strchr("-._~", *in);
+        bool plain = (*in >= '0' && *in <= '9') || (*in >= 'a' && *in <= 'z') || (*in >= 'A' && *in <= 'Z') ||
+                     strchr("-._~", *in);
         if (n + 4 > cap) return false;
-        if (plain) out[n++] = *in;
-        else n += (size_t)snprintf(out + n, 4, "%%%02X", (uint8_t)*in);
+        if (plain)
+            out[n++] = *in;
+        else
+            n += (size_t)snprintf(out + n, 4, "%%%02X", (uint8_t)*in);
     }
     out[n] = 0;
     return true;
@@ -331,24 +376,31 @@ err onvif_stream_parse(struct bytes body, const char *host, const char *user, co
     err e = answer(body, "Uri", &doc, &uri, d);
     if (e) return e;
     bool tls = false;
-    if (content(uri, address, sizeof address)) tls = strncasecmp(address, "rtsps://", 8) == 0;
-    else address[0] = 0;
+    if (content(uri, address, sizeof address))
+        tls = strncasecmp(address, "rtsps://", 8) == 0;
+    else
+        address[0] = 0;
     if (!tls && strncasecmp(address, "rtsp://", 7) != 0)
         return diag_fail(d, ERR_INVALID, "the camera's ONVIF answer names no rtsp address");
     const char *authority = address + (tls ? 8 : 7);
     size_t span = strcspn(authority, "/?");
     const char *at = memrchr(authority, '@', span), *from = at ? at + 1 : authority;
     const char *close = memchr(from, ']', span - (size_t)(from - authority));
-    const char *colon = memchr(close ? close : from, ':', (size_t)(authority + span - (close ? close : from)));
-    bool v6 = strchr(host, ':') != NULL, fits = !user || (percent_encoded(user, name, sizeof name) && percent_encoded(password, secret, sizeof secret));
+    const char *colon =
+        memchr(close ? close : from, ':', (size_t)(authority + span - (close ? close : from)));
+    bool v6 = strchr(host, ':') != NULL, fits = !user || (percent_encoded(user, name, sizeof name) &&
+                                                          percent_encoded(password, secret, sizeof secret));
     char *port = colon ? strndup(colon, (size_t)(authority + span - colon)) : NULL;
     int n = fits && (!colon || port)
-                ? snprintf(out, ONVIF_ADDRESS_BYTES, "rtsp%s://%s%s%s%s%s%s%s%s%s", tls ? "s" : "", user ? name : "", user ? ":" : "",
-                           user ? secret : "", user ? "@" : "", v6 ? "[" : "", host, v6 ? "]" : "", port ? port : "", authority + span)
+                ? snprintf(out, ONVIF_ADDRESS_BYTES, "rtsp%s://%s%s%s%s%s%s%s%s%s", tls ? "s" : "",
+                           user ? name : "", user ? ":" : "", user ? secret : "", user ? "@" : "",
+                           v6 ? "[" : "", host, v6 ? "]" : "", port ? port : "", authority + span)
                 : -1;
     free(port);
     wipe(secret, sizeof secret);
-    return n > 0 && n < ONVIF_ADDRESS_BYTES ? ERR_OK : diag_fail(d, ERR_LIMIT, "the camera's stream address is too long");
+    return n > 0 && n < ONVIF_ADDRESS_BYTES
+               ? ERR_OK
+               : diag_fail(d, ERR_LIMIT, "the camera's stream address is too long");
 }
 
 static void scope_read(const char *scope, const char *prefix, char out[ONVIF_TEXT_BYTES]) {

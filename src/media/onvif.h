@@ -1,5 +1,6 @@
-/* onvif.h: asks a camera for its streams (ONVIF Core and Media 1: SOAP 1.2 over HTTP, WS-UsernameToken) and a network
- * for its cameras (WS-Discovery). What is said and understood is here; the bytes travel by the caller.
+/* onvif.h: asks a camera for its streams (ONVIF Core and Media 1: SOAP 1.2 over HTTP, WS-UsernameToken) and a
+ * network for its cameras (WS-Discovery). What is said and understood is here; the bytes travel by the
+ * caller.
  *
  * Answers are XML from strangers: they have size limits, no document type, no entities, no network.
  * Threads: no shared state. */
@@ -37,7 +38,8 @@ struct onvif_device {
 };
 
 /* ERR_INVALID: no answer to that probe. ERR_UNSUPPORTED: an answer without an http address. */
-err onvif_probe_parse(struct bytes datagram, const char *id, struct onvif_device *out, struct diag *d) CHECKED;
+err onvif_probe_parse(struct bytes datagram, const char *id, struct onvif_device *out,
+                      struct diag *d) CHECKED;
 
 /* --- Requests --- */
 
@@ -53,22 +55,24 @@ err onvif_media_request(const struct onvif_login *login, struct blob *out) CHECK
 err onvif_profiles_request(const struct onvif_login *login, struct blob *out) CHECKED;
 err onvif_stream_request(const struct onvif_login *login, const char *profile, struct blob *out) CHECKED;
 
-/* --- Answers --- each ERR_INVALID for what is no such answer, ERR_DENIED when the camera wants another user or
- * password, ERR_UNSUPPORTED for another fault; d says which. */
+/* --- Answers --- each ERR_INVALID for what is no such answer, ERR_DENIED when the camera wants another user
+ * or password, ERR_UNSUPPORTED for another fault; d says which. */
 
 err onvif_time_parse(struct bytes body, struct wall_us *out, struct diag *d) CHECKED;
 /* Only port and path are given out: the host stays the one that was asked. */
-err onvif_media_parse(struct bytes body, uint16_t *out_port, char out_path[ONVIF_ADDRESS_BYTES], struct diag *d) CHECKED;
+err onvif_media_parse(struct bytes body, uint16_t *out_port, char out_path[ONVIF_ADDRESS_BYTES],
+                      struct diag *d) CHECKED;
 
 struct onvif_profile {
     char token[ONVIF_TEXT_BYTES], name[ONVIF_TEXT_BYTES], encoding[32]; /* "H264", "H265", "JPEG" */
     uint32_t width, height;
 };
-err onvif_profiles_parse(struct bytes body, struct onvif_profile profiles[ONVIF_PROFILES_MAX], size_t *out_count,
-                         struct diag *d) CHECKED;
-/* The profile to record: the largest picture (main), or the smallest (sub), of a codec that can be recorded; NULL when
- * there is none. */
-const struct onvif_profile *onvif_profile_choose(const struct onvif_profile *profiles, size_t count, bool sub);
+err onvif_profiles_parse(struct bytes body, struct onvif_profile profiles[ONVIF_PROFILES_MAX],
+                         size_t *out_count, struct diag *d) CHECKED;
+/* The profile to record: the largest picture (main), or the smallest (sub), of a codec that can be recorded;
+ * NULL when there is none. */
+const struct onvif_profile *onvif_profile_choose(const struct onvif_profile *profiles, size_t count,
+                                                 bool sub);
 
 /* The RTSP address, with the host replaced by `host` and the user and password put in. */
 err onvif_stream_parse(struct bytes body, const char *host, const char *user, const char *password,

@@ -49,7 +49,8 @@ void onvif_client_free(struct onvif_client *c) {
     free(c);
 }
 
-err onvif_client_new(const char *url, const struct onvif_options *options, struct onvif_client **out, struct diag *d) {
+err onvif_client_new(const char *url, const struct onvif_options *options, struct onvif_client **out,
+                     struct diag *d) {
     struct onvif_client *c = calloc(1, sizeof *c);
     if (!c) return ERR_NO_MEMORY;
     c->fd = -1;
@@ -96,7 +97,9 @@ struct steady_us onvif_client_deadline(const struct onvif_client *c) {
     return c->step == STEP_DONE ? (struct steady_us){INT64_MAX} : c->deadline;
 }
 
-const char *onvif_client_url(const struct onvif_client *c) { return c->step == STEP_DONE ? c->found : NULL; }
+const char *onvif_client_url(const struct onvif_client *c) {
+    return c->step == STEP_DONE ? c->found : NULL;
+}
 
 static err soap_body(struct onvif_client *c, struct blob *out) {
     struct onvif_login login = {.user = c->url.has_user ? c->url.user : NULL, .password = c->url.password};
@@ -138,10 +141,11 @@ static err ask(struct onvif_client *c, struct diag *d) {
     char head[ONVIF_ADDRESS_BYTES + 512];
     err e = soap_body(c, &body);
     bool v6 = strchr(c->url.host, ':') != NULL;
-    int n = snprintf(head, sizeof head,
-                     "POST %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nContent-Type: application/soap+xml; charset=utf-8\r\n"
-                     "Content-Length: %zu\r\nConnection: close\r\n",
-                     c->path, v6 ? "[" : "", c->url.host, v6 ? "]" : "", c->port, body.len);
+    int n = snprintf(
+        head, sizeof head,
+        "POST %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nContent-Type: application/soap+xml; charset=utf-8\r\n"
+        "Content-Length: %zu\r\nConnection: close\r\n",
+        c->path, v6 ? "[" : "", c->url.host, v6 ? "]" : "", c->port, body.len);
     if (!e && n >= (int)sizeof head) e = ERR_LIMIT;
     if (!e) e = blob_append(&c->out, bytes_text(head));
     if (!e) e = authorization(c, &c->out);
@@ -174,7 +178,9 @@ static err profiles_taken(struct onvif_client *c, struct bytes body, struct diag
     err e = onvif_profiles_parse(body, c->profiles, &count, d);
     if (e) return e;
     c->profile = onvif_profile_choose(c->profiles, count, c->sub);
-    if (!c->profile) return diag_fail(d, ERR_UNSUPPORTED, "the camera has no ONVIF profile with H.264 or H.265: set one up");
+    if (!c->profile)
+        return diag_fail(d, ERR_UNSUPPORTED,
+                         "the camera has no ONVIF profile with H.264 or H.265: set one up");
     return step_to(c, STEP_STREAM, d);
 }
 
@@ -197,15 +203,18 @@ static err body_taken(struct onvif_client *c, struct bytes body, struct diag *d)
 
 static err challenged(struct onvif_client *c, const struct rtsp_message *m, struct diag *d) {
     if (!c->url.has_user)
-        return diag_fail(d, ERR_DENIED, "the camera asks for a user name and password: write onvif://USER:PASSWORD@…");
+        return diag_fail(d, ERR_DENIED,
+                         "the camera asks for a user name and password: write onvif://USER:PASSWORD@…");
     bool tried = c->authorised;
     struct bytes value;
     rtsp_auth_forget(&c->auth);
     for (size_t i = 0; i < 8 && rtsp_message_header(m, "WWW-Authenticate", i, &value); i++) {
         err e = rtsp_auth_challenge(&c->auth, value);
-        if (e && e != ERR_UNSUPPORTED) return diag_fail(d, e, "the camera's challenge for a password is malformed");
+        if (e && e != ERR_UNSUPPORTED)
+            return diag_fail(d, e, "the camera's challenge for a password is malformed");
     }
-    if (c->auth.scheme == RTSP_AUTH_NONE || (tried && !c->auth.stale) || ++c->auth_tries > RTSP_AUTH_TRIES_MAX)
+    if (c->auth.scheme == RTSP_AUTH_NONE || (tried && !c->auth.stale) ||
+        ++c->auth_tries > RTSP_AUTH_TRIES_MAX)
         return diag_fail(d, ERR_DENIED, "the camera refused the ONVIF user name or password");
     return ask(c, d);
 }
@@ -219,9 +228,12 @@ static err chunks_join(struct bytes in, struct blob *out) {
         size_t digits = 0;
         for (const uint8_t *p = in.data; p < end && digits < 7; p++, digits++) {
             uint8_t low = *p | 32;
-            if (*p >= '0' && *p <= '9') size = size << 4 | (uint32_t)(*p - '0');
-            else if (low >= 'a' && low <= 'f') size = size << 4 | (uint32_t)(low - 'a' + 10);
-            else break;
+            if (*p >= '0' && *p <= '9')
+                size = size << 4 | (uint32_t)(*p - '0');
+            else if (low >= 'a' && low <= 'f')
+                size = size << 4 | (uint32_t)(low - 'a' + 10);
+            else
+                break;
         }
         if (digits == 0 || size > ONVIF_REPLY_MAX_BYTES - out->len) return ERR_INVALID;
         if (size == 0) return ERR_OK;
@@ -250,7 +262,8 @@ static err answer_take(struct onvif_client *c, bool ended, struct diag *d) {
         body = blob_bytes(&joined);
     } else if (rtsp_message_header(&m, "Content-Length", 0, &value)) {
         if (!text_number(value, ONVIF_REPLY_MAX_BYTES, &len))
-            return diag_fail(d, ERR_LIMIT, "the camera announces an ONVIF answer of more than %u KiB", ONVIF_REPLY_MAX_BYTES >> 10);
+            return diag_fail(d, ERR_LIMIT, "the camera announces an ONVIF answer of more than %u KiB",
+                             ONVIF_REPLY_MAX_BYTES >> 10);
         if (body.len < len) return ERR_BUSY;
         body.len = (size_t)len;
     } else if (!ended) {
@@ -259,7 +272,9 @@ static err answer_take(struct onvif_client *c, bool ended, struct diag *d) {
     if (e) return e;
     if (m.status == 401 && c->step != STEP_TIME) return challenged(c, &m, d);
     if (m.status == 404 && c->step != STEP_TIME)
-        return diag_fail(d, ERR_NOT_FOUND, "the camera speaks no ONVIF at port %u: is it switched on in its settings?", c->port);
+        return diag_fail(d, ERR_NOT_FOUND,
+                         "the camera speaks no ONVIF at port %u: is it switched on in its settings?",
+                         c->port);
     AUTO(blob_clear) struct blob own = {0}; /* the next question clears what body points into */
     e = blob_append(&own, body);
     return e ? e : body_taken(c, blob_bytes(&own), d);
@@ -279,8 +294,11 @@ static err exchange(struct onvif_client *c, struct diag *d) {
         uint32_t request = c->request;
         if (!e) e = answer_take(c, n <= 0, d);
         if (e != ERR_BUSY || c->request != request) return e;
-        if (n <= 0) return diag_fail(d, ERR_UNREACHABLE, "the camera closed the ONVIF connection without a whole answer");
-        if (c->in.len > HTTP_MAX_BYTES) return diag_fail(d, ERR_LIMIT, "the camera's ONVIF answer has no end");
+        if (n <= 0)
+            return diag_fail(d, ERR_UNREACHABLE,
+                             "the camera closed the ONVIF connection without a whole answer");
+        if (c->in.len > HTTP_MAX_BYTES)
+            return diag_fail(d, ERR_LIMIT, "the camera's ONVIF answer has no end");
     }
 }
 
@@ -293,12 +311,14 @@ err onvif_client_ready(struct onvif_client *c, struct steady_us now, struct diag
         if (e) return e;
     }
     if (c->refusal[0]) return diag_fail(d, ERR_UNREACHABLE, "%s", c->refusal);
-    for (uint32_t before = 0; c->fd >= 0 && before != c->request;) { /* a new question may have its socket at once */
+    for (uint32_t before = 0;
+         c->fd >= 0 && before != c->request;) { /* a new question may have its socket at once */
         before = c->request;
         err e = exchange(c, d);
         if (e) return e;
     }
     if (c->step != STEP_DONE && now.us >= c->deadline.us)
-        return diag_fail(d, ERR_TIMEOUT, "the camera does not answer over ONVIF within %d s", ONVIF_ANSWER_DEADLINE_S);
+        return diag_fail(d, ERR_TIMEOUT, "the camera does not answer over ONVIF within %d s",
+                         ONVIF_ANSWER_DEADLINE_S);
     return ERR_OK;
 }

@@ -1,6 +1,6 @@
-/* onvif_client.h: finds a camera's RTSP address over ONVIF, as a state machine without descriptors or a loop of its
- * own: it is driven as rtsp.h says, and asks for TCP sockets alone, one for each question, to the port of its address or
- * to the one that the camera names. Threads: one at a time. */
+/* onvif_client.h: finds a camera's RTSP address over ONVIF, as a state machine without descriptors or a loop
+ * of its own: it is driven as rtsp.h says, and asks for TCP sockets alone, one for each question, to the port
+ * of its address or to the one that the camera names. Threads: one at a time. */
 #ifndef CARDEA_MEDIA_ONVIF_CLIENT_H
 #define CARDEA_MEDIA_ONVIF_CLIENT_H
 
@@ -18,8 +18,8 @@ struct onvif_options {
 struct onvif_client;
 
 /* Copies all. ERR_INVALID: no onvif:// URL. */
-err onvif_client_new(const char *url, const struct onvif_options *options, struct onvif_client **out, struct diag *d)
-    CHECKED;
+err onvif_client_new(const char *url, const struct onvif_options *options, struct onvif_client **out,
+                     struct diag *d) CHECKED;
 void onvif_client_free(struct onvif_client *c);
 
 /* As rtsp_client_give, rtsp_client_refuse, _poll, _deadline. */

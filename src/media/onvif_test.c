@@ -7,18 +7,25 @@
 
 #include "media/onvif.h"
 
-#define HEAD "<?xml version=\"1.0\" encoding=\"utf-8\"?><env:Envelope xmlns:env=\"http://www.w3.org/2003/05/soap-envelope\" " \
-             "xmlns:tt=\"http://www.onvif.org/ver10/schema\" xmlns:trt=\"http://www.onvif.org/ver10/media/wsdl\"><env:Body>"
+#define HEAD                                                                                                 \
+    "<?xml version=\"1.0\" encoding=\"utf-8\"?><env:Envelope "                                               \
+    "xmlns:env=\"http://www.w3.org/2003/05/soap-envelope\" "                                                 \
+    "xmlns:tt=\"http://www.onvif.org/ver10/schema\" "                                                        \
+    "xmlns:trt=\"http://www.onvif.org/ver10/media/wsdl\"><env:Body>"
 #define TAIL "</env:Body></env:Envelope>"
 
-static bool has(const struct blob *b, const char *text) { return memmem(b->data, b->len, text, strlen(text)) != NULL; }
+static bool has(const struct blob *b, const char *text) {
+    return memmem(b->data, b->len, text, strlen(text)) != NULL;
+}
 
 /* The digest of the ONVIF Application Programmer's Guide: nonce LKqI6G/AikKCQrN0zqZFlg==, userpassword. */
 static void test_login(void **state) {
     (void)state;
-    const struct onvif_login login = {
-        .user = "a<b>&\"c", .password = "userpassword", .camera_now = {1284624447000000},
-        .nonce = {0x2c, 0xaa, 0x88, 0xe8, 0x6f, 0xc0, 0x8a, 0x42, 0x82, 0x42, 0xb3, 0x74, 0xce, 0xa6, 0x45, 0x96}};
+    const struct onvif_login login = {.user = "a<b>&\"c",
+                                      .password = "userpassword",
+                                      .camera_now = {1284624447000000},
+                                      .nonce = {0x2c, 0xaa, 0x88, 0xe8, 0x6f, 0xc0, 0x8a, 0x42, 0x82, 0x42,
+                                                0xb3, 0x74, 0xce, 0xa6, 0x45, 0x96}};
     AUTO(blob_clear) struct blob b = {0};
     assert_int_equal(onvif_stream_request(&login, "pro<file", &b), ERR_OK);
     assert_true(has(&b, ">LKqI6G/AikKCQrN0zqZFlg=="));
@@ -36,11 +43,14 @@ static void test_time(void **state) {
     (void)state;
     struct wall_us out;
     struct diag d;
-    static const char good[] = HEAD "<r><tt:UTCDateTime><tt:Time><tt:Hour>12</tt:Hour><tt:Minute>34</tt:Minute><tt:Second>56</tt:Second></tt:Time>"
-        "<tt:Date><tt:Year>2026</tt:Year><tt:Month>11</tt:Month><tt:Day>22</tt:Day></tt:Date></tt:UTCDateTime></r>" TAIL;
+    static const char good[] = HEAD "<r><tt:UTCDateTime><tt:Time><tt:Hour>12</tt:Hour><tt:Minute>34</"
+                                    "tt:Minute><tt:Second>56</tt:Second></tt:Time>"
+                                    "<tt:Date><tt:Year>2026</tt:Year><tt:Month>11</tt:Month><tt:Day>22</"
+                                    "tt:Day></tt:Date></tt:UTCDateTime></r>" TAIL;
     assert_int_equal(onvif_time_parse(bytes_text(good), &out, &d), ERR_OK);
     assert_int_equal(out.us, 1795350896000000);
-    static const char bad[] = HEAD "<r><tt:UTCDateTime><tt:Time><tt:Hour>-1</tt:Hour></tt:Time></tt:UTCDateTime></r>" TAIL;
+    static const char bad[] =
+        HEAD "<r><tt:UTCDateTime><tt:Time><tt:Hour>-1</tt:Hour></tt:Time></tt:UTCDateTime></r>" TAIL;
     assert_int_equal(onvif_time_parse(bytes_text(bad), &out, &d), ERR_INVALID);
 }
 
@@ -49,13 +59,16 @@ static void test_profiles(void **state) {
     struct onvif_profile p[ONVIF_PROFILES_MAX];
     size_t count = 0;
     struct diag d;
-#define PROFILE(token, encoding, w, h)                                                                                 \
-    "<trt:Profiles token=\"" token "\" fixed=\"true\"><tt:Name>n " token "</tt:Name><tt:VideoSourceConfiguration/>"     \
-    "<tt:VideoEncoderConfiguration token=\"e\"><tt:Name>e</tt:Name><tt:Encoding>" encoding                            \
-    "</tt:Encoding><tt:Resolution><tt:Width>" w "</tt:Width><tt:Height>" h                                             \
+#define PROFILE(token, encoding, w, h)                                                                       \
+    "<trt:Profiles token=\"" token "\" fixed=\"true\"><tt:Name>n " token                                     \
+    "</tt:Name><tt:VideoSourceConfiguration/>"                                                               \
+    "<tt:VideoEncoderConfiguration token=\"e\"><tt:Name>e</tt:Name><tt:Encoding>" encoding                   \
+    "</tt:Encoding><tt:Resolution><tt:Width>" w "</tt:Width><tt:Height>" h                                   \
     "</tt:Height></tt:Resolution></tt:VideoEncoderConfiguration></trt:Profiles>"
-    static const char text[] = HEAD "<trt:GetProfilesResponse>" PROFILE("sub", "H264", "640", "360") PROFILE("main", "H264", "2560", "1440")
-        PROFILE("jpeg", "JPEG", "3840", "2160") "<trt:Profiles token=\"novideo\"/>" "</trt:GetProfilesResponse>" TAIL;
+    static const char text[] = HEAD "<trt:GetProfilesResponse>" PROFILE("sub", "H264", "640", "360")
+        PROFILE("main", "H264", "2560", "1440")
+            PROFILE("jpeg", "JPEG", "3840", "2160") "<trt:Profiles token=\"novideo\"/>"
+                                                    "</trt:GetProfilesResponse>" TAIL;
     assert_int_equal(onvif_profiles_parse(bytes_text(text), p, &count, &d), ERR_OK);
     assert_int_equal(count, 3);
     assert_string_equal(p[0].name, "n sub");
@@ -76,14 +89,17 @@ static void test_addresses(void **state) {
     struct diag d;
     char path[ONVIF_ADDRESS_BYTES], url[ONVIF_ADDRESS_BYTES];
     uint16_t port;
-    assert_int_equal(onvif_media_parse(bytes_text(HEAD "<r><c><tt:Media><tt:XAddr>http://192.168.1.9:8899/onvif/Media</tt:XAddr></tt:Media></c></r>" TAIL),
-                                       &port, path, &d), ERR_OK);
+    assert_int_equal(onvif_media_parse(bytes_text(HEAD "<r><c><tt:Media><tt:XAddr>http://192.168.1.9:8899/"
+                                                       "onvif/Media</tt:XAddr></tt:Media></c></r>" TAIL),
+                                       &port, path, &d),
+                     ERR_OK);
     assert_int_equal(port, 8899);
     assert_string_equal(path, "/onvif/Media");
     static const struct {
         const char *uri, *host, *user, *expected;
     } cases[] = {
-        {"rtsp://192.168.1.9:554/cam?channel=1&amp;subtype=0", "cam.example", "ad min", "rtsp://ad%20min:p%40%2F@cam.example:554/cam?channel=1&subtype=0"},
+        {"rtsp://192.168.1.9:554/cam?channel=1&amp;subtype=0", "cam.example", "ad min",
+         "rtsp://ad%20min:p%40%2F@cam.example:554/cam?channel=1&subtype=0"},
         {"rtsp://x:y@10.0.0.1/live", "fe80::1", NULL, "rtsp://[fe80::1]/live"},
         {"rtsps://[::1]:322/live", "h", NULL, "rtsps://h:322/live"},
         {"http://10.0.0.1/live", "h", NULL, NULL},
@@ -91,7 +107,10 @@ static void test_addresses(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[2048];
-        snprintf(text, sizeof text, HEAD "<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>%s</tt:Uri></trt:MediaUri></trt:GetStreamUriResponse>" TAIL, cases[i].uri);
+        snprintf(text, sizeof text,
+                 HEAD "<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>%s</tt:Uri></trt:MediaUri></"
+                      "trt:GetStreamUriResponse>" TAIL,
+                 cases[i].uri);
         err e = onvif_stream_parse(bytes_text(text), cases[i].host, cases[i].user, "p@/", url, &d);
         if ((e == ERR_OK) != (cases[i].expected != NULL)) fail_msg("%s: %s", cases[i].uri, err_text(e));
         if (!e) assert_string_equal(url, cases[i].expected);
@@ -108,24 +127,38 @@ static void test_refusals(void **state) {
         err expected;
         const char *says;
     } cases[] = {
-        {"not authorised", HEAD "<env:Fault><env:Code><env:Value>env:Sender</env:Value><env:Subcode><env:Value>ter:NotAuthorized</env:Value></env:Subcode>"
-         "</env:Code><env:Reason><env:Text>no</env:Text></env:Reason></env:Fault>" TAIL, ERR_DENIED, "refused the ONVIF user name or password"},
-        {"another fault", HEAD "<env:Fault><env:Reason><env:Text>Action \033[31mNot Implemented</env:Text></env:Reason></env:Fault>" TAIL, ERR_INVALID, "no XML"},
-        {"a third fault", HEAD "<env:Fault><env:Reason><env:Text>Not Implemented</env:Text></env:Reason></env:Fault>" TAIL, ERR_UNSUPPORTED, "Not Implemented"},
-        {"entities", "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><x>&b;</x>", ERR_INVALID, "document type"},
-        {"a file", "<!DOCTYPE x [<!ENTITY a SYSTEM \"file:///etc/passwd\">]><x>&a;</x>", ERR_INVALID, "document type"},
+        {"not authorised",
+         HEAD "<env:Fault><env:Code><env:Value>env:Sender</"
+              "env:Value><env:Subcode><env:Value>ter:NotAuthorized</env:Value></env:Subcode>"
+              "</env:Code><env:Reason><env:Text>no</env:Text></env:Reason></env:Fault>" TAIL,
+         ERR_DENIED, "refused the ONVIF user name or password"},
+        {"another fault",
+         HEAD "<env:Fault><env:Reason><env:Text>Action \033[31mNot "
+              "Implemented</env:Text></env:Reason></env:Fault>" TAIL,
+         ERR_INVALID, "no XML"},
+        {"a third fault",
+         HEAD "<env:Fault><env:Reason><env:Text>Not Implemented</env:Text></env:Reason></env:Fault>" TAIL,
+         ERR_UNSUPPORTED, "Not Implemented"},
+        {"entities", "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><x>&b;</x>", ERR_INVALID,
+         "document type"},
+        {"a file", "<!DOCTYPE x [<!ENTITY a SYSTEM \"file:///etc/passwd\">]><x>&a;</x>", ERR_INVALID,
+         "document type"},
         {"no XML", "<html><body>hello", ERR_INVALID, "no XML"},
         {"empty", "", ERR_INVALID, "no XML"},
         {"another answer", HEAD "<x/>" TAIL, ERR_INVALID, "has no Media"},
-        {"another kind of address", HEAD "<Media><XAddr>ftp://h/</XAddr></Media>" TAIL, ERR_INVALID, "no http address"},
-        {"a line end in an address", HEAD "<Media><XAddr>http://h/a&#13;&#10;X: y</XAddr></Media>" TAIL, ERR_INVALID, "no http address"},
+        {"another kind of address", HEAD "<Media><XAddr>ftp://h/</XAddr></Media>" TAIL, ERR_INVALID,
+         "no http address"},
+        {"a line end in an address", HEAD "<Media><XAddr>http://h/a&#13;&#10;X: y</XAddr></Media>" TAIL,
+         ERR_INVALID, "no http address"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         err e = onvif_media_parse(bytes_text(cases[i].text), &port, path, &d);
-        if (e != cases[i].expected || !strstr(d.text, cases[i].says)) fail_msg("%s: %s: %s", cases[i].label, err_text(e), d.text);
+        if (e != cases[i].expected || !strstr(d.text, cases[i].says))
+            fail_msg("%s: %s: %s", cases[i].label, err_text(e), d.text);
     }
     AUTO(blob_clear) struct blob large = {0};
-    assert_int_equal(blob_append(&large, bytes_text(HEAD "<Media><XAddr>http://h/</XAddr></Media>" TAIL)), ERR_OK);
+    assert_int_equal(blob_append(&large, bytes_text(HEAD "<Media><XAddr>http://h/</XAddr></Media>" TAIL)),
+                     ERR_OK);
     while (large.len < ONVIF_REPLY_MAX_BYTES) assert_int_equal(blob_append_u8(&large, ' '), ERR_OK);
     assert_int_equal(onvif_media_parse(blob_bytes(&large), &port, path, &d), ERR_OK);
     assert_int_equal(blob_append_u8(&large, ' '), ERR_OK);
@@ -143,9 +176,14 @@ static void test_probe(void **state) {
     assert_string_equal(id, "urn:uuid:deadbeef-0000-4000-8000-000000000000");
     assert_true(has(&probe, id));
     snprintf(text, sizeof text,
-             "<e:Envelope xmlns:e=\"http://www.w3.org/2003/05/soap-envelope\"><e:Header><RelatesTo>%s</RelatesTo></e:Header><e:Body><ProbeMatches>"
-             "<ProbeMatch><Scopes>onvif://www.onvif.org/type/video_encoder\n onvif://www.onvif.org/name/Front%%20Door onvif://www.onvif.org/hardware/X-1</Scopes>"
-             "<XAddrs>https://10.0.0.9/onvif http://10.0.0.9:8080/onvif/device_service http://[fe80::9]/x</XAddrs></ProbeMatch></ProbeMatches></e:Body></e:Envelope>", id);
+             "<e:Envelope "
+             "xmlns:e=\"http://www.w3.org/2003/05/soap-envelope\"><e:Header><RelatesTo>%s</RelatesTo></"
+             "e:Header><e:Body><ProbeMatches>"
+             "<ProbeMatch><Scopes>onvif://www.onvif.org/type/video_encoder\n "
+             "onvif://www.onvif.org/name/Front%%20Door onvif://www.onvif.org/hardware/X-1</Scopes>"
+             "<XAddrs>https://10.0.0.9/onvif http://10.0.0.9:8080/onvif/device_service "
+             "http://[fe80::9]/x</XAddrs></ProbeMatch></ProbeMatches></e:Body></e:Envelope>",
+             id);
     assert_int_equal(onvif_probe_parse(bytes_text(text), id, &device, &d), ERR_OK);
     assert_string_equal(device.address, "http://10.0.0.9:8080/onvif/device_service");
     assert_string_equal(device.host, "10.0.0.9");

@@ -70,8 +70,8 @@ static err append_sets(const struct param_sets *s, uint8_t type, struct blob *ou
 
 static err avcc_build(const struct param_sets *s, const struct h264_sps *sps, struct blob *out) {
     /* version, profile, constraints, level, 4-byte lengths, count of SPS */
-    const uint8_t head[] = {1, sps->profile, sps->constraints, sps->level, 0xff,
-                            (uint8_t)(0xe0 | count_of(s, H264_NAL_SPS))};
+    const uint8_t head[] = {1,          sps->profile, sps->constraints,
+                            sps->level, 0xff,         (uint8_t)(0xe0 | count_of(s, H264_NAL_SPS))};
     err e = blob_append(out, BYTES_OF(head));
     if (!e) e = append_sets(s, H264_NAL_SPS, out);
     if (!e) e = blob_append_u8(out, (uint8_t)count_of(s, H264_NAL_PPS));
@@ -102,7 +102,8 @@ static err hvcc_build(const struct param_sets *s, const struct h265_sps *sps, st
     return e;
 }
 
-err param_sets_describe(struct param_sets *s, struct media_track *track, struct blob *config, uint8_t *out_reorder) {
+err param_sets_describe(struct param_sets *s, struct media_track *track, struct blob *config,
+                        uint8_t *out_reorder) {
     if (!param_sets_complete(s)) return ERR_NOT_FOUND;
     config->len = 0;
     struct media_track t = {.clock_hz = 90000};

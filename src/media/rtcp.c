@@ -45,8 +45,8 @@ static uint8_t fraction_lost(struct rtp_source *s) {
     return (uint8_t)(((expected - received) << 8) / expected);
 }
 
-size_t rtcp_report(struct rtp_source *s, const struct rtcp_heard *heard, uint32_t own_ssrc, struct steady_us now,
-                   uint8_t out[RTCP_REPORT_BYTES]) {
+size_t rtcp_report(struct rtp_source *s, const struct rtcp_heard *heard, uint32_t own_ssrc,
+                   struct steady_us now, uint8_t out[RTCP_REPORT_BYTES]) {
     size_t at = 8;
     out[0] = s->begun ? 0x81 : 0x80;
     out[1] = TYPE_RECEIVER_REPORT;

@@ -30,7 +30,7 @@ struct rtcp_heard {
 
 /* Writes a report about the source (none of it before its first packet) and returns its length. Begins a new
  * interval of the source's figures. */
-size_t rtcp_report(struct rtp_source *s, const struct rtcp_heard *heard, uint32_t own_ssrc, struct steady_us now,
-                   uint8_t out[RTCP_REPORT_BYTES]);
+size_t rtcp_report(struct rtp_source *s, const struct rtcp_heard *heard, uint32_t own_ssrc,
+                   struct steady_us now, uint8_t out[RTCP_REPORT_BYTES]);
 
 #endif

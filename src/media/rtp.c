@@ -30,7 +30,8 @@ err rtp_parse(struct bytes raw, struct rtp_packet *out) {
 static void source_begin(struct rtp_source *s, const struct rtp_packet *p) {
     uint64_t lost = s->lost;
     uint32_t clock_hz = s->clock_hz;
-    *s = (struct rtp_source){.begun = true, .ssrc = p->ssrc, .next = p->seq, .clock_hz = clock_hz, .lost = lost};
+    *s = (struct rtp_source){
+        .begun = true, .ssrc = p->ssrc, .next = p->seq, .clock_hz = clock_hz, .lost = lost};
     s->highest = p->seq;
 }
 
@@ -109,11 +110,14 @@ struct rtp_queue *rtp_queue_new(void) {
     if (!q) return NULL;
     memset(q->ring, -1, sizeof q->ring);
     q->filling = q->given = -1;
-    for (int8_t i = 0; i < RTP_QUEUE_SLOTS; i++) q->unused[q->unused_count++] = (int8_t)(RTP_QUEUE_SLOTS - 1 - i);
+    for (int8_t i = 0; i < RTP_QUEUE_SLOTS; i++)
+        q->unused[q->unused_count++] = (int8_t)(RTP_QUEUE_SLOTS - 1 - i);
     return q;
 }
 
-void rtp_queue_free(struct rtp_queue *q) { free(q); }
+void rtp_queue_free(struct rtp_queue *q) {
+    free(q);
+}
 
 static void slot_return(struct rtp_queue *q, int8_t *slot) {
     if (*slot >= 0) q->unused[q->unused_count++] = *slot;
@@ -143,7 +147,8 @@ err rtp_queue_put(struct rtp_queue *q, size_t len, struct steady_us now) {
         q->begun = true;
         ahead = 0;
     } else if (stranger || ahead >= RTP_QUEUE_SLOTS) {
-        /* Far ahead of what is held: the hole will not be filled. Hand out what is held, then go on from here. */
+        /* Far ahead of what is held: the hole will not be filled. Hand out what is held, then go on from
+         * here. */
         q->hurry = true;
         return ERR_BUSY;
     }
@@ -162,7 +167,8 @@ bool rtp_queue_take(struct rtp_queue *q, struct steady_us now, struct rtp_packet
     if (q->ring[q->next % RTP_QUEUE_SLOTS] < 0) {
         bool waited = q->hurry || now.us - q->hole_since.us >= RTP_QUEUE_WAIT_MS * 1000;
         if (!waited && q->held < RTP_QUEUE_SLOTS / 2) return false;
-        while (q->ring[q->next % RTP_QUEUE_SLOTS] < 0) q->next++; /* held > 0: ends within one turn of the ring */
+        while (q->ring[q->next % RTP_QUEUE_SLOTS] < 0)
+            q->next++; /* held > 0: ends within one turn of the ring */
     }
     slot_return(q, &q->given);
     int8_t *place = &q->ring[q->next % RTP_QUEUE_SLOTS];

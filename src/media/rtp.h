@@ -1,5 +1,5 @@
-/* rtp.h: RTP packets (RFC 3550 section 5.1), the bookkeeping of their sequence numbers (appendix A), and the small
- * queue that puts UDP's packets back in order. Threads: no shared state. */
+/* rtp.h: RTP packets (RFC 3550 section 5.1), the bookkeeping of their sequence numbers (appendix A), and the
+ * small queue that puts UDP's packets back in order. Threads: no shared state. */
 #ifndef CARDEA_MEDIA_RTP_H
 #define CARDEA_MEDIA_RTP_H
 
@@ -25,8 +25,8 @@ err rtp_parse(struct bytes raw, struct rtp_packet *out) CHECKED;
 struct rtp_source {
     bool begun;
     uint32_t ssrc;
-    uint16_t next;      /* expected sequence number */
-    uint32_t rejoin;    /* what a second packet of a restarted source would say: ssrc's low half << 16 | seq */
+    uint16_t next;   /* expected sequence number */
+    uint32_t rejoin; /* what a second packet of a restarted source would say: ssrc's low half << 16 | seq */
     bool rejoining;
     uint32_t clock_hz;
     uint64_t expected, received, lost;
@@ -38,7 +38,8 @@ struct rtp_source {
 
 enum rtp_order { RTP_IN_ORDER, RTP_AFTER_GAP, RTP_REFUSED };
 
-/* Accounts for a packet. RTP_AFTER_GAP: packets are missing before it (*out_missing), or the source began anew
+/* Accounts for a packet. RTP_AFTER_GAP: packets are missing before it (*out_missing), or the source began
+ * anew
  * (*out_missing 0). RTP_REFUSED: late, repeated, or of another source; do not use it. */
 enum rtp_order rtp_source_take(struct rtp_source *s, const struct rtp_packet *p, struct steady_us now,
                                uint32_t *out_missing);
@@ -51,10 +52,11 @@ struct rtp_queue;
 struct rtp_queue *rtp_queue_new(void); /* NULL: out of memory */
 void rtp_queue_free(struct rtp_queue *q);
 
-/* Where the next datagram goes: RTP_DATAGRAM_MAX_BYTES. NULL while the queue is full: take packets out first. */
+/* Where the next datagram goes: RTP_DATAGRAM_MAX_BYTES. NULL while the queue is full: take packets out first.
+ */
 uint8_t *rtp_queue_slot(struct rtp_queue *q);
-/* The slot now holds len bytes. ERR_INVALID: no RTP, and forgotten. ERR_BUSY: too far ahead of what is held; take
- * all that, then put again. */
+/* The slot now holds len bytes. ERR_INVALID: no RTP, and forgotten. ERR_BUSY: too far ahead of what is held;
+ * take all that, then put again. */
 err rtp_queue_put(struct rtp_queue *q, size_t len, struct steady_us now) CHECKED;
 /* The next packet in order, or after a hole that was waited for long enough. The packet lives until the next
  * rtp_queue_slot. */

@@ -23,7 +23,8 @@ static void fragment(struct rtp_video *v, struct bytes payload) {
     }
     bool start = payload.data[2] >> 7, end = payload.data[2] >> 6 & 1;
     if (start) {
-        const uint8_t header[2] = {(uint8_t)((payload.data[0] & 0x81) | (payload.data[2] & 63) << 1), payload.data[1]};
+        const uint8_t header[2] = {(uint8_t)((payload.data[0] & 0x81) | (payload.data[2] & 63) << 1),
+                                   payload.data[1]};
         rtp_video_nal_begin(v, BYTES_OF(header));
     } else if (!v->nal_open) {
         rtp_video_torn(v);

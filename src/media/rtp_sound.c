@@ -1,5 +1,5 @@
-#include "media/bits.h"
 #include "media/rtp_sound.h"
+#include "media/bits.h"
 
 static const uint32_t rates[] = {96000, 88200, 64000, 48000, 44100, 32000, 24000,
                                  22050, 16000, 12000, 11025, 8000,  7350};
@@ -65,7 +65,8 @@ err latm_config_parse(struct bytes mux, uint8_t out[64], size_t *out_len) {
     memset(out, 0, len);
     for (size_t i = 0; i < count; i++)
         if (bits_flag(&b)) out[i / 8] |= (uint8_t)(0x80 >> i % 8);
-    if (bits_get(&b, 3) != 0) return ERR_UNSUPPORTED; /* frameLengthType 0: the length stands before each frame */
+    if (bits_get(&b, 3) != 0)
+        return ERR_UNSUPPORTED; /* frameLengthType 0: the length stands before each frame */
     *out_len = len;
     return b.failed ? ERR_INVALID : ERR_OK;
 }
@@ -82,7 +83,8 @@ static err damaged(struct rtp_sound *s) {
 }
 
 /* One access unit that is larger than its packet: each packet repeats the header with the whole size. */
-static err fragment(struct rtp_sound *s, const struct rtp_packet *p, size_t size, struct bytes data, struct diag *d) {
+static err fragment(struct rtp_sound *s, const struct rtp_packet *p, size_t size, struct bytes data,
+                    struct diag *d) {
     if (size > RTP_SOUND_UNIT_MAX_BYTES) return damaged(s);
     if (s->partial.len == 0 || s->partial_timestamp != p->timestamp || s->partial_want != size) {
         s->partial.len = 0;
@@ -103,7 +105,8 @@ static err aac_packet(struct rtp_sound *s, const struct rtp_packet *p, struct di
     size_t header_bits = be16_get(p->payload.data), header_bytes = (header_bits + 7) / 8;
     if (header_bits == 0 || header_bytes > p->payload.len - 2) return damaged(s);
     struct bits b = bits_of(BYTES(p->payload.data + 2, header_bytes));
-    struct reader data = reader_of(BYTES(p->payload.data + 2 + header_bytes, p->payload.len - 2 - header_bytes));
+    struct reader data =
+        reader_of(BYTES(p->payload.data + 2 + header_bytes, p->payload.len - 2 - header_bytes));
     uint32_t timestamp = p->timestamp;
     size_t left = header_bits;
     for (unsigned i = 0; i < RTP_SOUND_UNITS_MAX; i++) {
@@ -150,11 +153,17 @@ static err latm_packet(struct rtp_sound *s, const struct rtp_packet *p, struct d
 }
 
 void rtp_sound_init(struct rtp_sound *s, enum rtp_sound_form form, struct rtp_unit_sink sink) {
-    *s = (struct rtp_sound){.sink = sink, .form = form, .size_bits = 13, .index_bits = 3, .index_delta_bits = 3,
+    *s = (struct rtp_sound){.sink = sink,
+                            .form = form,
+                            .size_bits = 13,
+                            .index_bits = 3,
+                            .index_delta_bits = 3,
                             .unit_ticks = 1024};
 }
 
-void rtp_sound_clear(struct rtp_sound *s) { blob_clear(&s->partial); }
+void rtp_sound_clear(struct rtp_sound *s) {
+    blob_clear(&s->partial);
+}
 
 err rtp_sound_packet(struct rtp_sound *s, const struct rtp_packet *p, bool gap, struct diag *d) {
     if (gap && s->partial.len) (void)damaged(s);

@@ -36,8 +36,8 @@ struct aac_config {
 err aac_config_parse(struct bytes config, struct aac_config *out) CHECKED;
 /* The two bytes of an AAC-LC config, for cameras that announce none. ERR_UNSUPPORTED: no standard rate. */
 err aac_config_make(uint32_t sample_hz, uint8_t channels, uint8_t out[2]) CHECKED;
-/* Takes the AudioSpecificConfig out of a StreamMuxConfig (section 1.7.3.1) that has one program, one layer and one
- * sub-frame. */
+/* Takes the AudioSpecificConfig out of a StreamMuxConfig (section 1.7.3.1) that has one program, one layer
+ * and one sub-frame. */
 err latm_config_parse(struct bytes mux, uint8_t out[64], size_t *out_len) CHECKED;
 
 #endif

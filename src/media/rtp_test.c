@@ -22,7 +22,8 @@ static size_t packet_make(uint8_t *out, uint16_t seq, uint32_t timestamp, uint32
 static void test_parse(void **state) {
     (void)state;
     /* Marker, one contributing source, an extension of one word, two bytes of padding. */
-    uint8_t raw[] = {0xb1, 0xe0, 0xff, 0xfe, 0, 0, 0, 9, 0, 0, 0, 7, 1, 1, 1, 1, 0xbe, 0xde, 0, 1, 5, 5, 5, 5, 'a', 'b', 0, 2};
+    uint8_t raw[] = {0xb1, 0xe0, 0xff, 0xfe, 0, 0, 0, 9, 0, 0, 0,   7,   1, 1,
+                     1,    1,    0xbe, 0xde, 0, 1, 5, 5, 5, 5, 'a', 'b', 0, 2};
     struct rtp_packet p;
     assert_int_equal(rtp_parse(BYTES_OF(raw), &p), ERR_OK);
     assert_true(p.marker);
@@ -102,7 +103,8 @@ static void queue_run(const struct arrival *in, size_t count, const char *expect
 
 static void test_queue(void **state) {
     (void)state;
-    static const struct arrival ordered[] = {{65535, 0}, {0, 1}, {1, 2}}, swapped[] = {{65535, 0}, {1, 1}, {0, 2}, {2, 3}},
+    static const struct arrival ordered[] = {{65535, 0}, {0, 1}, {1, 2}},
+                                swapped[] = {{65535, 0}, {1, 1}, {0, 2}, {2, 3}},
                                 doubled[] = {{0, 0}, {2, 1}, {2, 2}, {1, 3}, {1, 4}},
                                 lost[] = {{0, 0}, {2, 1}, {3, 2}, {4, 200}, {1, 201}},
                                 leap[] = {{0, 0}, {2, 1}, {3, 1}, {1000, 2}, {1001, 3}};
@@ -221,9 +223,9 @@ static void test_time_wall(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),     cmocka_unit_test(test_source),
-        cmocka_unit_test(test_queue),     cmocka_unit_test(test_rtcp),
-        cmocka_unit_test(test_time_wall), cmocka_unit_test(test_time_wraps_and_mends),
+        cmocka_unit_test(test_parse),          cmocka_unit_test(test_source),
+        cmocka_unit_test(test_queue),          cmocka_unit_test(test_rtcp),
+        cmocka_unit_test(test_time_wall),      cmocka_unit_test(test_time_wraps_and_mends),
         cmocka_unit_test(test_time_reordered),
     };
     return cmocka_run_group_tests_name("rtp", tests, NULL, NULL);

@@ -8,12 +8,15 @@ void rtp_video_init(struct rtp_video *v, bool h265, struct rtp_unit_sink sink) {
     v->sets.h265 = h265;
 }
 
-void rtp_video_clear(struct rtp_video *v) { blob_clear(&v->unit); }
+void rtp_video_clear(struct rtp_video *v) {
+    blob_clear(&v->unit);
+}
 
 static void unit_reset(struct rtp_video *v) {
     v->unit.len = v->unit_bytes = 0;
     v->nals = 0;
-    v->begun = v->nal_open = v->damaged = v->has_picture = v->reference = v->key = v->leading = v->cra = false;
+    v->begun = v->nal_open = v->damaged = v->has_picture = v->reference = v->key = v->leading = v->cra =
+        false;
     v->recovers = false;
     v->intra = true;
 }
@@ -78,7 +81,8 @@ static bool h264_nal_keep(struct rtp_video *v, struct bytes nal) {
         if (h264_sei_recovers(nal)) v->recovers = true;
         return true;
     }
-    if (type == H264_NAL_SPS || type == H264_NAL_PPS) v->sets_refused |= param_sets_put(&v->sets, nal) != ERR_OK;
+    if (type == H264_NAL_SPS || type == H264_NAL_PPS)
+        v->sets_refused |= param_sets_put(&v->sets, nal) != ERR_OK;
     return false;
 }
 
@@ -106,10 +110,14 @@ void rtp_video_nal_end(struct rtp_video *v) {
     v->nal_open = false;
     struct bytes nal = BYTES(v->unit.data + v->nal_at + 4, v->unit.len - v->nal_at - 4);
     bool keep = false;
-    if (nal.len > 0 && nal.data[0] >> 7) v->damaged = true; /* forbidden_zero_bit */
-    else if (nal.len > 1) keep = v->sets.h265 ? h265_nal_keep(v, nal) : h264_nal_keep(v, nal);
-    if (keep) be32_put(v->unit.data + v->nal_at, (uint32_t)nal.len);
-    else v->unit.len = v->nal_at;
+    if (nal.len > 0 && nal.data[0] >> 7)
+        v->damaged = true; /* forbidden_zero_bit */
+    else if (nal.len > 1)
+        keep = v->sets.h265 ? h265_nal_keep(v, nal) : h264_nal_keep(v, nal);
+    if (keep)
+        be32_put(v->unit.data + v->nal_at, (uint32_t)nal.len);
+    else
+        v->unit.len = v->nal_at;
 }
 
 static void unit_drop(struct rtp_video *v, bool breaks_reference) {
@@ -129,10 +137,12 @@ static err unit_finish(struct rtp_video *v, struct diag *d) {
     }
     v->oversize = 0;
     bool key = v->key || (v->recovers && v->intra && !v->sets.h265);
-    /* Parameter sets in mid-stream belong to a key frame; until it comes, pictures cannot be told apart from noise. */
+    /* Parameter sets in mid-stream belong to a key frame; until it comes, pictures cannot be told apart from
+     * noise. */
     if (v->sets.changed && v->started && !key) v->waiting_key = true;
     if (key && v->sets_refused && !param_sets_complete(&v->sets))
-        return diag_fail(d, ERR_INVALID, "the camera's parameter sets are malformed, or of a picture above %ux%u",
+        return diag_fail(d, ERR_INVALID,
+                         "the camera's parameter sets are malformed, or of a picture above %ux%u",
                          MEDIA_WIDTH_MAX, MEDIA_HEIGHT_MAX);
     if (v->waiting_key && (!key || !param_sets_complete(&v->sets))) {
         unit_drop(v, true);
@@ -162,10 +172,12 @@ static err size_check(struct rtp_video *v, size_t more, struct diag *d) {
     v->unit_bytes = 0;
     rtp_video_torn(v);
     if (++v->oversize < RTP_VIDEO_OVERSIZE_MAX) return ERR_OK;
-    return diag_fail(d, ERR_LIMIT, "the camera sends pictures larger than %u MiB", MEDIA_SAMPLE_MAX_BYTES >> 20);
+    return diag_fail(d, ERR_LIMIT, "the camera sends pictures larger than %u MiB",
+                     MEDIA_SAMPLE_MAX_BYTES >> 20);
 }
 
-/* A loss inside a picture that nothing refers to costs that picture alone; any other may have cost a reference. */
+/* A loss inside a picture that nothing refers to costs that picture alone; any other may have cost a
+ * reference. */
 static err gap_close(struct rtp_video *v, const struct rtp_packet *p, struct diag *d) {
     if (v->nal_open) rtp_video_torn(v);
     bool inside = v->begun && v->timestamp == p->timestamp;
@@ -195,8 +207,10 @@ err rtp_video_packet(struct rtp_video *v, const struct rtp_packet *p, bool gap, 
     }
     e = size_check(v, p->payload.len, d);
     if (e) return e;
-    if (v->sets.h265) rtp_h265_payload(v, p->payload);
-    else rtp_h264_payload(v, p->payload);
+    if (v->sets.h265)
+        rtp_h265_payload(v, p->payload);
+    else
+        rtp_h264_payload(v, p->payload);
     if (!p->marker || v->marker_lies) return ERR_OK;
     /* All packets of it came, so a fragmented unit whose end bit the camera forgot is whole. */
     rtp_video_nal_end(v);
@@ -205,4 +219,6 @@ err rtp_video_packet(struct rtp_video *v, const struct rtp_packet *p, bool gap, 
     return unit_end(v, d);
 }
 
-err rtp_video_flush(struct rtp_video *v, struct diag *d) { return v->begun ? unit_end(v, d) : ERR_OK; }
+err rtp_video_flush(struct rtp_video *v, struct diag *d) {
+    return v->begun ? unit_end(v, d) : ERR_OK;
+}

@@ -1,7 +1,7 @@
 /* rtp_video.h: assembles the NAL units that rtp_h264.c and rtp_h265.c find into access units.
  *
- * After a loss the torn access unit is dropped. If a picture that others refer to was (or may have been) in it, so
- * are all up to the next key frame, since what a decoder makes of them is no evidence of anything.
+ * After a loss the torn access unit is dropped. If a picture that others refer to was (or may have been) in
+ * it, so are all up to the next key frame, since what a decoder makes of them is no evidence of anything.
  * Threads: no shared state. */
 #ifndef CARDEA_MEDIA_RTP_VIDEO_H
 #define CARDEA_MEDIA_RTP_VIDEO_H
@@ -17,8 +17,8 @@ struct rtp_video {
     struct param_sets sets;
     uint64_t dropped; /* access units */
     uint64_t damaged_packets;
-    unsigned oversize;  /* in a row */
-    size_t unit_bytes;  /* of payload for the unit, torn ones too */
+    unsigned oversize; /* in a row */
+    size_t unit_bytes; /* of payload for the unit, torn ones too */
     bool sets_refused; /* a parameter set was malformed or too large */
     bool waiting_key, started;
     bool skip_leading;  /* H.265: pictures that refer to before the CRA where decoding began */
@@ -43,7 +43,8 @@ err rtp_video_packet(struct rtp_video *v, const struct rtp_packet *p, bool gap, 
 /* The stream has ended: hands over what is whole. */
 err rtp_video_flush(struct rtp_video *v, struct diag *d) CHECKED;
 
-/* For rtp_h264.c and rtp_h265.c: what a packet's payload holds. What is too large marks the unit as damaged. */
+/* For rtp_h264.c and rtp_h265.c: what a packet's payload holds. What is too large marks the unit as damaged.
+ */
 void rtp_video_nal_begin(struct rtp_video *v, struct bytes first);
 void rtp_video_nal_more(struct rtp_video *v, struct bytes more);
 void rtp_video_nal_end(struct rtp_video *v);

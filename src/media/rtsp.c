@@ -10,11 +10,14 @@
 
 void rtsp_printable(struct bytes text, char out[64]) {
     size_t n = 0;
-    for (size_t i = 0; i < text.len && n < 63; i++) out[n++] = text.data[i] >= ' ' && text.data[i] < 127 ? (char)text.data[i] : '?';
+    for (size_t i = 0; i < text.len && n < 63; i++)
+        out[n++] = text.data[i] >= ' ' && text.data[i] < 127 ? (char)text.data[i] : '?';
     out[n] = 0;
 }
 
-err rtsp_prepare(struct diag *d) { return rtsp_tls_prepare(d); }
+err rtsp_prepare(struct diag *d) {
+    return rtsp_tls_prepare(d);
+}
 
 void rtsp_client_free(struct rtsp_client *c) {
     if (!c) return;
@@ -29,7 +32,8 @@ static err pin_take(struct rtsp_client *c, const char *pin, struct diag *d) {
     size_t n = 0;
     for (; pin && *pin; pin++) {
         if (*pin == ':') continue; /* as openssl prints it */
-        if (n == RTSP_FINGERPRINT_CHARS - 1) return diag_fail(d, ERR_INVALID, "the certificate's pin is longer than SHA-256");
+        if (n == RTSP_FINGERPRINT_CHARS - 1)
+            return diag_fail(d, ERR_INVALID, "the certificate's pin is longer than SHA-256");
         c->pin[n++] = *pin >= 'A' && *pin <= 'F' ? (char)(*pin - 'A' + 'a') : *pin;
     }
     uint8_t raw[32];
@@ -149,7 +153,8 @@ static err certificate_check(struct rtsp_client *c, struct diag *d) {
     if (rtsp_tls_fingerprint(c->link.tls, c->status.fingerprint))
         return diag_fail(d, ERR_INVALID, "the camera shows no certificate");
     if (!c->pin[0] || strcmp(c->pin, c->status.fingerprint) == 0) return ERR_OK;
-    return diag_fail(d, ERR_DENIED, "the camera shows another certificate (%.16s…) than the pinned one (%.16s…)",
+    return diag_fail(d, ERR_DENIED,
+                     "the camera shows another certificate (%.16s…) than the pinned one (%.16s…)",
                      c->status.fingerprint, c->pin);
 }
 
@@ -176,14 +181,17 @@ static err advance(struct rtsp_client *c, struct diag *d) {
     }
     if (c->step == STEP_PORTS) {
         for (size_t i = 0; i < c->track_count; i++)
-            if (c->tracks[i].rtp.state != SOCKET_HELD || c->tracks[i].rtcp.state != SOCKET_HELD) return ERR_OK;
+            if (c->tracks[i].rtp.state != SOCKET_HELD || c->tracks[i].rtcp.state != SOCKET_HELD)
+                return ERR_OK;
         return rtsp_setup_next(c, d);
     }
     return e;
 }
 
-/* Whether an interleaved header can be believed: a channel that was agreed on, and a version that RTP and RTCP share. */
-static bool frame_plausible(struct rtsp_client *c, const uint8_t *at, struct rtsp_track **track, bool *control) {
+/* Whether an interleaved header can be believed: a channel that was agreed on, and a version that RTP and
+ * RTCP share. */
+static bool frame_plausible(struct rtsp_client *c, const uint8_t *at, struct rtsp_track **track,
+                            bool *control) {
     if (be16_get(at + 2) < 8 || at[4] >> 6 != 2) return false;
     for (size_t i = 0; i < c->track_count; i++) {
         struct rtsp_track *t = &c->tracks[i];
@@ -206,7 +214,8 @@ static err garbage(struct rtsp_client *c, size_t len, struct diag *d) {
     c->status.garbage_bytes += len;
     c->garbage_run += len;
     if (c->garbage_run <= RTSP_GARBAGE_MAX_BYTES) return ERR_OK;
-    return diag_fail(d, ERR_INVALID, "the camera sent %u MiB that are neither RTSP nor RTP", RTSP_GARBAGE_MAX_BYTES >> 20);
+    return diag_fail(d, ERR_INVALID, "the camera sent %u MiB that are neither RTSP nor RTP",
+                     RTSP_GARBAGE_MAX_BYTES >> 20);
 }
 
 /* Takes what stands at `at`; *used 0: it is incomplete. */
@@ -217,7 +226,8 @@ static err frame_take(struct rtsp_client *c, struct bytes at, size_t *used, stru
     if (!frame_plausible(c, at.data, &track, &control)) {
         size_t whole = 4 + (size_t)be16_get(at.data + 2);
         bool followed = whole < at.len && (at.data[whole] == '$' || at.data[whole] == 'R');
-        *used = followed ? whole : garbage_len(at.data, at.len); /* a channel nobody asked for; or no frame at all */
+        *used = followed ? whole
+                         : garbage_len(at.data, at.len); /* a channel nobody asked for; or no frame at all */
         return garbage(c, *used, d);
     }
     size_t len = be16_get(at.data + 2);
@@ -230,7 +240,8 @@ static err frame_take(struct rtsp_client *c, struct bytes at, size_t *used, stru
 
 /* Between packets a message is only what begins like one: what follows a torn packet can be anything. */
 static bool message_begins(struct bytes at) {
-    static const char *const starts[] = {"RTSP/1.", "OPTIONS ", "GET_PARAMETER ", "SET_PARAMETER ", "ANNOUNCE "};
+    static const char *const starts[] = {"RTSP/1.", "OPTIONS ", "GET_PARAMETER ", "SET_PARAMETER ",
+                                         "ANNOUNCE "};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         size_t len = strlen(starts[i]);
         if (memcmp(at.data, starts[i], at.len < len ? at.len : len) == 0) return true;
@@ -266,9 +277,12 @@ static err buffer_take(struct rtsp_client *c, struct diag *d) {
         struct bytes at = BYTES(l->in + done, l->in_len - done);
         size_t used = 0;
         unsigned restarts = c->restarts;
-        if (at.data[0] == '$' && c->step >= STEP_SETUP) e = frame_take(c, at, &used, d);
-        else if (at.data[0] == '\r' || at.data[0] == '\n') used = 1;
-        else e = message_take(c, at, &used, d);
+        if (at.data[0] == '$' && c->step >= STEP_SETUP)
+            e = frame_take(c, at, &used, d);
+        else if (at.data[0] == '\r' || at.data[0] == '\n')
+            used = 1;
+        else
+            e = message_take(c, at, &used, d);
         if (c->restarts != restarts) return e; /* the buffer is gone */
         if (used == 0) break;
         done += used;
@@ -280,7 +294,8 @@ static err buffer_take(struct rtsp_client *c, struct diag *d) {
 static err connection_ended(struct rtsp_client *c, struct diag *d) {
     if (c->step == STEP_TEARDOWN) return ERR_CANCELLED;
     if (c->step < STEP_STREAM) {
-        /* Some cameras close after each refusal. The challenge is kept, so the next connection brings the answer. */
+        /* Some cameras close after each refusal. The challenge is kept, so the next connection brings the
+         * answer. */
         bool answered = c->auth.scheme != RTSP_AUTH_NONE && c->request.authorised;
         if (answered && c->auth_tries == 0) return rtsp_restart(c, d);
         if (answered) return diag_fail(d, ERR_DENIED, "the camera refused the user name or the password");
@@ -309,17 +324,22 @@ static err connection_receive(struct rtsp_client *c, struct diag *d) {
 
 static err stream_deadlines(struct rtsp_client *c, struct diag *d) {
     int64_t silent = c->now.us - c->packet_at.us;
-    if (c->udp && !c->first_packet && silent >= RTSP_UDP_SILENCE_S * SECOND_US && c->transport == RTSP_TRANSPORT_AUTO) {
+    if (c->udp && !c->first_packet && silent >= RTSP_UDP_SILENCE_S * SECOND_US &&
+        c->transport == RTSP_TRANSPORT_AUTO) {
         c->udp = false;
         c->udp_failed = true;
         return rtsp_restart(c, d);
     }
     if (silent >= RTSP_SILENCE_S * SECOND_US)
-        return diag_fail(d, ERR_TIMEOUT, c->udp && !c->first_packet ? "the camera sends nothing by UDP: does a firewall stop it? Try TCP"
-                                                                    : "the camera sends nothing");
+        return diag_fail(d, ERR_TIMEOUT,
+                         c->udp && !c->first_packet
+                             ? "the camera sends nothing by UDP: does a firewall stop it? Try TCP"
+                             : "the camera sends nothing");
     if (c->now.us - c->picture_at.us >= RTSP_PICTURE_DEADLINE_S * SECOND_US)
-        return diag_fail(d, ERR_TIMEOUT, "the camera sends packets, but no whole picture in %d s", RTSP_PICTURE_DEADLINE_S);
-    if (c->request.waiting && c->now.us >= c->request.deadline.us) c->request.waiting = false; /* pictures prove life */
+        return diag_fail(d, ERR_TIMEOUT, "the camera sends packets, but no whole picture in %d s",
+                         RTSP_PICTURE_DEADLINE_S);
+    if (c->request.waiting && c->now.us >= c->request.deadline.us)
+        c->request.waiting = false; /* pictures prove life */
     if (c->now.us >= c->keepalive_at.us && !c->request.waiting) {
         err e = rtsp_keepalive_send(c, d);
         if (e) return e;
@@ -335,11 +355,15 @@ static err deadlines(struct rtsp_client *c, struct diag *d) {
     if (c->step == STEP_STREAM) return stream_deadlines(c, d);
     if (c->step == STEP_TEARDOWN) return c->now.us >= c->step_deadline.us ? ERR_CANCELLED : ERR_OK;
     bool late = c->now.us >= c->step_deadline.us;
-    if (c->step == STEP_SOCKET && late) return diag_fail(d, ERR_TIMEOUT, "no connection to the camera in %d s", RTSP_ANSWER_DEADLINE_S);
-    if (c->step == STEP_TLS && late) return diag_fail(d, ERR_TIMEOUT, "the camera does not finish the TLS handshake");
-    if (c->step == STEP_PORTS && late) return diag_fail(d, ERR_TIMEOUT, "no UDP ports in %d s", RTSP_ANSWER_DEADLINE_S);
+    if (c->step == STEP_SOCKET && late)
+        return diag_fail(d, ERR_TIMEOUT, "no connection to the camera in %d s", RTSP_ANSWER_DEADLINE_S);
+    if (c->step == STEP_TLS && late)
+        return diag_fail(d, ERR_TIMEOUT, "the camera does not finish the TLS handshake");
+    if (c->step == STEP_PORTS && late)
+        return diag_fail(d, ERR_TIMEOUT, "no UDP ports in %d s", RTSP_ANSWER_DEADLINE_S);
     if (c->request.waiting && c->now.us >= c->request.deadline.us)
-        return diag_fail(d, ERR_TIMEOUT, "the camera does not answer %s within %d s", c->request.method, RTSP_ANSWER_DEADLINE_S);
+        return diag_fail(d, ERR_TIMEOUT, "the camera does not answer %s within %d s", c->request.method,
+                         RTSP_ANSWER_DEADLINE_S);
     return ERR_OK;
 }
 
@@ -400,17 +424,21 @@ size_t rtsp_client_poll(const struct rtsp_client *c, struct pollfd *fds, size_t 
     for (size_t i = 0; i < c->track_count && c->step != STEP_ENDED; i++) {
         const struct rtsp_socket *pair[] = {&c->tracks[i].rtp, &c->tracks[i].rtcp};
         for (size_t k = 0; k < 2; k++)
-            if (pair[k]->state == SOCKET_HELD && n < max) fds[n++] = (struct pollfd){.fd = pair[k]->fd, .events = POLLIN};
+            if (pair[k]->state == SOCKET_HELD && n < max)
+                fds[n++] = (struct pollfd){.fd = pair[k]->fd, .events = POLLIN};
     }
     return n;
 }
 
-static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
 
 struct steady_us rtsp_client_deadline(const struct rtsp_client *c) {
     if (c->kick || c->step == STEP_ENDED) return (struct steady_us){0};
     int64_t at = INT64_MAX;
-    bool timed = c->step == STEP_SOCKET || c->step == STEP_TLS || c->step == STEP_PORTS || c->step == STEP_TEARDOWN;
+    bool timed =
+        c->step == STEP_SOCKET || c->step == STEP_TLS || c->step == STEP_PORTS || c->step == STEP_TEARDOWN;
     if (timed) at = c->step_deadline.us;
     if (c->request.waiting) at = earlier(at, c->request.deadline.us);
     if (c->step != STEP_STREAM) return (struct steady_us){at};
@@ -429,9 +457,9 @@ struct steady_us rtsp_client_deadline(const struct rtsp_client *c) {
 void rtsp_client_status(const struct rtsp_client *c, struct rtsp_status *out) {
     *out = c->status;
     out->udp = c->udp;
-    out->state = c->step < STEP_OPTIONS    ? RTSP_CONNECTING
-                 : c->step < STEP_STREAM   ? RTSP_ASKING
-                 : c->step == STEP_STREAM  ? RTSP_STREAMING
+    out->state = c->step < STEP_OPTIONS     ? RTSP_CONNECTING
+                 : c->step < STEP_STREAM    ? RTSP_ASKING
+                 : c->step == STEP_STREAM   ? RTSP_STREAMING
                  : c->step == STEP_TEARDOWN ? RTSP_STOPPING
                                             : RTSP_ENDED;
     out->lost = c->lost_told;
@@ -441,6 +469,7 @@ void rtsp_client_status(const struct rtsp_client *c, struct rtsp_status *out) {
 
 bool rtsp_client_wall(const struct rtsp_client *c, uint8_t track, int64_t pts_ticks, struct wall_us *out) {
     for (size_t i = 0; i < c->track_count; i++)
-        if (c->tracks[i].set_up && c->tracks[i].index == track) return media_time_wall(&c->tracks[i].time, pts_ticks, out);
+        if (c->tracks[i].set_up && c->tracks[i].index == track)
+            return media_time_wall(&c->tracks[i].time, pts_ticks, out);
     return false;
 }

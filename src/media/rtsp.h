@@ -1,15 +1,17 @@
 /* rtsp.h: receives one camera over RTSP (RFC 2326; RTP by RFC 3550 over TCP or UDP; TLS for rtsps).
  *
- * A state machine that opens no descriptors and owns no loop. It asks for connected sockets with `want`, is handed
- * them with rtsp_client_give, and works when the caller's loop calls rtsp_client_ready. Whatever the camera sends is
- * hostile: every buffer has a named limit and no byte of it reaches an assertion. Threads: one at a time.
+ * A state machine that opens no descriptors and owns no loop. It asks for connected sockets with `want`, is
+ * handed them with rtsp_client_give, and works when the caller's loop calls rtsp_client_ready. Whatever the
+ * camera sends is hostile: every buffer has a named limit and no byte of it reaches an assertion. Threads:
+ * one at a time.
  *
  *     rtsp_client_new(url, &options, &sink, &client, &d);
  *     for (;;) {
  *         n = rtsp_client_poll(client, fds, RTSP_POLL_MAX);
  *         poll(fds, n, until rtsp_client_deadline(client));   (waking only each 10 ms is fine, and cheaper)
- *         e = rtsp_client_ready(client, steady_now(), &d);    (calls want, sink.tracks, sink.sample, sink.lost)
- *         if (e) break;                                       (ERR_CANCELLED: the end that rtsp_client_stop asked for)
+ *         e = rtsp_client_ready(client, steady_now(), &d);    (calls want, sink.tracks, sink.sample,
+ * sink.lost) if (e) break;                                       (ERR_CANCELLED: the end that
+ * rtsp_client_stop asked for)
  *     }
  *     rtsp_client_free(client);
  */
@@ -37,10 +39,11 @@ enum rtsp_transport { RTSP_TRANSPORT_AUTO, RTSP_TRANSPORT_TCP, RTSP_TRANSPORT_UD
 
 enum rtsp_want_kind {
     RTSP_WANT_TCP,  /* a TCP socket connected to the camera's host at `port` */
-    RTSP_WANT_UDP,  /* a UDP socket bound to a local port; port is 0. They are asked for in pairs, RTP then RTCP, and
-                     * the second's local port should be the first's plus one (RTP's even) */
-    RTSP_WANT_PEER, /* connect the UDP socket given for this same request number to the camera's `port`; answered by
-                     * rtsp_client_give with fd -1, or by a refusal, which only costs receiver reports */
+    RTSP_WANT_UDP,  /* a UDP socket bound to a local port; port is 0. They are asked for in pairs, RTP then
+                     * RTCP, and  the second's local port should be the first's plus one (RTP's even) */
+    RTSP_WANT_PEER, /* connect the UDP socket given for this same request number to the camera's `port`;
+                     * answered by rtsp_client_give with fd -1, or by a refusal, which only costs receiver
+                     * reports */
 };
 
 struct rtsp_want {
@@ -52,8 +55,9 @@ struct rtsp_want {
 struct rtsp_options {
     enum rtsp_transport transport;
     bool audio;
-    const char *pin; /* rtsps: hex SHA-256 of the camera's certificate; NULL or empty accepts any and reports it */
-    void *context;   /* for want */
+    const char
+        *pin; /* rtsps: hex SHA-256 of the camera's certificate; NULL or empty accepts any and reports it */
+    void *context; /* for want */
     /* Called from rtsp_client_ready only; answer later, or at once from within. */
     err (*want)(void *context, const struct rtsp_want *want, struct diag *d);
 };
@@ -77,9 +81,9 @@ struct rtsp_client;
 /* Loads what OpenSSL needs, so that a sandbox that forbids files can follow. Optional. */
 err rtsp_prepare(struct diag *d) CHECKED;
 
-/* Copies url and options; *sink is borrowed until rtsp_client_free. The password leaves memory at rtsp_client_free.
- *   ERR_INVALID  the URL is no rtsp:// or rtsps:// URL (d says what is wrong, never the password)
- *   ERR_NO_MEMORY */
+/* Copies url and options; *sink is borrowed until rtsp_client_free. The password leaves memory at
+ * rtsp_client_free. ERR_INVALID  the URL is no rtsp:// or rtsps:// URL (d says what is wrong, never the
+ * password) ERR_NO_MEMORY */
 err rtsp_client_new(const char *url, const struct rtsp_options *options, const struct media_sink *sink,
                     struct rtsp_client **out, struct diag *d) CHECKED;
 void rtsp_client_free(struct rtsp_client *c); /* closes what it was given; NULL is fine */
@@ -93,8 +97,8 @@ size_t rtsp_client_poll(const struct rtsp_client *c, struct pollfd *fds, size_t 
 /* When rtsp_client_ready must be called even if nothing arrives. */
 struct steady_us rtsp_client_deadline(const struct rtsp_client *c);
 
-/* Does all that can be done now without waiting. Any error is the end of this client; make a new one to try again.
- *   ERR_DENIED       user name or password refused, or another certificate than the pinned one
+/* Does all that can be done now without waiting. Any error is the end of this client; make a new one to try
+ * again. ERR_DENIED       user name or password refused, or another certificate than the pinned one
  *   ERR_NOT_FOUND    the camera knows no such stream
  *   ERR_UNREACHABLE  no connection, or it ended
  *   ERR_TIMEOUT      no answer, or no packet, or no whole picture in time
@@ -108,8 +112,9 @@ void rtsp_client_stop(struct rtsp_client *c);
 
 void rtsp_client_status(const struct rtsp_client *c, struct rtsp_status *out);
 
-/* The camera's own wall clock for a media time, from its last sender report; false before the first. Tracks of one
- * camera share that clock, so the difference between two tracks tells how to align them, however wrong it is. */
+/* The camera's own wall clock for a media time, from its last sender report; false before the first. Tracks
+ * of one camera share that clock, so the difference between two tracks tells how to align them, however wrong
+ * it is. */
 bool rtsp_client_wall(const struct rtsp_client *c, uint8_t track, int64_t pts_ticks, struct wall_us *out);
 
 #endif

@@ -7,7 +7,9 @@
 
 #define DIGEST_CHARS 65
 
-void rtsp_auth_forget(struct rtsp_auth *a) { *a = (struct rtsp_auth){0}; }
+void rtsp_auth_forget(struct rtsp_auth *a) {
+    *a = (struct rtsp_auth){0};
+}
 
 /* Takes `name = value` or `name = "value"` off the front of a challenge. */
 static bool param_take(struct bytes *rest, struct bytes *name, char out[RTSP_AUTH_FIELD_BYTES], bool *fits) {
@@ -22,8 +24,10 @@ static bool param_take(struct bytes *rest, struct bytes *name, char out[RTSP_AUT
     *fits = true;
     for (; at < r.len && r.data[at] != (quoted ? '"' : ','); at++) {
         if (quoted && r.data[at] == '\\' && at + 1 < r.len) at++;
-        if (r.data[at] < ' ' || n + 1 >= RTSP_AUTH_FIELD_BYTES) *fits = false;
-        else out[n++] = (char)r.data[at];
+        if (r.data[at] < ' ' || n + 1 >= RTSP_AUTH_FIELD_BYTES)
+            *fits = false;
+        else
+            out[n++] = (char)r.data[at];
     }
     if (quoted && at < r.len) at++;
     if (!quoted)
@@ -96,9 +100,12 @@ err rtsp_auth_challenge(struct rtsp_auth *a, struct bytes value) {
     struct bytes scheme = BYTES(value.data, len), rest = BYTES(value.data + len, value.len - len);
     struct rtsp_auth offered = {0};
     err e = ERR_OK;
-    if (text_equal_nocase(scheme, "Digest")) e = digest_read(&offered, rest);
-    else if (text_equal_nocase(scheme, "Basic")) offered.scheme = RTSP_AUTH_BASIC;
-    else e = ERR_UNSUPPORTED;
+    if (text_equal_nocase(scheme, "Digest"))
+        e = digest_read(&offered, rest);
+    else if (text_equal_nocase(scheme, "Basic"))
+        offered.scheme = RTSP_AUTH_BASIC;
+    else
+        e = ERR_UNSUPPORTED;
     if (!e && offered.scheme > a->scheme) *a = offered;
     return e;
 }
@@ -127,7 +134,8 @@ static err basic_answer(const char *user, const char *password, char *out) {
     err e = n > 0 && (size_t)n < sizeof plain ? ERR_OK : ERR_LIMIT;
     if (!e) {
         memcpy(out, "Basic ", 6);
-        EVP_EncodeBlock((uint8_t *)out + 6, (const uint8_t *)plain, n); /* 4 characters for 3, and a 0: it fits */
+        EVP_EncodeBlock((uint8_t *)out + 6, (const uint8_t *)plain,
+                        n); /* 4 characters for 3, and a 0: it fits */
     }
     wipe(plain, sizeof plain);
     return e;
@@ -147,8 +155,9 @@ static bool append_quoted(char *out, size_t *at, const char *name, const char *t
     return true;
 }
 
-static err digest_response(const struct rtsp_auth *a, const char *user, const char *password, const char *method,
-                           const char *uri, const char *nc, const char *cnonce, char out[DIGEST_CHARS]) {
+static err digest_response(const struct rtsp_auth *a, const char *user, const char *password,
+                           const char *method, const char *uri, const char *nc, const char *cnonce,
+                           char out[DIGEST_CHARS]) {
     bool sha256 = a->scheme == RTSP_AUTH_SHA256;
     char secret[DIGEST_CHARS], request[DIGEST_CHARS];
     err e = digest(sha256, (const char *const[]){user, a->realm, password, NULL}, secret);
@@ -162,8 +171,8 @@ static err digest_response(const struct rtsp_auth *a, const char *user, const ch
     return e;
 }
 
-err rtsp_auth_answer(struct rtsp_auth *a, const char *user, const char *password, const char *method, const char *uri,
-                     const char *cnonce, char out[RTSP_AUTH_HEADER_BYTES]) {
+err rtsp_auth_answer(struct rtsp_auth *a, const char *user, const char *password, const char *method,
+                     const char *uri, const char *cnonce, char out[RTSP_AUTH_HEADER_BYTES]) {
     if (a->scheme == RTSP_AUTH_NONE) return ERR_INVALID;
     if (a->scheme == RTSP_AUTH_BASIC) return basic_answer(user, password, out);
     char nc[9], response[DIGEST_CHARS];
@@ -179,8 +188,8 @@ err rtsp_auth_answer(struct rtsp_auth *a, const char *user, const char *password
     char tail[200];
     int n = 0;
     if (a->algorithm_named)
-        n += snprintf(tail, sizeof tail, ", algorithm=%s%s", a->scheme == RTSP_AUTH_SHA256 ? "SHA-256" : "MD5",
-                      a->session ? "-sess" : "");
+        n += snprintf(tail, sizeof tail, ", algorithm=%s%s",
+                      a->scheme == RTSP_AUTH_SHA256 ? "SHA-256" : "MD5", a->session ? "-sess" : "");
     if (a->qop) n += snprintf(tail + n, sizeof tail - (size_t)n, ", qop=auth, nc=%s", nc);
     if (a->qop || a->session) n += snprintf(tail + n, sizeof tail - (size_t)n, ", cnonce=\"%.64s\"", cnonce);
     tail[n] = 0;

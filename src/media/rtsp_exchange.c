@@ -5,7 +5,9 @@
 
 #include "media/rtsp_internal.h"
 
-static err append_text(struct blob *b, const char *text) { return blob_append(b, bytes_text(text)); }
+static err append_text(struct blob *b, const char *text) {
+    return blob_append(b, bytes_text(text));
+}
 
 static err append_header(struct blob *b, const char *name, const char *value) {
     err e = append_text(b, name);
@@ -21,7 +23,8 @@ static err append_authorization(struct rtsp_client *c, struct blob *b) {
     char cnonce[17], value[RTSP_AUTH_HEADER_BYTES];
     if (getrandom(raw, sizeof raw, 0) != sizeof raw) return ERR_IO;
     hex_encode(BYTES_OF(raw), cnonce);
-    err e = rtsp_auth_answer(&c->auth, c->url.user, c->url.password, c->request.method, c->request.url, cnonce, value);
+    err e = rtsp_auth_answer(&c->auth, c->url.user, c->url.password, c->request.method, c->request.url,
+                             cnonce, value);
     if (!e) e = append_header(b, "Authorization", value);
     wipe(value, sizeof value);
     return e;
@@ -51,7 +54,8 @@ static err request_write(struct rtsp_client *c, struct diag *d) {
     return rtsp_link_flush(&c->link, d);
 }
 
-err rtsp_request_send(struct rtsp_client *c, const char *method, const char *url, const char *extra, struct diag *d) {
+err rtsp_request_send(struct rtsp_client *c, const char *method, const char *url, const char *extra,
+                      struct diag *d) {
     struct rtsp_request *r = &c->request;
     r->method = method;
     r->resends = 0;
@@ -82,19 +86,22 @@ err rtsp_keepalive_send(struct rtsp_client *c, struct diag *d) {
 /* After a 401: answers the challenge, unless that was tried. */
 static err authenticate(struct rtsp_client *c, const struct rtsp_message *m, struct diag *d) {
     if (!c->url.has_user)
-        return diag_fail(d, ERR_DENIED, "the camera asks for a user name and password: write rtsp://USER:PASSWORD@…");
+        return diag_fail(d, ERR_DENIED,
+                         "the camera asks for a user name and password: write rtsp://USER:PASSWORD@…");
     bool tried = c->request.authorised;
     struct bytes value;
     rtsp_auth_forget(&c->auth);
     size_t offers = 0;
     while (offers < 8 && rtsp_message_header(m, "WWW-Authenticate", offers, &value)) {
         err e = rtsp_auth_challenge(&c->auth, value);
-        if (e && e != ERR_UNSUPPORTED) return diag_fail(d, e, "the camera's challenge for a password is malformed");
+        if (e && e != ERR_UNSUPPORTED)
+            return diag_fail(d, e, "the camera's challenge for a password is malformed");
         offers++;
     }
     if (c->auth.scheme == RTSP_AUTH_NONE)
-        return diag_fail(d, ERR_UNSUPPORTED, offers ? "the camera asks for a password in a way that is neither Basic nor Digest"
-                                                    : "the camera refuses without asking for a password (401)");
+        return diag_fail(d, ERR_UNSUPPORTED,
+                         offers ? "the camera asks for a password in a way that is neither Basic nor Digest"
+                                : "the camera refuses without asking for a password (401)");
     if (tried && !c->auth.stale && ++c->auth_tries >= RTSP_AUTH_TRIES_MAX)
         return diag_fail(d, ERR_DENIED, "the camera refused the user name or the password");
     return request_again(c, d);
@@ -108,7 +115,8 @@ static err redirect(struct rtsp_client *c, const struct rtsp_message *m, struct 
     memcpy(text, value.data, value.len);
     text[value.len] = 0;
     struct rtsp_url to;
-    if (rtsp_url_parse(text, &to, NULL)) return diag_fail(d, ERR_INVALID, "the camera redirects to no RTSP address");
+    if (rtsp_url_parse(text, &to, NULL))
+        return diag_fail(d, ERR_INVALID, "the camera redirects to no RTSP address");
     bool same = strcasecmp(to.host, c->url.host) == 0, weaker = c->url.tls && !to.tls;
     char host[64];
     rtsp_printable(bytes_text(to.host), host);
@@ -118,7 +126,9 @@ static err redirect(struct rtsp_client *c, const struct rtsp_message *m, struct 
         memcpy(c->url.text, to.text, sizeof to.text);
     }
     wipe(&to, sizeof to);
-    if (!same) return diag_fail(d, ERR_DENIED, "the camera redirects to another host, %s: add that address instead", host);
+    if (!same)
+        return diag_fail(d, ERR_DENIED, "the camera redirects to another host, %s: add that address instead",
+                         host);
     if (weaker) return diag_fail(d, ERR_DENIED, "the camera redirects from rtsps to rtsp");
     if (++c->redirects > RTSP_REDIRECTS_MAX)
         return diag_fail(d, ERR_LIMIT, "the camera redirects more than %d times", RTSP_REDIRECTS_MAX);
@@ -130,8 +140,12 @@ static err refused(const struct rtsp_client *c, const struct rtsp_message *m, st
     rtsp_printable(m->reason, reason);
     switch (m->status) {
         case 403: return diag_fail(d, ERR_DENIED, "the camera forbids this user the stream (403 %s)", reason);
-        case 404: return diag_fail(d, ERR_NOT_FOUND, "the camera knows no such stream (404 %s): check the address' path", reason);
-        case 461: return diag_fail(d, ERR_UNSUPPORTED, "the camera does not send by %s (461 %s)", c->udp ? "UDP" : "TCP", reason);
+        case 404:
+            return diag_fail(d, ERR_NOT_FOUND,
+                             "the camera knows no such stream (404 %s): check the address' path", reason);
+        case 461:
+            return diag_fail(d, ERR_UNSUPPORTED, "the camera does not send by %s (461 %s)",
+                             c->udp ? "UDP" : "TCP", reason);
         default: break;
     }
     err e = m->status >= 500 || m->status == 453 ? ERR_UNREACHABLE : ERR_UNSUPPORTED;
@@ -207,9 +221,11 @@ err rtsp_setup_next(struct rtsp_client *c, struct diag *d) {
     const struct rtsp_track *t = &c->tracks[c->setup_at];
     char extra[RTSP_EXTRA_BYTES];
     if (c->udp)
-        snprintf(extra, sizeof extra, "Transport: RTP/AVP;unicast;client_port=%u-%u\r\n", t->rtp.local_port, t->rtcp.local_port);
+        snprintf(extra, sizeof extra, "Transport: RTP/AVP;unicast;client_port=%u-%u\r\n", t->rtp.local_port,
+                 t->rtcp.local_port);
     else
-        snprintf(extra, sizeof extra, "Transport: RTP/AVP/TCP;unicast;interleaved=%u-%u\r\n", 2u * t->index, 2u * t->index + 1);
+        snprintf(extra, sizeof extra, "Transport: RTP/AVP/TCP;unicast;interleaved=%u-%u\r\n", 2u * t->index,
+                 2u * t->index + 1);
     rtsp_step_to(c, STEP_SETUP);
     return rtsp_request_send(c, "SETUP", t->control, extra, d);
 }
@@ -220,7 +236,8 @@ static err setup_taken(struct rtsp_client *c, const struct rtsp_message *m, stru
         err e = session_take(c, m, d);
         if (!e) e = rtsp_transport_take(c, t, m, d);
         if (e) return e;
-    } else if (m->status == 461 && t->video && !c->udp && c->transport == RTSP_TRANSPORT_AUTO && !c->udp_failed) {
+    } else if (m->status == 461 && t->video && !c->udp && c->transport == RTSP_TRANSPORT_AUTO &&
+               !c->udp_failed) {
         c->udp = true;
         return ports_want(c, d);
     } else if (t->video) {
@@ -277,11 +294,12 @@ err rtsp_answer_take(struct rtsp_client *c, const struct rtsp_message *m, struct
 err rtsp_camera_asks(struct rtsp_client *c, const struct rtsp_message *m, struct diag *d) {
     uint64_t number = 0;
     if (!rtsp_message_number(m, "CSeq", UINT32_MAX, &number)) return ERR_OK;
-    bool harmless = text_equal_nocase(m->method, "OPTIONS") || text_equal_nocase(m->method, "GET_PARAMETER") ||
+    bool harmless = text_equal_nocase(m->method, "OPTIONS") ||
+                    text_equal_nocase(m->method, "GET_PARAMETER") ||
                     text_equal_nocase(m->method, "SET_PARAMETER") || text_equal_nocase(m->method, "ANNOUNCE");
     char answer[96];
-    snprintf(answer, sizeof answer, "RTSP/1.0 %s\r\nCSeq: %u\r\n\r\n", harmless ? "200 OK" : "501 Not Implemented",
-             (uint32_t)number);
+    snprintf(answer, sizeof answer, "RTSP/1.0 %s\r\nCSeq: %u\r\n\r\n",
+             harmless ? "200 OK" : "501 Not Implemented", (uint32_t)number);
     if (c->link.out.len > RTSP_OUT_MAX_BYTES / 2)
         return diag_fail(d, ERR_LIMIT, "the camera asks and does not listen to answers");
     err e = rtsp_link_send(&c->link, bytes_text(answer));

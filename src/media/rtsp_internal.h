@@ -1,6 +1,6 @@
-/* rtsp_internal.h: what the parts of the RTSP client share: rtsp.c (the interface, sockets, deadlines), rtsp_link.c
- * (the connection), rtsp_exchange.c (requests and answers), rtsp_setup.c (tracks out of the description),
- * rtsp_track.c (packets). Not for others. */
+/* rtsp_internal.h: what the parts of the RTSP client share: rtsp.c (the interface, sockets, deadlines),
+ * rtsp_link.c (the connection), rtsp_exchange.c (requests and answers), rtsp_setup.c (tracks out of the
+ * description), rtsp_track.c (packets). Not for others. */
 #ifndef CARDEA_MEDIA_RTSP_INTERNAL_H
 #define CARDEA_MEDIA_RTSP_INTERNAL_H
 
@@ -18,8 +18,8 @@
 #define RTSP_SESSION_MAX_BYTES 256
 #define RTSP_OUT_MAX_BYTES (64u << 10)
 #define RTSP_EXTRA_BYTES 256
-#define RTSP_RESENDS_MAX 5    /* of one request, for authentication and what a camera refuses */
-#define RTSP_READS_MAX 16     /* in one rtsp_client_ready, so that a flood leaves the caller's loop its turn */
+#define RTSP_RESENDS_MAX 5 /* of one request, for authentication and what a camera refuses */
+#define RTSP_READS_MAX 16  /* in one rtsp_client_ready, so that a flood leaves the caller's loop its turn */
 #define RTSP_STOP_DEADLINE_MS 800
 #define RTSP_SESSION_DEFAULT_S 60
 #define RTSP_KEEPALIVE_MAX_S 30
@@ -52,7 +52,7 @@ struct rtsp_client;
 struct rtsp_track {
     struct rtsp_client *client;
     bool video;
-    uint8_t index; /* in the sink's tracks */
+    uint8_t index;                 /* in the sink's tracks */
     uint8_t payload_type, channel; /* RTP on this interleaved channel, RTCP on the next */
     uint8_t rtcp_channel;
     bool set_up;
@@ -141,7 +141,8 @@ struct rtsp_client {
 };
 
 /* rtsp_link.c */
-err rtsp_link_open(struct rtsp_link *l, const struct rtsp_url *url, struct diag *d) CHECKED; /* ERR_BUSY: later */
+err rtsp_link_open(struct rtsp_link *l, const struct rtsp_url *url,
+                   struct diag *d) CHECKED; /* ERR_BUSY: later */
 /* Reads once; *out_more: there may be more. Sets ended. */
 err rtsp_link_receive(struct rtsp_link *l, size_t *out_len, bool *out_more, struct diag *d) CHECKED;
 err rtsp_link_send(struct rtsp_link *l, struct bytes data) CHECKED; /* queues; ERR_LIMIT */
@@ -151,8 +152,8 @@ void rtsp_link_close(struct rtsp_link *l);
 void rtsp_socket_close(struct rtsp_socket *s);
 
 /* rtsp_exchange.c */
-err rtsp_request_send(struct rtsp_client *c, const char *method, const char *url, const char *extra, struct diag *d)
-    CHECKED;
+err rtsp_request_send(struct rtsp_client *c, const char *method, const char *url, const char *extra,
+                      struct diag *d) CHECKED;
 err rtsp_answer_take(struct rtsp_client *c, const struct rtsp_message *m, struct diag *d) CHECKED;
 err rtsp_camera_asks(struct rtsp_client *c, const struct rtsp_message *m, struct diag *d) CHECKED;
 err rtsp_keepalive_send(struct rtsp_client *c, struct diag *d) CHECKED;
@@ -160,12 +161,12 @@ err rtsp_setup_next(struct rtsp_client *c, struct diag *d) CHECKED;
 
 /* rtsp_setup.c */
 err rtsp_tracks_choose(struct rtsp_client *c, struct bytes description, struct diag *d) CHECKED;
-err rtsp_transport_take(struct rtsp_client *c, struct rtsp_track *t, const struct rtsp_message *m, struct diag *d)
-    CHECKED;
+err rtsp_transport_take(struct rtsp_client *c, struct rtsp_track *t, const struct rtsp_message *m,
+                        struct diag *d) CHECKED;
 void rtsp_track_clear(struct rtsp_track *t);
 
 /* rtsp_track.c */
-err rtsp_track_packet(struct rtsp_track *t, struct bytes raw, struct diag *d) CHECKED;         /* TCP: in order */
+err rtsp_track_packet(struct rtsp_track *t, struct bytes raw, struct diag *d) CHECKED; /* TCP: in order */
 err rtsp_track_control_packet(struct rtsp_track *t, struct bytes raw, struct diag *d) CHECKED; /* RTCP */
 err rtsp_track_receive(struct rtsp_track *t, struct diag *d) CHECKED;                          /* UDP */
 err rtsp_track_report(struct rtsp_track *t, struct diag *d) CHECKED;

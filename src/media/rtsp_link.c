@@ -51,7 +51,8 @@ err rtsp_link_receive(struct rtsp_link *l, size_t *out_len, bool *out_more, stru
     l->ended = n == 0;
     l->in_len += (size_t)n;
     *out_len = (size_t)n;
-    /* TLS hands out record after record. A full read of a plain socket may leave more behind; a short one emptied it. */
+    /* TLS hands out record after record. A full read of a plain socket may leave more behind; a short one
+     * emptied it. */
     *out_more = n > 0 && (l->tls || (size_t)n == room);
     return ERR_OK;
 }

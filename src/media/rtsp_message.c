@@ -85,7 +85,8 @@ static err headers_read(struct bytes rest, struct rtsp_message *out, struct diag
     return ERR_OK;
 }
 
-err rtsp_message_head(struct bytes in, size_t *scanned, struct rtsp_message *out, size_t *head_len, struct diag *d) {
+err rtsp_message_head(struct bytes in, size_t *scanned, struct rtsp_message *out, size_t *head_len,
+                      struct diag *d) {
     err e = head_find(in, scanned, head_len, d);
     if (e) return e;
     out->request = false;
@@ -103,7 +104,8 @@ err rtsp_message_read(struct bytes in, size_t *scanned, struct rtsp_message *out
     if (e) return e;
     uint64_t body = 0;
     struct bytes text;
-    if (rtsp_message_header(out, "Content-Length", 0, &text) && !text_number(text, RTSP_BODY_MAX_BYTES, &body))
+    if (rtsp_message_header(out, "Content-Length", 0, &text) &&
+        !text_number(text, RTSP_BODY_MAX_BYTES, &body))
         return diag_fail(d, ERR_LIMIT, "the camera's answer announces a body of more than %u KiB",
                          RTSP_BODY_MAX_BYTES >> 10);
     if (in.len - head_len < body) return ERR_BUSY;
@@ -135,7 +137,8 @@ bool rtsp_field(struct bytes value, const char *name, struct bytes *out) {
         const uint8_t *equals = item.len ? memchr(item.data, '=', item.len) : NULL;
         size_t name_len = equals ? (size_t)(equals - item.data) : item.len;
         if (!text_equal_nocase(text_trim(BYTES(item.data, name_len)), name)) continue;
-        *out = equals ? text_trim(BYTES(equals + 1, item.len - name_len - 1)) : BYTES(item.data + item.len, 0);
+        *out =
+            equals ? text_trim(BYTES(equals + 1, item.len - name_len - 1)) : BYTES(item.data + item.len, 0);
         return true;
     }
     return false;

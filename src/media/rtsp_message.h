@@ -27,20 +27,21 @@ struct rtsp_message {
     size_t total; /* bytes that the message takes in the stream */
 };
 
-/* Reads a message at the start of `in`. `scanned`: bytes at the start that are known to hold no end of the head; kept
- * up to date, 0 at first, so that a slow sender costs no more than a fast one.
- *   ERR_BUSY  incomplete: call again with more      ERR_INVALID  no RTSP message      ERR_LIMIT  d says which */
+/* Reads a message at the start of `in`. `scanned`: bytes at the start that are known to hold no end of the
+ * head; kept up to date, 0 at first, so that a slow sender costs no more than a fast one. ERR_BUSY
+ * incomplete: call again with more      ERR_INVALID  no RTSP message      ERR_LIMIT  d says which */
 err rtsp_message_read(struct bytes in, size_t *scanned, struct rtsp_message *out, struct diag *d) CHECKED;
 
 /* The head alone, with the same errors; the body begins after *head_len bytes. Also for HTTP. */
-err rtsp_message_head(struct bytes in, size_t *scanned, struct rtsp_message *out, size_t *head_len, struct diag *d)
-    CHECKED;
+err rtsp_message_head(struct bytes in, size_t *scanned, struct rtsp_message *out, size_t *head_len,
+                      struct diag *d) CHECKED;
 
 /* The n-th header of that name, n counted from 0. */
 bool rtsp_message_header(const struct rtsp_message *m, const char *name, size_t n, struct bytes *out);
 bool rtsp_message_number(const struct rtsp_message *m, const char *name, uint64_t max, uint64_t *out);
 
-/* The value of `name` among "a;b=c;d=e" (Transport, Session); true with empty *out for a name without value. */
+/* The value of `name` among "a;b=c;d=e" (Transport, Session); true with empty *out for a name without value.
+ */
 bool rtsp_field(struct bytes value, const char *name, struct bytes *out);
 
 #endif

@@ -62,7 +62,8 @@ static err aac_take(struct rtsp_track *t, const struct sdp_media *m) {
     }
     if (e) return e;
     uint32_t number;
-    if (sdp_param_number(m->fmtp, "sizelength", 16, &number) && number) t->coded_sound.size_bits = (uint8_t)number;
+    if (sdp_param_number(m->fmtp, "sizelength", 16, &number) && number)
+        t->coded_sound.size_bits = (uint8_t)number;
     if (sdp_param_number(m->fmtp, "indexlength", 16, &number)) t->coded_sound.index_bits = (uint8_t)number;
     if (sdp_param_number(m->fmtp, "indexdeltalength", 16, &number))
         t->coded_sound.index_delta_bits = (uint8_t)number;
@@ -77,7 +78,8 @@ static err aac_take(struct rtsp_track *t, const struct sdp_media *m) {
 static err video_unit(void *context, const struct rtp_unit *unit, struct diag *d);
 static err sound_unit(void *context, const struct rtp_unit *unit, struct diag *d);
 
-static err track_take(struct rtsp_client *c, const struct sdp_media *m, enum media_codec codec, struct diag *d) {
+static err track_take(struct rtsp_client *c, const struct sdp_media *m, enum media_codec codec,
+                      struct diag *d) {
     struct rtsp_track *t = &c->tracks[c->track_count];
     rtsp_track_clear(t);
     t->client = c;
@@ -90,7 +92,8 @@ static err track_take(struct rtsp_client *c, const struct sdp_media *m, enum med
     if (t->video) {
         rtp_video_init(&t->coded_video, codec == MEDIA_CODEC_H265, (struct rtp_unit_sink){t, video_unit});
         static const char *const names[] = {"sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps"};
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) sprop_take(&t->coded_video, m->fmtp, names[i]);
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            sprop_take(&t->coded_video, m->fmtp, names[i]);
         t->track.clock_hz = 90000;
     } else {
         rtp_sound_init(&t->coded_sound, RTP_SOUND_PLAIN, (struct rtp_unit_sink){t, sound_unit});
@@ -125,7 +128,8 @@ static err no_video(const struct sdp *s, struct diag *d) {
         struct bytes encoding = s->media[i].encoding;
         if (encoding.len > 24) encoding.len = 24;
         rtsp_printable(encoding, name);
-        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", name[0] ? name : "unnamed");
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "",
+                               name[0] ? name : "unnamed");
     }
     if (!at) return diag_fail(d, ERR_UNSUPPORTED, "the camera offers no video under this address");
     return diag_fail(d, ERR_UNSUPPORTED, "the camera offers %s; set it to H.264 or H.265", names);
@@ -152,9 +156,11 @@ err rtsp_tracks_choose(struct rtsp_client *c, struct bytes description, struct d
 static bool port_pair(struct bytes value, uint64_t max, uint16_t *first, uint16_t *second) {
     const uint8_t *dash = value.len ? memchr(value.data, '-', value.len) : NULL;
     uint64_t a, b;
-    if (!text_number(text_trim(BYTES(value.data, dash ? (size_t)(dash - value.data) : value.len)), max, &a)) return false;
+    if (!text_number(text_trim(BYTES(value.data, dash ? (size_t)(dash - value.data) : value.len)), max, &a))
+        return false;
     b = a + 1;
-    if (dash && !text_number(text_trim(BYTES(dash + 1, (size_t)(value.data + value.len - dash) - 1)), max, &b))
+    if (dash &&
+        !text_number(text_trim(BYTES(dash + 1, (size_t)(value.data + value.len - dash) - 1)), max, &b))
         return false;
     if (b > max) return false;
     *first = (uint16_t)a;
@@ -174,7 +180,8 @@ static err udp_take(struct rtsp_client *c, struct rtsp_track *t, struct bytes tr
     return e ? e : rtsp_want_socket(c, &t->rtcp, RTSP_WANT_PEER, t->peer_rtcp, d);
 }
 
-err rtsp_transport_take(struct rtsp_client *c, struct rtsp_track *t, const struct rtsp_message *m, struct diag *d) {
+err rtsp_transport_take(struct rtsp_client *c, struct rtsp_track *t, const struct rtsp_message *m,
+                        struct diag *d) {
     struct bytes transport, value;
     bool told = rtsp_message_header(m, "Transport", 0, &transport);
     if (!told) transport = BYTES("", 0);

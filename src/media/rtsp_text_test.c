@@ -16,14 +16,17 @@ static void test_auth_vectors(void **state) {
         const char *challenge, *user, *password, *cnonce, *expected;
     } cases[] = {
         {"Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm=MD5, "
-         "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"",
+         "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", "
+         "opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"",
          "Mufasa", "Circle of Life", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
          "response=\"8ca523f5e9506fed4657c9700eebdbec\""},
         {"Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm=SHA-256, "
-         "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"",
+         "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", "
+         "opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"",
          "Mufasa", "Circle of Life", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
          "response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\""},
-        {"Digest realm=\"testrealm@host.com\", qop=\"auth,auth-int\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"",
+        {"Digest realm=\"testrealm@host.com\", qop=\"auth,auth-int\", "
+         "nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"",
          "Mufasa", "Circle Of Life", "0a4f113b", "response=\"6629fae49393a05397450978507c4ef1\""},
         {"Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"", "Mufasa",
          "CircleOfLife", "unused", "response=\"1949323746fe6a43ef61f9606e7febea\""},
@@ -33,7 +36,9 @@ static void test_auth_vectors(void **state) {
         struct rtsp_auth a = {0};
         char out[RTSP_AUTH_HEADER_BYTES] = "";
         assert_int_equal(rtsp_auth_challenge(&a, bytes_text(cases[i].challenge)), ERR_OK);
-        assert_int_equal(rtsp_auth_answer(&a, cases[i].user, cases[i].password, "GET", "/dir/index.html", cases[i].cnonce, out), ERR_OK);
+        assert_int_equal(rtsp_auth_answer(&a, cases[i].user, cases[i].password, "GET", "/dir/index.html",
+                                          cases[i].cnonce, out),
+                         ERR_OK);
         if (!strstr(out, cases[i].expected)) fail_msg("%s\n%s", cases[i].challenge, out);
         assert_int_equal(strstr(out, "algorithm") != NULL, strstr(cases[i].challenge, "algorithm") != NULL);
         assert_int_equal(strstr(out, "nc=00000001") != NULL, strstr(cases[i].challenge, "qop") != NULL);
@@ -45,12 +50,15 @@ static void test_auth_choice(void **state) {
     struct rtsp_auth a = {0};
     assert_int_equal(rtsp_auth_challenge(&a, bytes_text("Basic realm=\"x\"")), ERR_OK);
     assert_int_equal(a.scheme, RTSP_AUTH_BASIC);
-    assert_int_equal(rtsp_auth_challenge(&a, bytes_text("Digest realm=x,nonce=\"1\",algorithm=\"SHA-256\",stale=TRUE")), ERR_OK);
+    assert_int_equal(
+        rtsp_auth_challenge(&a, bytes_text("Digest realm=x,nonce=\"1\",algorithm=\"SHA-256\",stale=TRUE")),
+        ERR_OK);
     assert_int_equal(a.scheme, RTSP_AUTH_SHA256);
     assert_true(a.stale);
     assert_int_equal(rtsp_auth_challenge(&a, bytes_text("Digest realm=\"x\", nonce=\"2\"")), ERR_OK);
     assert_string_equal(a.nonce, "1"); /* MD5 does not replace the better */
-    static const char *const refused[] = {"NTLM", "Digest realm=\"x\"", "Digest nonce=\"1\", algorithm=SHA-512-256",
+    static const char *const refused[] = {"NTLM", "Digest realm=\"x\"",
+                                          "Digest nonce=\"1\", algorithm=SHA-512-256",
                                           "Digest nonce=\"1\", qop=\"auth-int\"", ""};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         rtsp_auth_forget(&a);
@@ -80,11 +88,12 @@ static void test_url(void **state) {
         {"rtsps://camera.example", "camera.example", "", "", "rtsps://camera.example", 322, true},
         {"RTSP://10.0.0.9:8554/Streaming/Channels/101?transportmode=unicast", "10.0.0.9", "", "",
          "rtsp://10.0.0.9:8554/Streaming/Channels/101?transportmode=unicast", 8554, false},
-        {"rtsp://admin:p%40ss%3Aw%2Ford@cam/cam/realmonitor?channel=1&subtype=0", "cam", "admin", "p@ss:w/ord",
-         "rtsp://cam/cam/realmonitor?channel=1&subtype=0", 554, false},
+        {"rtsp://admin:p%40ss%3Aw%2Ford@cam/cam/realmonitor?channel=1&subtype=0", "cam", "admin",
+         "p@ss:w/ord", "rtsp://cam/cam/realmonitor?channel=1&subtype=0", 554, false},
         {"rtsp://admin:pa@ss@cam/x", "cam", "admin", "pa@ss", "rtsp://cam/x", 554, false},
         {"rtsp://admin:100%@cam/x", "cam", "admin", "100%", "rtsp://cam/x", 554, false},
-        {"rtsp://admin@[fe80::1]:554/h264#fragment", "fe80::1", "admin", "", "rtsp://[fe80::1]:554/h264", 554, false},
+        {"rtsp://admin@[fe80::1]:554/h264#fragment", "fe80::1", "admin", "", "rtsp://[fe80::1]:554/h264", 554,
+         false},
         {"rtsp://cam?stream=1", "cam", "", "", "rtsp://cam?stream=1", 554, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -101,17 +110,18 @@ static void test_url(void **state) {
     static const struct {
         const char *text, *names;
     } wrong[] = {
-        {"http://cam/", "begin with rtsp://"},     {"rtsp://", "names no host"},
-        {"rtsp:///path", "names no host"},         {"rtsp://cam:0/", "1 to 65535"},
-        {"rtsp://cam:65536/", "1 to 65535"},       {"rtsp://[::1/", "closing bracket"},
-        {"rtsp://u:secret word@cam/", "a space"},  {"rtsp://u:secret%00@cam/", "not text"},
+        {"http://cam/", "begin with rtsp://"},       {"rtsp://", "names no host"},
+        {"rtsp:///path", "names no host"},           {"rtsp://cam:0/", "1 to 65535"},
+        {"rtsp://cam:65536/", "1 to 65535"},         {"rtsp://[::1/", "closing bracket"},
+        {"rtsp://u:secret word@cam/", "a space"},    {"rtsp://u:secret%00@cam/", "not text"},
         {"rtsp://u:secret%0d%0aX@cam/", "not text"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct rtsp_url u;
         struct diag d = {0};
         assert_int_equal(rtsp_url_parse(wrong[i].text, &u, &d), ERR_INVALID);
-        if (!strstr(d.text, wrong[i].names) || strstr(d.text, "secret")) fail_msg("%s: %s", wrong[i].text, d.text);
+        if (!strstr(d.text, wrong[i].names) || strstr(d.text, "secret"))
+            fail_msg("%s: %s", wrong[i].text, d.text);
     }
 }
 
@@ -126,7 +136,8 @@ static void test_control(void **state) {
         {"rtsp://h/live/", "*", "rtsp://h/live/"},
         {"rtsp://h/live/", "", "rtsp://h/live/"},
         {"rtsp://h/live", "rtsp://10.1.2.3/other/track1", "rtsp://10.1.2.3/other/track1"},
-        {"rtsp://h/cam/realmonitor?channel=1&subtype=0/", "trackID=1", "rtsp://h/cam/realmonitor?channel=1&subtype=0/trackID=1"},
+        {"rtsp://h/cam/realmonitor?channel=1&subtype=0/", "trackID=1",
+         "rtsp://h/cam/realmonitor?channel=1&subtype=0/trackID=1"},
         {"rtsp://h/video", "?ctype=video", "rtsp://h/video?ctype=video"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -185,11 +196,13 @@ static void test_message_limits(void **state) {
     for (size_t headers = RTSP_HEADERS_MAX; headers <= RTSP_HEADERS_MAX + 1; headers++) {
         AUTO(blob_clear) struct blob b = {0};
         assert_int_equal(blob_append(&b, bytes_text("RTSP/1.0 200 OK\r\n")), ERR_OK);
-        for (size_t i = 0; i < headers; i++) assert_int_equal(blob_append(&b, bytes_text("a: b\r\n")), ERR_OK);
+        for (size_t i = 0; i < headers; i++)
+            assert_int_equal(blob_append(&b, bytes_text("a: b\r\n")), ERR_OK);
         assert_int_equal(blob_append(&b, bytes_text("\r\n")), ERR_OK);
         struct rtsp_message m;
         size_t scanned = 0;
-        assert_int_equal(rtsp_message_read(blob_bytes(&b), &scanned, &m, NULL), headers > RTSP_HEADERS_MAX ? ERR_LIMIT : ERR_OK);
+        assert_int_equal(rtsp_message_read(blob_bytes(&b), &scanned, &m, NULL),
+                         headers > RTSP_HEADERS_MAX ? ERR_LIMIT : ERR_OK);
     }
     for (size_t line = RTSP_LINE_MAX_BYTES - 1; line <= RTSP_LINE_MAX_BYTES; line++) {
         AUTO(blob_clear) struct blob b = {0};
@@ -198,7 +211,8 @@ static void test_message_limits(void **state) {
         assert_int_equal(blob_append(&b, bytes_text("\n\r\n")), ERR_OK);
         struct rtsp_message m;
         size_t scanned = 0;
-        assert_int_equal(rtsp_message_read(blob_bytes(&b), &scanned, &m, NULL), line >= RTSP_LINE_MAX_BYTES ? ERR_LIMIT : ERR_OK);
+        assert_int_equal(rtsp_message_read(blob_bytes(&b), &scanned, &m, NULL),
+                         line >= RTSP_LINE_MAX_BYTES ? ERR_LIMIT : ERR_OK);
     }
 }
 
@@ -213,24 +227,33 @@ static void test_sdp(void **state) {
     } cases[] = {
         {"absolute controls, metadata track",
          "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=Media Presentation\r\ne=NONE\r\nb=AS:5100\r\nt=0 0\r\n"
-         "a=control:rtsp://10.0.0.9:554/Streaming/Channels/101/\r\nm=video 0 RTP/AVP 96\r\nc=IN IP4 0.0.0.0\r\nb=AS:5000\r\n"
-         "a=recvonly\r\na=x-dimensions:1920,1080\r\na=control:rtsp://10.0.0.9:554/Streaming/Channels/101/trackID=1\r\n"
-         "a=rtpmap:96 H264/90000\r\na=fmtp:96 profile-level-id=420029; packetization-mode=1; sprop-parameter-sets=Z0IAKQ==,aM48gA==\r\n"
-         "m=audio 0 RTP/AVP 8\r\na=recvonly\r\na=control:rtsp://10.0.0.9:554/Streaming/Channels/101/trackID=2\r\n"
+         "a=control:rtsp://10.0.0.9:554/Streaming/Channels/101/\r\nm=video 0 RTP/AVP 96\r\nc=IN IP4 "
+         "0.0.0.0\r\nb=AS:5000\r\n"
+         "a=recvonly\r\na=x-dimensions:1920,1080\r\na=control:rtsp://10.0.0.9:554/Streaming/Channels/101/"
+         "trackID=1\r\n"
+         "a=rtpmap:96 H264/90000\r\na=fmtp:96 profile-level-id=420029; packetization-mode=1; "
+         "sprop-parameter-sets=Z0IAKQ==,aM48gA==\r\n"
+         "m=audio 0 RTP/AVP "
+         "8\r\na=recvonly\r\na=control:rtsp://10.0.0.9:554/Streaming/Channels/101/trackID=2\r\n"
          "a=rtpmap:8 PCMA/8000\r\nm=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\n",
          MEDIA_CODEC_H264, MEDIA_CODEC_PCMA, "rtsp://10.0.0.9:554/Streaming/Channels/101/trackID=1"},
         {"relative controls, lower-case names, bare line ends",
-         "v=0\no=- 2251938208 2251938208 IN IP4 0.0.0.0\ns=RTSP Session/2.0\nt=0 0\na=control:*\nm=video 0 RTP/AVP 98\n"
+         "v=0\no=- 2251938208 2251938208 IN IP4 0.0.0.0\ns=RTSP Session/2.0\nt=0 0\na=control:*\nm=video 0 "
+         "RTP/AVP 98\n"
          "a=control:trackID=0\na=rtpmap:98 h265/90000\na=fmtp:98 profile-id=1;sprop-sps=QgEB\na=recvonly\n"
          "m=audio 0 RTP/AVP 97\na=control:trackID=1\na=rtpmap:97 mpeg4-generic/16000\n"
-         "a=fmtp:97 streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1408\n",
+         "a=fmtp:97 "
+         "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config="
+         "1408\n",
          MEDIA_CODEC_H265, MEDIA_CODEC_AAC, "trackID=0"},
         {"back channel first",
-         "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\nm=audio 0 RTP/AVP 0\r\na=sendonly\r\n"
+         "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\nm=audio 0 RTP/AVP "
+         "0\r\na=sendonly\r\n"
          "m=audio 0 RTP/AVP 98\r\na=rtpmap:98 opus/48000/2\r\na=recvonly\r\n",
          MEDIA_CODEC_H264, MEDIA_CODEC_PCMU, "v"},
         {"AVP over secure or feedback profiles, no rtpmap for static types",
-         "v=0\r\nm=video 0 RTP/AVPF 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\nm=audio 0 RTP/SAVP 0\r\na=control:track2\r\n",
+         "v=0\r\nm=video 0 RTP/AVPF 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\nm=audio 0 RTP/SAVP "
+         "0\r\na=control:track2\r\n",
          MEDIA_CODEC_H264, MEDIA_CODEC_PCMU, "track1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -269,12 +292,15 @@ static void test_sdp_limits(void **state) {
     (void)state;
     AUTO(blob_clear) struct blob b = {0};
     for (size_t i = 0; i <= SDP_MEDIA_MAX; i++)
-        assert_int_equal(blob_append(&b, bytes_text("m=video 0 RTP/AVP 96\r\na=control:x\r\na=rtpmap:96 H264/90000\r\n")), ERR_OK);
+        assert_int_equal(
+            blob_append(&b, bytes_text("m=video 0 RTP/AVP 96\r\na=control:x\r\na=rtpmap:96 H264/90000\r\n")),
+            ERR_OK);
     assert_int_equal(blob_append(&b, bytes_text("a=rtpmap:96 JPEG/90000\r\n")), ERR_OK);
     struct sdp s;
     assert_int_equal(sdp_parse(blob_bytes(&b), &s, NULL), ERR_OK);
     assert_int_equal(s.count, SDP_MEDIA_MAX);
-    assert_true(bytes_equal(s.media[SDP_MEDIA_MAX - 1].encoding, bytes_text("H264"))); /* not the surplus one's */
+    assert_true(
+        bytes_equal(s.media[SDP_MEDIA_MAX - 1].encoding, bytes_text("H264"))); /* not the surplus one's */
     while (b.len < SDP_MAX_BYTES) assert_int_equal(blob_append_u8(&b, '\n'), ERR_OK);
     assert_int_equal(sdp_parse(BYTES(b.data, SDP_MAX_BYTES), &s, NULL), ERR_OK);
     assert_int_equal(blob_append_u8(&b, '\n'), ERR_OK);
@@ -283,8 +309,9 @@ static void test_sdp_limits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_auth_vectors), cmocka_unit_test(test_auth_choice), cmocka_unit_test(test_url),
-        cmocka_unit_test(test_control),      cmocka_unit_test(test_message),     cmocka_unit_test(test_message_limits),
+        cmocka_unit_test(test_auth_vectors), cmocka_unit_test(test_auth_choice),
+        cmocka_unit_test(test_url),          cmocka_unit_test(test_control),
+        cmocka_unit_test(test_message),      cmocka_unit_test(test_message_limits),
         cmocka_unit_test(test_sdp),          cmocka_unit_test(test_sdp_limits),
     };
     return cmocka_run_group_tests_name("rtsp_text", tests, NULL, NULL);

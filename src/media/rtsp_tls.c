@@ -14,7 +14,8 @@ struct rtsp_tls {
     bool wants_write;
 };
 
-/* OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE, and waits unless the descriptor says otherwise. */
+/* OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE, and waits unless the descriptor says
+ * otherwise. */
 static int bio_write(BIO *bio, const char *data, int len) {
     const struct rtsp_tls *t = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
@@ -142,4 +143,6 @@ ssize_t rtsp_tls_send(struct rtsp_tls *t, const void *data, size_t len) {
     return result(t, SSL_write(t->ssl, data, len > INT32_MAX ? INT32_MAX : (int)len));
 }
 
-bool rtsp_tls_wants_write(const struct rtsp_tls *t) { return t->wants_write; }
+bool rtsp_tls_wants_write(const struct rtsp_tls *t) {
+    return t->wants_write;
+}

@@ -1,5 +1,6 @@
-/* rtsp_tls.h: TLS 1.2 or later over a socket that was handed in, without waiting. Cameras sign their own certificates,
- * so the certificate is pinned or reported, not checked against authorities. Threads: no shared state. */
+/* rtsp_tls.h: TLS 1.2 or later over a socket that was handed in, without waiting. Cameras sign their own
+ * certificates, so the certificate is pinned or reported, not checked against authorities. Threads: no shared
+ * state. */
 #ifndef CARDEA_MEDIA_RTSP_TLS_H
 #define CARDEA_MEDIA_RTSP_TLS_H
 

@@ -11,7 +11,8 @@ static err type_is_other(struct rtsp_track *t, uint8_t type, struct diag *d) {
     t->other_types++;
     t->other_type = type;
     if (!t->video || t->source.begun || t->other_types < OTHER_TYPES_MAX) return ERR_OK;
-    return diag_fail(d, ERR_INVALID, "the camera announces payload type %u and sends %u", t->payload_type, type);
+    return diag_fail(d, ERR_INVALID, "the camera announces payload type %u and sends %u", t->payload_type,
+                     type);
 }
 
 static err take(struct rtsp_track *t, const struct rtp_packet *p, struct diag *d) {
@@ -24,7 +25,8 @@ static err take(struct rtsp_track *t, const struct rtp_packet *p, struct diag *d
     c->status.packets++;
     if (order == RTP_REFUSED) return ERR_OK;
     bool gap = order == RTP_AFTER_GAP;
-    return t->video ? rtp_video_packet(&t->coded_video, p, gap, d) : rtp_sound_packet(&t->coded_sound, p, gap, d);
+    return t->video ? rtp_video_packet(&t->coded_video, p, gap, d)
+                    : rtp_sound_packet(&t->coded_sound, p, gap, d);
 }
 
 err rtsp_track_packet(struct rtsp_track *t, struct bytes raw, struct diag *d) {
@@ -69,7 +71,8 @@ static err drain(struct rtsp_track *t, struct diag *d) {
 static err media_receive(struct rtsp_track *t, struct diag *d) {
     for (unsigned i = 0; i < DATAGRAMS_MAX; i++) {
         uint8_t *slot = rtp_queue_slot(t->queue);
-        if (!slot) { /* cannot be: a queue half full hands out. Bytes from outside must not make it an endless loop. */
+        if (!slot) { /* cannot be: a queue half full hands out. Bytes from outside must not make it an endless
+                        loop. */
             err e = drain(t, d);
             if (e) return e;
             continue;
@@ -108,7 +111,8 @@ err rtsp_track_receive(struct rtsp_track *t, struct diag *d) {
 static void open_the_way(struct rtsp_track *t) {
     uint8_t empty[12] = {0x80, t->payload_type};
     be32_put(empty + 8, t->client->own_ssrc);
-    if (!t->client->first_packet && t->rtp.peer == PEER_SET) (void)send(t->rtp.fd, empty, sizeof empty, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (!t->client->first_packet && t->rtp.peer == PEER_SET)
+        (void)send(t->rtp.fd, empty, sizeof empty, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 err rtsp_track_report(struct rtsp_track *t, struct diag *d) {

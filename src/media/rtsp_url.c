@@ -58,7 +58,8 @@ static err host_read(struct bytes part, struct rtsp_url *out, struct diag *d) {
         }
     }
     uint64_t number = out->port;
-    if (port.len && port.data[0] != ':') return diag_fail(d, ERR_INVALID, "the camera URL's host is malformed");
+    if (port.len && port.data[0] != ':')
+        return diag_fail(d, ERR_INVALID, "the camera URL's host is malformed");
     if (port.len > 1 && (!text_number(BYTES(port.data + 1, port.len - 1), 65535, &number) || number == 0))
         return diag_fail(d, ERR_INVALID, "the camera URL's port is no number from 1 to 65535");
     if (host.len == 0) return diag_fail(d, ERR_INVALID, "the camera URL names no host");
@@ -75,7 +76,8 @@ static err split(const char *text, const char *authority, struct rtsp_url *out, 
         return diag_fail(d, ERR_INVALID, "the camera URL is longer than %d characters", RTSP_URL_MAX_BYTES);
     for (size_t i = 0; i < len; i++)
         if ((uint8_t)text[i] <= ' ' || text[i] == 127)
-            return diag_fail(d, ERR_INVALID, "the camera URL holds a space or a control character: write %%20");
+            return diag_fail(d, ERR_INVALID,
+                             "the camera URL holds a space or a control character: write %%20");
     size_t span = strcspn(authority, "/");
     const char *path = authority + span, *at = memrchr(authority, '@', span);
     const char *query = at ? NULL : memchr(authority, '?', span);

@@ -13,7 +13,7 @@
 struct rtsp_url {
     bool tls;
     uint16_t port;
-    char host[RTSP_NAME_BYTES]; /* without brackets */
+    char host[RTSP_NAME_BYTES];                            /* without brackets */
     char user[RTSP_NAME_BYTES], password[RTSP_NAME_BYTES]; /* percent-decoded */
     bool has_user;
     char text[RTSP_URL_TEXT_BYTES]; /* for requests: without user and password */
@@ -25,8 +25,8 @@ err rtsp_url_parse(const char *text, struct rtsp_url *out, struct diag *d) CHECK
 /* The same for onvif://user:password@host:port; `text` in the result means nothing. */
 err onvif_url_parse(const char *text, struct rtsp_url *out, struct diag *d) CHECKED;
 
-/* The URL of a control attribute under a base, as cameras mean it (which is not RFC 3986's way): absolute as it is;
- * empty or "*" the base; else appended, with one slash between. ERR_LIMIT. */
+/* The URL of a control attribute under a base, as cameras mean it (which is not RFC 3986's way): absolute as
+ * it is; empty or "*" the base; else appended, with one slash between. ERR_LIMIT. */
 err rtsp_url_control(const char *base, struct bytes control, char out[RTSP_URL_TEXT_BYTES]) CHECKED;
 
 #endif

@@ -6,7 +6,9 @@ bool text_equal_nocase(struct bytes a, const char *b) {
     return a.len == strlen(b) && (a.len == 0 || strncasecmp((const char *)a.data, b, a.len) == 0);
 }
 
-static bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+static bool is_space(uint8_t c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 struct bytes text_trim(struct bytes t) {
     while (t.len && is_space(t.data[0])) t = BYTES(t.data + 1, t.len - 1);
@@ -77,8 +79,10 @@ static void attribute_read(struct sdp *s, struct bytes value) {
     if (text_equal_nocase(name, "control")) {
         value = text_trim(value);
         if (value.len > SDP_CONTROL_MAX_BYTES) return;
-        if (m) m->control = value;
-        else s->control = value;
+        if (m)
+            m->control = value;
+        else
+            s->control = value;
     }
     if (!m) return;
     if (text_equal_nocase(name, "rtpmap")) rtpmap_read(m, value);
@@ -112,10 +116,10 @@ bool sdp_codec(const struct sdp_media *m, enum media_codec *out) {
         const char *name;
         enum media_codec codec;
     } table[] = {
-        {SDP_VIDEO, "H264", MEDIA_CODEC_H264},       {SDP_VIDEO, "H265", MEDIA_CODEC_H265},
-        {SDP_VIDEO, "HEVC", MEDIA_CODEC_H265},       {SDP_AUDIO, "MPEG4-GENERIC", MEDIA_CODEC_AAC},
-        {SDP_AUDIO, "MP4A-LATM", MEDIA_CODEC_AAC},   {SDP_AUDIO, "opus", MEDIA_CODEC_OPUS},
-        {SDP_AUDIO, "PCMU", MEDIA_CODEC_PCMU},       {SDP_AUDIO, "PCMA", MEDIA_CODEC_PCMA},
+        {SDP_VIDEO, "H264", MEDIA_CODEC_H264},     {SDP_VIDEO, "H265", MEDIA_CODEC_H265},
+        {SDP_VIDEO, "HEVC", MEDIA_CODEC_H265},     {SDP_AUDIO, "MPEG4-GENERIC", MEDIA_CODEC_AAC},
+        {SDP_AUDIO, "MP4A-LATM", MEDIA_CODEC_AAC}, {SDP_AUDIO, "opus", MEDIA_CODEC_OPUS},
+        {SDP_AUDIO, "PCMU", MEDIA_CODEC_PCMU},     {SDP_AUDIO, "PCMA", MEDIA_CODEC_PCMA},
     };
     if (!m->rtp) return false;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -1,5 +1,5 @@
-/* sdp.h: reads what a camera says it offers (RFC 4566; fmtp of RFC 6184, 7798, 3640, 6416). Lenient about what
- * cameras get wrong, strict about sizes. Threads: no shared state. */
+/* sdp.h: reads what a camera says it offers (RFC 4566; fmtp of RFC 6184, 7798, 3640, 6416). Lenient about
+ * what cameras get wrong, strict about sizes. Threads: no shared state. */
 #ifndef CARDEA_MEDIA_SDP_H
 #define CARDEA_MEDIA_SDP_H
 
@@ -8,7 +8,7 @@
 #include "media/source.h"
 
 #define SDP_MAX_BYTES (64u << 10)
-#define SDP_MEDIA_MAX 16  /* further media are not looked at */
+#define SDP_MEDIA_MAX 16 /* further media are not looked at */
 #define SDP_CONTROL_MAX_BYTES 1024
 
 enum sdp_kind { SDP_VIDEO, SDP_AUDIO, SDP_OTHER };
@@ -41,8 +41,8 @@ bool sdp_codec(const struct sdp_media *m, enum media_codec *out);
 bool sdp_param(struct bytes fmtp, const char *name, struct bytes *out);
 bool sdp_param_number(struct bytes fmtp, const char *name, uint32_t max, uint32_t *out);
 
-/* Standard or URL-safe base64, padded or not; *used stops at the first comma. ERR_INVALID, ERR_LIMIT (more than
- * out.len). */
+/* Standard or URL-safe base64, padded or not; *used stops at the first comma. ERR_INVALID, ERR_LIMIT (more
+ * than out.len). */
 err sdp_base64(struct bytes text, struct buffer out, size_t *out_len, size_t *used) CHECKED;
 
 bool text_equal_nocase(struct bytes a, const char *b);

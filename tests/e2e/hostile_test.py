@@ -1,16 +1,17 @@
 """Each lie of a camera costs a clear line, in bounded time and memory; see hostile_camera.py.
 
-Usage: hostile_test.py RTSP_PULL
+Usage: hostile_test.py RTSP_PULL [CASE...]       CARDEA_SANITIZED: memory is not judged
 """
 import concurrent.futures
 import json
+import os
 import subprocess
 import sys
 import time
 
 import hostile_camera
 
-MEMORY_MAX_KIB = 24 * 1024
+MEMORY_MAX_KIB = 24 * 1024 if not os.environ.get("CARDEA_SANITIZED") else 1 << 30
 # Mode, words of the message (None: it must go on until stopped), what must hold, most seconds.
 CASES = [
     ("honest", None, lambda r: r["tracks"][0]["samples"] > 50 and r["lost"] == 0 and r["dropped"] == 0, 6),

@@ -1,5 +1,5 @@
-/* onvif_find.c: asks an ONVIF camera on 127.0.0.1 for its stream, or probes a port for cameras; one line of JSON.
- * Usage: onvif_find URL [sub] | onvif_find --probe PORT */
+/* onvif_find.c: asks an ONVIF camera on 127.0.0.1 for its stream, or probes a port for cameras; one line of
+ * JSON. Usage: onvif_find URL [sub] | onvif_find --probe PORT */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -16,7 +16,8 @@ static struct onvif_client *client;
 
 static int connected(int type, uint16_t port) {
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) == 0) return fd;
     close(fd);
     return -1;
@@ -25,7 +26,8 @@ static int connected(int type, uint16_t port) {
 static err want(void *context, const struct rtsp_want *w, struct diag *d) {
     (void)context, (void)d;
     int fd = connected(SOCK_STREAM, w->port);
-    return fd < 0 ? onvif_client_refuse(client, w->request, "connection refused") : onvif_client_give(client, w->request, fd);
+    return fd < 0 ? onvif_client_refuse(client, w->request, "connection refused")
+                  : onvif_client_give(client, w->request, fd);
 }
 
 static int say(json_t *line) {
@@ -54,7 +56,8 @@ static int probe(uint16_t port) {
             refused++;
             continue;
         }
-        json_array_append_new(found, json_pack("{s:s s:s s:s}", "address", device.address, "name", device.name, "hardware", device.hardware));
+        json_array_append_new(found, json_pack("{s:s s:s s:s}", "address", device.address, "name",
+                                               device.name, "hardware", device.hardware));
         break;
     }
     return say(found);
@@ -73,7 +76,8 @@ int main(int argc, char **argv) {
         (void)poll(&fd, (nfds_t)n, left <= 0 ? 0 : (int)(left / 1000 + 1));
     }
     const char *url = e ? NULL : onvif_client_url(client);
-    int status = say(json_pack("{s:s s:s s:s}", "error", err_text(e), "message", d.text, "url", url ? url : ""));
+    int status =
+        say(json_pack("{s:s s:s s:s}", "error", err_text(e), "message", d.text, "url", url ? url : ""));
     onvif_client_free(client);
     return status;
 }

@@ -14,7 +14,8 @@
 
 static int udp_bound(uint16_t port, uint16_t *out_port) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
     int room = 1 << 20;
     if (fd < 0) return -1;
@@ -28,7 +29,8 @@ static int udp_bound(uint16_t port, uint16_t *out_port) {
 }
 
 static int peer_set(int fd, uint16_t port) {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     return connect(fd, (struct sockaddr *)&a, sizeof a);
 }
 
@@ -79,8 +81,9 @@ static err wants_answer(struct rtsp_driver *r) {
             i++;
         }
         if (w->kind == RTSP_WANT_PEER)
-            e = peer_set(udp_fds[w->request % 256], w->port) ? rtsp_client_refuse(r->client, w->request, "no peer")
-                                                             : rtsp_client_give(r->client, w->request, -1, 0);
+            e = peer_set(udp_fds[w->request % 256], w->port)
+                    ? rtsp_client_refuse(r->client, w->request, "no peer")
+                    : rtsp_client_give(r->client, w->request, -1, 0);
     }
     r->want_count = 0;
     return e;

@@ -1,5 +1,5 @@
-/* rtsp_driver.h: runs an RTSP client as a camera worker and its hub do together: hands it the sockets it wants, and
- * keeps what it delivers. For tests and measurements. */
+/* rtsp_driver.h: runs an RTSP client as a camera worker and its hub do together: hands it the sockets it
+ * wants, and keeps what it delivers. For tests and measurements. */
 #ifndef CARDEA_TESTS_E2E_RTSP_DRIVER_H
 #define CARDEA_TESTS_E2E_RTSP_DRIVER_H
 
