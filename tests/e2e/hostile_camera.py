@@ -6,6 +6,7 @@ Usage: hostile_camera.py MODE      Prints "port N" once it listens on 127.0.0.1 
 import base64
 import os
 import random
+import re
 import socket
 import struct
 import subprocess
@@ -96,7 +97,7 @@ class Camera:
                 return None, None
             self.buffer += more
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
-        lines = head.decode("latin-1").split("\r\n")
+        lines = self.lines = head.decode("latin-1").split("\r\n")
         number = [line.split(":", 1)[1].strip() for line in lines if line.lower().startswith("cseq:")][0]
         return lines[0].split(" ")[0], number
 
@@ -286,6 +287,63 @@ class TimeJumps(Camera):
                 self.stream.time = random.randrange(1 << 32)
 
 
+class Udp(Camera):
+    """Sends by UDP only, and there swaps each tenth packet with the next."""
+    drop_each = 0
+
+    def setup(self, number):
+        wanted = [re.search(r"client_port=(\d+)", line) for line in self.lines if line.lower().startswith("transport:")][0]
+        if not wanted:
+            self.send(f"RTSP/1.0 461 Unsupported Transport\r\nCSeq: {number}\r\n\r\n".encode())
+            return
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.udp.connect(("127.0.0.1", int(wanted.group(1))))
+        port = self.udp.getsockname()[1]
+        self.answer(number, f"Transport: RTP/AVP;unicast;client_port={wanted.group(1)}-{int(wanted.group(1)) + 1};"
+                            f"server_port={port}-{port + 1}\r\nSession: 1;timeout=60\r\n")
+
+    def deliver(self):
+        count, held = 0, None
+        for i in range(1 << 30):
+            for packet in self.stream.unit(self.units[i % len(self.units)]):
+                count += 1
+                if self.drop_each and count % self.drop_each == 0:
+                    continue
+                if count % 10 == 0 and held is None:
+                    held = packet
+                    continue
+                for out in (packet, held):
+                    if out:
+                        self.udp.send(out[4:])
+                held = None
+            time.sleep(1 / FPS)
+
+
+class LossyUdp(Udp):
+    drop_each = 33
+
+
+class SilentUdp(Udp):
+    """Refuses TCP at first, promises UDP, sends nothing there; the second time it does TCP."""
+    seen = set()
+
+    def setup(self, number):
+        here = self.connection.getsockname()[1]
+        if here in self.seen:
+            Camera.setup(self, number)
+        else:
+            Udp.setup(self, number)
+
+    def deliver(self):
+        here = self.connection.getsockname()[1]
+        if here in self.seen:
+            Camera.deliver(self)
+        self.seen.add(here)
+        while self.request()[0]:
+            pass
+
+
 class Disconnects(Camera):
     def deliver(self):
         self.loop(self.units, 30)
@@ -316,6 +374,7 @@ MODES = {
     "endless-line": EndlessLine, "endless-body": EndlessBody, "huge-content-length": HugeLength, "silence": Silence,
     "mute": Mute, "slow-loris": SlowLoris, "resolution-change": ResolutionChange, "codec-change": CodecChange,
     "garbage-interleaved": GarbageInterleaved, "all-garbage": AllGarbage, "time-jumps": TimeJumps,
+    "udp": Udp, "udp-lossy": LossyUdp, "udp-silent": SilentUdp,
     "disconnects": Disconnects, "redirects": Redirects, "redirects-away": RedirectsAway, "refuses-all": RefusesAll,
 }
 
