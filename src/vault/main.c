@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -129,7 +129,7 @@ int main(int argc, char **argv) {
     struct options o;
     struct diag d = {0};
     log_open("cardea-vault", LOG_LEVEL_INFO);
-    prctl(PR_SET_DUMPABLE, 0); /* no core file with the secret in it */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* no core file with the secret in it */
     if (options_read(argc, argv, &o, &d)) {
         fprintf(stderr, "cardea-vault: %s\n%s", d.text, options_use);
         return 2;

@@ -185,6 +185,7 @@ const char *answer_text(const struct answer *a, const char *field) {
 static size_t give(char *out, size_t size, size_t n, void *arg) {
     struct bytes *left = arg;
     size_t take = left->len < size * n ? left->len : size * n;
+    if (!take) return 0;
     memcpy(out, left->data, take);
     *left = BYTES(left->data + take, left->len - take);
     return take;

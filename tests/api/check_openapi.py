@@ -17,7 +17,7 @@ PROVE = os.path.join(BUILD, "src/vault/vault_prove")
 
 API = yaml.safe_load(open(os.path.join(SOURCE, "docs/openapi.yaml")))
 WORDS = set(API["components"]["schemas"]["Error"]["properties"]["error"]["enum"])
-OTHER_TYPES = [None, True, 12345678901234567890123, -1, 1.5, [], {}, "\u0000", "\ud83d\ude00", ["a"], ""]
+OTHER_TYPES = [None, True, 12345678901234567890123, -1, 1.5, [], {}, "\u0000", "\U0001f600", ["a"], ""]
 
 failures = []
 sent = 0
