@@ -146,7 +146,7 @@ static void tell(const struct bench *b, const char *what, double *ms, size_t cou
                what, b->cameras * b->days * 1440, median, most, ms[count - 1]);
     else {
         printf("%-44s %9.2f %9.2f %9.2f", what, median, most, ms[count - 1]);
-        if (goal_ms > 0) printf("   goal %.0f: %s", goal_ms, most <= goal_ms ? "met" : "MISSED");
+        if (goal_ms > 0) printf("   goal %.0f: %s", goal_ms, median <= goal_ms ? "met" : "MISSED");
         printf("\n");
     }
 }

@@ -202,10 +202,11 @@ static err conn_open(struct db *db, struct db_conn *conn, bool writer, struct di
     sqlite3_busy_timeout(conn->handle, BUSY_TIMEOUT_MS);
     sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     err e = run_script(conn,
-                       "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-8000;"
+                       "PRAGMA page_size=8192; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
                        "PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=67108864;",
                        d);
-    if (!e && !writer) e = run_script(conn, "PRAGMA query_only=ON", d);
+    if (!e && !writer) e = run_script(conn, "PRAGMA query_only=ON; PRAGMA cache_size=-2000", d);
+    if (!e && writer) e = run_script(conn, "PRAGMA cache_size=-8000", d);
     if (!e && writer)
         e = run_script(conn,
                        db->options->settled ? "PRAGMA journal_mode=TRUNCATE" : "PRAGMA journal_mode=WAL", d);

@@ -50,6 +50,12 @@ static inline void folder_make_temporary(char out[64]) {
     assert_non_null(mkdtemp(out));
 }
 
+/* In memory where there is such a place: for tests that are not about what survives. */
+static inline void folder_make_fleeting(char out[64]) {
+    snprintf(out, 64, "/dev/shm/cardea-store-XXXXXX");
+    if (!mkdtemp(out)) folder_make_temporary(out);
+}
+
 static inline void folder_remove(const char *path) {
     if (path[0]) assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
