@@ -38,6 +38,7 @@ static err open_parts(struct hub *h, const struct hub_options *o, struct diag *d
 
 err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) {
     *h = (struct hub){.identity = options->identity, .camera_program = options->camera_program, .mail.fd = -1};
+    h->discovery.socket.fd = -1;
     h->started = steady_now();
     h->seen = calloc(1, sizeof *h->seen);
     if (!h->seen) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
@@ -71,13 +72,14 @@ void hub_tick(struct hub *h) {
         }
     }
     hub_tests_tick(h);
+    hub_discover_tick(h);
     worker_reap();
 }
 
 /* Somebody waits for what the workers send: a viewer, a test, a camera that is being connected. */
 static bool in_a_hurry(const struct hub *h) {
     struct worker_view v;
-    if (link_any_viewers(h->link)) return true;
+    if (link_any_viewers(h->link) || h->discovery.used) return true;
     for (size_t i = 0; i < HUB_TESTS_MAX; i++)
         if (h->tests[i].used) return true;
     for (const struct hub_camera *c = h->list; c; c = c->next) {
@@ -117,6 +119,7 @@ void hub_clear(struct hub *h) {
     struct steady_us until = {steady_now().us + WORKERS_GRACE_MS * 1000};
     while (any_running(h) && steady_now().us < until.us) event_loop_round(h->loop, 50);
     hub_tests_clear(h);
+    hub_discover_clear(h);
     while (h->list) hub_camera_stop(h, h->list->streams[0].id);
     link_free(h->link, GRACE_MS);
     forward_keys_close(h->keys);

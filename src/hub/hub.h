@@ -7,6 +7,7 @@
 #include "hub/link.h"
 #include "hub/recorder.h"
 #include "hub/worker.h"
+#include "media/onvif.h"
 
 #define HUB_TESTS_MAX 4
 #define HUB_TEST_US 20000000
@@ -51,6 +52,19 @@ struct hub_test {
     struct steady_us deadline;
 };
 
+#define HUB_FOUND_MAX 64
+#define HUB_DISCOVER_US 3000000
+
+/* A `camera.discover` under way: one at a time. */
+struct hub_discovery {
+    bool used;
+    uint8_t command[COMMAND_ID_BYTES];
+    char probe[ONVIF_PROBE_ID_BYTES];
+    struct watch socket;
+    json_t *found;
+    struct steady_us deadline;
+};
+
 struct hub {
     struct identity *identity;
     struct event_loop *loop;
@@ -62,6 +76,7 @@ struct hub {
     struct cameras cameras;
     struct hub_camera *list;
     struct hub_test tests[HUB_TESTS_MAX];
+    struct hub_discovery discovery;
     struct command_seen *seen;
     const char *camera_program;
     struct watch mail;
@@ -100,6 +115,11 @@ void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, js
 err hub_test_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], const char *url, struct diag *d) CHECKED;
 void hub_tests_tick(struct hub *h);
 void hub_tests_clear(struct hub *h);
+
+/* hub_discover.c: `camera.discover`. ERR_BUSY: one is under way. */
+err hub_discover_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], struct diag *d) CHECKED;
+void hub_discover_tick(struct hub *h);
+void hub_discover_clear(struct hub *h);
 
 /* hub_status.c. NULL: out of memory. */
 json_t *hub_status(struct hub *h);

@@ -127,10 +127,8 @@ static err do_epoch(struct hub *h, const struct command *c, json_t **result, str
 }
 
 static err do_discover(struct hub *h, const struct command *c, json_t **result, struct diag *d) {
-    (void)h;
-    (void)c;
     (void)result;
-    return diag_fail(d, ERR_UNSUPPORTED, "this hub does not look for cameras yet: give the camera's address");
+    return hub_discover_start(h, c->id, d);
 }
 
 static err do_test(struct hub *h, const struct command *c, json_t **result, struct diag *d) {
@@ -148,7 +146,7 @@ static const struct {
     bool later; /* replies itself when all is well */
 } verbs[] = {
     {"status", do_status, false},       {"camera.add", do_add, false},          {"camera.remove", do_remove, false},
-    {"camera.set", do_set, false},      {"camera.test", do_test, true},         {"camera.discover", do_discover, false},
+    {"camera.set", do_set, false},      {"camera.test", do_test, true},         {"camera.discover", do_discover, true},
     {"epoch", do_epoch, false},
 };
 
