@@ -90,7 +90,7 @@ struct reader {
     const uint8_t *end;
 };
 static inline struct reader reader_of(struct bytes b) {
-    return (struct reader){b.data, b.data + b.len};
+    return (struct reader){b.data, b.len ? b.data + b.len : b.data}; /* NULL + 0 is undefined */
 }
 static inline size_t reader_left(const struct reader *r) { return (size_t)(r->end - r->at); }
 bool reader_u8(struct reader *r, uint8_t *out);
