@@ -285,9 +285,9 @@ static void parse(struct bench *b, int argc, char **argv) {
         if (strcmp(argv[i], "--json") == 0)
             b->json = true;
         else if (strcmp(argv[i], "--cameras") == 0 && i + 1 < argc)
-            b->cameras = (uint32_t)atoi(argv[++i]);
+            b->cameras = (uint32_t)strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--days") == 0 && i + 1 < argc)
-            b->days = (uint32_t)atoi(argv[++i]);
+            b->days = (uint32_t)strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--folder") == 0 && i + 1 < argc)
             folder = argv[++i];
         else

@@ -1,0 +1,137 @@
+/* index_memory.h: the parts of the index in memory among themselves. */
+#ifndef CARDEA_STORE_INDEX_MEMORY_H
+#define CARDEA_STORE_INDEX_MEMORY_H
+
+#include <pthread.h>
+
+#include "store/index_common.h"
+
+enum state { STATE_UPLOAD, STATE_REEL, STATE_GARBAGE, STATE_STRAY };
+
+/* Owns its items; each begins with nothing in common but how it is freed. */
+struct list {
+    void **items;
+    size_t count, room;
+};
+
+struct setting {
+    char key[65];
+    struct blob value;
+};
+struct household {
+    struct store_id id;
+    uint64_t quota_bytes;
+};
+struct object {
+    struct store_id household;
+    char key[INDEX_OBJECT_KEY_CHARS + 1];
+    uint64_t version;
+    struct blob value;
+};
+struct camera {
+    struct reel_place place;
+    uint32_t retention_days;
+    uint64_t next_event;
+};
+struct name {
+    struct reel_info reel; /* its name; the rest of a reel only */
+    enum state state;
+    struct camera *camera; /* of uploads and reels */
+    uint32_t at, epoch;
+    struct blob table;
+};
+struct event {
+    struct camera *camera;
+    uint64_t sequence;
+    uint32_t slot;
+    struct store_id id;
+    struct blob value;
+};
+struct pairing {
+    struct store_id id;
+    struct blob announcement, answer;
+    bool answered;
+    uint32_t expires;
+};
+
+struct memory {
+    struct index index;
+    pthread_mutex_t lock;
+    struct list settings, households, capabilities, objects, cameras, names, events, pairings;
+};
+
+#define EACH(type, variable, list)                                                                           \
+    for (size_t i_##variable = 0; i_##variable < (list).count; i_##variable++)                               \
+        for (type *variable = (list).items[i_##variable]; variable; variable = NULL)
+
+/* The lock is held between enter and leave; leave gives its second argument back. */
+struct memory *mi_enter(struct index *index);
+err mi_leave(struct memory *m, err e);
+err mi_no_memory(struct diag *d);
+/* Zeroed, and in the list; NULL: out of memory. */
+void *mi_list_add(struct list *list, size_t size);
+void mi_list_drop(struct list *list, void *item);
+err mi_replace(struct blob *stored, struct bytes value, struct diag *d);
+struct household *mi_household_find(struct memory *m, const struct store_id *id);
+err mi_no_household(struct diag *d);
+struct camera *mi_camera_find(struct memory *m, const struct reel_place *place);
+err mi_camera_need(struct memory *m, const struct reel_place *place, struct camera **out, struct diag *d);
+struct name *mi_name_find(struct memory *m, const struct store_id *name);
+struct name *mi_name_of(struct memory *m, const struct store_id *household, const struct store_id *name,
+                        enum state state);
+void mi_garbage_make(struct name *n, uint32_t now);
+err mi_quota_check(struct memory *m, const struct store_id *household, uint64_t more, struct diag *d);
+void mi_object_drop(struct memory *m, struct object *o);
+
+/* index_memory_reel.c */
+err mem_camera_list(struct index *index, const struct store_id *household, index_camera_visit visit,
+                    void *arg, struct diag *d);
+err mem_camera_get(struct index *index, const struct store_id *household, const struct store_id *camera,
+                   struct camera_info *out, struct diag *d);
+err mem_camera_set_retention(struct index *index, const struct store_id *household,
+                             const struct store_id *camera, uint32_t days, struct diag *d);
+err mem_reel_begin(struct index *index, const struct index_upload *upload, struct diag *d);
+err mem_upload_get(struct index *index, const struct store_id *household, const struct store_id *reel,
+                   struct index_upload *out, struct diag *d);
+err mem_upload_list(struct index *index, uint32_t before, index_upload_visit visit, void *arg,
+                    struct diag *d);
+err mem_upload_drop(struct index *index, const struct store_id *household, const struct store_id *reel,
+                    uint32_t now, struct diag *d);
+err mem_reel_commit(struct index *index, const struct store_id *household, const struct reel_info *reel,
+                    const struct store_id *replaces, uint32_t now, struct diag *d);
+err mem_reel_get(struct index *index, const struct store_id *household, const struct store_id *reel,
+                 struct reel_place *place, struct reel_info *out, struct blob *table, struct diag *d);
+err mem_list(struct memory *m, const struct reel_place *place, uint32_t from, uint32_t to, size_t max,
+             bool tables, bool edges, struct timeline *out, struct diag *d);
+err mem_timeline(struct index *index, const struct reel_place *camera, uint32_t from, uint32_t to,
+                 uint32_t max, bool tables, struct timeline *out, struct diag *d);
+err mem_range_edges(struct index *index, const struct reel_place *camera, uint32_t from, uint32_t to,
+                    struct timeline *out, struct diag *d);
+err mem_range_remove(struct index *index, const struct reel_place *camera, uint32_t from, uint32_t to,
+                     uint32_t max_reels, uint32_t now, struct index_removed *out, struct diag *d);
+err mem_reel_remove(struct index *index, const struct store_id *household, const struct store_id *reel,
+                    uint32_t now, struct diag *d);
+err mem_camera_remove(struct index *index, const struct reel_place *camera, uint32_t max_reels, uint32_t now,
+                      struct index_removed *out, struct diag *d);
+err mem_retention_sweep(struct index *index, struct index_sweep *sweep, uint32_t now, uint32_t max_reels,
+                        struct index_removed *out, struct diag *d);
+err mem_garbage_list(struct index *index, uint32_t max, index_name_visit visit, void *arg, struct diag *d);
+err mem_garbage_done(struct index *index, const struct store_id *names, size_t count, struct diag *d);
+err mem_stray_seen(struct index *index, const struct store_id *name, uint32_t now, bool collect,
+                   uint32_t *since, struct diag *d);
+err mem_name_known(struct index *index, const struct store_id *name, struct diag *d);
+err mem_reel_scan(struct index *index, const struct store_id *from, bool tables, index_reel_visit visit,
+                  void *arg, struct diag *d);
+err mem_event_add(struct index *index, const struct reel_place *camera, uint32_t slot,
+                  const struct store_id *event_id, struct bytes event, uint64_t *sequence, struct diag *d);
+err mem_event_list(struct index *index, const struct reel_place *camera, uint32_t day, uint64_t after,
+                   uint32_t max, index_event_visit visit, void *arg, struct diag *d);
+err mem_pairing_put(struct index *index, const struct store_id *id, struct bytes announcement,
+                    uint32_t expires, struct diag *d);
+err mem_pairing_get(struct index *index, const struct store_id *id, uint32_t now, struct blob *announcement,
+                    struct blob *answer, struct diag *d);
+err mem_pairing_answer(struct index *index, const struct store_id *id, uint32_t now, struct bytes answer,
+                       struct diag *d);
+err mem_pairing_sweep(struct index *index, uint32_t now, struct diag *d);
+
+#endif
