@@ -62,7 +62,7 @@ class Device(http.server.BaseHTTPRequestHandler):
                     f"<tt:Date><tt:Year>{now.tm_year}</tt:Year><tt:Month>{now.tm_mon}</tt:Month><tt:Day>{now.tm_mday}</tt:Day></tt:Date></tt:UTCDateTime></r>")
         if mode != "digest" and not self.token_is_right(text):
             return DENIED
-        if "GetCapabilities" in text:
+        if "GetCapabilities" in text and (mode != "path" or self.path == "/other/device"):
             return f"<r><tt:Media><tt:XAddr>http://10.9.8.7:{port}/onvif/media</tt:XAddr></tt:Media></r>"
         if self.path != "/onvif/media":
             return "<s:Fault><s:Reason><s:Text>wrong service</s:Text></s:Reason></s:Fault>"
@@ -150,6 +150,7 @@ CASES = [  # mode, user and password, further arguments, address, words
     ("plain", "admin:p%3Ca%26s%3Es@", ["sub"], GOOD + "small?a=1&b=2", ""),
     ("chunked", "admin:p%3Ca%26s%3Es@", [], GOOD + "large?a=1&b=2", ""),
     ("digest", "admin:p%3Ca%26s%3Es@", [], GOOD + "large?a=1&b=2", ""),
+    ("path", "admin:p%3Ca%26s%3Es@", [], GOOD + "large?a=1&b=2", ""),
     ("plain", "admin:wrong@", [], "", "refused the ONVIF user name or password"),
     ("digest", "admin:wrong@", [], "", "refused the ONVIF user name or password"),
     ("digest", "", [], "", "asks for a user name and password"),
@@ -178,7 +179,7 @@ def main():
     print(f"1..{len(CASES) + 2}")
     failed = False
     for number, (mode, login, more, address, words) in enumerate(CASES, 1):
-        run = subprocess.run([find, f"onvif://{login}127.0.0.1:{device(mode)}/", *more], stdout=subprocess.PIPE, check=True, timeout=40)
+        run = subprocess.run([find, f"onvif://{login}127.0.0.1:{device(mode)}/{'other/device' if mode == 'path' else ''}", *more], stdout=subprocess.PIPE, check=True, timeout=40)
         result = json.loads(run.stdout)
         good = result["url"] == address and words in result["message"]
         failed |= not good
