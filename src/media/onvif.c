@@ -287,11 +287,15 @@ static bool http_split(const char *address, char host[ONVIF_TEXT_BYTES], uint16_
         host_len = (size_t)(colon - h);
         if (!text_number(BYTES(colon + 1, span - host_len - 1), 65535, &n) || n == 0) return false;
     }
+    *path = h[span] == '/' ? h + span : "/";
+    if (host_len > 2 && h[0] == '[' && h[host_len - 1] == ']') {
+        h++;
+        host_len -= 2;
+    }
     if (host_len == 0 || host_len >= ONVIF_TEXT_BYTES) return false;
     memcpy(host, h, host_len);
     host[host_len] = 0;
     *port = (uint16_t)n;
-    *path = h[span] == '/' ? h + span : "/";
     for (const char *c = address; *c; c++)
         if (*c <= ' ' || *c > '~') return false;
     return true;

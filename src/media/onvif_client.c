@@ -64,8 +64,10 @@ err onvif_client_new(const char *url, const struct onvif_options *options, struc
     c->want = options->want;
     c->port = c->url.port;
     c->kick = true;
-    const char *path = strchr(c->url.text + strlen("rtsp://"), '/'); /* none or "/": the one that ONVIF names */
-    snprintf(c->path, sizeof c->path, "%.*s", ONVIF_ADDRESS_BYTES - 1, path && path[1] ? path : ONVIF_DEVICE_PATH);
+    const char *path =
+        strchr(c->url.text + strlen("rtsp://"), '/'); /* none or "/": the one that ONVIF names */
+    snprintf(c->path, sizeof c->path, "%.*s", ONVIF_ADDRESS_BYTES - 1,
+             path && path[1] ? path : ONVIF_DEVICE_PATH);
     *out = c;
     return ERR_OK;
 }

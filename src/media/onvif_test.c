@@ -190,6 +190,13 @@ static void test_probe(void **state) {
     assert_int_equal(device.port, 8080);
     assert_string_equal(device.name, "Front Door");
     assert_string_equal(device.hardware, "X-1");
+    snprintf(
+        text, sizeof text,
+        "<E><RelatesTo>%s</RelatesTo><ProbeMatch><XAddrs>http://[fe80::9]:81/x</XAddrs></ProbeMatch></E>",
+        id);
+    assert_int_equal(onvif_probe_parse(bytes_text(text), id, &device, &d), ERR_OK);
+    assert_string_equal(device.host, "fe80::9");
+    assert_int_equal(device.port, 81);
     assert_int_equal(onvif_probe_parse(bytes_text(text), "urn:uuid:other", &device, &d), ERR_INVALID);
 }
 
