@@ -22,7 +22,7 @@ static void open_accounts(const char *path, struct accounts **out) {
 
 static int setup(void **state) {
     struct fixture *f = test_calloc(1, sizeof *f);
-    folder_make_temporary(f->folder);
+    folder_make_fleeting(f->folder);
     assert_ok(path_join(f->path, f->folder, "accounts.sqlite"));
     open_accounts(f->path, &f->accounts);
     *state = f;

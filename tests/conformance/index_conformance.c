@@ -28,7 +28,7 @@ static void open_index(struct fixture *f) {
 
 static int setup(void **state) {
     struct fixture *f = test_calloc(1, sizeof *f);
-    folder_make_temporary(f->folder);
+    folder_make_fleeting(f->folder);
     open_index(f);
     f->home = id_of(1);
     f->camera = id_of(2);
@@ -804,6 +804,34 @@ static void test_kept_after_reopening(void **state) {
 
 /* --- threads: writers share commits, readers see whole transactions --- */
 
+/* What a household can grow has an end: at the limit, and one past it. */
+static void test_household_limits(void **state) {
+    struct fixture *f = *state;
+    const struct index_ops *ops = f->index->ops;
+    uint64_t current;
+    char key[32];
+    for (uint32_t i = 0; i < INDEX_OBJECTS_MAX; i++) {
+        snprintf(key, sizeof key, "k/%u", i);
+        assert_ok(ops->object_put(f->index, &f->home, key, 0, bytes_text("x"), &current, D));
+    }
+    assert_err(ops->object_put(f->index, &f->home, "one-more", 0, bytes_text("x"), &current, D), ERR_LIMIT);
+    assert_ok(ops->object_put(f->index, &f->home, "k/0", 1, bytes_text("y"), &current,
+                              D)); /* a change is not more */
+    for (uint32_t i = 0; i < INDEX_CAMERAS_MAX; i++) {
+        struct store_id camera = id_of(10000 + i);
+        assert_ok(ops->camera_set_retention(f->index, &f->home, &camera, 1, D));
+    }
+    struct store_id one_more = id_of(9000), known = id_of(10000);
+    assert_err(ops->camera_set_retention(f->index, &f->home, &one_more, 1, D), ERR_LIMIT);
+    struct reel_place place = {f->home, known};
+    for (uint32_t i = 0; i < INDEX_UPLOADS_MAX; i++) begin(f, &place, 20000 + i);
+    struct index_upload upload = {.reel = id_of(19000), .place = place, .epoch = 7, .begun = NOW};
+    assert_err(ops->reel_begin(f->index, &upload, D), ERR_LIMIT);
+    struct reel_info reel = reel_at(20000, NOW, NOW + 60);
+    assert_ok(ops->reel_commit(f->index, &f->home, &reel, NULL, NOW, D));
+    assert_ok(ops->reel_begin(f->index, &upload, D)); /* one is done: there is room for one */
+}
+
 #define THREADS 4
 #define ROUNDS 40
 
@@ -875,6 +903,7 @@ int main(int argc, char **argv) {
         CASE(test_scan),
         CASE(test_tenants_are_apart),
         CASE(test_threads),
+        CASE(test_household_limits),
         CASE(test_kept_after_reopening),
     };
     /* The last 1 are of what is kept in files. */
