@@ -262,8 +262,9 @@ static err play_taken(struct rtsp_client *c, const struct rtsp_message *m, struc
 /* An answer to a keepalive: only that it is not refused for good matters. */
 static err keepalive_taken(struct rtsp_client *c, const struct rtsp_message *m, struct diag *d) {
     if (m->status == 454) return diag_fail(d, ERR_UNREACHABLE, "the camera forgot the session");
-    if (m->status != 200) c->has_get_parameter = false; /* it claimed more than it can: OPTIONS from now on */
-    return ERR_OK;
+    if (m->status == 200 || !c->has_get_parameter) return ERR_OK;
+    c->has_get_parameter = false; /* it claimed more than it can: OPTIONS from now on */
+    return rtsp_keepalive_send(c, d);
 }
 
 err rtsp_answer_take(struct rtsp_client *c, const struct rtsp_message *m, struct diag *d) {

@@ -7,6 +7,7 @@ import base64
 import os
 import random
 import re
+import select
 import socket
 import struct
 import subprocess
@@ -344,6 +345,56 @@ class SilentUdp(Udp):
             pass
 
 
+class ShortSession(Camera):
+    """Forgets a session that it has not heard of for two seconds; refuses GET_PARAMETER, which it says it can."""
+
+    def options(self, number):
+        self.answer(number, "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n")
+
+    def setup(self, number):
+        self.answer(number, "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=2\r\n")
+
+    def deliver(self):
+        heard = time.monotonic()
+        for i in range(1 << 30):
+            self.loop([self.units[i % len(self.units)]], 1)
+            if time.monotonic() - heard > 2:
+                self.connection.close()
+                return
+            if select.select([self.connection], [], [], 0)[0]:
+                self.buffer += self.connection.recv(65536)
+            while self.buffer[:1] == b"$": # reports
+                self.buffer = self.buffer[4 + struct.unpack(">H", self.buffer[2:4])[0]:]
+            if b"\r\n\r\n" in self.buffer:
+                method, number = self.request()
+                if method == "OPTIONS":
+                    self.answer(number)
+                    heard = time.monotonic()
+                elif method:
+                    self.send(f"RTSP/1.0 405 Method Not Allowed\r\nCSeq: {number}\r\n\r\n".encode())
+
+
+class ClosesAfterChallenge(Camera):
+    """Closes the connection after each 401, as some do; and believes any answer to its challenge."""
+
+    def describe(self, number):
+        if not any(line.lower().startswith("authorization: digest") for line in self.lines):
+            self.send(f'RTSP/1.0 401 No\r\nCSeq: {number}\r\nWWW-Authenticate: Digest realm="x", nonce="y"\r\n\r\n'.encode())
+            self.connection.close()
+            return
+        Camera.describe(self, number)
+
+
+class Asks(Camera):
+    """Asks its recorder things between packets, by requests of its own."""
+
+    def deliver(self):
+        for i in range(1 << 30):
+            self.loop([self.units[i % len(self.units)]], 1)
+            method = ("OPTIONS", "SET_PARAMETER", "ANNOUNCE", "GET_PARAMETER")[i % 4]
+            self.send(f"{method} * RTSP/1.0\r\nCSeq: {i + 1}\r\n\r\n".encode())
+
+
 class Disconnects(Camera):
     def deliver(self):
         self.loop(self.units, 30)
@@ -374,6 +425,7 @@ MODES = {
     "endless-line": EndlessLine, "endless-body": EndlessBody, "huge-content-length": HugeLength, "silence": Silence,
     "mute": Mute, "slow-loris": SlowLoris, "resolution-change": ResolutionChange, "codec-change": CodecChange,
     "garbage-interleaved": GarbageInterleaved, "all-garbage": AllGarbage, "time-jumps": TimeJumps,
+    "short-session": ShortSession, "closes-after-401": ClosesAfterChallenge, "asks": Asks,
     "udp": Udp, "udp-lossy": LossyUdp, "udp-silent": SilentUdp,
     "disconnects": Disconnects, "redirects": Redirects, "redirects-away": RedirectsAway, "refuses-all": RefusesAll,
 }

@@ -33,6 +33,9 @@ CASES = [
     ("garbage-interleaved", None, lambda r: r["garbage"] > 0 and r["tracks"][0]["samples"] > 40, 6),
     ("all-garbage", "neither RTSP nor RTP", None, 5),
     ("time-jumps", None, lambda r: r["time_faults"] == 0 and r["tracks"][0]["seconds"] < 10, 6),
+    ("short-session", None, lambda r: r["tracks"][0]["samples"] > 80, 9),
+    ("closes-after-401", None, lambda r: r["tracks"][0]["samples"] > 50, 6),
+    ("asks", None, lambda r: r["tracks"][0]["samples"] > 50 and r["garbage"] == 0 and r["lost"] == 0, 6),
     ("udp", None, lambda r: r["udp"] and r["lost"] == 0 and r["dropped"] == 0 and r["tracks"][0]["samples"] > 50, 6),
     ("udp-lossy", None, lambda r: r["udp"] and r["lost"] > 0 and r["dropped"] > 0 and r["tracks"][0]["samples"] > 10, 6),
     ("udp-silent", None, lambda r: not r["udp"] and r["tracks"][0]["samples"] > 20, 9),
@@ -48,7 +51,7 @@ def check(pull, case):
     port = hostile_camera.start(mode)
     begun = time.monotonic()
     run = subprocess.run([pull, f"rtsp://user:hunter2@127.0.0.1:{port}/x", "--auto", "--sound", "--seconds",
-                          "100" if words else "7" if mode == "udp-silent" else "4"], stdout=subprocess.PIPE, check=True, timeout=most_s + 20)
+                          "100" if words else "7" if mode in ("udp-silent", "short-session") else "4"], stdout=subprocess.PIPE, check=True, timeout=most_s + 20)
     took = time.monotonic() - begun
     result = json.loads(run.stdout)
     faults = []
