@@ -42,8 +42,10 @@ static err parse_authority(const char *authority, struct camera_url *out, struct
         host++;
         host_end = memchr(host, ']', (size_t)(end - host));
         if (!host_end) return diag_fail(d, ERR_INVALID, "the address lacks the ] after its IPv6 host");
-        if (host_end + 1 < end && host_end[1] == ':') port = host_end + 2;
-        else if (host_end + 1 != end) return diag_fail(d, ERR_INVALID, "the address has something odd after ]");
+        if (host_end + 1 < end && host_end[1] == ':')
+            port = host_end + 2;
+        else if (host_end + 1 != end)
+            return diag_fail(d, ERR_INVALID, "the address has something odd after ]");
     } else {
         const char *colon = memchr(host, ':', (size_t)(end - host));
         if (colon) {
@@ -66,10 +68,13 @@ static err parse_authority(const char *authority, struct camera_url *out, struct
 static err parse_path(const char *rest, struct camera_url *out, struct diag *d) {
     if (strncmp(rest, "///", 3) == 0) rest += 2;
     if (rest[0] != '/' || rest[1] == '/' || rest[1] == 0)
-        return diag_fail(d, ERR_INVALID, "the address must name an absolute path: file:/path/to/clip.mp4 or v4l2:/dev/video0");
+        return diag_fail(
+            d, ERR_INVALID,
+            "the address must name an absolute path: file:/path/to/clip.mp4 or v4l2:/dev/video0");
     if (strstr(rest, "/../") || (out->kind == CAMERA_URL_V4L2 && strncmp(rest, "/dev/", 5) != 0))
-        return diag_fail(d, ERR_INVALID, out->kind == CAMERA_URL_V4L2 ? "a v4l2: address names a device under /dev"
-                                                                       : "the address's path must not go up (..)");
+        return diag_fail(d, ERR_INVALID,
+                         out->kind == CAMERA_URL_V4L2 ? "a v4l2: address names a device under /dev"
+                                                      : "the address's path must not go up (..)");
     snprintf(out->path, sizeof out->path, "%s", rest);
     return ERR_OK;
 }
@@ -80,7 +85,8 @@ err camera_url_parse(const char *url, struct camera_url *out, struct diag *d) {
         return diag_fail(d, ERR_INVALID, "the address must have 1 to %d characters", CAMERA_URL_MAX_BYTES);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)url[i] <= 32 || url[i] == 127)
-            return diag_fail(d, ERR_INVALID, "the address has a space or control character in it: write it as %%20");
+            return diag_fail(d, ERR_INVALID,
+                             "the address has a space or control character in it: write it as %%20");
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         size_t n = strlen(schemes[i].scheme);
         if (strncasecmp(url, schemes[i].scheme, n) != 0) continue;
@@ -89,18 +95,22 @@ err camera_url_parse(const char *url, struct camera_url *out, struct diag *d) {
         if (!e) *out = parsed;
         return e;
     }
-    return diag_fail(d, ERR_INVALID, "the address must begin with rtsp://, rtsps://, onvif://, v4l2: or file:");
+    return diag_fail(d, ERR_INVALID,
+                     "the address must begin with rtsp://, rtsps://, onvif://, v4l2: or file:");
 }
 
 void camera_url_redact(const char *url, char out[CAMERA_URL_MAX_BYTES + 1]) {
     const char *authority = strstr(url, "://");
     const char *at = authority ? credentials_end(authority + 3) : NULL;
-    /* Also where the scheme's slashes are missing, or the password has a slash in it: nothing before the last @ is shown. */
+    /* Also where the scheme's slashes are missing, or the password has a slash in it: nothing before the last
+     * @ is shown. */
     if (!at) at = strrchr(url, '@');
-    if (!at) snprintf(out, CAMERA_URL_MAX_BYTES + 1, "%.*s", CAMERA_URL_MAX_BYTES, url);
+    if (!at)
+        snprintf(out, CAMERA_URL_MAX_BYTES + 1, "%.*s", CAMERA_URL_MAX_BYTES, url);
     else if (authority && authority < at)
         snprintf(out, CAMERA_URL_MAX_BYTES + 1, "%.*s://%s", (int)(authority - url), url, at + 1);
-    else snprintf(out, CAMERA_URL_MAX_BYTES + 1, "%s", at + 1);
+    else
+        snprintf(out, CAMERA_URL_MAX_BYTES + 1, "%s", at + 1);
 }
 
 /* What follows the authority, "/" when nothing does. */

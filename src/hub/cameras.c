@@ -18,22 +18,25 @@ void cameras_clear(struct cameras *c) {
 struct camera_settings *cameras_find(const struct cameras *c, const uint8_t camera[CAMERA_ID_BYTES]) {
     for (size_t i = 0; i < c->count; i++) {
         struct camera_settings *s = &c->list[i];
-        if (memcmp(s->id, camera, CAMERA_ID_BYTES) == 0 || (s->has_sub && memcmp(s->sub, camera, CAMERA_ID_BYTES) == 0))
+        if (memcmp(s->id, camera, CAMERA_ID_BYTES) == 0 ||
+            (s->has_sub && memcmp(s->sub, camera, CAMERA_ID_BYTES) == 0))
             return s;
     }
     return NULL;
 }
 
-/* --- The file ----------------------------------------------------------------------------------------------------- */
+/* --- The file
+ * ----------------------------------------------------------------------------------------------------- */
 
 static json_t *to_json(const struct camera_settings *s) {
     char added[WALL_TEXT_BYTES];
     wall_format(s->added, added);
-    return json_pack("{s:o,s:o,s:s,s:s,s:o,s:b,s:b,s:s,s:o,s:I,s:I,s:I}", "camera", json_hex(BYTES_OF(s->id)), "sub",
-                     s->has_sub ? json_hex(BYTES_OF(s->sub)) : json_null(), "name", s->name, "url", s->url, "sub_url",
-                     s->has_sub ? json_string(s->sub_url) : json_null(), "indoor", s->indoor, "audio", s->audio, "added",
-                     added, "record", record_settings_json(&s->record), "retention_days", (json_int_t)s->retention_days,
-                     "epoch", (json_int_t)s->epoch, "sub_epoch", (json_int_t)s->sub_epoch);
+    return json_pack("{s:o,s:o,s:s,s:s,s:o,s:b,s:b,s:s,s:o,s:I,s:I,s:I}", "camera", json_hex(BYTES_OF(s->id)),
+                     "sub", s->has_sub ? json_hex(BYTES_OF(s->sub)) : json_null(), "name", s->name, "url",
+                     s->url, "sub_url", s->has_sub ? json_string(s->sub_url) : json_null(), "indoor",
+                     s->indoor, "audio", s->audio, "added", added, "record", record_settings_json(&s->record),
+                     "retention_days", (json_int_t)s->retention_days, "epoch", (json_int_t)s->epoch,
+                     "sub_epoch", (json_int_t)s->sub_epoch);
 }
 
 static err copy_text(json_t *o, const char *name, char *out, size_t size) {
@@ -44,14 +47,15 @@ static err copy_text(json_t *o, const char *name, char *out, size_t size) {
 }
 
 static err from_json(json_t *o, struct camera_settings *s, struct diag *d) {
-    const char *id = json_string_value(json_object_get(o, "camera")), *sub = json_string_value(json_object_get(o, "sub"));
+    const char *id = json_string_value(json_object_get(o, "camera")),
+               *sub = json_string_value(json_object_get(o, "sub"));
     char added[WALL_TEXT_BYTES];
     *s = (struct camera_settings){.has_sub = sub != NULL};
     if (!id || hex_decode(id, (struct buffer){s->id, sizeof s->id}) ||
         (sub && hex_decode(sub, (struct buffer){s->sub, sizeof s->sub})) ||
         copy_text(o, "name", s->name, sizeof s->name) || copy_text(o, "url", s->url, sizeof s->url) ||
-        (sub && copy_text(o, "sub_url", s->sub_url, sizeof s->sub_url)) || copy_text(o, "added", added, sizeof added) ||
-        wall_parse(added, wall_now(), &s->added, d))
+        (sub && copy_text(o, "sub_url", s->sub_url, sizeof s->sub_url)) ||
+        copy_text(o, "added", added, sizeof added) || wall_parse(added, wall_now(), &s->added, d))
         return ERR_INVALID;
     s->indoor = json_is_true(json_object_get(o, "indoor"));
     s->audio = json_is_true(json_object_get(o, "audio"));
@@ -76,11 +80,13 @@ err cameras_load(const char *path, struct cameras *out, struct diag *d) {
     size_t i;
     if (!e && (!json_is_array(list) || json_array_size(list) > CAMERAS_MAX)) e = ERR_INVALID;
     if (!e) json_array_foreach(list, i, o) {
-        e = from_json(o, &out->list[out->count], &why);
-        if (e) break;
-        out->count++;
-    }
-    return e ? diag_fail(d, e, "%s is damaged (%s): mend it, or remove it and add the cameras anew", path, why.text) : ERR_OK;
+            e = from_json(o, &out->list[out->count], &why);
+            if (e) break;
+            out->count++;
+        }
+    return e ? diag_fail(d, e, "%s is damaged (%s): mend it, or remove it and add the cameras anew", path,
+                         why.text)
+             : ERR_OK;
 }
 
 err cameras_store(const struct cameras *c, struct diag *d) {
@@ -96,7 +102,8 @@ err cameras_store(const struct cameras *c, struct diag *d) {
     return e;
 }
 
-/* --- Changes ------------------------------------------------------------------------------------------------------ */
+/* --- Changes
+ * ------------------------------------------------------------------------------------------------------ */
 
 static err check_taken(const struct cameras *c, const struct camera_settings *s, struct diag *d) {
     if (s->has_sub && camera_url_same(s->url, s->sub_url))
@@ -104,9 +111,11 @@ static err check_taken(const struct cameras *c, const struct camera_settings *s,
     for (size_t i = 0; i < c->count; i++) {
         const struct camera_settings *o = &c->list[i];
         if (memcmp(o->id, s->id, sizeof o->id) == 0) continue;
-        if (strcmp(o->name, s->name) == 0) return diag_fail(d, ERR_EXISTS, "there is a camera named \"%s\" already", s->name);
+        if (strcmp(o->name, s->name) == 0)
+            return diag_fail(d, ERR_EXISTS, "there is a camera named \"%s\" already", s->name);
         if (camera_url_same(o->url, s->url) || (o->has_sub && camera_url_same(o->sub_url, s->url)) ||
-            (s->has_sub && (camera_url_same(o->url, s->sub_url) || (o->has_sub && camera_url_same(o->sub_url, s->sub_url)))))
+            (s->has_sub && (camera_url_same(o->url, s->sub_url) ||
+                            (o->has_sub && camera_url_same(o->sub_url, s->sub_url)))))
             return diag_fail(d, ERR_EXISTS, "this camera was added already, as \"%s\"", o->name);
     }
     return ERR_OK;
@@ -114,7 +123,8 @@ static err check_taken(const struct cameras *c, const struct camera_settings *s,
 
 static err take_name(struct camera_settings *s, const char *name, struct diag *d) {
     for (const char *p = name; *p; p++)
-        if ((unsigned char)*p < 32 || *p == 127) return diag_fail(d, ERR_INVALID, "\"name\" has a control character in it");
+        if ((unsigned char)*p < 32 || *p == 127)
+            return diag_fail(d, ERR_INVALID, "\"name\" has a control character in it");
     snprintf(s->name, sizeof s->name, "%s", name);
     return ERR_OK;
 }
@@ -130,15 +140,28 @@ static err take_url(const char *url, const char *field, char out[CAMERA_URL_MAX_
     return ERR_OK;
 }
 
-err cameras_add(struct cameras *c, json_t *args, struct wall_us now, struct camera_settings **out, struct diag *d) {
+err cameras_add(struct cameras *c, json_t *args, struct wall_us now, struct camera_settings **out,
+                struct diag *d) {
     const char *name = NULL, *url = NULL, *sub = NULL;
-    struct camera_settings s = {.audio = true, .added = now, .retention_days = 30,
+    struct camera_settings s = {.audio = true,
+                                .added = now,
+                                .retention_days = 30,
                                 .record = {.mode = RECORD_MODE_ALWAYS, .pre_s = 5, .post_s = 10}};
     json_t *sub_value = json_object_get(args, "sub");
     if (json_is_null(sub_value)) json_object_del(args, "sub");
     const struct json_field fields[] = {
-        {.name = "name", .kind = JSON_KIND_TEXT, .required = true, .min = 1, .max = CAMERA_NAME_MAX_BYTES, .out = &name},
-        {.name = "url", .kind = JSON_KIND_TEXT, .required = true, .min = 1, .max = CAMERA_URL_MAX_BYTES, .out = &url},
+        {.name = "name",
+         .kind = JSON_KIND_TEXT,
+         .required = true,
+         .min = 1,
+         .max = CAMERA_NAME_MAX_BYTES,
+         .out = &name},
+        {.name = "url",
+         .kind = JSON_KIND_TEXT,
+         .required = true,
+         .min = 1,
+         .max = CAMERA_URL_MAX_BYTES,
+         .out = &url},
         {.name = "sub", .kind = JSON_KIND_TEXT, .min = 1, .max = CAMERA_URL_MAX_BYTES, .out = &sub},
         {.name = "indoor", .kind = JSON_KIND_BOOL, .out = &s.indoor},
         {.name = "audio", .kind = JSON_KIND_BOOL, .out = &s.audio},
@@ -151,12 +174,15 @@ err cameras_add(struct cameras *c, json_t *args, struct wall_us now, struct came
     random_bytes(s.id, sizeof s.id);
     if (s.has_sub) random_bytes(s.sub, sizeof s.sub);
     if (!e) e = check_taken(c, &s, d);
-    if (!e && c->count >= CAMERAS_MAX) e = diag_fail(d, ERR_LIMIT, "a hub takes at most %d cameras", CAMERAS_MAX);
+    if (!e && c->count >= CAMERAS_MAX)
+        e = diag_fail(d, ERR_LIMIT, "a hub takes at most %d cameras", CAMERAS_MAX);
     if (!e) {
         c->list[c->count++] = s;
         e = cameras_store(c, d);
-        if (e) wipe(&c->list[--c->count], sizeof s);
-        else *out = &c->list[c->count - 1];
+        if (e)
+            wipe(&c->list[--c->count], sizeof s);
+        else
+            *out = &c->list[c->count - 1];
     }
     wipe(&s, sizeof s);
     return e;
@@ -172,7 +198,11 @@ err cameras_set(struct cameras *c, struct camera_settings *camera, json_t *args,
         {.name = "indoor", .kind = JSON_KIND_BOOL, .out = &s.indoor},
         {.name = "audio", .kind = JSON_KIND_BOOL, .out = &s.audio},
         {.name = "record", .kind = JSON_KIND_OBJECT, .out = &record},
-        {.name = "retention_days", .kind = JSON_KIND_INT, .min = 0, .max = RETENTION_MAX_DAYS, .out = &retention},
+        {.name = "retention_days",
+         .kind = JSON_KIND_INT,
+         .min = 0,
+         .max = RETENTION_MAX_DAYS,
+         .out = &retention},
     };
     err e = JSON_READ(args, fields, d);
     if (!e && name) e = take_name(&s, name, d);
@@ -207,11 +237,14 @@ err cameras_remove(struct cameras *c, struct camera_settings *camera, struct dia
 json_t *camera_profile(const struct camera_settings *c, bool sub, const uint8_t hub[16]) {
     char added[WALL_TEXT_BYTES];
     wall_format(c->added, added);
-    json_t *o = json_pack("{s:i,s:s,s:s,s:o,s:b,s:b,s:s,s:o,s:I}", "v", 1, "name", c->name, "kind", sub ? "sub" : "main",
-                          "hub", json_hex(BYTES(hub, 16)), "indoor", c->indoor, "audio", c->audio, "added", added, "record",
-                          record_settings_json(&c->record), "retention_days", (json_int_t)c->retention_days);
+    json_t *o = json_pack("{s:i,s:s,s:s,s:o,s:b,s:b,s:s,s:o,s:I}", "v", 1, "name", c->name, "kind",
+                          sub ? "sub" : "main", "hub", json_hex(BYTES(hub, 16)), "indoor", c->indoor, "audio",
+                          c->audio, "added", added, "record", record_settings_json(&c->record),
+                          "retention_days", (json_int_t)c->retention_days);
     if (!o) return NULL;
-    if (sub) json_object_set_new(o, "main", json_hex(BYTES_OF(c->id)));
-    else json_object_set_new(o, "sub", c->has_sub ? json_hex(BYTES_OF(c->sub)) : json_null());
+    if (sub)
+        json_object_set_new(o, "main", json_hex(BYTES_OF(c->id)));
+    else
+        json_object_set_new(o, "sub", c->has_sub ? json_hex(BYTES_OF(c->sub)) : json_null());
     return o;
 }

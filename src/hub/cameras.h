@@ -1,4 +1,5 @@
-/* cameras.h: the cameras of this hub and their settings; DIR/cameras.json, 0600, holds them with their passwords.
+/* cameras.h: the cameras of this hub and their settings; DIR/cameras.json, 0600, holds them with their
+ * passwords.
  *
  *     {"v":1,"cameras":[{"camera":hex,"sub":hex|null,"name","url","sub_url":text|null,"indoor","audio","added":ISO,
  *      "record":{"mode","pre_s","post_s","schedule":[…]},"retention_days","epoch":n,"sub_epoch":n}]}
@@ -22,7 +23,7 @@
 enum record_mode { RECORD_MODE_ALWAYS, RECORD_MODE_MOTION, RECORD_MODE_SCHEDULE, RECORD_MODE_OFF };
 
 struct schedule_entry {
-    uint8_t days; /* bit 0: Monday */
+    uint8_t days;              /* bit 0: Monday */
     uint16_t from_min, to_min; /* of the day, local time; to before from: past midnight; equal: all day */
 };
 
@@ -53,14 +54,16 @@ struct cameras {
 /* ERR_INVALID: the file is damaged; it is left alone. */
 err cameras_load(const char *path, struct cameras *out, struct diag *d) CHECKED;
 err cameras_store(const struct cameras *c, struct diag *d) CHECKED; /* durable */
-void cameras_clear(struct cameras *c); /* wipes */
+void cameras_clear(struct cameras *c);                              /* wipes */
 
 /* By main or substream id; NULL. */
 struct camera_settings *cameras_find(const struct cameras *c, const uint8_t camera[CAMERA_ID_BYTES]);
 
 /* Adds with fresh ids and stores. *out is borrowed until the list changes.
- *   ERR_INVALID  names the field     ERR_EXISTS  the name or the address is taken: d says by which     ERR_LIMIT */
-err cameras_add(struct cameras *c, json_t *args, struct wall_us now, struct camera_settings **out, struct diag *d) CHECKED;
+ *   ERR_INVALID  names the field     ERR_EXISTS  the name or the address is taken: d says by which ERR_LIMIT
+ */
+err cameras_add(struct cameras *c, json_t *args, struct wall_us now, struct camera_settings **out,
+                struct diag *d) CHECKED;
 /* Changes the given settings and stores. ERR_INVALID names the field; ERR_EXISTS. */
 err cameras_set(struct cameras *c, struct camera_settings *camera, json_t *args, struct diag *d) CHECKED;
 err cameras_remove(struct cameras *c, struct camera_settings *camera, struct diag *d) CHECKED;

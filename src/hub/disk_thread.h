@@ -1,7 +1,7 @@
 /* disk_thread.h: one thread that waits for the disk, so that the recording loop never does.
  *
- * Jobs run one after another, in the order they were given. A job that cannot be queued (out of memory) is run at
- * once by the caller: slower, and never lost. Threads: disk_thread_do from any. */
+ * Jobs run one after another, in the order they were given. A job that cannot be queued (out of memory) is
+ * run at once by the caller: slower, and never lost. Threads: disk_thread_do from any. */
 #ifndef CARDEA_HUB_DISK_THREAD_H
 #define CARDEA_HUB_DISK_THREAD_H
 

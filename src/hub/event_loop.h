@@ -7,8 +7,8 @@
 
 #include "base/err.h"
 
-/* Embedded in what it serves. A watch whose fd is -1 is not called, also when an event for it was already fetched; so what
- * holds it must outlive the round: event_loop_later frees it after. */
+/* Embedded in what it serves. A watch whose fd is -1 is not called, also when an event for it was already
+ * fetched; so what holds it must outlive the round: event_loop_later frees it after. */
 struct watch {
     int fd;
     void (*ready)(void *context, uint32_t events);

@@ -18,10 +18,10 @@
 struct stream {
     uint8_t camera[CAMERA_ID_BYTES];
     uint32_t epoch;
-    uint64_t first;       /* memory opens nothing before it */
-    uint64_t disk_first;  /* any copy on disk opens nothing before it; TIMEKEY_SLOT_END: there is none */
-    bool waiting;         /* loaded, and its first slot not reached yet */
-    bool stranded;        /* the clock jumped: needs a new epoch */
+    uint64_t first;      /* memory opens nothing before it */
+    uint64_t disk_first; /* any copy on disk opens nothing before it; TIMEKEY_SLOT_END: there is none */
+    bool waiting;        /* loaded, and its first slot not reached yet */
+    bool stranded;       /* the clock jumped: needs a new epoch */
     struct timekey_set set;
 };
 
@@ -63,7 +63,8 @@ static err add(struct forward_keys *k, const uint8_t camera[CAMERA_ID_BYTES], st
     return ERR_OK;
 }
 
-/* --- The file ---------------------------------------------------------------------------------------------------- */
+/* --- The file
+ * ---------------------------------------------------------------------------------------------------- */
 
 static err load_streams(struct forward_keys *k, struct reader *r, uint32_t boundary, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
@@ -132,8 +133,8 @@ static err encode(const struct forward_keys *k, uint64_t boundary, struct blob *
     return blob_append(out, BYTES_OF(sum));
 }
 
-/* The old file's blocks are overwritten through a descriptor that outlives its name. Disks that write elsewhere keep
- * them a while longer; that is as far as a program can reach. */
+/* The old file's blocks are overwritten through a descriptor that outlives its name. Disks that write
+ * elsewhere keep them a while longer; that is as far as a program can reach. */
 static void overwrite_old(int fd) {
     static const uint8_t zeros[4096];
     struct stat info;
@@ -242,7 +243,8 @@ void forward_keys_close(struct forward_keys *k) {
     free(k);
 }
 
-/* --- Streams ----------------------------------------------------------------------------------------------------- */
+/* --- Streams
+ * ----------------------------------------------------------------------------------------------------- */
 
 err forward_keys_begin(struct forward_keys *k, const uint8_t camera[CAMERA_ID_BYTES], uint32_t epoch,
                        const uint8_t household_box[32], struct wall_us now, struct blob *sealed_root) {
@@ -338,8 +340,10 @@ void forward_keys_tick(struct forward_keys *k, struct wall_us now, struct steady
     uint64_t today = wall_slot(now);
     for (size_t i = 0; i < k->count; i++) {
         struct stream *s = &k->streams[i];
-        if (s->stranded) timekey_set_clear(&s->set); /* an epoch that is over needs no keys */
-        else if (today > FORWARD_HOLD_S && advance(s, today - FORWARD_HOLD_S)) continue; /* no memory: next time */
+        if (s->stranded)
+            timekey_set_clear(&s->set); /* an epoch that is over needs no keys */
+        else if (today > FORWARD_HOLD_S && advance(s, today - FORWARD_HOLD_S))
+            continue; /* no memory: next time */
     }
     if (writing || (k->written.us && steady.us - k->written.us < (int64_t)FORWARD_PERIOD_S * 1000000)) return;
     k->written = steady;

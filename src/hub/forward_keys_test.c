@@ -33,7 +33,9 @@ static int finish(void **state) {
     return rmdir(folder);
 }
 
-static struct wall_us at(struct wall_us base, int64_t seconds) { return (struct wall_us){base.us + seconds * 1000000}; }
+static struct wall_us at(struct wall_us base, int64_t seconds) {
+    return (struct wall_us){base.us + seconds * 1000000};
+}
 static struct steady_us later(struct steady_us base, int64_t seconds) {
     return (struct steady_us){base.us + seconds * 1000000};
 }
@@ -110,8 +112,10 @@ static void test_crash_and_orderly_restart(void **state) {
         forward_keys_tick(after, at(t0, s), later(s0, s));
         disk_thread_drain(disk);
         err e = forward_keys_slot(after, camera, at(t0, s), at(t0, s), &slot);
-        if (e) assert_int_equal(e, ERR_BUSY);
-        else gap = s;
+        if (e)
+            assert_int_equal(e, ERR_BUSY);
+        else
+            gap = s;
     }
     assert_in_range(gap, 1, FORWARD_LEAD_S + 1);
     assert_int_equal(slot.epoch, 7);
@@ -174,7 +178,8 @@ static void test_clocks(void **state) {
         if (e != cases[i].expected) fail_msg("%s: %s", cases[i].label, err_text(e));
         if (!e) assert_true(slot.slot >= before);
         assert_int_equal(forward_keys_clock_ok(k), cases[i].clock_ok);
-        /* Whatever happened: a new epoch records on, and so does another when the clock is set right again. */
+        /* Whatever happened: a new epoch records on, and so does another when the clock is set right again.
+         */
         if (e == ERR_CONFLICT) {
             assert_int_equal(forward_keys_begin(k, camera, 2, household.public_key, jumped, &root), ERR_OK);
             assert_int_equal(forward_keys_slot(k, camera, jumped, jumped, &slot), ERR_OK);
@@ -183,7 +188,9 @@ static void test_clocks(void **state) {
             forward_keys_tick(k, right, later(s0, 11));
             disk_thread_drain(disk);
             e = forward_keys_slot(k, camera, right, right, &slot);
-            if (e) assert_int_equal(forward_keys_begin(k, camera, 3, household.public_key, right, &root), ERR_OK);
+            if (e)
+                assert_int_equal(forward_keys_begin(k, camera, 3, household.public_key, right, &root),
+                                 ERR_OK);
             assert_int_equal(forward_keys_slot(k, camera, right, right, &slot), ERR_OK);
         }
         forward_keys_close(k);

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 
-#define GRACE_MS 2500       /* for uploads when the hub ends */
+#define GRACE_MS 2500        /* for uploads when the hub ends */
 #define WORKERS_GRACE_MS 400 /* for their goodbyes to the cameras */
 
 static void on_mail(void *context, uint32_t events) {
@@ -37,15 +37,19 @@ static err open_parts(struct hub *h, const struct hub_options *o, struct diag *d
 }
 
 err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) {
-    *h = (struct hub){.identity = options->identity, .camera_program = options->camera_program, .mail.fd = -1};
+    *h =
+        (struct hub){.identity = options->identity, .camera_program = options->camera_program, .mail.fd = -1};
     h->discovery.socket.fd = -1;
     h->started = steady_now();
     h->seen = calloc(1, sizeof *h->seen);
     if (!h->seen) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     h->seen->since = wall_now();
     err e = open_parts(h, options, d);
-    const struct link_options link = {.vault = options->vault, .ca_file = options->ca_file, .identity = h->identity,
-                                      .spool = h->spool, .outbox = h->outbox};
+    const struct link_options link = {.vault = options->vault,
+                                      .ca_file = options->ca_file,
+                                      .identity = h->identity,
+                                      .spool = h->spool,
+                                      .outbox = h->outbox};
     if (!e) e = link_new(&link, &h->link, d);
     if (e) return e;
     h->mail = (struct watch){.fd = link_fd(h->link), .ready = on_mail, .context = h};

@@ -94,25 +94,29 @@ err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) C
 /* Ends segments, gives uploads a moment, and frees everything: at most about 4 s. */
 void hub_clear(struct hub *h);
 void hub_tick(struct hub *h);
-/* Handles what there is, waiting up to timeout_ms for it. While nobody watches and nothing else is going on, what the
- * workers send is taken HUB_BATCH_MS at a time: it saves most of the work, and nobody notices. */
+/* Handles what there is, waiting up to timeout_ms for it. While nobody watches and nothing else is going on,
+ * what the workers send is taken HUB_BATCH_MS at a time: it saves most of the work, and nobody notices. */
 void hub_round(struct hub *h, int timeout_ms);
 
 /* hub_cameras.c */
 err hub_camera_start(struct hub *h, const struct camera_settings *s, struct diag *d) CHECKED;
 void hub_camera_stop(struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]);
 struct hub_camera *hub_camera_find(const struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]);
-err hub_camera_apply(struct hub *h, struct hub_camera *c, const struct camera_settings *s, bool restart, struct diag *d) CHECKED;
+err hub_camera_apply(struct hub *h, struct hub_camera *c, const struct camera_settings *s, bool restart,
+                     struct diag *d) CHECKED;
 err hub_new_epoch(void *context, const uint8_t stream[CAMERA_ID_BYTES], struct diag *d) CHECKED;
-err hub_publish(struct hub *h, const struct camera_settings *s, struct hub_stream *stream, struct diag *d) CHECKED;
+err hub_publish(struct hub *h, const struct camera_settings *s, struct hub_stream *stream,
+                struct diag *d) CHECKED;
 err hub_publish_retention(struct hub *h, const struct camera_settings *s, struct diag *d) CHECKED;
 
 /* hub_commands.c */
 void hub_command(struct hub *h, const uint8_t id[COMMAND_ID_BYTES], struct bytes box);
-void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, json_t *result /* taken */, const struct diag *d);
+void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, json_t *result /* taken */,
+               const struct diag *d);
 
 /* hub_tests.c: `camera.test` */
-err hub_test_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], const char *url, struct diag *d) CHECKED;
+err hub_test_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], const char *url,
+                   struct diag *d) CHECKED;
 void hub_tests_tick(struct hub *h);
 void hub_tests_clear(struct hub *h);
 

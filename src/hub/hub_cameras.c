@@ -19,7 +19,8 @@ static struct hub_stream *find_stream(const struct hub *h, const uint8_t camera[
     return memcmp(c->streams[0].id, camera, CAMERA_ID_BYTES) == 0 ? &c->streams[0] : &c->streams[1];
 }
 
-/* --- Epochs ------------------------------------------------------------------------------------------------------- */
+/* --- Epochs
+ * ------------------------------------------------------------------------------------------------------- */
 
 err hub_new_epoch(void *context, const uint8_t stream[CAMERA_ID_BYTES], struct diag *d) {
     struct hub *h = context;
@@ -41,13 +42,17 @@ err hub_new_epoch(void *context, const uint8_t stream[CAMERA_ID_BYTES], struct d
     e = forward_keys_begin(h->keys, stream, *last, h->identity->household.box, wall_now(), &root);
     if (e) return diag_fail(d, e, "cannot make keys: %s", err_text(e));
     AUTO(json_release) json_t *head = json_pack("{s:s,s:s,s:b}", "kind", "object", "key", key, "create", 1);
-    e = head ? outbox_add(h->outbox, head, blob_bytes(&root), d) : diag_fail(d, ERR_NO_MEMORY, "out of memory");
-    if (e) forward_keys_forget(h->keys, stream); /* what nobody could ever open must not be recorded */
-    else log_info("camera %s: epoch %u begins", settings->name, *last);
+    e = head ? outbox_add(h->outbox, head, blob_bytes(&root), d)
+             : diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    if (e)
+        forward_keys_forget(h->keys, stream); /* what nobody could ever open must not be recorded */
+    else
+        log_info("camera %s: epoch %u begins", settings->name, *last);
     return e;
 }
 
-/* --- Profiles ----------------------------------------------------------------------------------------------------- */
+/* --- Profiles
+ * ----------------------------------------------------------------------------------------------------- */
 
 err hub_publish(struct hub *h, const struct camera_settings *s, struct hub_stream *stream, struct diag *d) {
     AUTO(json_release) json_t *profile = camera_profile(s, stream->sub, h->identity->hub);
@@ -61,8 +66,9 @@ err hub_publish(struct hub *h, const struct camera_settings *s, struct hub_strea
     }
     char *text = profile ? json_dumps(profile, JSON_COMPACT) : NULL;
     AUTO(json_release) json_t *head = json_pack("{s:s,s:s,s:b}", "kind", "object", "key", key, "create", 0);
-    err e = text && head ? camera_profile_seal(h->identity->household.box, stream->id, bytes_text(text), &payload)
-                         : ERR_NO_MEMORY;
+    err e = text && head
+                ? camera_profile_seal(h->identity->household.box, stream->id, bytes_text(text), &payload)
+                : ERR_NO_MEMORY;
     free(text);
     if (e) return diag_fail(d, e, "cannot seal the profile: %s", err_text(e));
     return outbox_add(h->outbox, head, blob_bytes(&payload), d);
@@ -70,23 +76,26 @@ err hub_publish(struct hub *h, const struct camera_settings *s, struct hub_strea
 
 err hub_publish_retention(struct hub *h, const struct camera_settings *s, struct diag *d) {
     for (int i = 0; i < (s->has_sub ? 2 : 1); i++) {
-        AUTO(json_release) json_t *head = json_pack("{s:s,s:o,s:I}", "kind", "retention", "camera",
-                                                    json_hex(BYTES(i ? s->sub : s->id, CAMERA_ID_BYTES)), "days",
-                                                    (json_int_t)s->retention_days);
+        AUTO(json_release)
+        json_t *head = json_pack("{s:s,s:o,s:I}", "kind", "retention", "camera",
+                                 json_hex(BYTES(i ? s->sub : s->id, CAMERA_ID_BYTES)), "days",
+                                 (json_int_t)s->retention_days);
         err e = head ? outbox_add(h->outbox, head, (struct bytes){0}, d) : ERR_NO_MEMORY;
         if (e) return e;
     }
     return ERR_OK;
 }
 
-/* --- What a worker says ------------------------------------------------------------------------------------------- */
+/* --- What a worker says
+ * ------------------------------------------------------------------------------------------- */
 
 static err on_init(void *context, const struct worker_init *m, struct diag *d) {
     struct hub_stream *s = context;
     struct hub *h = s->camera->hub;
     err e = recorder_init(s->recorder, m, d);
     if (e) return e;
-    bool same = s->published && strcmp(s->codec, m->codec) == 0 && s->width == m->width && s->height == m->height;
+    bool same =
+        s->published && strcmp(s->codec, m->codec) == 0 && s->width == m->width && s->height == m->height;
     snprintf(s->codec, sizeof s->codec, "%s", m->codec);
     snprintf(s->audio_codec, sizeof s->audio_codec, "%s", m->audio_codec);
     s->width = m->width;
@@ -94,8 +103,10 @@ static err on_init(void *context, const struct worker_init *m, struct diag *d) {
     if (same) return ERR_OK;
     struct diag why = {{0}};
     const struct camera_settings *settings = cameras_find(&h->cameras, s->id);
-    if (settings && !hub_publish(h, settings, s, &why)) s->published = true;
-    else log_warning("the profile could not be stored: %s", why.text);
+    if (settings && !hub_publish(h, settings, s, &why))
+        s->published = true;
+    else
+        log_warning("the profile could not be stored: %s", why.text);
     return ERR_OK;
 }
 
@@ -111,7 +122,8 @@ static err on_picture(void *context, const struct worker_picture *m, struct diag
 
 static void on_motion(void *context, const struct worker_motion *m) {
     struct hub_stream *s = context;
-    for (size_t i = 0; i < s->camera->stream_count; i++) recorder_motion(s->camera->streams[i].recorder, m->score);
+    for (size_t i = 0; i < s->camera->stream_count; i++)
+        recorder_motion(s->camera->streams[i].recorder, m->score);
 }
 
 static void on_paused(void *context) {
@@ -124,7 +136,8 @@ static void on_ended(void *context) {
     if (s->recorder) recorder_end(s->recorder);
 }
 
-/* --- Starting and stopping ---------------------------------------------------------------------------------------- */
+/* --- Starting and stopping
+ * ---------------------------------------------------------------------------------------- */
 
 static err start_worker(struct hub_stream *s, const struct camera_settings *settings, struct diag *d) {
     struct hub *h = s->camera->hub;
@@ -209,7 +222,8 @@ void hub_camera_stop(struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]) {
     }
 }
 
-err hub_camera_apply(struct hub *h, struct hub_camera *c, const struct camera_settings *s, bool restart, struct diag *d) {
+err hub_camera_apply(struct hub *h, struct hub_camera *c, const struct camera_settings *s, bool restart,
+                     struct diag *d) {
     for (size_t i = 0; i < c->stream_count; i++) {
         struct hub_stream *stream = &c->streams[i];
         recorder_settings(stream->recorder, &s->record);

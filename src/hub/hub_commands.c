@@ -23,7 +23,8 @@ static const char *error_word(err e) {
     }
 }
 
-void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, json_t *result, const struct diag *d) {
+void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, json_t *result,
+               const struct diag *d) {
     struct reply r = {.ok = e == ERR_OK, .result = result};
     AUTO(blob_clear) struct blob box = {0};
     if (!r.ok) {
@@ -33,8 +34,10 @@ void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, js
         r.result = json_object();
     }
     err sealed = reply_seal(&r, command, &h->identity->sign, h->identity->household.box, &box);
-    if (sealed) log_warning("a reply could not be sealed: %s", err_text(sealed));
-    else link_reply(h->link, command, blob_bytes(&box));
+    if (sealed)
+        log_warning("a reply could not be sealed: %s", err_text(sealed));
+    else
+        link_reply(h->link, command, blob_bytes(&box));
     if (!r.ok) json_decref(result);
     reply_clear(&r);
 }
@@ -70,7 +73,8 @@ static err do_add(struct hub *h, const struct command *c, json_t **result, struc
     }
     if (e) {
         hub_camera_stop(h, s->id);
-        if (cameras_remove(&h->cameras, s, &undo)) log_error("a camera could not be taken back: %s", undo.text);
+        if (cameras_remove(&h->cameras, s, &undo))
+            log_error("a camera could not be taken back: %s", undo.text);
         return e;
     }
     log_info("camera %s: added", s->name);
@@ -133,8 +137,12 @@ static err do_discover(struct hub *h, const struct command *c, json_t **result, 
 
 static err do_test(struct hub *h, const struct command *c, json_t **result, struct diag *d) {
     const char *url = NULL;
-    const struct json_field fields[] = {
-        {.name = "url", .kind = JSON_KIND_TEXT, .required = true, .min = 1, .max = CAMERA_URL_MAX_BYTES, .out = &url}};
+    const struct json_field fields[] = {{.name = "url",
+                                         .kind = JSON_KIND_TEXT,
+                                         .required = true,
+                                         .min = 1,
+                                         .max = CAMERA_URL_MAX_BYTES,
+                                         .out = &url}};
     (void)result;
     err e = JSON_READ(c->args, fields, d);
     return e ? e : hub_test_start(h, c->id, url, d);
@@ -145,8 +153,8 @@ static const struct {
     err (*run)(struct hub *h, const struct command *c, json_t **result, struct diag *d);
     bool later; /* replies itself when all is well */
 } verbs[] = {
-    {"status", do_status, false},       {"camera.add", do_add, false},          {"camera.remove", do_remove, false},
-    {"camera.set", do_set, false},      {"camera.test", do_test, true},         {"camera.discover", do_discover, true},
+    {"status", do_status, false},  {"camera.add", do_add, false},  {"camera.remove", do_remove, false},
+    {"camera.set", do_set, false}, {"camera.test", do_test, true}, {"camera.discover", do_discover, true},
     {"epoch", do_epoch, false},
 };
 

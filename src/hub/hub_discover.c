@@ -19,8 +19,8 @@
 static bool known(const struct hub_discovery *v, const char *url) {
     size_t i;
     json_t *one;
-    json_array_foreach(v->found, i, one)
-        if (strcmp(json_string_value(json_object_get(one, "url")), url) == 0) return true;
+    json_array_foreach(v->found, i,
+                       one) if (strcmp(json_string_value(json_object_get(one, "url")), url) == 0) return true;
     return false;
 }
 
@@ -28,9 +28,12 @@ static void note(struct hub_discovery *v, const struct onvif_device *device) {
     char url[CAMERA_URL_MAX_BYTES], host[sizeof device->host + 2];
     struct camera_url parsed;
     snprintf(host, sizeof host, strchr(device->host, ':') ? "[%s]" : "%s", device->host);
-    if (device->port == ONVIF_PORT) snprintf(url, sizeof url, "onvif://%s", host);
-    else snprintf(url, sizeof url, "onvif://%s:%u", host, device->port);
-    if (camera_url_parse(url, &parsed, NULL) || json_array_size(v->found) >= HUB_FOUND_MAX || known(v, url)) return;
+    if (device->port == ONVIF_PORT)
+        snprintf(url, sizeof url, "onvif://%s", host);
+    else
+        snprintf(url, sizeof url, "onvif://%s:%u", host, device->port);
+    if (camera_url_parse(url, &parsed, NULL) || json_array_size(v->found) >= HUB_FOUND_MAX || known(v, url))
+        return;
     json_t *one = json_pack("{s:s,s:s,s:s}", "url", url, "name", device->name, "model", device->hardware);
     if (one && json_array_append_new(v->found, one)) log_debug("a camera that was found is left out");
 }
@@ -55,11 +58,13 @@ static bool send_probe(int fd, struct bytes probe) {
     bool sent = false;
     if (inet_pton(AF_INET, PROBE_GROUP, &group.sin_addr) != 1 || getifaddrs(&list)) return false;
     for (struct ifaddrs *a = list; a; a = a->ifa_next) {
-        if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET || !(a->ifa_flags & IFF_UP) || !(a->ifa_flags & IFF_MULTICAST))
+        if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET || !(a->ifa_flags & IFF_UP) ||
+            !(a->ifa_flags & IFF_MULTICAST))
             continue;
         const struct in_addr *from = &((struct sockaddr_in *)(void *)a->ifa_addr)->sin_addr;
         if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, from, sizeof *from)) continue;
-        sent |= sendto(fd, probe.data, probe.len, 0, (struct sockaddr *)&group, sizeof group) == (ssize_t)probe.len;
+        sent |= sendto(fd, probe.data, probe.len, 0, (struct sockaddr *)&group, sizeof group) ==
+                (ssize_t)probe.len;
     }
     freeifaddrs(list);
     return sent;
@@ -69,7 +74,8 @@ err hub_discover_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], s
     struct hub_discovery *v = &h->discovery;
     uint8_t random[16];
     AUTO(blob_clear) struct blob probe = {0};
-    if (v->used) return diag_fail(d, ERR_BUSY, "the hub is looking for cameras already: try again in a moment");
+    if (v->used)
+        return diag_fail(d, ERR_BUSY, "the hub is looking for cameras already: try again in a moment");
     random_bytes(random, sizeof random);
     err e = onvif_probe_build(random, v->probe, &probe);
     if (e) return diag_fail(d, e, "out of memory");

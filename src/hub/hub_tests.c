@@ -38,14 +38,16 @@ static void on_motion(void *context, const struct worker_motion *m) {
     (void)m;
 }
 
-static void on_nothing(void *context) { (void)context; }
+static void on_nothing(void *context) {
+    (void)context;
+}
 
 static void end_test(struct hub_test *t, err e, const struct diag *d) {
     json_t *result = NULL;
     if (!e) {
         double fps = t->init.fps > 0 ? t->init.fps : t->fps;
-        result = json_pack("{s:i,s:i,s:s,s:f,s:o,s:o}", "width", t->init.width, "height", t->init.height, "codec",
-                           t->init.codec, "fps", fps, "audio",
+        result = json_pack("{s:i,s:i,s:s,s:f,s:o,s:o}", "width", t->init.width, "height", t->init.height,
+                           "codec", t->init.codec, "fps", fps, "audio",
                            t->init.audio_codec[0] ? json_string(t->init.audio_codec) : json_null(), "picture",
                            t->picture.len ? json_base64(blob_bytes(&t->picture)) : json_null());
     }
@@ -83,11 +85,16 @@ static void tick(struct hub_test *t, struct steady_us now) {
     struct worker_view v;
     struct diag d = {{0}};
     worker_view(t->worker, &v);
-    if (t->have_init && t->fragments >= FRAGMENTS_ENOUGH && t->picture.len) end_test(t, ERR_OK, &d);
-    else if (strcmp(v.state, "failed") == 0) end_test(t, diag_fail(&d, ERR_UNREACHABLE, "%s", v.message), &d);
-    else if (now.us > t->deadline.us && t->have_init && t->fragments) end_test(t, ERR_OK, &d);
-    else if (now.us > t->deadline.us) end_test(t, diag_fail(&d, ERR_TIMEOUT, "no picture came within 20 s"), &d);
-    else worker_tick(t->worker, now);
+    if (t->have_init && t->fragments >= FRAGMENTS_ENOUGH && t->picture.len)
+        end_test(t, ERR_OK, &d);
+    else if (strcmp(v.state, "failed") == 0)
+        end_test(t, diag_fail(&d, ERR_UNREACHABLE, "%s", v.message), &d);
+    else if (now.us > t->deadline.us && t->have_init && t->fragments)
+        end_test(t, ERR_OK, &d);
+    else if (now.us > t->deadline.us)
+        end_test(t, diag_fail(&d, ERR_TIMEOUT, "no picture came within 20 s"), &d);
+    else
+        worker_tick(t->worker, now);
 }
 
 void hub_tests_tick(struct hub *h) {

@@ -58,7 +58,8 @@ static err load_identity(const char *path, struct identity *id, struct diag *d) 
     uint8_t seed[SIGN_SEED_BYTES], secret[BOX_SECRET_BYTES];
     if (json_parse(blob_bytes(&raw), &o, d) || take_secret(o, "sign", seed, sizeof seed) ||
         take_secret(o, "box", secret, sizeof secret))
-        return diag_fail(d, ERR_INVALID, "%s is damaged: put it back from a backup, or remove it and pair this hub anew",
+        return diag_fail(d, ERR_INVALID,
+                         "%s is damaged: put it back from a backup, or remove it and pair this hub anew",
                          path);
     sign_key_from_seed(seed, &id->sign);
     box_key_from_secret(secret, &id->box);
@@ -80,8 +81,8 @@ static err load_household(const char *path, struct identity *id, struct diag *d)
         household = json_string_value(json_object_get(o, "household"));
         certificate = json_string_value(json_object_get(o, "certificate"));
     }
-    if (!household || hex_decode(household, (struct buffer){h->household, sizeof h->household}) || !certificate ||
-        base64_decode(certificate, strlen(certificate), &h->certificate) ||
+    if (!household || hex_decode(household, (struct buffer){h->household, sizeof h->household}) ||
+        !certificate || base64_decode(certificate, strlen(certificate), &h->certificate) ||
         take_secret(o, "box", h->box, sizeof h->box) || take_secret(o, "sign", h->sign, sizeof h->sign) ||
         take_secret(o, "writer", seed, sizeof seed))
         return diag_fail(d, ERR_INVALID, "%s is damaged: remove it and pair this hub anew", path);
@@ -117,7 +118,8 @@ err identity_load(const char *data, struct identity *out, struct diag *d) {
     return load_household(path, out, d);
 }
 
-/* --- Pairing ------------------------------------------------------------------------------------------------------ */
+/* --- Pairing
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct wait {
     bool over;
@@ -178,8 +180,10 @@ static err accept_answer(struct identity *id, const char *data, const struct pai
     e = pairing_answer_open(blob_bytes(&raw), p, &id->box, id->sign.public_key, &id->household, d);
     if (e) return e;
     e = store_household(data, &id->household, d);
-    if (e) pairing_answer_clear(&id->household);
-    else id->paired = true;
+    if (e)
+        pairing_answer_clear(&id->household);
+    else
+        id->paired = true;
     return e;
 }
 

@@ -1,7 +1,8 @@
 /* identity.h: who this hub is, and whom it serves.
  *
  * DIR/identity.json   {"v":1,"sign":b64 Ed25519 seed,"box":b64 X25519 secret}, 0600, made at the first start
- * DIR/household.json  {"v":1,"household":hex,"box":b64,"sign":b64,"writer":b64 seed,"certificate":b64}, 0600, from pairing
+ * DIR/household.json  {"v":1,"household":hex,"box":b64,"sign":b64,"writer":b64 seed,"certificate":b64}, 0600,
+ * from pairing
  *
  * Threads: read-only once loaded. */
 #ifndef CARDEA_HUB_IDENTITY_H
@@ -26,9 +27,10 @@ void identity_clear(struct identity *id); /* wipes */
  *   ERR_INVALID  a file is not what it should be: d names it. Nothing is overwritten. */
 err identity_load(const char *data, struct identity *out, struct diag *d) CHECKED;
 
-/* Offers this hub to the vault under the code until an owner answers, then stores the household. Retries for as long as
- * the vault is unreachable. ERR_CANCELLED: *stop was set. */
+/* Offers this hub to the vault under the code until an owner answers, then stores the household. Retries for
+ * as long as the vault is unreachable. ERR_CANCELLED: *stop was set. */
 err identity_pair(struct identity *id, const char *data, struct http_client *vault,
-                  const uint8_t secret[PAIRING_SECRET_BYTES], volatile sig_atomic_t *stop, struct diag *d) CHECKED;
+                  const uint8_t secret[PAIRING_SECRET_BYTES], volatile sig_atomic_t *stop,
+                  struct diag *d) CHECKED;
 
 #endif

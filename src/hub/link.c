@@ -49,7 +49,8 @@ void link_failed(struct link *l, err e, const char *message) {
     if (first) log_warning("the vault: %s; recording goes on, and is sent later", message);
 }
 
-/* --- The access token --------------------------------------------------------------------------------------------- */
+/* --- The access token
+ * --------------------------------------------------------------------------------------------- */
 
 static void on_token(void *context, err e, const struct http_response *response, const struct diag *d) {
     struct link *l = context;
@@ -76,7 +77,8 @@ static void on_challenge(void *context, err e, const struct http_response *respo
     AUTO(blob_clear) struct blob raw = {0};
     if (!e) e = json_parse(blob_bytes(&response->body), &answer, NULL);
     json_t *text = json_object_get(answer, "challenge");
-    if (!e && (!json_is_string(text) || base64_decode(json_string_value(text), json_string_length(text), &raw)))
+    if (!e &&
+        (!json_is_string(text) || base64_decode(json_string_value(text), json_string_length(text), &raw)))
         e = ERR_IO;
     if (e) {
         link_failed(l, e, d->text[0] ? d->text : "no challenge came");
@@ -89,7 +91,8 @@ static void on_challenge(void *context, err e, const struct http_response *respo
         json_object_set(request, "challenge", text) ||
         json_object_set_new(request, "signature", json_base64(BYTES_OF(signature))))
         return;
-    struct http_request post = {.method = "POST", .path = "/v1/access", .json = request, .timeout_ms = REQUEST_MS};
+    struct http_request post = {
+        .method = "POST", .path = "/v1/access", .json = request, .timeout_ms = REQUEST_MS};
     l->asking_token = http_client_start(l->http, &post, on_token, l, NULL, NULL) == ERR_OK;
 }
 
@@ -100,7 +103,8 @@ static void token_step(struct link *l) {
     l->asking_token = http_client_start(l->http, &get, on_challenge, l, NULL, NULL) == ERR_OK;
 }
 
-/* --- The thread --------------------------------------------------------------------------------------------------- */
+/* --- The thread
+ * --------------------------------------------------------------------------------------------------- */
 
 static void step(struct link *l) {
     token_step(l);
@@ -178,8 +182,11 @@ err link_new(const struct link_options *options, struct link **out, struct diag 
     l->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     atomic_store(&l->fresh, true);
     err e = l->event_fd < 0 ? diag_fail(d, ERR_IO, "cannot make an eventfd") : ERR_OK;
-    if (!e) e = http_client_new(&(struct http_options){.url = options->vault, .ca_file = options->ca_file}, &l->http, d);
-    if (!e && pthread_create(&l->thread, NULL, run, l)) e = diag_fail(d, ERR_NO_MEMORY, "cannot start a thread");
+    if (!e)
+        e = http_client_new(&(struct http_options){.url = options->vault, .ca_file = options->ca_file},
+                            &l->http, d);
+    if (!e && pthread_create(&l->thread, NULL, run, l))
+        e = diag_fail(d, ERR_NO_MEMORY, "cannot start a thread");
     if (e) {
         destroy(l);
         return e;
@@ -213,7 +220,8 @@ void link_free(struct link *l, int grace_ms) {
     destroy(l);
 }
 
-/* --- From other threads ------------------------------------------------------------------------------------------- */
+/* --- From other threads
+ * ------------------------------------------------------------------------------------------- */
 
 void link_wake(struct link *l, bool fresh) {
     if (fresh) atomic_store(&l->fresh, true);
@@ -221,7 +229,9 @@ void link_wake(struct link *l, bool fresh) {
     http_client_wake(l->http);
 }
 
-int link_fd(const struct link *l) { return l->event_fd; }
+int link_fd(const struct link *l) {
+    return l->event_fd;
+}
 
 err link_next(struct link *l, struct link_mail *out) {
     uint64_t ignored;
@@ -242,7 +252,9 @@ err link_next(struct link *l, struct link_mail *out) {
     return e;
 }
 
-void link_mail_clear(struct link_mail *m) { blob_clear(&m->box); }
+void link_mail_clear(struct link_mail *m) {
+    blob_clear(&m->box);
+}
 
 uint32_t link_viewers(struct link *l, const uint8_t camera[CAMERA_ID_BYTES]) {
     uint32_t count = 0;

@@ -1,8 +1,9 @@
-/* link.h: the hub's thread that speaks to the vault: reels as they are recorded and those that wait, the outbox,
- * commands down a long answer, replies up.
+/* link.h: the hub's thread that speaks to the vault: reels as they are recorded and those that wait, the
+ * outbox, commands down a long answer, replies up.
  *
- * When the vault is unreachable it tries again after 1 s, doubling to 30 s; the recording loop notices nothing.
- * Threads: made and freed by the recording loop; link_* may be called from any thread unless it says otherwise. */
+ * When the vault is unreachable it tries again after 1 s, doubling to 30 s; the recording loop notices
+ * nothing. Threads: made and freed by the recording loop; link_* may be called from any thread unless it says
+ * otherwise. */
 #ifndef CARDEA_HUB_LINK_H
 #define CARDEA_HUB_LINK_H
 
@@ -10,10 +11,10 @@
 #include "hub/outbox.h"
 #include "hub/spool.h"
 
-#define LINK_BACKLOG_MAX 2   /* older reels that are sent side by side */
+#define LINK_BACKLOG_MAX 2 /* older reels that are sent side by side */
 #define LINK_TRANSFERS_MAX 256
-#define LINK_VIEWED_MAX 256  /* streams that are being watched */
-#define LINK_MAIL_MAX 64     /* commands that wait for the recording loop */
+#define LINK_VIEWED_MAX 256 /* streams that are being watched */
+#define LINK_MAIL_MAX 64    /* commands that wait for the recording loop */
 #define LINK_REPLIES_MAX 64
 
 struct link;
@@ -39,7 +40,7 @@ enum link_mail_kind { LINK_MAIL_COMMAND, LINK_MAIL_VIEWERS };
 struct link_mail {
     enum link_mail_kind kind;
     uint8_t command[COMMAND_ID_BYTES];
-    struct blob box;     /* of a command */
+    struct blob box; /* of a command */
 };
 /* Recording loop. ERR_NOT_FOUND: none. */
 err link_next(struct link *l, struct link_mail *out) CHECKED;

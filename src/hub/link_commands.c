@@ -22,7 +22,8 @@ static void tell(struct link *l) {
 }
 
 static err take_command(struct link *l, struct bytes payload) {
-    if (payload.len <= COMMAND_ID_BYTES || payload.len > COMMAND_MAX_BYTES + COMMAND_ID_BYTES) return ERR_INVALID;
+    if (payload.len <= COMMAND_ID_BYTES || payload.len > COMMAND_MAX_BYTES + COMMAND_ID_BYTES)
+        return ERR_INVALID;
     struct link_mail m = {.kind = LINK_MAIL_COMMAND};
     memcpy(m.command, payload.data, COMMAND_ID_BYTES);
     err e = blob_append(&m.box, BYTES(payload.data + COMMAND_ID_BYTES, payload.len - COMMAND_ID_BYTES));
@@ -47,7 +48,8 @@ static err take_viewers(struct link *l, struct bytes payload) {
     l->viewed_count = 0;
     json_object_foreach(cameras, hex, count) {
         struct viewed v;
-        if (l->viewed_count == LINK_VIEWED_MAX || hex_decode(hex, (struct buffer){v.camera, sizeof v.camera})) continue;
+        if (l->viewed_count == LINK_VIEWED_MAX || hex_decode(hex, (struct buffer){v.camera, sizeof v.camera}))
+            continue;
         json_int_t n = json_integer_value(count);
         v.count = n < 0 ? 0 : n > 100000 ? 100000 : (uint32_t)n;
         if (v.count) l->viewed[l->viewed_count++] = v;
@@ -79,8 +81,10 @@ static err on_bytes(void *context, struct bytes piece) {
         if (len > MESSAGE_MAX_BYTES) return ERR_INVALID;
         if (l->command_bytes.len - at < HEAD_BYTES + len) break;
         struct bytes payload = BYTES(head + HEAD_BYTES, len);
-        if (head[0] == TYPE_COMMAND) e = take_command(l, payload);
-        else if (head[0] == TYPE_VIEWERS) e = take_viewers(l, payload);
+        if (head[0] == TYPE_COMMAND)
+            e = take_command(l, payload);
+        else if (head[0] == TYPE_VIEWERS)
+            e = take_viewers(l, payload);
         at += HEAD_BYTES + len;
     }
     blob_drop_front(&l->command_bytes, at);
@@ -109,8 +113,10 @@ static void on_end(void *context, err e, const struct http_response *response, c
         l->state.conflict = true;
         pthread_mutex_unlock(&l->lock);
         l->commands_at.us = now + CONFLICT_AGAIN_US;
-        if (!was) log_error("another hub uses this identity: nothing is sent until it stops. If a hub was copied, remove "
-                            "household.json and identity.json from one of them and pair it anew");
+        if (!was)
+            log_error(
+                "another hub uses this identity: nothing is sent until it stops. If a hub was copied, remove "
+                "household.json and identity.json from one of them and pair it anew");
         return;
     }
     if (e) link_failed(l, e, d->text);
@@ -140,8 +146,11 @@ static void reply_step(struct link *l) {
     char hex[2 * COMMAND_ID_BYTES + 1], path[128];
     hex_encode(BYTES_OF(r->command), hex);
     snprintf(path, sizeof path, "/v1/hub/replies/%s", hex);
-    struct http_request post = {.method = "POST", .path = path, .authorization = l->authorization,
-                                .body = blob_bytes(&r->box), .timeout_ms = REPLY_MS};
+    struct http_request post = {.method = "POST",
+                                .path = path,
+                                .authorization = l->authorization,
+                                .body = blob_bytes(&r->box),
+                                .timeout_ms = REPLY_MS};
     l->reply = r;
     l->posting_reply = http_client_start(l->http, &post, on_reply_sent, l, NULL, NULL) == ERR_OK;
     if (l->posting_reply) return;
@@ -156,7 +165,11 @@ void link_commands_step(struct link *l) {
     char hex[33], path[128];
     hex_encode(BYTES_OF(l->identity->instance), hex);
     snprintf(path, sizeof path, "/v1/hub/commands?instance=%s", hex);
-    struct http_request get = {.method = "GET", .path = path, .authorization = l->authorization, .data = on_bytes,
-                               .context = l, .idle_ms = SILENCE_MS};
+    struct http_request get = {.method = "GET",
+                               .path = path,
+                               .authorization = l->authorization,
+                               .data = on_bytes,
+                               .context = l,
+                               .idle_ms = SILENCE_MS};
     if (http_client_start(l->http, &get, on_end, l, &l->commands, NULL)) l->commands = NULL;
 }

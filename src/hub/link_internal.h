@@ -1,5 +1,5 @@
-/* link_internal.h: shared by the parts of the link; see link.h. All of it belongs to the link's thread, except what is
- * under `lock`. */
+/* link_internal.h: shared by the parts of the link; see link.h. All of it belongs to the link's thread,
+ * except what is under `lock`. */
 #ifndef CARDEA_HUB_LINK_INTERNAL_H
 #define CARDEA_HUB_LINK_INTERNAL_H
 
@@ -62,9 +62,10 @@ struct link {
     size_t upload_count, backlog_count;
 };
 
-bool link_ready(struct link *l);                       /* reachable as far as is known, and a token at hand */
+bool link_ready(struct link *l); /* reachable as far as is known, and a token at hand */
 void link_worked(struct link *l);
-void link_failed(struct link *l, err e, const char *message); /* backs off if the error is of a kind that time mends */
+void link_failed(struct link *l, err e,
+                 const char *message); /* backs off if the error is of a kind that time mends */
 
 void link_commands_step(struct link *l);
 void link_reels_step(struct link *l, bool fresh, bool more);

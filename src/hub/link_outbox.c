@@ -22,11 +22,12 @@ static void on_sent(void *context, err e, const struct http_response *response, 
         link_worked(l);
         over(l, true);
     } else if (e == ERR_CONFLICT || e == ERR_EXISTS) {
-        /* Created before, and the answer was lost; else somebody was faster, and the next look sees the new version. */
+        /* Created before, and the answer was lost; else somebody was faster, and the next look sees the new
+         * version. */
         over(l, create);
     } else if (e == ERR_INVALID || e == ERR_NOT_FOUND || (e == ERR_DENIED && response->status == 403)) {
-        log_warning("the vault refuses %s, which is dropped: %s", json_string_value(json_object_get(l->entry.head, "kind")),
-                    d->text);
+        log_warning("the vault refuses %s, which is dropped: %s",
+                    json_string_value(json_object_get(l->entry.head, "kind")), d->text);
         over(l, true);
     } else {
         link_failed(l, e, d->text);
@@ -39,12 +40,17 @@ static void send_object(struct link *l, uint64_t version) {
     char path[256], match[32];
     struct diag d = {{0}};
     blob_clear(&l->entry_body);
-    err e = key ? object_sign(&l->identity->sign, key, version + 1, blob_bytes(&l->entry.payload), &l->entry_body)
-                : ERR_INVALID;
+    err e =
+        key ? object_sign(&l->identity->sign, key, version + 1, blob_bytes(&l->entry.payload), &l->entry_body)
+            : ERR_INVALID;
     snprintf(path, sizeof path, "/v1/objects/%s", key ? key : "");
     snprintf(match, sizeof match, "%llu", (unsigned long long)version);
-    struct http_request put = {.method = "PUT", .path = path, .authorization = l->authorization, .if_match = match,
-                               .body = blob_bytes(&l->entry_body), .timeout_ms = ENTRY_MS};
+    struct http_request put = {.method = "PUT",
+                               .path = path,
+                               .authorization = l->authorization,
+                               .if_match = match,
+                               .body = blob_bytes(&l->entry_body),
+                               .timeout_ms = ENTRY_MS};
     if (!e) e = http_client_start(l->http, &put, on_sent, l, NULL, &d);
     if (e) over(l, e == ERR_INVALID);
 }
@@ -72,7 +78,10 @@ static err ask_version(struct link *l) {
     const char *key = json_string_value(json_object_get(l->entry.head, "key"));
     char path[256];
     snprintf(path, sizeof path, "/v1/objects/%s", key ? key : "");
-    struct http_request get = {.method = "GET", .path = path, .authorization = l->authorization, .timeout_ms = ENTRY_MS,
+    struct http_request get = {.method = "GET",
+                               .path = path,
+                               .authorization = l->authorization,
+                               .timeout_ms = ENTRY_MS,
                                .answer_max_bytes = OBJECT_MAX_BYTES};
     return http_client_start(l->http, &get, on_version, l, NULL, NULL);
 }
@@ -82,16 +91,24 @@ static err post_event(struct link *l) {
     snprintf(path, sizeof path, "/v1/events?camera=%s&day=%lld",
              json_string_value(json_object_get(l->entry.head, "camera")),
              (long long)json_integer_value(json_object_get(l->entry.head, "day")));
-    struct http_request post = {.method = "POST", .path = path, .authorization = l->authorization,
-                                .body = blob_bytes(&l->entry.payload), .timeout_ms = ENTRY_MS};
+    struct http_request post = {.method = "POST",
+                                .path = path,
+                                .authorization = l->authorization,
+                                .body = blob_bytes(&l->entry.payload),
+                                .timeout_ms = ENTRY_MS};
     return http_client_start(l->http, &post, on_sent, l, NULL, NULL);
 }
 
 static err put_retention(struct link *l) {
     char path[256];
-    snprintf(path, sizeof path, "/v1/cameras/%s", json_string_value(json_object_get(l->entry.head, "camera")));
-    AUTO(json_release) json_t *body = json_pack("{s:O}", "retention_days", json_object_get(l->entry.head, "days"));
-    struct http_request put = {.method = "PUT", .path = path, .authorization = l->authorization, .json = body,
+    snprintf(path, sizeof path, "/v1/cameras/%s",
+             json_string_value(json_object_get(l->entry.head, "camera")));
+    AUTO(json_release)
+    json_t *body = json_pack("{s:O}", "retention_days", json_object_get(l->entry.head, "days"));
+    struct http_request put = {.method = "PUT",
+                               .path = path,
+                               .authorization = l->authorization,
+                               .json = body,
                                .timeout_ms = ENTRY_MS};
     return body ? http_client_start(l->http, &put, on_sent, l, NULL, NULL) : ERR_NO_MEMORY;
 }

@@ -1,5 +1,5 @@
-/* Reels: each is one chunked PUT, begun while it is recorded and fed as records are sealed. What broke is resumed where
- * the vault says that its whole segments end. */
+/* Reels: each is one chunked PUT, begun while it is recorded and fed as records are sealed. What broke is
+ * resumed where the vault says that its whole segments end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,8 +13,10 @@
 
 static void upload_free(struct upload *u) {
     struct link *l = u->link;
-    if (u->previous) u->previous->next = u->next;
-    else l->uploads = u->next;
+    if (u->previous)
+        u->previous->next = u->next;
+    else
+        l->uploads = u->next;
     if (u->next) u->next->previous = u->previous;
     l->upload_count--;
     if (u->backlog) l->backlog_count--;
@@ -72,10 +74,14 @@ static void put(struct upload *u) {
     char reel[2 * REEL_ID_BYTES + 1], camera[2 * CAMERA_ID_BYTES + 1], path[256];
     hex_encode(BYTES_OF(u->reel->id), reel);
     hex_encode(BYTES_OF(u->reel->camera), camera);
-    snprintf(path, sizeof path, "/v1/reels/%s?camera=%s&epoch=%u&offset=%llu&store=%d%s", reel, camera, u->reel->epoch,
-             (unsigned long long)u->offset, u->store, u->backlog ? "&live=0" : "");
-    struct http_request request = {.method = "PUT", .path = path, .authorization = l->authorization, .feed = feed,
-                                   .context = u, .idle_ms = ACKNOWLEDGE_MS};
+    snprintf(path, sizeof path, "/v1/reels/%s?camera=%s&epoch=%u&offset=%llu&store=%d%s", reel, camera,
+             u->reel->epoch, (unsigned long long)u->offset, u->store, u->backlog ? "&live=0" : "");
+    struct http_request request = {.method = "PUT",
+                                   .path = path,
+                                   .authorization = l->authorization,
+                                   .feed = feed,
+                                   .context = u,
+                                   .idle_ms = ACKNOWLEDGE_MS};
     u->reel->attempted = true;
     if (http_client_start(l->http, &request, on_put, u, &u->transfer, NULL)) upload_free(u);
 }
@@ -91,14 +97,17 @@ static void on_head(void *context, err e, const struct http_response *response, 
         put(u);
         return;
     }
-    if (!e && !http_response_header(response, "Upload-Complete", (struct buffer){(uint8_t *)value, sizeof value}) &&
+    if (!e &&
+        !http_response_header(response, "Upload-Complete", (struct buffer){(uint8_t *)value, sizeof value}) &&
         strcmp(value, "?1") == 0) {
         link_worked(l);
         spool_reel_acknowledge(u->reel);
         upload_free(u);
         return;
     }
-    if (!e && http_response_header(response, "Upload-Offset", (struct buffer){(uint8_t *)value, sizeof value})) e = ERR_IO;
+    if (!e &&
+        http_response_header(response, "Upload-Offset", (struct buffer){(uint8_t *)value, sizeof value}))
+        e = ERR_IO;
     if (e) {
         link_failed(l, e, d->text[0] ? d->text : "an answer to HEAD without Upload-Offset");
         upload_free(u);
@@ -133,7 +142,8 @@ static void start_upload(struct link *l, struct spool_reel *r, bool store, bool 
     char hex[2 * REEL_ID_BYTES + 1], path[128];
     hex_encode(BYTES_OF(r->id), hex);
     snprintf(path, sizeof path, "/v1/reels/%s", hex);
-    struct http_request request = {.method = "HEAD", .path = path, .authorization = l->authorization, .timeout_ms = HEAD_MS};
+    struct http_request request = {
+        .method = "HEAD", .path = path, .authorization = l->authorization, .timeout_ms = HEAD_MS};
     if (http_client_start(l->http, &request, on_head, u, &u->transfer, NULL)) upload_free(u);
 }
 
@@ -166,8 +176,10 @@ static bool choose(void *context, struct spool_reel *r) {
 static void start_some(struct link *l, struct spool_reel **reels, size_t count, bool store, bool backlog) {
     for (size_t i = 0; i < count; i++) {
         /* After a failure one request tries whether the vault is back; the others wait for it. */
-        if (!link_ready(l) || l->upload_count >= LINK_TRANSFERS_MAX) spool_reel_unref(reels[i]);
-        else start_upload(l, reels[i], store, backlog);
+        if (!link_ready(l) || l->upload_count >= LINK_TRANSFERS_MAX)
+            spool_reel_unref(reels[i]);
+        else
+            start_upload(l, reels[i], store, backlog);
     }
 }
 

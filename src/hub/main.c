@@ -45,11 +45,14 @@ static int usage(void) {
 }
 
 static bool read_arguments(int argc, char **argv, struct arguments *a) {
-    static const struct option options[] = {
-        {"vault", required_argument, NULL, 'v'},          {"data", required_argument, NULL, 'd'},
-        {"ca", required_argument, NULL, 'c'},             {"ca-file", required_argument, NULL, 'c'},
-        {"camera-program", required_argument, NULL, 'p'}, {"spool-limit", required_argument, NULL, 'l'},
-        {"setup-code-file", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"vault", required_argument, NULL, 'v'},
+                                            {"data", required_argument, NULL, 'd'},
+                                            {"ca", required_argument, NULL, 'c'},
+                                            {"ca-file", required_argument, NULL, 'c'},
+                                            {"camera-program", required_argument, NULL, 'p'},
+                                            {"spool-limit", required_argument, NULL, 'l'},
+                                            {"setup-code-file", required_argument, NULL, 's'},
+                                            {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         char *end = NULL;
         switch (option) {
@@ -88,7 +91,8 @@ static const char *find_camera_program(char out[PATH_TEXT_BYTES]) {
     return out;
 }
 
-/* One hub for each folder: two would use each other's keys and spool. The lock lasts as long as the process. */
+/* One hub for each folder: two would use each other's keys and spool. The lock lasts as long as the process.
+ */
 static err lock_folder(const char *data, struct diag *d) {
     char path[PATH_TEXT_BYTES];
     err e = folder_make(data, d);
@@ -112,7 +116,8 @@ static err read_code(const char *path, uint8_t out[PAIRING_SECRET_BYTES], struct
     return e;
 }
 
-/* The code of --setup-code-file, or one of our own, kept in DIR/setup-code for `cardea init` on the same machine. */
+/* The code of --setup-code-file, or one of our own, kept in DIR/setup-code for `cardea init` on the same
+ * machine. */
 static err pairing_secret(const struct arguments *a, uint8_t out[PAIRING_SECRET_BYTES], struct diag *d) {
     char text[PAIRING_TEXT_BYTES], path[PATH_TEXT_BYTES];
     if (a->code_file) return read_code(a->code_file, out, d);
@@ -165,9 +170,13 @@ static void run(struct hub *h) {
 
 static err serve(const struct arguments *a, struct identity *id, struct diag *d) {
     char found[PATH_TEXT_BYTES];
-    const struct hub_options options = {.data = a->data, .vault = a->vault, .ca_file = a->ca_file,
-                                        .camera_program = a->camera_program ? a->camera_program : find_camera_program(found),
-                                        .spool_limit_bytes = a->spool_limit_bytes, .identity = id};
+    const struct hub_options options = {.data = a->data,
+                                        .vault = a->vault,
+                                        .ca_file = a->ca_file,
+                                        .camera_program = a->camera_program ? a->camera_program
+                                                                            : find_camera_program(found),
+                                        .spool_limit_bytes = a->spool_limit_bytes,
+                                        .identity = id};
     struct hub h;
     err e = hub_init(&h, &options, d);
     if (!e) run(&h);

@@ -39,8 +39,10 @@ static void describe(json_t *head, struct waiting *w) {
     const char *kind = json_string_value(json_object_get(head, "kind"));
     const char *key = json_string_value(json_object_get(head, "key"));
     const char *camera = json_string_value(json_object_get(head, "camera"));
-    if (camera) snprintf(w->camera, sizeof w->camera, "%.32s", camera);
-    else if (key && strncmp(key, "camera/", 7) == 0) snprintf(w->camera, sizeof w->camera, "%.32s", key + 7);
+    if (camera)
+        snprintf(w->camera, sizeof w->camera, "%.32s", camera);
+    else if (key && strncmp(key, "camera/", 7) == 0)
+        snprintf(w->camera, sizeof w->camera, "%.32s", key + 7);
     w->event = kind && strcmp(kind, "event") == 0;
     if (kind && strcmp(kind, "object") == 0 && key && !json_is_true(json_object_get(head, "create")))
         snprintf(w->key, sizeof w->key, "%s", key);
@@ -48,7 +50,8 @@ static void describe(json_t *head, struct waiting *w) {
         snprintf(w->key, sizeof w->key, "retention/%s", w->camera);
 }
 
-/* --- The list, under the lock ------------------------------------------------------------------------------------- */
+/* --- The list, under the lock
+ * ------------------------------------------------------------------------------------- */
 
 static void drop_at(struct outbox *o, size_t i) {
     char path[PATH_TEXT_BYTES];
@@ -85,7 +88,8 @@ static void drop_replaced(struct outbox *o, const struct waiting *w) {
     }
 }
 
-/* --- Files -------------------------------------------------------------------------------------------------------- */
+/* --- Files
+ * -------------------------------------------------------------------------------------------------------- */
 
 static err read_entry(const struct outbox *o, uint64_t number, struct outbox_entry *out) {
     char path[PATH_TEXT_BYTES];

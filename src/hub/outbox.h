@@ -1,7 +1,7 @@
 /* outbox.h: small things for the vault (objects, events, settings) that wait on disk until it has taken them.
  *
- * One file each, DIR/<16 hex digits, ascending>: a line of JSON that says what it is, then the payload, which is
- * sealed or public. They leave in order. Bounded: when full, the oldest event is dropped, never an object.
+ * One file each, DIR/<16 hex digits, ascending>: a line of JSON that says what it is, then the payload, which
+ * is sealed or public. They leave in order. Bounded: when full, the oldest event is dropped, never an object.
  * Threads: any. */
 #ifndef CARDEA_HUB_OUTBOX_H
 #define CARDEA_HUB_OUTBOX_H

@@ -10,7 +10,8 @@ static err read_minute(json_t *entry, const char *name, uint16_t *out, struct di
     const char *t = json_string_value(json_object_get(entry, name));
     bool shape = t && strlen(t) == 5 && t[2] == ':';
     for (size_t i = 0; shape && i < 5; i++) shape = i == 2 || (t[i] >= '0' && t[i] <= '9');
-    int hour = shape ? (t[0] - '0') * 10 + t[1] - '0' : 99, minute = shape ? (t[3] - '0') * 10 + t[4] - '0' : 99;
+    int hour = shape ? (t[0] - '0') * 10 + t[1] - '0' : 99,
+        minute = shape ? (t[3] - '0') * 10 + t[4] - '0' : 99;
     if (!(hour <= 23 && minute <= 59) && !(hour == 24 && minute == 0))
         return diag_fail(d, ERR_INVALID, "\"schedule\": \"%s\" must be a time like \"07:30\"", name);
     *out = (uint16_t)(hour * 60 + minute);
@@ -20,13 +21,15 @@ static err read_minute(json_t *entry, const char *name, uint16_t *out, struct di
 static err read_entry(json_t *entry, struct schedule_entry *out, struct diag *d) {
     json_t *days = json_object_get(entry, "days"), *day;
     size_t i;
-    if (!json_is_object(entry) || !json_is_array(days) || json_array_size(days) == 0 || json_array_size(days) > 7 ||
-        json_object_size(entry) != 3)
-        return diag_fail(d, ERR_INVALID, "\"schedule\": each entry is {\"days\":[1..7],\"from\":\"HH:MM\",\"to\":\"HH:MM\"}");
+    if (!json_is_object(entry) || !json_is_array(days) || json_array_size(days) == 0 ||
+        json_array_size(days) > 7 || json_object_size(entry) != 3)
+        return diag_fail(d, ERR_INVALID,
+                         "\"schedule\": each entry is {\"days\":[1..7],\"from\":\"HH:MM\",\"to\":\"HH:MM\"}");
     out->days = 0;
     json_array_foreach(days, i, day) {
         json_int_t n = json_is_integer(day) ? json_integer_value(day) : 0;
-        if (n < 1 || n > 7) return diag_fail(d, ERR_INVALID, "\"schedule\": a day is 1 (Monday) to 7 (Sunday)");
+        if (n < 1 || n > 7)
+            return diag_fail(d, ERR_INVALID, "\"schedule\": a day is 1 (Monday) to 7 (Sunday)");
         out->days |= (uint8_t)(1u << (n - 1));
     }
     err e = read_minute(entry, "from", &out->from_min, d);
@@ -51,7 +54,8 @@ err record_settings_read(json_t *o, struct record_settings *out, struct diag *d)
     struct record_settings r = *out;
     size_t found = 0, i;
     while (found < 4 && strcmp(mode, modes[found]) != 0) found++;
-    if (found == 4) return diag_fail(d, ERR_INVALID, "\"record\": \"mode\" must be always, motion, schedule or off");
+    if (found == 4)
+        return diag_fail(d, ERR_INVALID, "\"record\": \"mode\" must be always, motion, schedule or off");
     r.mode = (enum record_mode)found;
     r.pre_s = (uint16_t)pre;
     r.post_s = (uint16_t)post;
@@ -79,8 +83,8 @@ json_t *record_settings_json(const struct record_settings *r) {
             if (s->days & 1u << (day - 1)) json_array_append_new(days, json_integer(day));
         json_array_append_new(schedule, json_pack("{s:o,s:s,s:s}", "days", days, "from", from, "to", to));
     }
-    return json_pack("{s:s,s:i,s:i,s:o}", "mode", modes[r->mode], "pre_s", r->pre_s, "post_s", r->post_s, "schedule",
-                     schedule);
+    return json_pack("{s:s,s:i,s:i,s:o}", "mode", modes[r->mode], "pre_s", r->pre_s, "post_s", r->post_s,
+                     "schedule", schedule);
 }
 
 bool schedule_wants(const struct record_settings *r, struct wall_us now) {

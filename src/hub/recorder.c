@@ -7,9 +7,9 @@
 #include "format/event.h"
 #include "format/segment_writer.h"
 
-#define IDLE_US 3000000      /* after so long without a fragment the segment and its reel end */
+#define IDLE_US 3000000 /* after so long without a fragment the segment and its reel end */
 #define REEL_SEGMENTS_SOFT 1000
-#define HELD_SLACK_S 12      /* a held segment may be as long as the camera's key frames are apart */
+#define HELD_SLACK_S 12             /* a held segment may be as long as the camera's key frames are apart */
 #define OUT_KEEP_BYTES (512u << 10) /* of the buffer for sealed records between fragments */
 
 enum use { USE_NONE, USE_LIVE, USE_HOLD, USE_KEEP };
@@ -47,7 +47,8 @@ struct recorder {
     char trouble[200];
 };
 
-/* --- Which fragments, and for how long ---------------------------------------------------------------------------- */
+/* --- Which fragments, and for how long
+ * ---------------------------------------------------------------------------- */
 
 static enum use wanted(struct recorder *r) {
     switch (r->settings.mode) {
@@ -85,7 +86,8 @@ uint32_t fragment_samples(struct bytes fragment) {
     return 1;
 }
 
-/* --- Reels -------------------------------------------------------------------------------------------------------- */
+/* --- Reels
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void end_reel(struct recorder *r) {
     if (!r->reel) return;
@@ -99,13 +101,16 @@ static bool reel_goes_on(const struct recorder *r, enum use use, const struct fo
     struct spool_look look;
     spool_reel_look(r->reel, &look);
     return !look.dropped && r->reel->epoch == at->epoch && at->slot - r->reel->first_slot < REEL_MAX_SLOTS &&
-           at->slot >= r->reel->first_slot && look.bytes < REEL_MAX_BYTES && r->reel_segments < REEL_SEGMENTS_SOFT;
+           at->slot >= r->reel->first_slot && look.bytes < REEL_MAX_BYTES &&
+           r->reel_segments < REEL_SEGMENTS_SOFT;
 }
 
 static err take_reel(struct recorder *r, enum use use, const struct forward_slot *at, struct diag *d) {
     if (reel_goes_on(r, use, at)) return ERR_OK;
     end_reel(r);
-    enum spool_kind kind = use != USE_KEEP ? SPOOL_KIND_HELD : r->event.open ? SPOOL_KIND_EVENT : SPOOL_KIND_KEEP;
+    enum spool_kind kind = use != USE_KEEP ? SPOOL_KIND_HELD
+                           : r->event.open ? SPOOL_KIND_EVENT
+                                           : SPOOL_KIND_KEEP;
     err e = spool_reel_begin(r->o.spool, r->o.stream, at->epoch, at->slot, kind, &r->reel, d);
     r->reel_use = use;
     r->reel_segments = 0;
@@ -113,13 +118,15 @@ static err take_reel(struct recorder *r, enum use use, const struct forward_slot
     return e;
 }
 
-/* Appends what is sealed since the last time, and offers it: one write and one wake for all that came at once. */
+/* Appends what is sealed since the last time, and offers it: one write and one wake for all that came at
+ * once. */
 static err flush(struct recorder *r, struct diag *d) {
     if (!r->out.len || !r->reel) return ERR_OK;
     err e = spool_reel_append(r->reel, blob_bytes(&r->out), d);
     r->out.len = 0;
     if (r->out.cap > OUT_KEEP_BYTES) blob_clear(&r->out);
-    if (!e && (r->reel_use == USE_KEEP || link_viewers(r->o.link, r->o.stream))) link_wake(r->o.link, r->fresh);
+    if (!e && (r->reel_use == USE_KEEP || link_viewers(r->o.link, r->o.stream)))
+        link_wake(r->o.link, r->fresh);
     r->fresh = false;
     return e;
 }
@@ -133,7 +140,8 @@ static void abandon(struct recorder *r, const char *why) {
     trouble(r, why);
 }
 
-/* --- Segments ----------------------------------------------------------------------------------------------------- */
+/* --- Segments
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void end_segment(struct recorder *r) {
     if (!r->open) return;
@@ -159,7 +167,8 @@ static err find_slot(struct recorder *r, struct wall_us at, struct forward_slot 
     return e ? e : forward_keys_slot(r->o.keys, r->o.stream, at, now, out);
 }
 
-static err begin_segment(struct recorder *r, const struct worker_fragment *f, struct forward_slot *at, struct diag *d) {
+static err begin_segment(struct recorder *r, const struct worker_fragment *f, struct forward_slot *at,
+                         struct diag *d) {
     enum use use = wanted(r);
     if (use == USE_NONE) {
         end_reel(r);
@@ -168,9 +177,11 @@ static err begin_segment(struct recorder *r, const struct worker_fragment *f, st
     err e = find_slot(r, f->wall, at, d);
     if (!e) e = take_reel(r, use, at, d);
     if (!e) e = segment_writer_begin(r->writer, at->keys, at->epoch, at->slot, &r->out);
-    if (!e) e = segment_writer_record(r->writer, at->keys, RECORD_INIT, at->slot, blob_bytes(&r->init), &r->out);
+    if (!e)
+        e = segment_writer_record(r->writer, at->keys, RECORD_INIT, at->slot, blob_bytes(&r->init), &r->out);
     if (!e && r->has_picture)
-        e = segment_writer_record(r->writer, at->keys, RECORD_PICTURE, at->slot, blob_bytes(&r->picture), &r->out);
+        e = segment_writer_record(r->writer, at->keys, RECORD_PICTURE, at->slot, blob_bytes(&r->picture),
+                                  &r->out);
     if (e) return e;
     r->open = true;
     r->use = use;
@@ -223,8 +234,10 @@ static void after_failure(struct recorder *r, err e, const struct diag *d) {
     switch (e) {
         case ERR_CANCELLED: break; /* nobody wants it */
         case ERR_BUSY:
-            if (r->open) abandon(r, "waiting until the keys are safe on the disk");
-            else trouble(r, "waiting until the keys on the disk are passed");
+            if (r->open)
+                abandon(r, "waiting until the keys are safe on the disk");
+            else
+                trouble(r, "waiting until the keys on the disk are passed");
             break;
         case ERR_LIMIT: /* the segment cannot go on: the next key frame begins another */
             end_segment(r);
@@ -248,8 +261,10 @@ err recorder_fragment(struct recorder *r, const struct worker_fragment *f, struc
     if (!r->open && (!key || sound)) return ERR_OK;
     struct diag why = {{0}};
     err e = seal(r, f, &why);
-    if (e) after_failure(r, e, &why);
-    else trouble(r, "");
+    if (e)
+        after_failure(r, e, &why);
+    else
+        trouble(r, "");
     if (!sound) r->has_picture = false; /* it was this frame's or none's */
     return ERR_OK;
 }
@@ -277,7 +292,8 @@ err recorder_picture(struct recorder *r, const struct worker_picture *p, struct 
     return ERR_OK;
 }
 
-/* --- Motion and events -------------------------------------------------------------------------------------------- */
+/* --- Motion and events
+ * -------------------------------------------------------------------------------------------- */
 
 /* An update is sealed in the slot in which it is made: the keys of the begin are gone by then. */
 static void tell_event(struct recorder *r) {
@@ -286,14 +302,16 @@ static void tell_event(struct recorder *r) {
     char hex[2 * EVENT_ID_BYTES + 1], camera[2 * CAMERA_ID_BYTES + 1];
     struct diag d = {{0}};
     if (find_slot(r, wall_now(), &at, &d)) return;
-    AUTO(json_release) json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f}", "v", 1, "label", "motion", "begin", (json_int_t)v->begin.us,
-                                             "end", (json_int_t)v->last.us, "score", v->score / 255.0);
+    AUTO(json_release)
+    json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f}", "v", 1, "label", "motion", "begin",
+                          (json_int_t)v->begin.us, "end", (json_int_t)v->last.us, "score", v->score / 255.0);
     if (!o) return;
     if (v->told) {
         hex_encode(BYTES_OF(v->id), hex);
         json_object_set_new(o, "replaces", json_string(hex));
     }
-    if (v->picture_slot) json_object_set_new(o, "picture", json_pack("{s:I}", "slot", (json_int_t)v->picture_slot));
+    if (v->picture_slot)
+        json_object_set_new(o, "picture", json_pack("{s:I}", "slot", (json_int_t)v->picture_slot));
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(3));
     AUTO(blob_clear) struct blob sealed = {0};
     if (text && !event_seal(at.keys, r->o.stream, at.epoch, at.slot, bytes_text(text), v->id, &sealed)) {
@@ -321,9 +339,11 @@ void recorder_motion(struct recorder *r, uint8_t score) {
     bool first = !v->open;
     r->motion_until.us = now.us + (int64_t)(r->settings.post_s ? r->settings.post_s : 1) * 1000000;
     if (first) {
-        *v = (struct event_state){.open = true, .begin = wall_now(), .picture_slot = r->open ? r->segment_slot : 0};
+        *v = (struct event_state){
+            .open = true, .begin = wall_now(), .picture_slot = r->open ? r->segment_slot : 0};
         if (r->settings.mode == RECORD_MODE_MOTION) {
-            spool_promote_held(r->o.spool, r->o.stream, wall_slot(v->begin) - r->settings.pre_s, SPOOL_KIND_EVENT);
+            spool_promote_held(r->o.spool, r->o.stream, wall_slot(v->begin) - r->settings.pre_s,
+                               SPOOL_KIND_EVENT);
             link_wake(r->o.link, true);
         }
     }
@@ -338,11 +358,15 @@ static void event_tick(struct recorder *r, struct steady_us now) {
     struct event_state *v = &r->event;
     if (!v->open) return;
     if (now.us - v->last_seen.us < EVENT_MERGE_US && v->last.us - v->begin.us < EVENT_MOST_US) return;
-    if (r->o.events) end_event(r);
-    else *v = (struct event_state){0};
+    if (r->o.events)
+        end_event(r);
+    else
+        *v = (struct event_state){0};
 }
 
-/* --- Life --------------------------------------------------------------------------------------------------------- */
+/* --- Life
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 err recorder_new(const struct recorder_options *options, struct recorder **out) {
     struct recorder *r = calloc(1, sizeof *r);
@@ -367,7 +391,9 @@ void recorder_free(struct recorder *r) {
     free(r);
 }
 
-void recorder_settings(struct recorder *r, const struct record_settings *settings) { r->settings = *settings; }
+void recorder_settings(struct recorder *r, const struct record_settings *settings) {
+    r->settings = *settings;
+}
 
 void recorder_end(struct recorder *r) {
     if (r->o.events) end_event(r);

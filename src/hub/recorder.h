@@ -1,10 +1,12 @@
 /* recorder.h: from a worker's fragments to sealed segments in the spool, for one stream.
  *
- * A segment begins at a key frame, and is cut at the first key frame a second or more later. What cannot wait for one
- * (60 s, 12 MiB) is cut anywhere. Each record is sealed once, appended to the reel, and offered to the uploader.
+ * A segment begins at a key frame, and is cut at the first key frame a second or more later. What cannot wait
+ * for one (60 s, 12 MiB) is cut anywhere. Each record is sealed once, appended to the reel, and offered to
+ * the uploader.
  *
- * What is recorded depends on the settings. KEEP: for good. HOLD: a reel for each segment, dropped when it is older than
- * the pre-roll, kept when motion comes. LIVE: the same, for viewers alone. NONE: nothing is sealed.
+ * What is recorded depends on the settings. KEEP: for good. HOLD: a reel for each segment, dropped when it is
+ * older than the pre-roll, kept when motion comes. LIVE: the same, for viewers alone. NONE: nothing is
+ * sealed.
  *
  * Threads: the recording loop. */
 #ifndef CARDEA_HUB_RECORDER_H
@@ -19,7 +21,7 @@
 #define SEGMENT_LEAST_US 1000000
 #define SEGMENT_MOST_US 60000000
 #define SEGMENT_MOST_BYTES (12u << 20)
-#define EVENT_MERGE_US 5000000    /* motion that returns within it is the same event */
+#define EVENT_MERGE_US 5000000 /* motion that returns within it is the same event */
 #define EVENT_MOST_US 600000000
 #define WORKER_CLOCK_OFF_US 30000000 /* a worker's time stamps this far off the hub's clock are of no use */
 

@@ -20,7 +20,8 @@ static void test_addresses(void **state) {
         const char *shown;
     } cases[] = {
         {"rtsp://cam/live", ERR_OK, "cam", 554, "rtsp://cam/live"},
-        {"RTSP://user:pa@ss@cam.local:8554/live?x=1", ERR_OK, "cam.local", 8554, "RTSP://cam.local:8554/live?x=1"},
+        {"RTSP://user:pa@ss@cam.local:8554/live?x=1", ERR_OK, "cam.local", 8554,
+         "RTSP://cam.local:8554/live?x=1"},
         {"rtsps://u:p@[fe80::1]:322/", ERR_OK, "fe80::1", 322, "rtsps://[fe80::1]:322/"},
         {"rtsp://u:p@[fe80::1]", ERR_OK, "fe80::1", 554, "rtsp://[fe80::1]"},
         {"onvif://admin:x@10.0.0.9", ERR_OK, "10.0.0.9", 80, "onvif://10.0.0.9"},
@@ -39,7 +40,8 @@ static void test_addresses(void **state) {
         {"rtsp://ca\nm/", ERR_INVALID, "", 0, "rtsp://ca\nm/"},
         {"http://u:p@cam/", ERR_INVALID, "", 0, "http://cam/"},
         {"u:secret@cam/", ERR_INVALID, "", 0, "cam/"},
-        {"rtsp://u:sec/ret@cam/", ERR_INVALID, "", 0, "rtsp://cam/"}, /* "sec" is taken for a port: refused, and not shown */
+        {"rtsp://u:sec/ret@cam/", ERR_INVALID, "", 0,
+         "rtsp://cam/"}, /* "sec" is taken for a port: refused, and not shown */
         {"", ERR_INVALID, "", 0, ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -68,7 +70,8 @@ static void test_addresses(void **state) {
         {"file:/a.mp4", "file:/b.mp4", false},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        if (camera_url_same(pairs[i].a, pairs[i].b) != pairs[i].same) fail_msg("%s, %s", pairs[i].a, pairs[i].b);
+        if (camera_url_same(pairs[i].a, pairs[i].b) != pairs[i].same)
+            fail_msg("%s, %s", pairs[i].a, pairs[i].b);
 }
 
 static void test_schedule(void **state) {
@@ -76,11 +79,12 @@ static void test_schedule(void **state) {
     setenv("TZ", "UTC", 1);
     tzset();
     struct record_settings r = {.mode = RECORD_MODE_SCHEDULE};
-    AUTO(json_release) json_t *o = json_loads(
-        "{\"mode\":\"schedule\",\"schedule\":["
-        "{\"days\":[1,2,3,4,5],\"from\":\"08:00\",\"to\":\"17:30\"},"
-        "{\"days\":[5],\"from\":\"22:00\",\"to\":\"06:00\"},"
-        "{\"days\":[7],\"from\":\"00:00\",\"to\":\"00:00\"}]}", 0, NULL);
+    AUTO(json_release)
+    json_t *o = json_loads("{\"mode\":\"schedule\",\"schedule\":["
+                           "{\"days\":[1,2,3,4,5],\"from\":\"08:00\",\"to\":\"17:30\"},"
+                           "{\"days\":[5],\"from\":\"22:00\",\"to\":\"06:00\"},"
+                           "{\"days\":[7],\"from\":\"00:00\",\"to\":\"00:00\"}]}",
+                           0, NULL);
     struct diag d;
     assert_int_equal(record_settings_read(o, &r, &d), ERR_OK);
     static const struct {
@@ -89,9 +93,9 @@ static void test_schedule(void **state) {
     } cases[] = {
         {"2026-11-16T07:59:59Z", false}, {"2026-11-16T08:00:00Z", true}, /* Monday */
         {"2026-11-16T17:29:59Z", true},  {"2026-11-16T17:30:00Z", false},
-        {"2026-11-20T23:00:00Z", true}, /* Friday night */
+        {"2026-11-20T23:00:00Z", true},                                   /* Friday night */
         {"2026-11-21T05:59:59Z", true},  {"2026-11-21T06:00:00Z", false}, /* into Saturday */
-        {"2026-11-21T23:00:00Z", false}, {"2026-11-22T12:00:00Z", true}, /* Sunday, all day */
+        {"2026-11-21T23:00:00Z", false}, {"2026-11-22T12:00:00Z", true},  /* Sunday, all day */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct wall_us t;
@@ -111,9 +115,12 @@ static void test_schedule(void **state) {
         {"{\"mode\":\"sometimes\"}", "\"mode\" must be always, motion, schedule or off"},
         {"{\"mode\":\"always\",\"pre_s\":31}", "\"pre_s\""},
         {"{\"mode\":\"always\",\"fast\":true}", "\"fast\""},
-        {"{\"mode\":\"schedule\",\"schedule\":[{\"days\":[8],\"from\":\"00:00\",\"to\":\"01:00\"}]}", "a day is 1"},
-        {"{\"mode\":\"schedule\",\"schedule\":[{\"days\":[1],\"from\":\"0:00\",\"to\":\"01:00\"}]}", "\"from\" must be"},
-        {"{\"mode\":\"schedule\",\"schedule\":[{\"days\":[1],\"from\":\"00:00\",\"to\":\"24:01\"}]}", "\"to\" must be"},
+        {"{\"mode\":\"schedule\",\"schedule\":[{\"days\":[8],\"from\":\"00:00\",\"to\":\"01:00\"}]}",
+         "a day is 1"},
+        {"{\"mode\":\"schedule\",\"schedule\":[{\"days\":[1],\"from\":\"0:00\",\"to\":\"01:00\"}]}",
+         "\"from\" must be"},
+        {"{\"mode\":\"schedule\",\"schedule\":[{\"days\":[1],\"from\":\"00:00\",\"to\":\"24:01\"}]}",
+         "\"to\" must be"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         AUTO(json_release) json_t *bad = json_loads(wrong[i].text, 0, NULL);
@@ -137,7 +144,10 @@ static void test_cameras(void **state) {
     struct camera_settings *one, *two;
     struct diag d = {{0}};
     assert_int_equal(cameras_load(path, &c, &d), ERR_OK);
-    assert_int_equal(add(&c, "{\"name\":\"porch\",\"url\":\"rtsp://u:secret@cam/1\",\"sub\":\"rtsp://u:secret@cam/2\"}", &one, &d), ERR_OK);
+    assert_int_equal(
+        add(&c, "{\"name\":\"porch\",\"url\":\"rtsp://u:secret@cam/1\",\"sub\":\"rtsp://u:secret@cam/2\"}",
+            &one, &d),
+        ERR_OK);
     static const struct {
         const char *json;
         err expected;
@@ -159,8 +169,12 @@ static void test_cameras(void **state) {
         assert_null(strstr(d.text, "secret"));
         assert_int_equal(c.count, 1);
     }
-    assert_int_equal(add(&c, "{\"name\":\"yard\",\"url\":\"file:/a.mp4\",\"indoor\":true,\"audio\":false}", &two, &d), ERR_OK);
-    AUTO(json_release) json_t *set = json_loads("{\"name\":\"garden\",\"retention_days\":7,\"record\":{\"mode\":\"motion\",\"pre_s\":3}}", 0, NULL);
+    assert_int_equal(
+        add(&c, "{\"name\":\"yard\",\"url\":\"file:/a.mp4\",\"indoor\":true,\"audio\":false}", &two, &d),
+        ERR_OK);
+    AUTO(json_release)
+    json_t *set = json_loads(
+        "{\"name\":\"garden\",\"retention_days\":7,\"record\":{\"mode\":\"motion\",\"pre_s\":3}}", 0, NULL);
     assert_int_equal(cameras_set(&c, two, set, &d), ERR_OK);
 
     assert_int_equal(cameras_load(path, &again, &d), ERR_OK);

@@ -27,7 +27,8 @@ struct spool {
     bool full_ever, disk_full;
 };
 
-static const char *const suffixes[] = {[SPOOL_KIND_KEEP] = "reel", [SPOOL_KIND_EVENT] = "event", [SPOOL_KIND_HELD] = "held"};
+static const char *const suffixes[] = {
+    [SPOOL_KIND_KEEP] = "reel", [SPOOL_KIND_EVENT] = "event", [SPOOL_KIND_HELD] = "held"};
 
 static void reel_path(const struct spool_reel *r, const char *suffix, char out[PATH_TEXT_BYTES]) {
     char camera[2 * CAMERA_ID_BYTES + 1], id[2 * REEL_ID_BYTES + 1];
@@ -36,17 +37,22 @@ static void reel_path(const struct spool_reel *r, const char *suffix, char out[P
     snprintf(out, PATH_TEXT_BYTES, "%s/%s/%s.%s", r->spool->folder, camera, id, suffix);
 }
 
-/* --- The list, under the lock ------------------------------------------------------------------------------------- */
+/* --- The list, under the lock
+ * ------------------------------------------------------------------------------------- */
 
 static void insert(struct spool *s, struct spool_reel *r) {
     struct spool_reel *after = s->last;
     while (after && after->first_slot > r->first_slot) after = after->previous;
     r->previous = after;
     r->next = after ? after->next : s->first;
-    if (r->previous) r->previous->next = r;
-    else s->first = r;
-    if (r->next) r->next->previous = r;
-    else s->last = r;
+    if (r->previous)
+        r->previous->next = r;
+    else
+        s->first = r;
+    if (r->next)
+        r->next->previous = r;
+    else
+        s->last = r;
     s->reels++;
     s->bytes += r->bytes;
 }
@@ -59,17 +65,22 @@ static void release(struct spool_reel *r) {
 
 /* Takes it out of the list, with the list's reference. */
 static void remove_reel(struct spool *s, struct spool_reel *r) {
-    if (r->previous) r->previous->next = r->next;
-    else s->first = r->next;
-    if (r->next) r->next->previous = r->previous;
-    else s->last = r->previous;
+    if (r->previous)
+        r->previous->next = r->next;
+    else
+        s->first = r->next;
+    if (r->next)
+        r->next->previous = r->previous;
+    else
+        s->last = r->previous;
     s->reels--;
     s->bytes -= r->bytes;
     r->dropped = true;
     release(r);
 }
 
-/* Whatever it is called at the moment: a rename on the disk thread may be under way, and looks at `dropped` after it. */
+/* Whatever it is called at the moment: a rename on the disk thread may be under way, and looks at `dropped`
+ * after it. */
 static void unlink_names(const struct spool_reel *r) {
     static const char *const names[] = {"part", "reel", "event", "held"};
     char path[PATH_TEXT_BYTES];
@@ -81,11 +92,13 @@ static void unlink_names(const struct spool_reel *r) {
 
 static void note_full(struct spool *s) {
     s->full_at = steady_now();
-    if (!s->full_ever) log_warning("the spool is full: the oldest recordings that are not in the vault are being dropped");
+    if (!s->full_ever)
+        log_warning("the spool is full: the oldest recordings that are not in the vault are being dropped");
     s->full_ever = true;
 }
 
-/* Drops the oldest ended reel that may go: what only waits for a viewer first, then recordings, then events. */
+/* Drops the oldest ended reel that may go: what only waits for a viewer first, then recordings, then events.
+ */
 static bool drop_oldest(struct spool *s) {
     static const enum spool_kind order[] = {SPOOL_KIND_HELD, SPOOL_KIND_KEEP, SPOOL_KIND_EVENT};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
@@ -121,7 +134,8 @@ static err make_room(struct spool *s, size_t more) {
     return ERR_OK;
 }
 
-/* --- Opening ------------------------------------------------------------------------------------------------------ */
+/* --- Opening
+ * ------------------------------------------------------------------------------------------------------ */
 
 static err add_recovered(void *context, const struct spool_found *found) {
     struct spool *s = context;
@@ -154,7 +168,8 @@ err spool_open(const char *folder, uint64_t limit_bytes, struct disk_thread *dis
     if (!s) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     pthread_mutex_init(&s->lock, NULL);
     s->disk = disk;
-    err e = strlen(folder) < sizeof s->folder ? folder_make(folder, d) : diag_fail(d, ERR_LIMIT, "the path is too long");
+    err e = strlen(folder) < sizeof s->folder ? folder_make(folder, d)
+                                              : diag_fail(d, ERR_LIMIT, "the path is too long");
     if (!e) {
         memcpy(s->folder, folder, strlen(folder) + 1);
         s->limit_bytes = limit_bytes ? limit_bytes : default_limit(folder);
@@ -179,7 +194,8 @@ void spool_close(struct spool *s) {
     free(s);
 }
 
-/* --- Recording ---------------------------------------------------------------------------------------------------- */
+/* --- Recording
+ * ---------------------------------------------------------------------------------------------------- */
 
 static err create_file(struct spool_reel *r, struct diag *d) {
     char path[PATH_TEXT_BYTES], camera[2 * CAMERA_ID_BYTES + 1], folder[PATH_TEXT_BYTES];
@@ -190,8 +206,8 @@ static err create_file(struct spool_reel *r, struct diag *d) {
     reel_path(r, r->kind == SPOOL_KIND_HELD ? "held" : "part", path);
     r->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (r->fd < 0)
-        return diag_fail(d, errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO, "cannot create %s: %s", path,
-                         strerror(errno));
+        return diag_fail(d, errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO,
+                         "cannot create %s: %s", path, strerror(errno));
     return ERR_OK;
 }
 
@@ -222,7 +238,8 @@ err spool_reel_begin(struct spool *s, const uint8_t camera[CAMERA_ID_BYTES], uin
 static err write_records(struct spool_reel *r, struct bytes records) {
     err e = fd_write_all(r->fd, records);
     /* What was written in part is cut off, so that the file ends with a whole record. */
-    if (e && ftruncate(r->fd, (off_t)r->bytes) == 0 && lseek(r->fd, (off_t)r->bytes, SEEK_SET) < 0) return ERR_IO;
+    if (e && ftruncate(r->fd, (off_t)r->bytes) == 0 && lseek(r->fd, (off_t)r->bytes, SEEK_SET) < 0)
+        return ERR_IO;
     return e;
 }
 
@@ -294,8 +311,10 @@ void spool_reel_end(struct spool_reel *r) {
     }
     r->ended = true;
     bool dropped = r->dropped;
-    if (dropped) release(r);
-    else r->on_disk_thread = true;
+    if (dropped)
+        release(r);
+    else
+        r->on_disk_thread = true;
     pthread_mutex_unlock(&s->lock);
     if (!dropped) disk_thread_do(s->disk, finish_reel, r); /* with the caller's reference */
 }
@@ -304,8 +323,10 @@ static void promote_locked(struct spool_reel *r, enum spool_kind kind) {
     if (kind == SPOOL_KIND_HELD || r->kind == kind || r->kind == SPOOL_KIND_EVENT) return;
     enum spool_kind before = r->kind;
     r->kind = kind;
-    if (r->ended && !r->on_disk_thread) rename_reel(r, suffixes[before], suffixes[kind]);
-    else if (before == SPOOL_KIND_HELD && !r->on_disk_thread) rename_reel(r, "held", "part");
+    if (r->ended && !r->on_disk_thread)
+        rename_reel(r, suffixes[before], suffixes[kind]);
+    else if (before == SPOOL_KIND_HELD && !r->on_disk_thread)
+        rename_reel(r, "held", "part");
 }
 
 void spool_reel_promote(struct spool_reel *r, enum spool_kind kind) {
@@ -333,8 +354,10 @@ void spool_promote_held(struct spool *s, const uint8_t camera[CAMERA_ID_BYTES], 
     struct spool_reel *before = NULL; /* it may reach past from_slot */
     for (struct spool_reel *r = s->first; r; r = r->next) {
         if (r->kind != SPOOL_KIND_HELD || memcmp(r->camera, camera, CAMERA_ID_BYTES) != 0) continue;
-        if (r->first_slot <= from_slot) before = r;
-        else promote_locked(r, kind);
+        if (r->first_slot <= from_slot)
+            before = r;
+        else
+            promote_locked(r, kind);
     }
     if (before) promote_locked(before, kind);
     pthread_mutex_unlock(&s->lock);
@@ -367,7 +390,8 @@ void spool_state(struct spool *s, struct spool_state *out) {
     pthread_mutex_unlock(&s->lock);
 }
 
-/* --- Uploading ---------------------------------------------------------------------------------------------------- */
+/* --- Uploading
+ * ---------------------------------------------------------------------------------------------------- */
 
 void spool_reel_look(const struct spool_reel *r, struct spool_look *out) {
     pthread_mutex_lock(&r->spool->lock);

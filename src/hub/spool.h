@@ -1,13 +1,15 @@
-/* spool.h: sealed reels on the hub's disk until the vault has them (docs/architecture.md, invariants 4 and 5).
+/* spool.h: sealed reels on the hub's disk until the vault has them (docs/architecture.md, invariants 4 and
+ * 5).
  *
  * DIR/<camera hex>/<reel hex>.part    being recorded
  *                            .reel    ended and synced; waits for the vault
- *                            .event   the same, with something noteworthy in it: dropped last when space runs out
- *                            .held    pre-roll or live only: nobody has asked to keep it; removed at start
+ *                            .event   the same, with something noteworthy in it: dropped last when space runs
+ * out .held    pre-roll or live only: nobody has asked to keep it; removed at start
  *
- * A file's bytes are exactly what is uploaded. After a crash a `.part` is scanned and cut after its last whole record; a
- * segment of which no picture is whole is cut off. The others were synced before they got their name.
- * The spool is bounded: when full, the oldest `.reel` goes first, `.event` last, and what went is counted.
+ * A file's bytes are exactly what is uploaded. After a crash a `.part` is scanned and cut after its last
+ * whole record; a segment of which no picture is whole is cut off. The others were synced before they got
+ * their name. The spool is bounded: when full, the oldest `.reel` goes first, `.event` last, and what went is
+ * counted.
  *
  * Threads: one writer (the recording loop); the uploader calls what says so. Reels are counted. */
 #ifndef CARDEA_HUB_SPOOL_H
@@ -20,7 +22,7 @@
 #include "hub/disk_thread.h"
 
 #define SPOOL_DEFAULT_BYTES (10ull << 30)
-#define SPOOL_DISK_SHARE 5            /* at most one part in five of the disk */
+#define SPOOL_DISK_SHARE 5              /* at most one part in five of the disk */
 #define SPOOL_RESERVE_BYTES (48u << 20) /* of the disk that is left free for keys and settings */
 
 struct spool;
@@ -78,7 +80,7 @@ void spool_remove_camera(struct spool *s, const uint8_t camera[CAMERA_ID_BYTES])
 struct spool_state {
     uint64_t bytes, limit_bytes, dropped_bytes;
     uint32_t reels, oldest_slot; /* 0: none */
-    bool full;                   /* something had to be dropped, or could not be written, in the last minute */
+    bool full; /* something had to be dropped, or could not be written, in the last minute */
 };
 void spool_state(struct spool *s, struct spool_state *out);
 

@@ -11,7 +11,9 @@
 #include "base/file.h"
 #include "base/log.h"
 
-static void scanner_release(struct reel_scanner **s) { reel_scanner_free(*s); }
+static void scanner_release(struct reel_scanner **s) {
+    reel_scanner_free(*s);
+}
 
 uint64_t spool_whole_bytes(struct bytes reel) {
     struct segment_header head;
@@ -19,7 +21,8 @@ uint64_t spool_whole_bytes(struct bytes reel) {
     AUTO(scanner_release) struct reel_scanner *scanner = reel_scanner_new(head.camera, head.epoch);
     if (!scanner) return 0;
     if (reel_scanner_feed(scanner, reel, NULL, NULL, NULL)) {
-        /* Garbage after whole records: an old block under a length that was extended. Scan only what is whole. */
+        /* Garbage after whole records: an old block under a length that was extended. Scan only what is
+         * whole. */
         uint64_t whole = reel_scanner_record_bytes(scanner);
         return whole < reel.len ? spool_whole_bytes(BYTES(reel.data, (size_t)whole)) : 0;
     }
@@ -96,7 +99,8 @@ static void folder_close(DIR **folder) {
     if (*folder) closedir(*folder);
 }
 
-static err recover_camera(const char *folder, const char *hex, spool_found_fn *fn, void *context, struct diag *d) {
+static err recover_camera(const char *folder, const char *hex, spool_found_fn *fn, void *context,
+                          struct diag *d) {
     char path[PATH_TEXT_BYTES];
     struct spool_found found = {0};
     if (hex_decode(hex, (struct buffer){found.camera, sizeof found.camera}) || path_join(path, folder, hex))

@@ -20,8 +20,8 @@ static char folder[64], camera_folder[160];
 static struct disk_thread *disk;
 static const uint8_t camera[CAMERA_ID_BYTES] = {0xaa, 1};
 static struct timekey_set keys;
-static struct blob reel;        /* two segments */
-static size_t records[64];      /* where each header or record ends */
+static struct blob reel;   /* two segments */
+static size_t records[64]; /* where each header or record ends */
 static size_t record_count, first_segment_end;
 
 static void record(struct segment_writer *w, enum record_kind kind, uint32_t slot, const char *data) {
@@ -104,11 +104,13 @@ static void test_cut_at_every_byte(void **state) {
     struct segment_reader *reader = segment_reader_new();
     for (size_t n = 0; n <= reel.len; n++) {
         uint64_t whole = spool_whole_bytes(BYTES(reel.data, n));
-        if (whole != expected_whole(n)) fail_msg("cut at %zu: %llu, not %zu", n, (unsigned long long)whole, expected_whole(n));
+        if (whole != expected_whole(n))
+            fail_msg("cut at %zu: %llu, not %zu", n, (unsigned long long)whole, expected_whole(n));
         size_t begin = whole > first_segment_end ? first_segment_end : 0;
         if (!whole) continue;
         unsigned count = 0;
-        err e = segment_read(reader, &keys, BYTES(reel.data + begin, whole - begin), count_record, &count, NULL);
+        err e =
+            segment_read(reader, &keys, BYTES(reel.data + begin, whole - begin), count_record, &count, NULL);
         bool complete = whole == first_segment_end || whole == reel.len;
         assert_int_equal(e, complete ? ERR_OK : ERR_CUT_SHORT);
         assert_true(count >= 2);
@@ -125,8 +127,8 @@ static void test_garbage_after_power_loss(void **state) {
             assert_int_equal(blob_append(&torn, blob_bytes(&reel)), ERR_OK);
             memset(torn.data + n, fill, torn.len - n);
             uint64_t whole = spool_whole_bytes(blob_bytes(&torn));
-            /* A record whose head is whole and whose body is not cannot be told without the key; readers tell it. What
-             * comes after it is never believed. */
+            /* A record whose head is whole and whose body is not cannot be told without the key; readers tell
+             * it. What comes after it is never believed. */
             assert_true(whole <= torn.len);
             size_t least = expected_whole(n);
             assert_true(whole >= least);
@@ -218,7 +220,8 @@ static void test_full(void **state) {
     spool_reel_end(add(s, 50, SPOOL_KIND_KEEP, 200)); /* just fits */
     expect_slots(s, 5, (uint32_t[]){10, 20, 30, 40, 50});
 
-    spool_reel_end(add(s, 60, SPOOL_KIND_KEEP, 200)); /* what only waits for a viewer goes first, and is no loss */
+    spool_reel_end(
+        add(s, 60, SPOOL_KIND_KEEP, 200)); /* what only waits for a viewer goes first, and is no loss */
     expect_slots(s, 5, (uint32_t[]){10, 20, 40, 50, 60});
     spool_state(s, &now);
     assert_int_equal(now.dropped_bytes, 0);
@@ -258,7 +261,8 @@ static void test_pre_roll_is_promoted(void **state) {
     spool_drop_held(s, camera, 1000);
     expect_slots(s, 3, (uint32_t[]){104, 106, 108});
     spool_close(s);
-    /* Promotion is durable: a restart keeps them. Their bytes here are no reel, so only the names are looked at. */
+    /* Promotion is durable: a restart keeps them. Their bytes here are no reel, so only the names are looked
+     * at. */
     unsigned names = 0;
     DIR *dir = opendir(camera_folder);
     assert_non_null(dir);

@@ -19,16 +19,20 @@ static size_t dying_count;
 
 void worker_reap(void) {
     for (size_t i = 0; i < dying_count;) {
-        if (waitpid(dying[i], NULL, WNOHANG) == 0) i++;
-        else dying[i] = dying[--dying_count];
+        if (waitpid(dying[i], NULL, WNOHANG) == 0)
+            i++;
+        else
+            dying[i] = dying[--dying_count];
     }
 }
 
 static void bury(pid_t pid) {
     kill(pid, SIGKILL);
     if (waitpid(pid, NULL, WNOHANG) == 0) {
-        if (dying_count < DYING_MAX) dying[dying_count++] = pid;
-        else waitpid(pid, NULL, 0);
+        if (dying_count < DYING_MAX)
+            dying[dying_count++] = pid;
+        else
+            waitpid(pid, NULL, 0);
     }
 }
 
@@ -43,7 +47,8 @@ static void set_state(struct worker *w, const char *state, const char *message) 
     snprintf(w->message, sizeof w->message, "%.*s", WORKER_TEXT_MAX_BYTES, message);
 }
 
-/* --- Its log ------------------------------------------------------------------------------------------------------ */
+/* --- Its log
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void log_line(struct worker *w) {
     char shown[CAMERA_URL_MAX_BYTES + 1];
@@ -79,7 +84,8 @@ static void on_log(void *context, uint32_t events) {
     }
 }
 
-/* --- The end of a process ------------------------------------------------------------------------------------------- */
+/* --- The end of a process
+ * ------------------------------------------------------------------------------------------- */
 
 static void end_process(struct worker *w) {
     if (!w->pid) return;
@@ -112,11 +118,13 @@ static void fail(struct worker *w, const char *message) {
     schedule_restart(w);
 }
 
-/* --- Messages ----------------------------------------------------------------------------------------------------- */
+/* --- Messages
+ * ----------------------------------------------------------------------------------------------------- */
 
 static err take_status(struct worker *w, struct bytes payload, struct diag *d) {
-    static const char *const names[] = {
-        [WORKER_STATE_CONNECTING] = "connecting", [WORKER_STATE_STREAMING] = "streaming", [WORKER_STATE_FAILED] = "failed"};
+    static const char *const names[] = {[WORKER_STATE_CONNECTING] = "connecting",
+                                        [WORKER_STATE_STREAMING] = "streaming",
+                                        [WORKER_STATE_FAILED] = "failed"};
     err e = worker_status_decode(payload, &w->status, d);
     if (!e) set_state(w, names[w->status.state], w->status.message);
     return e;
@@ -197,10 +205,13 @@ static void on_socket(void *context, uint32_t events) {
     w->o.events.paused(w->o.events.context);
 }
 
-/* --- Starting ----------------------------------------------------------------------------------------------------- */
+/* --- Starting
+ * ----------------------------------------------------------------------------------------------------- */
 
 static err send_config(struct worker *w) {
-    struct worker_config c = {.audio = w->o.audio, .motion = w->o.motion, .picture_s = w->o.picture_s,
+    struct worker_config c = {.audio = w->o.audio,
+                              .motion = w->o.motion,
+                              .picture_s = w->o.picture_s,
                               .stream = w->o.sub ? WORKER_STREAM_SUB : WORKER_STREAM_MAIN,
                               .transport = WORKER_TRANSPORT_AUTO};
     AUTO(blob_clear) struct blob out = {0};
@@ -268,8 +279,10 @@ void worker_free(struct worker *w) {
     if (!w) return;
     w->stopping = w->freed = true;
     end_process(w);
-    if (w->o.loop) event_loop_later(w->o.loop, release, w);
-    else release(w);
+    if (w->o.loop)
+        event_loop_later(w->o.loop, release, w);
+    else
+        release(w);
 }
 
 void worker_restart(struct worker *w) {

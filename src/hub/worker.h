@@ -1,8 +1,8 @@
-/* worker.h: one cardea-camera process for one stream (docs/worker.md): started, given what it wants, listened to,
- * ended when it breaks the protocol or falls silent, and started again after 1 s doubling to 60 s.
+/* worker.h: one cardea-camera process for one stream (docs/worker.md): started, given what it wants, listened
+ * to, ended when it breaks the protocol or falls silent, and started again after 1 s doubling to 60 s.
  *
- * A worker gets descriptor 3, a log pipe, /dev/null, and nothing else: no environment, no other descriptor. It dies with
- * the hub. Threads: the recording loop; names are resolved on a thread of their own. */
+ * A worker gets descriptor 3, a log pipe, /dev/null, and nothing else: no environment, no other descriptor.
+ * It dies with the hub. Threads: the recording loop; names are resolved on a thread of their own. */
 #ifndef CARDEA_HUB_WORKER_H
 #define CARDEA_HUB_WORKER_H
 
@@ -27,7 +27,7 @@ struct worker_events {
     err (*picture)(void *context, const struct worker_picture *m, struct diag *d);
     void (*motion)(void *context, const struct worker_motion *m);
     void (*paused)(void *context); /* nothing more at the moment */
-    void (*ended)(void *context); /* the process is gone, or its stream is over */
+    void (*ended)(void *context);  /* the process is gone, or its stream is over */
 };
 
 struct worker_options {

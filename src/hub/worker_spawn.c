@@ -21,7 +21,7 @@ static void become_worker(const char *program, int socket, int log, pid_t hub) {
     for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != hub) _exit(1); /* it died in between */
-    setpgid(0, 0);                  /* the terminal's interrupt is for the hub, which ends its workers in order */
+    setpgid(0, 0); /* the terminal's interrupt is for the hub, which ends its workers in order */
     /* Out of the way of 0 to 3 first, since the two may be among them. */
     socket = fcntl(socket, F_DUPFD, 10);
     log = fcntl(log, F_DUPFD, 10);
@@ -39,8 +39,10 @@ err worker_spawn(const char *program, pid_t *out_pid, int *out_socket, int *out_
     AUTO(fd_close) int log_read = -1;
     AUTO(fd_close) int log_write_end = -1;
     int pair[2], ends[2];
-    if (access(program, X_OK)) return diag_fail(d, ERR_NOT_FOUND, "cannot run %s: %s", program, strerror(errno));
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) return diag_fail(d, ERR_IO, "no socket pair");
+    if (access(program, X_OK))
+        return diag_fail(d, ERR_NOT_FOUND, "cannot run %s: %s", program, strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        return diag_fail(d, ERR_IO, "no socket pair");
     hub_socket = pair[0];
     worker_socket = pair[1];
     if (pipe2(ends, O_CLOEXEC)) return diag_fail(d, ERR_IO, "no pipe");

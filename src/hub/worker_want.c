@@ -1,4 +1,5 @@
-/* What a worker wants from outside: connections to its own camera's host, its file, its device. Nothing else. */
+/* What a worker wants from outside: connections to its own camera's host, its file, its device. Nothing else.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -36,7 +37,8 @@ static void refuse(struct want *want, const char *why) {
     forget(want);
 }
 
-/* --- Names -------------------------------------------------------------------------------------------------------- */
+/* --- Names
+ * -------------------------------------------------------------------------------------------------------- */
 
 struct resolve {
     char host[256];
@@ -69,11 +71,15 @@ static void *resolve(void *context) {
 }
 
 static void set_port(struct sockaddr_storage *a, uint16_t port) {
-    if (a->ss_family == AF_INET6) ((struct sockaddr_in6 *)(void *)a)->sin6_port = htons(port);
-    else ((struct sockaddr_in *)(void *)a)->sin_port = htons(port);
+    if (a->ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)a)->sin6_port = htons(port);
+    else
+        ((struct sockaddr_in *)(void *)a)->sin_port = htons(port);
 }
 
-/* --- TCP ---------------------------------------------------------------------------------------------------------- */
+/* --- TCP
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void on_connected(void *context, uint32_t events) {
     struct want *want = context;
@@ -82,7 +88,8 @@ static void on_connected(void *context, uint32_t events) {
     (void)events;
     if (getsockopt(want->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len)) error = errno;
     if (error) {
-        refuse(want, error == ECONNREFUSED ? "the camera refuses the connection: is the port right?" : strerror(error));
+        refuse(want, error == ECONNREFUSED ? "the camera refuses the connection: is the port right?"
+                                           : strerror(error));
         return;
     }
     int on = 1;
@@ -157,7 +164,8 @@ static void start_resolving(struct want *want) {
 static err serve_tcp(struct worker *w, const struct worker_want *m, struct diag *d) {
     bool any = w->parsed.kind == CAMERA_URL_ONVIF; /* the camera names the port of its stream */
     if (!any && m->port != w->parsed.port)
-        return diag_fail(d, ERR_DENIED, "the worker wants port %u, its camera's is %u", m->port, w->parsed.port);
+        return diag_fail(d, ERR_DENIED, "the worker wants port %u, its camera's is %u", m->port,
+                         w->parsed.port);
     for (size_t i = 0; i < WANTS_MAX; i++) {
         struct want *want = &w->wants[i];
         if (want->used) continue;
@@ -169,7 +177,9 @@ static err serve_tcp(struct worker *w, const struct worker_want *m, struct diag 
     return diag_fail(d, ERR_LIMIT, "the worker wants more than %d connections at once", WANTS_MAX);
 }
 
-/* --- UDP ---------------------------------------------------------------------------------------------------------- */
+/* --- UDP
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int bind_udp(const struct sockaddr_storage *camera, uint16_t port) {
     struct sockaddr_storage local = {.ss_family = camera->ss_family};
@@ -222,8 +232,10 @@ static err serve_udp(struct worker *w, const struct worker_want *m, struct diag 
     }
     uint16_t port;
     AUTO(fd_close) int fd = w->udp_next;
-    if (fd < 0) fd = bind_pair(w, &port);
-    else w->udp_next = -1;
+    if (fd < 0)
+        fd = bind_pair(w, &port);
+    else
+        w->udp_next = -1;
     if (fd < 0 || connect_udp(w, fd, m->port)) {
         answer(w, m->request, -1, 0, "no UDP port could be had");
         return ERR_OK;
@@ -237,19 +249,22 @@ static err serve_udp(struct worker *w, const struct worker_want *m, struct diag 
 static err serve_peer(struct worker *w, const struct worker_want *m, struct diag *d) {
     for (size_t i = 0; i < w->udp_count; i++) {
         if (w->udp[i].request != m->request) continue;
-        answer(w, m->request, -1, 0, connect_udp(w, w->udp[i].fd, m->port) ? "the socket could not be connected" : NULL);
+        answer(w, m->request, -1, 0,
+               connect_udp(w, w->udp[i].fd, m->port) ? "the socket could not be connected" : NULL);
         return ERR_OK;
     }
     return diag_fail(d, ERR_DENIED, "the worker names a socket that it was not given");
 }
 
-/* --- Files and devices -------------------------------------------------------------------------------------------- */
+/* --- Files and devices
+ * -------------------------------------------------------------------------------------------- */
 
 static err serve_open(struct worker *w, const struct worker_want *m) {
     bool device = w->parsed.kind == CAMERA_URL_V4L2;
     struct stat info;
     char why[WORKER_TEXT_MAX_BYTES];
-    AUTO(fd_close) int fd = open(w->parsed.path, (device ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    AUTO(fd_close)
+    int fd = open(w->parsed.path, (device ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &info)) {
         snprintf(why, sizeof why, "cannot open %.300s: %s", w->parsed.path, strerror(errno));
         answer(w, m->request, -1, 0, why);
@@ -269,7 +284,8 @@ err worker_want_serve(struct worker *w, const struct worker_want *m, struct diag
             if (network) return serve_tcp(w, m, d);
             break;
         case WORKER_WANT_UDP:
-            if (w->parsed.kind == CAMERA_URL_RTSP || w->parsed.kind == CAMERA_URL_ONVIF) return serve_udp(w, m, d);
+            if (w->parsed.kind == CAMERA_URL_RTSP || w->parsed.kind == CAMERA_URL_ONVIF)
+                return serve_udp(w, m, d);
             break;
         case WORKER_WANT_PEER: return serve_peer(w, m, d);
         case WORKER_WANT_FILE:
@@ -285,8 +301,10 @@ err worker_want_serve(struct worker *w, const struct worker_want *m, struct diag
 void worker_want_tick(struct worker *w, struct steady_us now) {
     for (size_t i = 0; i < WANTS_MAX; i++)
         if (w->wants[i].used && now.us > w->wants[i].deadline.us)
-            refuse(&w->wants[i], w->wants[i].resolving ? "the camera's host name is not known in time"
-                                                       : "the camera does not answer: is it switched on, is the address right?");
+            refuse(&w->wants[i],
+                   w->wants[i].resolving
+                       ? "the camera's host name is not known in time"
+                       : "the camera does not answer: is it switched on, is the address right?");
 }
 
 void worker_want_clear(struct worker *w) {

@@ -49,7 +49,9 @@ struct http_client {
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static void start_curl(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
+static void start_curl(void) {
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
 
 static bool is_loopback(const char *host) {
     return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 || strncmp(host, "127.", 4) == 0;
@@ -69,7 +71,8 @@ static err check_url(const char *url, char **out, bool *loopback, struct diag *d
         (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
         e = diag_fail(d, ERR_INVALID, "the server's address must look like https://vault.example:8443");
     else if (strcmp(scheme, "http") == 0 && !is_loopback(host))
-        e = diag_fail(d, ERR_INVALID, "http:// is for this machine alone (127.0.0.1); use https:// for %.200s", host);
+        e = diag_fail(d, ERR_INVALID,
+                      "http:// is for this machine alone (127.0.0.1); use https:// for %.200s", host);
     else if (curl_url_get(parts, CURLUPART_URL, &whole, 0) || !(*out = strdup(whole)))
         e = ERR_NO_MEMORY;
     if (!e) {
@@ -110,8 +113,10 @@ static void transfer_free(struct http_transfer *t) {
         curl_multi_remove_handle(c->multi, t->easy);
         curl_easy_cleanup(t->easy);
     }
-    if (t->previous) t->previous->next = t->next;
-    else if (c->transfers == t) c->transfers = t->next;
+    if (t->previous)
+        t->previous->next = t->next;
+    else if (c->transfers == t)
+        c->transfers = t->next;
     if (t->next) t->next->previous = t->previous;
     curl_slist_free_all(t->headers);
     blob_clear(&t->owned_body);
@@ -178,12 +183,10 @@ err http_response_error(const struct http_response *r, struct diag *d) {
     static const struct {
         const char *word;
         err e;
-    } words[] = {{"invalid", ERR_INVALID},   {"denied", ERR_DENIED},
-                 {"not_found", ERR_NOT_FOUND}, {"exists", ERR_EXISTS},
-                 {"conflict", ERR_CONFLICT}, {"limit", ERR_LIMIT},
-                 {"no_space", ERR_NO_SPACE}, {"busy", ERR_BUSY},
-                 {"unsupported", ERR_UNSUPPORTED}, {"timeout", ERR_TIMEOUT},
-                 {"internal", ERR_IO}};
+    } words[] = {{"invalid", ERR_INVALID},   {"denied", ERR_DENIED},     {"not_found", ERR_NOT_FOUND},
+                 {"exists", ERR_EXISTS},     {"conflict", ERR_CONFLICT}, {"limit", ERR_LIMIT},
+                 {"no_space", ERR_NO_SPACE}, {"busy", ERR_BUSY},         {"unsupported", ERR_UNSUPPORTED},
+                 {"timeout", ERR_TIMEOUT},   {"internal", ERR_IO}};
     err e = status_error(r->status);
     AUTO(json_release) json_t *answer = NULL;
     if (json_parse(blob_bytes(&r->body), &answer, NULL))
@@ -217,9 +220,12 @@ static size_t on_data(char *data, size_t size, size_t count, void *context) {
     long status = 0;
     t->active = steady_now();
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (t->data && status >= 200 && status < 300) t->failure = t->data(t->context, BYTES(data, len));
-    else if (t->response.body.len + len > t->answer_max_bytes) t->failure = ERR_LIMIT;
-    else t->failure = blob_append(&t->response.body, BYTES(data, len));
+    if (t->data && status >= 200 && status < 300)
+        t->failure = t->data(t->context, BYTES(data, len));
+    else if (t->response.body.len + len > t->answer_max_bytes)
+        t->failure = ERR_LIMIT;
+    else
+        t->failure = blob_append(&t->response.body, BYTES(data, len));
     return t->failure ? 0 : len;
 }
 
@@ -271,10 +277,13 @@ static err add_headers(struct http_transfer *t, const struct http_request *r) {
     err e = add_header(t, "User-Agent", "cardea/" CARDEA_VERSION);
     if (!e) {
         struct curl_slist *more = curl_slist_append(t->headers, "Expect:"); /* no round trip before a body */
-        if (!more) e = ERR_NO_MEMORY;
-        else t->headers = more;
+        if (!more)
+            e = ERR_NO_MEMORY;
+        else
+            t->headers = more;
     }
-    if (!e && has_body) e = add_header(t, "Content-Type", r->json ? "application/json" : "application/octet-stream");
+    if (!e && has_body)
+        e = add_header(t, "Content-Type", r->json ? "application/json" : "application/octet-stream");
     if (!e && r->authorization) e = add_header(t, "Authorization", r->authorization);
     if (!e && r->if_match) {
         if (snprintf(quoted, sizeof quoted, "\"%s\"", r->if_match) >= (int)sizeof quoted) return ERR_LIMIT;
@@ -378,16 +387,21 @@ void http_transfer_resume(struct http_transfer *t) {
     curl_easy_pause(t->easy, CURLPAUSE_CONT);
 }
 
-void http_transfer_cancel(struct http_transfer *t) { t->cancelled = true; }
+void http_transfer_cancel(struct http_transfer *t) {
+    t->cancelled = true;
+}
 
 static err curl_error(const struct http_transfer *t, CURLcode code, struct diag *d) {
     const char *words = t->words[0] ? t->words : curl_easy_strerror(code);
     switch (code) {
         case CURLE_OPERATION_TIMEDOUT: return diag_fail(d, ERR_TIMEOUT, "no answer in time: %s", words);
         case CURLE_PEER_FAILED_VERIFICATION:
-            return diag_fail(d, ERR_FORGED, "the server's certificate is not trusted: %s; if it is your own, name its "
-                                            "authority's file with --ca", words);
-        case CURLE_SSL_CACERT_BADFILE: return diag_fail(d, ERR_INVALID, "the certificate file is not usable: %s", words);
+            return diag_fail(d, ERR_FORGED,
+                             "the server's certificate is not trusted: %s; if it is your own, name its "
+                             "authority's file with --ca",
+                             words);
+        case CURLE_SSL_CACERT_BADFILE:
+            return diag_fail(d, ERR_INVALID, "the certificate file is not usable: %s", words);
         case CURLE_OUT_OF_MEMORY: return diag_fail(d, ERR_NO_MEMORY, "out of memory");
         default: return diag_fail(d, ERR_UNREACHABLE, "%s", words);
     }
@@ -416,8 +430,10 @@ static void finish_completed(struct http_client *c) {
         err e = ERR_OK;
         long status = 0;
         curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (t->failure) e = diag_fail(&d, t->failure, "%s", err_text(t->failure));
-        else if (code != CURLE_OK && status < 300) e = curl_error(t, code, &d);
+        if (t->failure)
+            e = diag_fail(&d, t->failure, "%s", err_text(t->failure));
+        else if (code != CURLE_OK && status < 300)
+            e = curl_error(t, code, &d);
         /* A refusal that came before all was sent counts, whatever became of the connection after it. */
         finish(t, e, &d);
     }
@@ -429,7 +445,8 @@ static void unpause_refused(struct http_client *c) {
         if (t->refused) http_transfer_resume(t);
 }
 
-/* Ends one that was cancelled or fell silent; true when there was one. Starts over each time, since `done` may change the list. */
+/* Ends one that was cancelled or fell silent; true when there was one. Starts over each time, since `done`
+ * may change the list. */
 static bool finish_one_dead(struct http_client *c, struct steady_us now) {
     bool stopped = atomic_load(&c->stopped);
     for (struct http_transfer *t = c->transfers; t; t = t->next) {
@@ -439,7 +456,8 @@ static bool finish_one_dead(struct http_client *c, struct steady_us now) {
             return true;
         }
         if (t->idle_ms && !t->paused && now.us - t->active.us > (int64_t)t->idle_ms * 1000) {
-            finish(t, diag_fail(&d, ERR_TIMEOUT, "the connection fell silent for %u s", t->idle_ms / 1000), &d);
+            finish(t, diag_fail(&d, ERR_TIMEOUT, "the connection fell silent for %u s", t->idle_ms / 1000),
+                   &d);
             return true;
         }
     }
@@ -471,7 +489,9 @@ void http_client_run(struct http_client *c, int timeout_ms) {
     finish_completed(c);
 }
 
-void http_client_wake(struct http_client *c) { curl_multi_wakeup(c->multi); }
+void http_client_wake(struct http_client *c) {
+    curl_multi_wakeup(c->multi);
+}
 
 void http_client_stop(struct http_client *c) {
     atomic_store(&c->stopped, true);
@@ -511,7 +531,10 @@ err http_client_do(struct http_client *c, const struct http_request *request, st
 err http_client_json(struct http_client *c, const char *method, const char *path, const char *authorization,
                      json_t *body, json_t **out, struct diag *d) {
     AUTO(http_response_clear) struct http_response response = {0};
-    struct http_request request = {.method = method, .path = path, .authorization = authorization, .json = body,
+    struct http_request request = {.method = method,
+                                   .path = path,
+                                   .authorization = authorization,
+                                   .json = body,
                                    .timeout_ms = JSON_REQUEST_MS};
     err e = http_client_do(c, &request, &response, d);
     if (e || !out) return e;

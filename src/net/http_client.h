@@ -1,9 +1,10 @@
 /* http_client.h: HTTP/1.1 requests to one server, short ones and streams, over libcurl's multi interface.
  *
- * A client speaks to one server and keeps its connections. It belongs to one thread; only http_client_wake and
- * http_client_stop may be called from others. Short use: http_client_do, http_client_json. Many at once, or uploads
- * that grow while they are sent: http_client_start, then http_client_run in a loop.
- * TLS is verified against the system's roots and the file the caller adds; there is no switch that turns that off. */
+ * A client speaks to one server and keeps its connections. It belongs to one thread; only http_client_wake
+ * and http_client_stop may be called from others. Short use: http_client_do, http_client_json. Many at once,
+ * or uploads that grow while they are sent: http_client_start, then http_client_run in a loop. TLS is
+ * verified against the system's roots and the file the caller adds; there is no switch that turns that off.
+ */
 #ifndef CARDEA_NET_HTTP_CLIENT_H
 #define CARDEA_NET_HTTP_CLIENT_H
 
@@ -12,7 +13,8 @@
 #include "base/bytes.h"
 #include "base/json.h"
 
-#define HTTP_ANSWER_MAX_BYTES (8u << 20) /* of an answer that is kept in memory, unless the request says less */
+#define HTTP_ANSWER_MAX_BYTES                                                                                \
+    (8u << 20) /* of an answer that is kept in memory, unless the request says less */
 #define HTTP_HEADERS_MAX_BYTES (32u << 10)
 #define HTTP_URL_MAX_BYTES 2048
 
@@ -24,7 +26,8 @@ struct http_options {
     const char *ca_file; /* PEM, trusted besides the system's roots; NULL: those alone */
 };
 
-/* Copies the options. ERR_INVALID: the URL, with the right form in d. ERR_NOT_FOUND: no ca_file. ERR_NO_MEMORY. */
+/* Copies the options. ERR_INVALID: the URL, with the right form in d. ERR_NOT_FOUND: no ca_file.
+ * ERR_NO_MEMORY. */
 err http_client_new(const struct http_options *options, struct http_client **out, struct diag *d) CHECKED;
 /* Ends what is in flight without calling its `done`. */
 void http_client_free(struct http_client *c);
@@ -42,11 +45,13 @@ struct http_request {
      *   ERR_BUSY             nothing yet: asked again after http_transfer_resume
      *   another              the request ends with that error */
     err (*feed)(void *context, struct buffer room, size_t *out_len);
-    /* Takes the body of a 2xx answer as it arrives, instead of keeping it. An error ends the request with it. */
+    /* Takes the body of a 2xx answer as it arrives, instead of keeping it. An error ends the request with it.
+     */
     err (*data)(void *context, struct bytes piece);
-    void *context;         /* of feed and data */
-    uint32_t timeout_ms;   /* for all of it; 0: none */
-    uint32_t idle_ms;      /* ERR_TIMEOUT after so long without a byte either way (waiting for feed does not count); 0: none */
+    void *context;           /* of feed and data */
+    uint32_t timeout_ms;     /* for all of it; 0: none */
+    uint32_t idle_ms;        /* ERR_TIMEOUT after so long without a byte either way (waiting for feed does not
+                                count); 0: none */
     size_t answer_max_bytes; /* of an answer that is kept; 0: HTTP_ANSWER_MAX_BYTES */
 };
 
@@ -60,28 +65,29 @@ void http_response_clear(struct http_response *r); /* wipes */
 /* Copies the value of a header (name without colon, any case). ERR_NOT_FOUND; ERR_LIMIT: longer than out. */
 err http_response_header(const struct http_response *r, const char *name, struct buffer out) CHECKED;
 
-/* ERR_OK for 2xx; else the error that the answer's {"error","message"} or its status stands for, with the message in d. */
+/* ERR_OK for 2xx; else the error that the answer's {"error","message"} or its status stands for, with the
+ * message in d. */
 err http_response_error(const struct http_response *r, struct diag *d) CHECKED;
 
-/* Does one request and waits for it. *out is the caller's, cleared first, and filled whenever there was an answer.
- *   ERR_UNREACHABLE, ERR_TIMEOUT, ERR_CANCELLED (http_client_stop)
- *   ERR_FORGED   the server's certificate is not trusted
- *   as http_response_error, for answers that are not 2xx
- *   what feed or data returned */
+/* Does one request and waits for it. *out is the caller's, cleared first, and filled whenever there was an
+ * answer. ERR_UNREACHABLE, ERR_TIMEOUT, ERR_CANCELLED (http_client_stop) ERR_FORGED   the server's
+ * certificate is not trusted as http_response_error, for answers that are not 2xx what feed or data returned
+ */
 err http_client_do(struct http_client *c, const struct http_request *request, struct http_response *out,
                    struct diag *d) CHECKED;
 
-/* The common case: JSON or nothing there and back, 30 s. `body` may be NULL. *out is returned, NULL when the answer has
- * no body; `out` may be NULL. Errors as http_client_do; ERR_INVALID when the answer is not a JSON object. */
+/* The common case: JSON or nothing there and back, 30 s. `body` may be NULL. *out is returned, NULL when the
+ * answer has no body; `out` may be NULL. Errors as http_client_do; ERR_INVALID when the answer is not a JSON
+ * object. */
 err http_client_json(struct http_client *c, const char *method, const char *path, const char *authorization,
                      json_t *body, json_t **out, struct diag *d) CHECKED;
 
-/* Called from http_client_run, once, when a transfer is over; e as http_client_do's. The response is borrowed. The
- * transfer is gone when this returns; starting others and cancelling is allowed. */
+/* Called from http_client_run, once, when a transfer is over; e as http_client_do's. The response is
+ * borrowed. The transfer is gone when this returns; starting others and cancelling is allowed. */
 typedef void http_done_fn(void *context, err e, const struct http_response *response, const struct diag *d);
 
-/* Begins a request; nothing is sent before http_client_run. The request's strings and JSON are copied. *out (may be
- * NULL) is borrowed until `done`. */
+/* Begins a request; nothing is sent before http_client_run. The request's strings and JSON are copied. *out
+ * (may be NULL) is borrowed until `done`. */
 err http_client_start(struct http_client *c, const struct http_request *request, http_done_fn *done,
                       void *done_context, struct http_transfer **out, struct diag *d) CHECKED;
 /* feed has something again. */

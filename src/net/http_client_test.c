@@ -33,7 +33,8 @@ static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, struct 
 static ssize_t drip(void *context, uint64_t position, char *out, size_t room) {
     (void)context;
     if (position >= 15) {
-        struct timespec pause = {0, 20000000}; /* the library asks again in a loop: silence costs no more than this */
+        struct timespec pause = {
+            0, 20000000}; /* the library asks again in a loop: silence costs no more than this */
         nanosleep(&pause, NULL);
         return 0;
     }
@@ -48,7 +49,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *c, const cha
     (void)version;
     struct request_state *state = *own;
     if (!state) {
-        if (strcmp(url, "/early") == 0) return answer(c, 409, bytes_text("{\"error\":\"exists\",\"message\":\"had it\"}"));
+        if (strcmp(url, "/early") == 0)
+            return answer(c, 409, bytes_text("{\"error\":\"exists\",\"message\":\"had it\"}"));
         *own = calloc(1, sizeof *state);
         return *own ? MHD_YES : MHD_NO;
     }
@@ -75,7 +77,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *c, const cha
     return answer(c, 201, blob_bytes(&state->body));
 }
 
-static void request_over(void *context, struct MHD_Connection *c, void **own, enum MHD_RequestTerminationCode why) {
+static void request_over(void *context, struct MHD_Connection *c, void **own,
+                         enum MHD_RequestTerminationCode why) {
     (void)context;
     (void)c;
     (void)why;
@@ -91,10 +94,11 @@ static struct http_client *client;
 
 static int start(void **state) {
     (void)state;
-    server = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL,
-                              handle, NULL, MHD_OPTION_SOCK_ADDR,
-                              &(struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
-                              MHD_OPTION_NOTIFY_COMPLETED, request_over, NULL, MHD_OPTION_END);
+    server = MHD_start_daemon(
+        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, handle, NULL,
+        MHD_OPTION_SOCK_ADDR,
+        &(struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
+        MHD_OPTION_NOTIFY_COMPLETED, request_over, NULL, MHD_OPTION_END);
     if (!server) return -1;
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%u",
@@ -113,20 +117,24 @@ static void test_short_requests(void **state) {
     (void)state;
     AUTO(http_response_clear) struct http_response r = {0};
     struct diag d = {{0}};
-    struct http_request put = {.method = "PUT", .path = "/echo", .body = BYTES("a\0b", 3), .timeout_ms = 5000};
+    struct http_request put = {
+        .method = "PUT", .path = "/echo", .body = BYTES("a\0b", 3), .timeout_ms = 5000};
     assert_int_equal(http_client_do(client, &put, &r, &d), ERR_OK);
     assert_int_equal(r.status, 201);
     assert_true(bytes_equal(blob_bytes(&r.body), BYTES("a\0b", 3)));
     char value[8];
-    assert_int_equal(http_response_header(&r, "upload-offset", (struct buffer){(uint8_t *)value, sizeof value}), ERR_OK);
+    assert_int_equal(
+        http_response_header(&r, "upload-offset", (struct buffer){(uint8_t *)value, sizeof value}), ERR_OK);
     assert_string_equal(value, "42");
-    assert_int_equal(http_response_header(&r, "upload", (struct buffer){(uint8_t *)value, sizeof value}), ERR_NOT_FOUND);
+    assert_int_equal(http_response_header(&r, "upload", (struct buffer){(uint8_t *)value, sizeof value}),
+                     ERR_NOT_FOUND);
 
     struct http_request head = {.method = "HEAD", .path = "/echo", .timeout_ms = 5000};
     assert_int_equal(http_client_do(client, &head, &r, &d), ERR_OK);
     assert_int_equal(r.body.len, 0);
 
-    struct http_request get = {.method = "GET", .path = "/authorization", .authorization = "Access abc", .timeout_ms = 5000};
+    struct http_request get = {
+        .method = "GET", .path = "/authorization", .authorization = "Access abc", .timeout_ms = 5000};
     assert_int_equal(http_client_do(client, &get, &r, &d), ERR_OK);
     assert_true(bytes_equal(blob_bytes(&r.body), bytes_text("Access abc")));
     get.authorization = "Access abc\r\nX: y";
@@ -157,7 +165,8 @@ struct spout {
 static void *make_pieces(void *context) {
     struct spout *s = context;
     for (int i = 0; i < SPOUT_PIECES; i++) {
-        /* Each piece is offered only when the one before it has reached the server: nothing waits for more to come. */
+        /* Each piece is offered only when the one before it has reached the server: nothing waits for more to
+         * come. */
         while (atomic_load(&server_received) < (size_t)i * SPOUT_PIECE) sched_yield();
         pthread_mutex_lock(&s->lock);
         s->made += SPOUT_PIECE;
@@ -242,13 +251,15 @@ static void test_streams_end(void **state) {
     struct http_request early = {.method = "PUT", .path = "/early", .feed = feed, .context = &endless};
     assert_int_equal(http_client_do(client, &early, NULL, &d), ERR_EXISTS); /* although the body never ends */
     assert_string_equal(d.text, "had it");
-    struct http_request silent = {.method = "GET", .path = "/drip", .data = take, .context = &got, .idle_ms = 300};
+    struct http_request silent = {
+        .method = "GET", .path = "/drip", .data = take, .context = &got, .idle_ms = 300};
     assert_int_equal(http_client_do(client, &silent, NULL, NULL), ERR_TIMEOUT);
     assert_int_equal(got, 15);
     got = 0;
     struct http_request enough = {.method = "GET", .path = "/drip", .data = take_ten, .context = &got};
     assert_int_equal(http_client_do(client, &enough, NULL, NULL), ERR_EXISTS);
-    struct http_request large = {.method = "PUT", .path = "/echo", .body = BYTES("0123456789", 10), .answer_max_bytes = 9};
+    struct http_request large = {
+        .method = "PUT", .path = "/echo", .body = BYTES("0123456789", 10), .answer_max_bytes = 9};
     assert_int_equal(http_client_do(client, &large, NULL, NULL), ERR_LIMIT);
     large.answer_max_bytes = 10;
     assert_int_equal(http_client_do(client, &large, NULL, NULL), ERR_OK);
@@ -288,11 +299,16 @@ static void test_unreachable_and_addresses(void **state) {
         const char *url;
         err expected;
     } cases[] = {
-        {"http://127.0.0.1:1", ERR_OK},         {"https://example.org:8443/", ERR_OK},
-        {"http://[::1]:80", ERR_OK},            {"http://example.org", ERR_INVALID},
-        {"http://127.0.0.1@x.org", ERR_INVALID}, {"ftp://127.0.0.1", ERR_INVALID},
-        {"https://example.org/path", ERR_INVALID}, {"https://example.org?x", ERR_INVALID},
-        {"file:///etc/passwd", ERR_INVALID},    {"", ERR_INVALID},
+        {"http://127.0.0.1:1", ERR_OK},
+        {"https://example.org:8443/", ERR_OK},
+        {"http://[::1]:80", ERR_OK},
+        {"http://example.org", ERR_INVALID},
+        {"http://127.0.0.1@x.org", ERR_INVALID},
+        {"ftp://127.0.0.1", ERR_INVALID},
+        {"https://example.org/path", ERR_INVALID},
+        {"https://example.org?x", ERR_INVALID},
+        {"file:///etc/passwd", ERR_INVALID},
+        {"", ERR_INVALID},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct http_client *c = NULL;
@@ -303,7 +319,9 @@ static void test_unreachable_and_addresses(void **state) {
         http_client_free(c);
     }
     struct http_client *c = NULL;
-    assert_int_equal(http_client_new(&(struct http_options){"https://a.org", "/nonexistent/ca.pem"}, &c, NULL), ERR_NOT_FOUND);
+    assert_int_equal(
+        http_client_new(&(struct http_options){"https://a.org", "/nonexistent/ca.pem"}, &c, NULL),
+        ERR_NOT_FOUND);
     char out[16];
     assert_int_equal(http_escape("a b/é", (struct buffer){(uint8_t *)out, sizeof out}), ERR_OK);
     assert_string_equal(out, "a%20b%2F%C3%A9");

@@ -1,11 +1,12 @@
 /* owner_reader.c: an owner's eyes for the tests that kill things.
  *
- *   owner_reader URL LOGIN PASSPHRASE-FILE watch FILE    until standard input ends: appends "camera reel bytes segments"
- *                                                        to FILE for each reel that the vault has acknowledged
- *   owner_reader URL LOGIN PASSPHRASE-FILE prove FILE    fetches each reel of FILE, opens every record of every segment
- *                                                        with the household's keys; prints what it found as JSON
+ *   owner_reader URL LOGIN PASSPHRASE-FILE watch FILE    until standard input ends: appends "camera reel
+ * bytes segments" to FILE for each reel that the vault has acknowledged owner_reader URL LOGIN
+ * PASSPHRASE-FILE prove FILE    fetches each reel of FILE, opens every record of every segment with the
+ * household's keys; prints what it found as JSON
  *
- *   owner_reader URL LOGIN PASSPHRASE-FILE ask JSON      sends {"verb":text,"args":{…}} to the hub; prints its answer
+ *   owner_reader URL LOGIN PASSPHRASE-FILE ask JSON      sends {"verb":text,"args":{…}} to the hub; prints
+ * its answer
  *
  * `prove` fails when a reel is missing, shorter than it was, or does not open. */
 #include <errno.h>
@@ -87,14 +88,16 @@ struct proof {
     uint64_t reels, segments, complete, cut_short, records[2], seconds;
 };
 
-static err prove_reel(struct client *c, struct camera *cam, const struct seen *s, struct segment_reader *reader,
-                      struct proof *proof, struct diag *d) {
+static err prove_reel(struct client *c, struct camera *cam, const struct seen *s,
+                      struct segment_reader *reader, struct proof *proof, struct diag *d) {
     char path[80] = "/v1/reels/";
     AUTO(blob_clear) struct blob raw = {0};
     hex_encode(BYTES_OF(s->reel), path + strlen(path));
     err e = client_bytes(c, path, NULL, &raw, d);
     if (e) return e;
-    if (raw.len < s->bytes) return diag_fail(d, ERR_CUT_SHORT, "%zu bytes, and it had %llu", raw.len, (unsigned long long)s->bytes);
+    if (raw.len < s->bytes)
+        return diag_fail(d, ERR_CUT_SHORT, "%zu bytes, and it had %llu", raw.len,
+                         (unsigned long long)s->bytes);
     struct segment_header head;
     e = segment_header_decode(blob_bytes(&raw), &head, d);
     struct reel_scanner *scanner = e ? NULL : reel_scanner_new(cam->id, head.epoch);
@@ -106,10 +109,12 @@ static err prove_reel(struct client *c, struct camera *cam, const struct seen *s
     if (!e) {
         reel_scanner_finish(scanner);
         count = reel_scanner_entries(scanner, &entries);
-        if (count != s->segments) e = diag_fail(d, ERR_CUT_SHORT, "%zu segments, and it had %u", count, s->segments);
+        if (count != s->segments)
+            e = diag_fail(d, ERR_CUT_SHORT, "%zu segments, and it had %u", count, s->segments);
     }
     for (size_t i = 0; i < count && !e; i++) {
-        e = segment_read(reader, keys, BYTES(raw.data + entries[i].offset, entries[i].length), count_record, proof->records, d);
+        e = segment_read(reader, keys, BYTES(raw.data + entries[i].offset, entries[i].length), count_record,
+                         proof->records, d);
         if (e == ERR_CUT_SHORT && i + 1 == count && entries[i].flags & REEL_ENTRY_CUT_SHORT) {
             proof->cut_short++;
             e = ERR_OK;
@@ -129,7 +134,8 @@ static err read_seen(const char *path) {
     char camera[33], reel[33];
     unsigned long long bytes;
     if (!in) return ERR_NOT_FOUND;
-    while (all_count < REELS_MAX && fscanf(in, "%32s %32s %llu %u", camera, reel, &bytes, &all[all_count].segments) == 4) {
+    while (all_count < REELS_MAX &&
+           fscanf(in, "%32s %32s %llu %u", camera, reel, &bytes, &all[all_count].segments) == 4) {
         struct seen *s = &all[all_count++];
         s->bytes = bytes;
         if (hex_decode(camera, (struct buffer){s->camera, sizeof s->camera}) ||
@@ -150,7 +156,8 @@ static int prove(struct client *c, struct camera_list *cameras, const char *path
         if (camera_load_keys(c, &cameras->cameras[i], &d)) failures++;
     for (size_t i = 0; i < all_count; i++) {
         struct camera *cam = camera_by_id(cameras, all[i].camera);
-        err e = cam ? prove_reel(c, cam, &all[i], reader, &proof, &d) : diag_fail(&d, ERR_NOT_FOUND, "its camera is gone");
+        err e = cam ? prove_reel(c, cam, &all[i], reader, &proof, &d)
+                    : diag_fail(&d, ERR_NOT_FOUND, "its camera is gone");
         if (!e) continue;
         char reel[2 * REEL_ID_BYTES + 1];
         hex_encode(BYTES_OF(all[i].reel), reel);
@@ -158,11 +165,12 @@ static int prove(struct client *c, struct camera_list *cameras, const char *path
         failures++;
     }
     segment_reader_free(reader);
-    printf("{\"reels\":%llu,\"segments\":%llu,\"complete\":%llu,\"cut_short\":%llu,\"fragments\":%llu,\"seconds\":%llu,"
+    printf("{\"reels\":%llu,\"segments\":%llu,\"complete\":%llu,\"cut_short\":%llu,\"fragments\":%llu,"
+           "\"seconds\":%llu,"
            "\"failures\":%d}\n",
-           (unsigned long long)proof.reels, (unsigned long long)proof.segments, (unsigned long long)proof.complete,
-           (unsigned long long)proof.cut_short, (unsigned long long)proof.records[1], (unsigned long long)proof.seconds,
-           failures);
+           (unsigned long long)proof.reels, (unsigned long long)proof.segments,
+           (unsigned long long)proof.complete, (unsigned long long)proof.cut_short,
+           (unsigned long long)proof.records[1], (unsigned long long)proof.seconds, failures);
     return failures ? 1 : 0;
 }
 
