@@ -38,9 +38,13 @@ enum http_outcome reply_json(struct http_reply *r, unsigned status, json_t *valu
     return HTTP_DONE;
 }
 
-static enum http_outcome reply_error_text(struct http_reply *r, unsigned status, const char *word,
-                                          const char *message) {
-    return reply_json(r, status, json_pack("{s:s,s:s}", "error", word, "message", message));
+/* Messages may quote what a stranger sent, or half of it: what is not UTF-8 is not repeated. */
+static enum http_outcome reply_error_text(struct http_reply *r, unsigned status, const char *word, char *message) {
+    json_t *text = json_string(message);
+    for (char *c = message; !text && *c; c++)
+        if ((unsigned char)*c >= 0x80) *c = '?';
+    if (!text) text = json_string(message);
+    return reply_json(r, status, json_pack("{s:s,s:o}", "error", word, "message", text));
 }
 
 enum http_outcome reply_error(struct http_reply *r, unsigned status, const char *word, const char *format,
