@@ -78,8 +78,9 @@ static void print_result(struct check *c, const struct fsck_result *f) {
     printf("%llu reels, %llu faults%s, %llu reels lost, %llu unknown blobs, %llu unknown staged, %llu old "
            "uploads\n",
            (unsigned long long)f->reels, (unsigned long long)f->faults,
-           f->faults && c->options->mend ? " (mended)" : "", (unsigned long long)f->lost,
-           (unsigned long long)f->strays, (unsigned long long)f->staged, (unsigned long long)f->uploads_old);
+           f->faults && c->options->mend ? " (mended, where that is possible)" : "",
+           (unsigned long long)f->lost, (unsigned long long)f->strays, (unsigned long long)f->staged,
+           (unsigned long long)f->uploads_old);
 }
 
 static int run_fsck(const struct options *o, struct vault *v) {

@@ -1,5 +1,5 @@
-/* vault_request_fuzz.c: whole requests to a vault on memory stores, without a socket: the route table, queries, headers,
- * JSON tables, framing of uploads, and every handler.
+/* vault_request_fuzz.c: whole requests to a vault on memory stores, without a socket: the route table,
+ * queries, headers, JSON tables, framing of uploads, and every handler.
  *
  *     METHOD TARGET WHO\n          WHO: o owner, w hub, s session, - nobody
  *     Name: value\n …\n            headers; then an empty line and the body */
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "crypto/hash.h"
-#include "vault/veil.h"
 #include "vault/vault.h"
+#include "vault/veil.h"
 
 #define INPUTS_PER_VAULT 2000 /* then a fresh one, so that what they store does not pile up */
 #define HEADERS_MAX 8
@@ -121,7 +121,10 @@ static void run(char *text, size_t size) {
     char *space = first ? strchr(first, ' ') : NULL, *last = first ? strrchr(first, ' ') : NULL;
     if (!space || last == space || !read_headers(&at, end)) return;
     *space = *last = 0;
-    const char *const who = last[1] == 'o' ? owner : last[1] == 'w' ? writer : last[1] == 's' ? session : NULL;
+    const char *const who = last[1] == 'o'   ? owner
+                            : last[1] == 'w' ? writer
+                            : last[1] == 's' ? session
+                                             : NULL;
     static char authorization[] = "Authorization";
     if (who) headers[header_count++] = (struct header){authorization, (char *)(uintptr_t)who};
     memset(&request, 0, sizeof request);
