@@ -110,9 +110,12 @@ static int run_list(struct cli *cli, const struct args *args) {
             continue;
         }
         json_t *p = cam->profile;
-        printf("%-20s %s  %lldx%lld %s%s%s  kept %lld days\n", cam->name, cam->hex,
-               (long long)json_integer_value(json_object_get(p, "width")),
-               (long long)json_integer_value(json_object_get(p, "height")), text_of(p, "codec"),
+        char picture[64] = "not connected yet";
+        if (json_integer_value(json_object_get(p, "width")))
+            snprintf(picture, sizeof picture, "%lldx%lld %.30s",
+                     (long long)json_integer_value(json_object_get(p, "width")),
+                     (long long)json_integer_value(json_object_get(p, "height")), text_of(p, "codec"));
+        printf("%-20s %s  %s%s%s  kept %lld days\n", cam->name, cam->hex, picture,
                cam->has_sub ? ", substream" : "",
                json_is_true(json_object_get(p, "indoor")) ? ", indoor" : "",
                (long long)json_integer_value(json_object_get(p, "retention_days")));

@@ -175,19 +175,25 @@ static err furnish(const struct home *h, struct demo_footage *f, const struct se
 
 static void print_welcome(const struct home *h, const struct demo_footage *f,
                           const struct secret *passphrase) {
+    char self[PATH_TEXT_BYTES];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0) n = 0;
+    self[n] = 0;
     printf("\nCardea's demo is ready.\n\n"
            "  open         %s\n"
            "  name         " DEMO_LOGIN "\n"
            "  passphrase   %.*s\n\n"
-           "Watch %s and %s live, drag the timeline back, export a clip. Then, in another terminal:\n\n"
+           "Watch %s and %s live, and drag the timeline back. In another terminal:\n\n"
            "  export CARDEA_DATA='%s' CARDEA_PASSPHRASE_FILE='%s/demo-passphrase'\n"
+           "  alias cardea='%s'\n"
            "  cardea status\n"
            "  cardea live walkway | ffplay -\n"
-           "  cardea export walkway --from -30s --to now -o clip.mp4 && cardea verify clip.mp4\n"
+           "  cardea export walkway --from -2m --to now -o clip.mp4 && cardea verify clip.mp4    # after a "
+           "minute\n"
            "  find \"$CARDEA_DATA/vault\" -type f    # all of it ciphertext that the vault cannot open\n\n"
            "Ctrl-C ends it. A day of recordings is kept in %s.\n",
            h->state.url, (int)passphrase->text.len, (const char *)passphrase->text.data, f->cameras[0].name,
-           f->cameras[1].name, h->data, h->data, h->data);
+           f->cameras[1].name, h->data, h->data, self, h->data);
     fflush(stdout);
 }
 

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "crypto/hash.h"
 
-#define CLIP_SECONDS "60"
+#define CLIP_SECONDS "40"
 #define ENCODE_MS 60000
 #define SERVER_START_MS 10000
 #define SERVER_RETRY_S 2

@@ -3,7 +3,7 @@
 
 The camera's clip is copied, not encoded again, on its way; so each frame of an export must decode to the very picture of the
 source, and the pictures must come in the source's order."""
-import json, os, shutil, signal, sqlite3, subprocess, sys, time
+import http.client, json, os, shutil, signal, sqlite3, ssl, subprocess, sys, time, urllib.error, urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "breach"))
 from home import CARDEA, SOURCE, Home, Process, clip, files_under, main, wait_for
@@ -316,6 +316,96 @@ def test_a_killed_child_is_started_again(folder):
         home.stop()
 
 
+def test_the_network_is_served_with_tls_alone(folder):
+    home = Home(folder, "emil").start("0.0.0.0:0")
+    try:
+        wait_for("the addresses", lambda: os.path.exists(os.path.join(home.data, "home.json")), 20)
+        with open(os.path.join(home.data, "home.json")) as f:
+            state = json.load(f)
+        authority = os.path.join(home.data, "tls/ca.crt")
+        for name in ("ca.key", "server.key"):
+            assert os.stat(os.path.join(home.data, "tls", name)).st_mode & 0o777 == 0o600, name
+        port = int(state["lan_url"].rsplit(":", 1)[1])
+        trusting = ssl.create_default_context(cafile=authority)
+        with urllib.request.urlopen(f"https://localhost:{port}/v1/vault", context=trusting, timeout=10) as answer:
+            seen = json.load(answer)
+        assert "setup_code" not in seen, "the setup code is for this machine alone"
+        for url, context in ((f"https://localhost:{port}/v1/vault", ssl.create_default_context()), (f"http://127.0.0.1:{port}/v1/vault", None)):
+            try:
+                urllib.request.urlopen(url, context=context, timeout=10)
+            except (urllib.error.URLError, ConnectionError, http.client.HTTPException):
+                continue
+            raise AssertionError(f"{url} answered")
+        page = f"http://127.0.0.1:{port + 1}"
+        fingerprint = subprocess.run(["openssl", "x509", "-in", authority, "-noout", "-fingerprint", "-sha256"], check=True,
+                                     capture_output=True, text=True).stdout.strip().split("=")[1]
+        with urllib.request.urlopen(page + "/ca.crt", timeout=10) as answer:
+            assert answer.read() == open(authority, "rb").read()
+        with urllib.request.urlopen(page + "/", timeout=10) as answer:
+            text = answer.read().decode()
+            assert fingerprint in text and f":{port}" in text
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        home.init()
+        lan = f"https://localhost:{port}"
+        assert home.cardea("status", "--vault", lan).returncode == 0, "over TLS too, by this home's own authority"
+    finally:
+        home.stop()
+
+
+def test_the_store_is_checked_copied_and_put_back(folder):
+    home = Home(folder, "fritz").start()
+    copy = os.path.join(folder, "copy")
+    try:
+        home.init()
+        refused(home.cardea("fsck", "--mend", check=False), "already runs", "stop it first")
+        home.cardea("backup", copy)
+        assert files_under(copy)
+    finally:
+        home.stop()
+    home.cardea("fsck", "--mend")
+    shutil.rmtree(os.path.join(home.data, "vault"))
+    home.cardea("restore", copy)
+    home.start()
+    try:
+        assert home.cardea("camera", "list").returncode == 0, "the passphrase opens what was put back"
+        doctor = home.cardea("doctor", "--json", check=False)
+        findings = {f["what"]: f["state"] for f in json.loads(doctor.stdout)}
+        for what in ("cardea-vault", "cardea-hub", "permissions", "vault", "clock", "hub"):
+            assert findings.get(what) == "well", (what, doctor.stdout)
+        os.chmod(os.path.join(home.data, "owner.json"), 0o644)
+        doctor = home.cardea("doctor", check=False)
+        assert doctor.returncode == 1 and "owner.json can be read by others: run `chmod" in doctor.stdout
+    finally:
+        home.stop()
+
+
+def test_the_demo_is_ready_soon_and_leaves_nothing_running(folder):
+    if not os.path.exists("/usr/share/doc/opencv-doc/examples/data/vtest.avi"):
+        print("# skipped: opencv-doc is not installed")
+        return
+    data = os.path.join(folder, "demo")
+    began = time.monotonic()
+    demo = Process([CARDEA, "demo", "--data", data, "--port", "0"], ready="Ctrl-C", log=os.path.join(folder, "demo.log"))
+    try:
+        took = time.monotonic() - began
+        print(f"# ready after {took:.1f} s")
+        assert took < 60, f"{took} s"
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(demo.process.pid)], capture_output=True, text=True).stdout.split()
+        assert len(children) >= 2, children
+        passphrase = next(l.split()[1] for l in demo.lines if l.strip().startswith("passphrase"))
+        with open(os.path.join(data, "demo-passphrase")) as f:
+            assert f.read().strip() == passphrase
+        status = subprocess.run([CARDEA, "status", "--json", "--data", data, "--passphrase-file", os.path.join(data, "demo-passphrase")],
+                                capture_output=True, text=True, check=True)
+        cameras = json.loads(status.stdout)["hubs"][0]["cameras"]
+        assert {c["name"] for c in cameras} == {"walkway", "garden"} and all(c["state"] == "streaming" for c in cameras), cameras
+    finally:
+        demo.stop(signal.SIGINT)
+    assert demo.process.returncode == 0
+    for pid in children:
+        assert not os.path.exists(f"/proc/{pid}"), f"process {pid} still runs"
+
+
 def test_help_names_every_command(folder):
     text = subprocess.run([CARDEA, "help"], capture_output=True, text=True, check=True).stdout
     for name in ("demo", "home", "hub", "vault", "init", "recover", "status", "doctor", "camera add", "live", "export", "verify",
@@ -330,4 +420,5 @@ def test_help_names_every_command(folder):
 
 if __name__ == "__main__":
     main([test_help_names_every_command, test_a_new_passphrase_has_rules, test_init_without_a_running_home,
-          test_a_killed_child_is_started_again, test_from_an_empty_folder_to_a_clip_that_proves_itself])
+          test_a_killed_child_is_started_again, test_the_network_is_served_with_tls_alone,
+          test_the_store_is_checked_copied_and_put_back, test_the_demo_is_ready_soon_and_leaves_nothing_running, test_from_an_empty_folder_to_a_clip_that_proves_itself])
