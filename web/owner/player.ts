@@ -168,6 +168,7 @@ export class Player {
         if (this.mode.value !== "recorded" && target > now() - 2) return this.live();
         const generation = ++this.generation;
         const current = (): boolean => generation === this.generation;
+        this.cursor = null; /* what reads ahead stops, until begin() says from where */
         this.stopLive();
         this.mode.value = "recorded";
         this.loading.value = true;
@@ -307,16 +308,18 @@ export class Player {
                     await pause(200);
                     continue;
                 }
-                const next: SegmentRef | null = await client.segmentAfter(this.stream.value, this.cursor);
-                if (generation !== this.generation) return;
+                const from: SegmentRef = this.cursor;
+                const stale = (): boolean => generation !== this.generation || this.cursor !== from;
+                const next: SegmentRef | null = await client.segmentAfter(this.stream.value, from);
+                if (stale()) return;
                 this.atEnd = next === null;
                 if (!next) {
                     await pause(1000);
                     continue;
                 }
-                const before = this.cursor.slot + this.cursor.seconds;
+                const before = from.slot + from.seconds;
                 const media: Media = await this.read(next);
-                if (generation !== this.generation) return;
+                if (stale()) return;
                 if (next.slot > before + GAP_S) this.gaps.push({ from: before, to: next.slot });
                 this.cursor = next;
                 await this.add(media);
@@ -326,7 +329,7 @@ export class Player {
             if (generation === this.generation) this.failed(e, () => void this.pump());
         } finally {
             this.pumping = false;
-            if (generation !== this.generation && this.mode.peek() === "recorded" && this.cursor) void this.pump();
+            if (this.mode.peek() === "recorded" && this.cursor && generation !== this.generation) void this.pump();
         }
     }
 
