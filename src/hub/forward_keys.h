@@ -28,8 +28,9 @@
 #include "hub/disk_thread.h"
 
 #define FORWARD_PERIOD_S 4
-#define FORWARD_LEAD_S 6 /* the boundary's distance when it is written: a period, and time for a slow disk   \
-                          */
+#define FORWARD_LEAD_S                                                                                       \
+    6 /* the boundary's distance when it is written: a period, and time for a slow disk                      \
+       */
 #define FORWARD_HOLD_S 5
 #define FORWARD_JUMP_S 3600
 #define FORWARD_STREAMS_MAX 512

@@ -81,6 +81,10 @@ class Household:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+        for name in ("hub.log", "vault.log"):  # of builds with sanitizers
+            with open(self.path(name), errors="replace") as f:
+                found = re.search("Sanitizer|runtime error:", f.read())
+            assert not found, f"{name}: {found[0]}"
 
     def cardea(self, *args, check=True, timeout=90):
         r = subprocess.run([CARDEA, *args, "--data", self.path("data"), "--vault", self.url], stdin=subprocess.DEVNULL,
