@@ -318,7 +318,9 @@ static err send_picture(struct cutter *c, const struct media_sample *s, struct w
     c->picture_at = s->arrived;
     c->jpeg.len = 0;
     struct diag ignored; /* a picture that cannot be made costs the picture */
-    if (picture_make(&c->tracks[c->video].track, s->data, &c->jpeg, &ignored)) return ERR_OK;
+    const struct picture_viewer viewer = {c->motion, motion_see};
+    if (picture_make(&c->tracks[c->video].track, s->data, c->motion ? &viewer : NULL, &c->jpeg, &ignored))
+        return ERR_OK;
     const struct worker_picture picture = {wall, blob_bytes(&c->jpeg)};
     return worker_picture_append(c->out, &picture);
 }

@@ -15,10 +15,8 @@ err feed_choose(const char *url, enum feed_kind *kind, const struct feed_ops **o
         enum feed_kind kind;
         const struct feed_ops *ops;
     } schemes[] = {
-        {"rtsp:", FEED_RTSP, &feed_rtsp},
-        {"rtsps:", FEED_RTSP, &feed_rtsp},
-        {"onvif:", FEED_ONVIF, &feed_onvif},
-        {"file:", FEED_FILE, &feed_file},
+        {"rtsp:", FEED_RTSP, &feed_rtsp},     {"rtsps:", FEED_RTSP, &feed_rtsp},
+        {"onvif:", FEED_ONVIF, &feed_onvif},  {"file:", FEED_FILE, &feed_file},
         {"v4l2:", FEED_DEVICE, &feed_device},
     };
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
@@ -27,7 +25,8 @@ err feed_choose(const char *url, enum feed_kind *kind, const struct feed_ops **o
         *out = schemes[i].ops;
         return ERR_OK;
     }
-    return diag_fail(d, ERR_UNSUPPORTED, "a camera's address begins with rtsp://, rtsps://, onvif://, file: or v4l2:");
+    return diag_fail(d, ERR_UNSUPPORTED,
+                     "a camera's address begins with rtsp://, rtsps://, onvif://, file: or v4l2:");
 }
 
 err feed_prepare(enum feed_kind kind, struct diag *d) {

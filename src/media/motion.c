@@ -15,10 +15,10 @@
 #define LOOK_US 200000       /* between two looks, and two messages */
 #define STILL_US 4000000     /* without motion before the decoder goes away */
 #define KEY_LOOK_US 20000000 /* between safety looks at a key frame, while nothing hints at change */
-/* Larger pictures (a main stream without a substream) cost too much to decode one after the other: of these only key
- * frames are looked at, this far apart while something hints at change. */
+/* Larger pictures (a main stream without a substream) cost too much to decode one after the other: of these
+ * only key frames are looked at, this far apart while something hints at change. */
 #define LARGE_PIXELS (1024u * 576u)
-#define LARGE_LOOK_US 4000000
+#define LARGE_LOOK_US 5000000
 #define LARGE_STILL_US 9000000
 
 struct kept_frame {
@@ -43,6 +43,8 @@ struct motion {
     struct motion_grid grid;
     int64_t look_us, key_look_us, moved_us; /* arrival times */
     bool moving, large, hinted;
+    bool shown; /* `cells` are of the key frame that comes next */
+    float cells[MOTION_GRID_CELLS];
 };
 
 void motion_free(struct motion *m) {
@@ -99,18 +101,26 @@ static void keep(struct motion *m, const struct media_sample *s) {
 
 /* --- Decoding --- */
 
-static void look(struct motion *m, struct worker_motion *out, bool *looked) {
-    float cells[MOTION_GRID_CELLS];
-    const AVFrame *f = m->frame;
+static bool take_cells(struct motion *m, const AVFrame *f) {
     /* 8 bits of luma in the first plane is what every camera's format has; deeper ones are left to later
      * work. */
     bool planar = f->format == AV_PIX_FMT_YUV420P || f->format == AV_PIX_FMT_YUVJ420P ||
                   f->format == AV_PIX_FMT_YUV422P || f->format == AV_PIX_FMT_YUVJ422P ||
                   f->format == AV_PIX_FMT_GRAY8;
-    if (!planar || f->width < MOTION_GRID_COLUMNS * 2 || f->height < MOTION_GRID_ROWS * 2) return;
-    motion_grid_cells(f->data[0], (size_t)f->linesize[0], f->width, f->height, cells);
-    motion_grid_look(&m->grid, cells, out);
+    if (!planar || f->width < MOTION_GRID_COLUMNS * 2 || f->height < MOTION_GRID_ROWS * 2) return false;
+    motion_grid_cells(f->data[0], (size_t)f->linesize[0], f->width, f->height, m->cells);
+    return true;
+}
+
+static void look(struct motion *m, struct worker_motion *out, bool *looked) {
+    if (!take_cells(m, m->frame)) return;
+    motion_grid_look(&m->grid, m->cells, out);
     *looked = true;
+}
+
+void motion_see(void *motion, const AVFrame *full) {
+    struct motion *m = motion;
+    m->shown = take_cells(m, full);
 }
 
 /* Decodes one frame, and looks at what comes out if `wanted`. */
@@ -159,10 +169,14 @@ static void stop_decoder(struct motion *m) {
     m->baseline_known = true;
 }
 
-/* Decodes and looks at a key frame alone. */
+/* Looks at a key frame alone, decoding it unless somebody has. */
 static bool look_at_key(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
     bool looked = false;
     m->key_look_us = s->arrived.us;
+    if (m->shown) {
+        motion_grid_look(&m->grid, m->cells, out);
+        return true;
+    }
     if (!start_decoder(m)) return false;
     decode(m, s->data, true, out, &looked);
     if (!looked) {
@@ -176,7 +190,7 @@ static bool look_at_key(struct motion *m, const struct media_sample *s, struct w
 
 /* A look at a key frame, now and then: what came too slowly to make frames larger. */
 static bool key_look(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
-    if (!s->key || s->arrived.us - m->key_look_us < KEY_LOOK_US) return false;
+    if (!s->key || (!m->shown && s->arrived.us - m->key_look_us < KEY_LOOK_US)) return false;
     return look_at_key(m, s, out) && out->score > 0;
 }
 
@@ -189,7 +203,7 @@ static bool large_frame(struct motion *m, const struct media_sample *s, struct w
         return false;
     }
     int64_t apart = m->moving || m->hinted || !m->grid.learnt ? LARGE_LOOK_US : KEY_LOOK_US;
-    if (s->arrived.us - m->key_look_us < apart || !look_at_key(m, s, out)) return false;
+    if ((!m->shown && s->arrived.us - m->key_look_us < apart) || !look_at_key(m, s, out)) return false;
     m->hinted = false;
     if (out->score) {
         m->moved_us = s->arrived.us;
@@ -223,9 +237,7 @@ static bool busy_frame(struct motion *m, const struct media_sample *s, struct wo
     return told; /* score 0: it has ended */
 }
 
-bool motion_frame(struct motion *m, const struct media_sample *s, struct wall_us wall,
-                  struct worker_motion *out) {
-    *out = (struct worker_motion){.wall = wall};
+static bool see_frame(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
     if (m->large) return large_frame(m, s, out);
     if (m->decoder) return busy_frame(m, s, out);
     keep(m, s);
@@ -237,4 +249,12 @@ bool motion_frame(struct motion *m, const struct media_sample *s, struct wall_us
     m->moved_us = m->key_look_us = s->arrived.us;
     m->look_us = 0;
     return false; /* the next frame is looked at */
+}
+
+bool motion_frame(struct motion *m, const struct media_sample *s, struct wall_us wall,
+                  struct worker_motion *out) {
+    *out = (struct worker_motion){.wall = wall};
+    bool tell = see_frame(m, s, out);
+    m->shown = false;
+    return tell;
 }

@@ -91,11 +91,13 @@ static err compress(AVFrame *frame, struct blob *jpeg, struct diag *d) {
     return blob_append(jpeg, BYTES(packet->data, (size_t)packet->size));
 }
 
-err picture_make(const struct media_track *track, struct bytes key_frame, struct blob *jpeg, struct diag *d) {
+err picture_make(const struct media_track *track, struct bytes key_frame, const struct picture_viewer *viewer,
+                 struct blob *jpeg, struct diag *d) {
     AUTO(free_frame) AVFrame *full = av_frame_alloc();
     AUTO(free_frame) AVFrame *small = av_frame_alloc();
     if (!full || !small) return ERR_NO_MEMORY;
     err e = decode(track, key_frame, full, d);
+    if (!e && viewer) viewer->see(viewer->context, full);
     if (!e) e = scale(full, small, d);
     if (!e) e = compress(small, jpeg, d);
     return e;

@@ -7,13 +7,19 @@
 
 #define PICTURE_WIDTH 320 /* at most; the height follows */
 
-/* Decodes one key frame of the track and appends its JPEG to *jpeg.
- *   ERR_INVALID  the frame does not decode     ERR_UNSUPPORTED  no such decoder     ERR_NO_MEMORY */
-err picture_make(const struct media_track *track, struct bytes key_frame, struct blob *jpeg,
-                 struct diag *d) CHECKED;
-
 struct AVFrame;
 struct AVCodecContext;
+
+/* Is shown the decoded picture, so that nobody has to decode it again. */
+struct picture_viewer {
+    void *context;
+    void (*see)(void *context, const struct AVFrame *full);
+};
+
+/* Decodes one key frame of the track and appends its JPEG to *jpeg. `viewer` may be NULL.
+ *   ERR_INVALID  the frame does not decode     ERR_UNSUPPORTED  no such decoder     ERR_NO_MEMORY */
+err picture_make(const struct media_track *track, struct bytes key_frame, const struct picture_viewer *viewer,
+                 struct blob *jpeg, struct diag *d) CHECKED;
 
 /* A decoder of the track: one thread, no loop filter, which a small picture does not show. */
 err picture_decoder_open(const struct media_track *track, struct AVCodecContext **out,
