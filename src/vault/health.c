@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "vault/access_log.h"
 #include "vault/vault.h"
 
 enum http_outcome health_get(void *vault, struct http_request *request, struct http_reply *r) {
@@ -81,4 +82,10 @@ enum http_outcome ca_get(void *vault, struct http_request *request, struct http_
     struct blob copy = {0};
     if (blob_append(&copy, blob_bytes(&v->ca_pem))) return reply_err(r, ERR_NO_MEMORY, NULL);
     return reply_text(r, 200, "application/x-x509-ca-cert", &copy);
+}
+
+enum http_outcome log_get(void *vault, struct http_request *request, struct http_reply *r) {
+    struct vault *v = vault;
+    access_log_serve(v->log, request->params[0], r);
+    return HTTP_DONE;
 }

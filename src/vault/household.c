@@ -3,6 +3,7 @@
 
 #include "crypto/hash.h"
 #include "crypto/verify.h"
+#include "vault/access_log.h"
 #include "vault/stream.h"
 #include "vault/vault.h"
 
@@ -21,6 +22,8 @@ enum http_outcome vault_describe(void *vault, struct http_request *request, stru
      * requests come from loopback too, but name their own host. */
     bool here = request->peer.loopback && !request->peer.secure &&
                 http_host_is_loopback(http_header(request, "Host"));
+    if (answer && v->log)
+        json_object_set_new(answer, "log_key", json_base64(BYTES(access_log_key(v->log), SIGN_PUBLIC_BYTES)));
     pthread_mutex_lock(&v->setup_lock);
     if (answer && here && households == 0 && v->signup == VAULT_SIGNUP_CODE && v->setup_code[0])
         json_object_set_new(answer, "setup_code", json_string(v->setup_code));

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "crypto/hash.h"
+#include "tlog/log_audit.h"
 #include "vault/vault_fixture.h"
 
 static void write_file(const char *folder, const char *name, const char *text) {
@@ -275,11 +276,51 @@ static void test_backup(void **state) {
     daemon_clean(&other);
 }
 
+/* --- the log --- */
+
+static err fetch(void *context, const char *path, size_t limit, struct blob *out, struct diag *d) {
+    char full[160];
+    AUTO(answer_clear) struct answer a = {0};
+    snprintf(full, sizeof full, "/log/%s", path);
+    ask(context, &(struct ask){"GET", full}, &a);
+    return a.status == 200 && a.body.len <= limit ? blob_append(out, blob_bytes(&a.body)) : ERR_NOT_FOUND;
+}
+
+static err note_entry(void *context, uint64_t number, struct bytes entry) {
+    struct blob *all = context;
+    return blob_append(all, entry);
+}
+
+/* Each start is in the log, which anyone can prove to be whole and to have only grown. */
+static void test_log(void **state) {
+    struct daemon d;
+    struct tlog_tree seen = {0};
+    struct checkpoint checkpoint;
+    struct diag why = {0};
+    AUTO(answer_clear) struct answer a = {0};
+    AUTO(blob_clear) struct blob key = {0}, entries = {0};
+    daemon_make(&d, true);
+    for (unsigned round = 1; round <= 2; round++) {
+        daemon_start(&d);
+        ASK(&d, 200, &a, "GET", "/v1/vault");
+        const char *text = answer_text(&a, "log_key");
+        blob_clear(&key);
+        assert_int_equal(base64_decode(text, strlen(text), &key), ERR_OK);
+        const struct log_source source = {.fetch = fetch, .context = &d, .public_key = key.data};
+        if (log_audit(&source, &seen, note_entry, &entries, &checkpoint, &why)) fail_msg("%s", why.text);
+        assert_int_equal(checkpoint.size, round);
+        ASK(&d, 404, NULL, "GET", "/log/secret");
+        daemon_stop(&d, SIGTERM);
+    }
+    assert_non_null(memmem(entries.data, entries.len, "vault start", 11));
+    daemon_clean(&d);
+}
+
 int main(void) {
     curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages), cmocka_unit_test(test_tls),    cmocka_unit_test(test_retention),
-        cmocka_unit_test(test_fsck),  cmocka_unit_test(test_backup),
+        cmocka_unit_test(test_fsck),  cmocka_unit_test(test_backup), cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests_name("vault keeping", tests, NULL, NULL);
 }

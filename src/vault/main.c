@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "vault/access_log.h"
 #include "vault/keeper.h"
 #include "vault/options.h"
 #include "vault/pages.h"
@@ -49,6 +50,8 @@ static err prepare(struct serving *s, const struct options *o, struct diag *d) {
     v->quota_bytes = o->quota_bytes;
     v->metrics_open = o->metrics_listen != NULL;
     err e = stores_open(v, o, d);
+    if (!e) e = log_open_beside(v, o, d);
+    if (!e && v->log) e = access_log_act(v->log, "vault start " CARDEA_VERSION, d);
     if (!e && v->signup == VAULT_SIGNUP_CODE) e = setup_code_load(v, o->setup_code_file, d);
     if (!e && o->ca_file) e = file_read(o->ca_file, CERTIFICATE_MAX_BYTES, &v->ca_pem, d);
     if (!e && o->tls_cert) e = read_pem(o->tls_cert, &s->cert, d);

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "crypto/hash.h"
+#include "vault/access_log.h"
 #include "vault/veil.h"
 
 const char options_use[] =
@@ -269,4 +270,11 @@ err stores_open_bare(struct vault *v, const struct options *o, struct diag *d) {
 err stores_open(struct vault *v, const struct options *o, struct diag *d) {
     err e = stores_open_bare(v, o, d);
     return e ? e : veil_blobs(v, d);
+}
+
+err log_open_beside(struct vault *v, const struct options *o, struct diag *d) {
+    char folder[PATH_MAX];
+    if (strncmp(o->index, "sqlite:", 7) != 0) return ERR_OK;
+    err e = options_folder(o, folder, d);
+    return e ? e : access_log_open(folder, &v->log, d);
 }

@@ -30,6 +30,8 @@ err options_folder(const struct options *o, char out[4096], struct diag *d) CHEC
 
 /* Opens index, accounts, blobs, bus and the secret. */
 err stores_open(struct vault *v, const struct options *o, struct diag *d) CHECKED;
+/* The access log beside the index; none with a memory index. */
+err log_open_beside(struct vault *v, const struct options *o, struct diag *d) CHECKED;
 /* The same with the blobs as they rest, behind their veil: to copy them. */
 err stores_open_bare(struct vault *v, const struct options *o, struct diag *d) CHECKED;
 /* Just the blobs as they rest. */

@@ -51,6 +51,7 @@ static const struct http_route routes[] = {
     {"GET", "/v1/hubs", WHO_OWNER, 0, 0, hub_list},
     {"POST", "/v1/hubs/{hub}/commands", WHO_OWNER, 0, VAULT_COMMAND_MAX_BYTES, hub_command},
 
+    {"GET", "/log/{path…}", WHO_ANY, 0, 0, log_get},
     {"GET", "/healthz", WHO_ANY, 0, 0, health_get},
     {"GET", "/metrics", WHO_ANY, 0, 0, metrics_get},
     {"GET", "/ca.crt", WHO_ANY, HTTP_QUICK, 0, ca_get},

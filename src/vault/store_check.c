@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "store/backup.h"
+#include "vault/access_log.h"
 #include "vault/upload.h"
 #include "vault/veil.h"
 
@@ -155,6 +156,9 @@ static int run_restore(const struct options *o) {
     if (!e) e = blobs_open(&v, o, &d);
     if (!e) e = backup_restore(o->folder, accounts, index, v.blobs, NULL, NULL, &b, &d);
     if (!e) e = copy_secret(o->folder, folder, &d);
+    if (!e) e = log_open_beside(&v, o, &d);
+    if (!e) e = access_log_act(v.log, "restore", &d);
+    access_log_close(&v.log);
     blob_store_release(&v.blobs);
     if (e)
         log_error("restore: %s", d.text[0] ? d.text : err_text(e));
@@ -169,6 +173,10 @@ static int run_on_stores(const struct options *o) {
     vault_init(&v);
     err e = o->mode == MODE_BACKUP ? stores_open_bare(&v, o, &d) : stores_open(&v, o, &d);
     if (e) log_error("%s", d.text[0] ? d.text : err_text(e));
+    bool mends = o->mode == MODE_FSCK && o->mend;
+    if (!e && mends) e = log_open_beside(&v, o, &d);
+    if (!e && mends) e = access_log_act(v.log, "fsck mend", &d);
+    if (e && mends) log_error("%s", d.text);
     int status = e ? 1 : o->mode == MODE_BACKUP ? run_backup(o, &v) : run_fsck(o, &v);
     vault_clear(&v);
     return status;

@@ -1,6 +1,6 @@
 #include "vault/vault.h"
 
-#include "base/log.h"
+#include "vault/access_log.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
 
@@ -21,6 +21,7 @@ void vault_init(struct vault *v) {
 }
 
 void vault_clear(struct vault *v) {
+    access_log_close(&v->log);
     bus_release(&v->bus);
     blob_store_release(&v->blobs);
     accounts_release(&v->accounts);

@@ -69,6 +69,7 @@ struct upload;
 struct stream;
 struct hub_link;
 struct pages;
+struct access_log;
 
 #define VAULT_REEL_LOCKS 64u
 #define SETUP_CODE_TEXT_BYTES 20 /* "XXXX-XXXX-XXXX-XXXX" */
@@ -82,6 +83,7 @@ struct vault {
     enum vault_signup signup;
     uint64_t quota_bytes;
     struct pages *pages;
+    struct access_log *log; /* NULL: none is kept (memory stores) */
     struct blob ca_pem;
     bool metrics_open; /* the operator named an address for them */
     struct limiter sign_ins, strangers, pairings;
@@ -224,6 +226,7 @@ HANDLER(hub_command);
 HANDLER(health_get);
 HANDLER(metrics_get);
 HANDLER(ca_get);
+HANDLER(log_get);
 
 /* What the file holds (`path` NULL, or not there: a new one, which is also written). */
 err setup_code_load(struct vault *v, const char *path, struct diag *d) CHECKED;
