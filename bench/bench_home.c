@@ -71,6 +71,7 @@ static void start_home(struct bench_home *b) {
     struct diag d;
     snprintf(secret, sizeof secret, "%s/passphrase", b->folder);
     snprintf(recovery, sizeof recovery, "%s/recovery", b->folder);
+    unlink(recovery); /* of the home before this one */
     if (file_replace(secret, bytes_text(BENCH_PASSPHRASE "\n"), 0600, &d)) bench_quit(d.text);
     setenv("CARDEA_PASSPHRASE_FILE", secret, 1);
     char *home[] = {b->cardea, "home", "--data", b->data, "--listen", "127.0.0.1:0", NULL};
