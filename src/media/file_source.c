@@ -16,6 +16,7 @@
 #define PROBE_BYTES "5000000"
 #define AHEAD_US                                                                                             \
     2000000 /* a packet that is due later than this is a jump in the file's clock, and due at once */
+#define TIMES_MAX_US INT64_C(1000000000000000) /* some thirty years */
 #define LONGER_SOUND_US 1000000
 #define BEHIND_US 1000000  /* after a stop of more than this, the clock is set anew instead of rushing */
 #define PACKETS_AT_ONCE 64 /* before the caller's loop has its turn again */
@@ -287,6 +288,9 @@ static void complete_times(struct file_source *s) {
     if (p->dts == AV_NOPTS_VALUE)
         p->dts = av_rescale_q(t->end_us, AV_TIME_BASE_Q, s->format->streams[p->stream_index]->time_base);
     if (p->pts == AV_NOPTS_VALUE) p->pts = p->dts;
+    int64_t pts_us = packet_us(s, p->pts), dts_us = packet_us(s, p->dts);
+    if (pts_us < -TIMES_MAX_US || pts_us > TIMES_MAX_US) pts_us = INT64_MAX / 2; /* neither sum overflows */
+    if (pts_us - AHEAD_US * 5 > dts_us || pts_us + AHEAD_US * 5 < dts_us) p->pts = p->dts;
 }
 
 /* The picture's own length, so that no frame is late where the loop closes; sound that goes on for much
@@ -321,7 +325,7 @@ static err read_packet(struct file_source *s, struct diag *d) {
     if (p->stream_index != s->video.stream && p->stream_index != s->audio.stream) return ERR_OK;
     complete_times(s);
     int64_t dts_us = packet_us(s, p->dts), length_us = p->duration > 0 ? packet_us(s, p->duration) : 0;
-    if (dts_us < -INT64_C(1000000000000000) || dts_us > INT64_C(1000000000000000) || length_us > AHEAD_US)
+    if (dts_us < -TIMES_MAX_US || dts_us > TIMES_MAX_US || length_us > AHEAD_US)
         return diag_fail(d, ERR_INVALID, "the file's time stamps are out of range");
     struct file_track *t = p->stream_index == s->video.stream ? &s->video : &s->audio;
     if (t == &s->video && length_us == 0)
