@@ -299,7 +299,7 @@ function draw(c: HTMLCanvasElement, s: Scene): void {
     }
     /* The last minute is recorded, and listed once it is whole. */
     const last = s.spans[s.spans.length - 1];
-    if (s.live && (!last || now() - last.to < 150)) {
+    if (last ? now() - last.to < 150 : s.live) {
         g.fillStyle = color("--tl-arriving");
         const left = Math.max(0, x(last?.to ?? now() - 20));
         g.clearRect(left, top, Math.max(0, x(now()) - left), height);
