@@ -144,7 +144,8 @@ err device_source_new(int fd, const struct media_sink *sink, struct device_sourc
     s->fd = fd;
     s->sink = sink;
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK)) return diag_fail(d, ERR_IO, "the device cannot be polled");
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+        return diag_fail(d, ERR_IO, "the device cannot be polled");
     err e = choose_format(s, d);
     if (!e) e = open_decoder(s, d);
     if (!e) e = video_encoder_new(sink, 0, frames_per_second(fd), &s->encoder, d);

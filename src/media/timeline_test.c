@@ -155,6 +155,57 @@ static void test_time_line_follows_the_wall(void **state) {
     }
 }
 
+/* The first two frames come together, late, as from a server that had one ready: what is observed before
+ * mapping decides. */
+static void test_arrivals_settle(void **state) {
+    (void)state;
+    struct timeline t;
+    timeline_init(&t, 90000);
+    static const int64_t late_us[] = {300000, 260000, 15000, 5000, 9000};
+    for (int64_t i = 0; i < 5; i++)
+        timeline_observe(&t, i * 3600, (struct wall_us){START_US + i * 40000 + late_us[i]});
+    for (int64_t i = 0; i < 100; i++) {
+        struct wall_us wall, arrived = {START_US + i * 40000 + (i < 5 ? late_us[i] : 7000)};
+        assert_int_equal(timeline_map(&t, i * 3600, arrived, i % 25 == 0, &wall), TIMELINE_FITS);
+        assert_int_equal(wall.us, START_US + i * 40000 + 5000);
+    }
+}
+
+/* Sound follows the picture: at once when it is off by much, like drift when by little, never to where no
+ * arrival could be. */
+static void test_alignment(void **state) {
+    (void)state;
+    struct timeline t;
+    timeline_init(&t, 48000);
+    struct wall_us wall;
+    for (int64_t i = 0; i < 100; i++)
+        assert_int_equal(
+            timeline_map(&t, i * 960, (struct wall_us){START_US + i * 20000 + 150000}, i % 50 == 0, &wall),
+            TIMELINE_FITS);
+    assert_int_equal(wall.us, START_US + 99 * 20000 + 150000);
+    timeline_align(&t, START_US + 30000);
+    assert_int_equal(timeline_map(&t, 100 * 960, (struct wall_us){START_US + 2150000}, false, &wall),
+                     TIMELINE_FITS);
+    assert_int_equal(wall.us, START_US + 2150000); /* not before a correction may happen */
+    /* Back by 120 ms: time stands until the sound has caught up, so that nothing is told twice. */
+    struct wall_us last = wall;
+    for (int64_t i = 101; i < 150; i++) {
+        assert_int_equal(
+            timeline_map(&t, i * 960, (struct wall_us){START_US + i * 20000 + 150000}, i == 101, &wall),
+            TIMELINE_FITS);
+        assert_true(wall.us > last.us);
+        if (i > 107) assert_int_equal(wall.us, START_US + i * 20000 + 30000);
+        last = wall;
+    }
+    timeline_align(&t, START_US + 31000);
+    assert_int_equal(timeline_map(&t, 151 * 960, (struct wall_us){START_US + 3170000}, true, &wall),
+                     TIMELINE_FITS);
+    assert_in_range(wall.us, START_US + 3050001, START_US + 3050600);
+    assert_int_equal(t.steps, 0);
+    timeline_align(&t, START_US + 5000000);
+    assert_false(t.aligned);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_drift),
@@ -162,6 +213,8 @@ int main(void) {
         cmocka_unit_test(test_camera_clock_jumps),
         cmocka_unit_test(test_wall_clock_jumps),
         cmocka_unit_test(test_time_line_follows_the_wall),
+        cmocka_unit_test(test_arrivals_settle),
+        cmocka_unit_test(test_alignment),
     };
     return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
 }

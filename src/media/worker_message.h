@@ -107,7 +107,13 @@ err worker_message_send(int socket, struct bytes messages, int descriptor) CHECK
 
 /* --- To the hub --- */
 
-enum worker_want_kind { WORKER_WANT_TCP, WORKER_WANT_UDP, WORKER_WANT_PEER, WORKER_WANT_FILE, WORKER_WANT_DEVICE };
+enum worker_want_kind {
+    WORKER_WANT_TCP,
+    WORKER_WANT_UDP,
+    WORKER_WANT_PEER,
+    WORKER_WANT_FILE,
+    WORKER_WANT_DEVICE
+};
 struct worker_want {
     uint32_t request;
     enum worker_want_kind kind;
