@@ -1,5 +1,6 @@
 /* cmd_footage.c: export, timeline, events, delete. (verify is in cmd_verify.c.) */
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,8 +32,23 @@ static json_t *time_json(struct wall_us t) {
 
 /* ---- export ---- */
 
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number) {
+    interrupted = 1;
+}
+
+/* Ctrl-C ends the export in good order: the unfinished file goes away. */
+static void catch_interrupts(void) {
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 static err show_progress(void *context, double done, uint64_t bytes) {
     int *last = context;
+    if (interrupted) return ERR_CANCELLED;
+    if (!isatty(STDERR_FILENO)) return ERR_OK;
     int percent = (int)floor(done * 100);
     char size[24];
     if (percent == *last) return ERR_OK;
@@ -93,10 +109,9 @@ static int run_export(struct cli *cli, const struct args *args) {
     AUTO(session_close) struct session s = {0};
     struct camera *cam = NULL;
     if (session_camera(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);
-    if (isatty(STDERR_FILENO)) {
-        request.progress = show_progress;
-        request.context = &percent;
-    }
+    request.progress = show_progress;
+    request.context = &percent;
+    catch_interrupts();
     struct export_result *r = calloc(1, sizeof *r);
     if (!r) return cli_fail_text("out of memory");
     err e = export_run(&s.client, cam, &request, r, &d);
@@ -181,26 +196,55 @@ static int run_timeline(struct cli *cli, const struct args *args) {
 /* ---- events ---- */
 
 struct event_output {
-    json_t *list; /* NULL: print */
+    json_t *list;
     const char *camera, *label;
 };
 
 static err show_event(void *context, const struct camera_event *event, struct diag *d) {
     struct event_output *o = context;
     if (o->label && strcmp(o->label, event->label) != 0) return ERR_OK;
-    if (o->list) {
-        json_t *copy = json_copy(event->json);
-        json_object_set_new(copy, "id", json_string(event->id));
-        json_object_set_new(copy, "camera", json_string(o->camera));
-        json_object_set_new(copy, "from", time_json((struct wall_us){event->begin_us}));
-        json_object_set_new(copy, "to", time_json((struct wall_us){event->end_us}));
-        return json_array_append_new(o->list, copy) ? diag_fail(d, ERR_NO_MEMORY, "out of memory") : ERR_OK;
+    json_t *copy = json_copy(event->json);
+    json_object_set_new(copy, "id", json_string(event->id));
+    json_object_set_new(copy, "camera", json_string(o->camera));
+    json_object_set_new(copy, "from", time_json((struct wall_us){event->begin_us}));
+    json_object_set_new(copy, "to", time_json((struct wall_us){event->end_us}));
+    return json_array_append_new(o->list, copy) ? diag_fail(d, ERR_NO_MEMORY, "out of memory") : ERR_OK;
+}
+
+static int by_begin(const void *a, const void *b) {
+    json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "begin"));
+    json_int_t y = json_integer_value(json_object_get(*(json_t *const *)b, "begin"));
+    return x < y ? -1 : x > y;
+}
+
+/* Of all cameras, by time. *out is returned. */
+static err sort_events(json_t *list, json_t **out) {
+    size_t n = json_array_size(list);
+    json_t **items = calloc(n + 1, sizeof *items);
+    json_t *sorted = json_array();
+    for (size_t i = 0; items && i < n; i++) items[i] = json_array_get(list, i);
+    if (items) qsort(items, n, sizeof *items, by_begin);
+    for (size_t i = 0; items && i < n; i++) json_array_append(sorted, items[i]);
+    bool whole = items && json_array_size(sorted) == n;
+    free(items);
+    *out = sorted;
+    return whole ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static void print_events(json_t *list) {
+    size_t i;
+    json_t *event;
+    json_array_foreach(list, i, event) {
+        char from[48], length[32];
+        json_int_t begin = json_integer_value(json_object_get(event, "begin"));
+        json_int_t end = json_integer_value(json_object_get(event, "end"));
+        cli_time_text((struct wall_us){begin}, from);
+        cli_span_text((end - begin + 999999) / 1000000, length);
+        printf("%s  %8s  %-16s %-12s %3.0f %%\n", from, length,
+               json_string_value(json_object_get(event, "camera")),
+               json_string_value(json_object_get(event, "label")),
+               json_number_value(json_object_get(event, "score")) * 100);
     }
-    char from[48], length[32];
-    cli_time_text((struct wall_us){event->begin_us}, from);
-    cli_span_text((event->end_us - event->begin_us + 999999) / 1000000, length);
-    printf("%s  %8s  %-16s %-12s %3.0f %%\n", from, length, o->camera, event->label, event->score * 100);
-    return ERR_OK;
 }
 
 static int run_events(struct cli *cli, const struct args *args) {
@@ -214,7 +258,8 @@ static int run_events(struct cli *cli, const struct args *args) {
                   (struct wall_us){now.us + 1000000}, &from, &to, &d))
         return cli_usage("events", &d);
     if (session_camera(cli, name, &s, &only, &d)) return cli_fail(&d);
-    AUTO(json_release) json_t *list = cli->json ? json_array() : NULL;
+    AUTO(json_release) json_t *list = json_array();
+    AUTO(json_release) json_t *sorted = NULL;
     struct event_output o = {.list = list, .label = args_value(args, "label")};
     for (size_t i = 0; i < s.cameras.count; i++) {
         struct camera *cam = &s.cameras.cameras[i];
@@ -225,7 +270,10 @@ static int run_events(struct cli *cli, const struct args *args) {
             return cli_fail(&d);
     }
     if (unreadable) fprintf(stderr, "cardea: %zu events cannot be opened: deleted, or damaged\n", unreadable);
-    return cli->json ? print_json(list) : STATUS_DONE;
+    if (sort_events(list, &sorted)) return cli_fail_text("out of memory");
+    if (cli->json) return print_json(sorted);
+    print_events(sorted);
+    return STATUS_DONE;
 }
 
 /* ---- delete ---- */

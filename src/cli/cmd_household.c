@@ -34,7 +34,17 @@ static void kit_text(const char *login, const char *url, const char *code, char 
 }
 
 /* Opened before anything is made: a household whose kit cannot be written would be a poor start. */
-static err open_kit(const char *path, int *fd, struct diag *d) {
+static err open_kit(const char *path, const char *login, int *fd, struct diag *d) {
+    char name_line[OWNER_LOGIN_BYTES + 32];
+    AUTO(secret_clear) struct secret old = {0};
+    *fd = -1;
+    /* The kit of a start that was interrupted stays as it is. */
+    snprintf(name_line, sizeof name_line, "Sign-in name:  %s\n", login);
+    struct diag ignored;
+    if (access(path, R_OK) == 0 && secret_read(path, "", &old, &ignored) == ERR_OK &&
+        memmem(old.text.data, old.text.len, name_line, strlen(name_line)) &&
+        memmem(old.text.data, old.text.len, KIT_CODE_LINE, strlen(KIT_CODE_LINE)))
+        return ERR_OK;
     *fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (*fd >= 0) return ERR_OK;
     if (errno == EEXIST)
@@ -123,7 +133,7 @@ static err make_household(const struct init_request *r, const char *url, const c
 err init_household(const struct init_request *r, const char *url, const char *ca_file, struct diag *d) {
     int fd = -1;
     if (r->recovery_file) {
-        err e = open_kit(r->recovery_file, &fd, d);
+        err e = open_kit(r->recovery_file, r->login, &fd, d);
         if (e) return e;
     }
     err e = make_household(r, url, ca_file, fd, d);

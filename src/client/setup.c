@@ -74,13 +74,19 @@ static err make_household_keys(struct client *c, struct diag *d) {
 
 err setup_household(struct client *c, const char *login, struct bytes passphrase, const char *household_name,
                     const char *setup_code, char recovery[RECOVERY_TEXT_BYTES], struct diag *d) {
-    err made = make_account(c, login, passphrase, household_name, setup_code, recovery, d);
-    if (made && made != ERR_EXISTS && made != ERR_CONFLICT) return made;
+    struct diag why = {{0}};
+    err made = make_account(c, login, passphrase, household_name, setup_code, recovery, &why);
     if (made) wipe(recovery, RECOVERY_TEXT_BYTES);
-    /* A vault with open sign-up does not say whether the name was taken: signing in does. */
+    if (made && made != ERR_EXISTS && made != ERR_CONFLICT && made != ERR_DENIED) {
+        if (d) *d = why;
+        return made;
+    }
+    /* Signing in tells what sign-up does not (a vault with open sign-up never says that a name is taken), and
+     * goes on with a start that was interrupted, whose setup code may be used up. */
     err e = client_sign_in(c, login, passphrase, d);
     if (e == ERR_DENIED) {
         wipe(recovery, RECOVERY_TEXT_BYTES);
+        if (made == ERR_DENIED) return diag_fail(d, made, "%s", why.text);
         return diag_fail(d, ERR_EXISTS, "the name '%s' is taken: choose another, or give its passphrase",
                          login);
     }

@@ -6,7 +6,7 @@ source, and the pictures must come in the source's order."""
 import http.client, json, os, shutil, signal, sqlite3, ssl, subprocess, sys, time, urllib.error, urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "breach"))
-from home import CARDEA, SOURCE, Home, Process, clip, files_under, main, wait_for
+from home import CARDEA, SOURCE, Home, Process, Vault, clip, files_under, main, wait_for
 
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
 
@@ -80,6 +80,31 @@ def live(home, camera, bytes_wanted, path):
     process.stdout.close()
     assert process.wait(30) == 0, process.stderr.read().decode()
     process.stderr.close()
+
+
+def vault_pid(home):
+    with open(os.path.join(home.data, "home.json")) as f:
+        return json.load(f)["vault"]
+
+
+def check_live_outlasts_the_vault(home, camera, source, folder):
+    path = os.path.join(folder, "outlasts.mp4")
+    process = subprocess.Popen([CARDEA, "live", camera, "-o", path, "--data", home.data], stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "CARDEA_PASSPHRASE_FILE": home.secret})
+    size = lambda: os.path.getsize(path) if os.path.exists(path) else 0
+    try:
+        wait_for("the live view", lambda: size() > 100_000, 30)
+        old = vault_pid(home)
+        os.kill(old, signal.SIGKILL)
+        wait_for("another vault", lambda: vault_pid(home) not in (0, old), 20)
+        seen = size()
+        wait_for("the live view to go on", lambda: size() > seen + 150_000, 60)
+    finally:
+        process.terminate()
+        _, messages = process.communicate(timeout=20)
+    assert "trying again" in messages, messages
+    shown = pictures(path)
+    assert len(shown) > 50 and set(shown) <= set(source), f"{len(shown)} pictures, {len(set(shown) - set(source))} not the source's"
 
 
 def check_refusals(home):
@@ -194,6 +219,7 @@ def test_from_an_empty_folder_to_a_clip_that_proves_itself(folder):
             shown = pictures(path)
             assert len(shown) > 25, f"{len(shown)} pictures of {name}"
             assert_in_source_order(shown, source)
+        check_live_outlasts_the_vault(home, "porch", source, folder)
         check_refusals(home)
         for name in names:
             home.wait_recorded(name, 30, 120)
@@ -316,6 +342,32 @@ def test_a_killed_child_is_started_again(folder):
         home.stop()
 
 
+def test_an_interrupted_start_goes_on(folder):
+    home = Home(folder, "gerd")
+    kit, code = os.path.join(folder, "kit"), os.path.join(home.data, "setup-code")
+    vault = Vault(folder, "--setup-code-file", code)
+    hub = None
+    try:
+        again = [CARDEA, "init", "--name", "gerd", "--recovery-file", kit, "--vault", vault.url, "--data", home.data]
+        env = {**os.environ, "CARDEA_PASSPHRASE_FILE": home.secret}
+        first = subprocess.Popen(again, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("the recovery kit", lambda: os.path.exists(kit) and "Recovery code:" in open(kit).read(), 20)
+        first.kill()  # it waits for a hub that is not there
+        first.wait()
+        written = open(kit).read()
+        hub = Process([CARDEA, "hub", "--vault", vault.url, "--data", home.data], ready="pairing code", log=os.path.join(folder, "hub.log"))
+        second = subprocess.run(again, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        assert second.returncode == 0 and "interrupted" in second.stderr, second.stderr
+        assert open(kit).read() == written, "the kit that was shown stays the right one"
+        home.vault = vault.url
+        assert home.json("status")["hubs"][0]["online"]
+        home.recovery = kit
+    finally:
+        if hub:
+            hub.stop()
+        vault.stop()
+
+
 def test_the_network_is_served_with_tls_alone(folder):
     home = Home(folder, "emil").start("0.0.0.0:0")
     try:
@@ -420,5 +472,5 @@ def test_help_names_every_command(folder):
 
 if __name__ == "__main__":
     main([test_help_names_every_command, test_a_new_passphrase_has_rules, test_init_without_a_running_home,
-          test_a_killed_child_is_started_again, test_the_network_is_served_with_tls_alone,
+          test_a_killed_child_is_started_again, test_an_interrupted_start_goes_on, test_the_network_is_served_with_tls_alone,
           test_the_store_is_checked_copied_and_put_back, test_the_demo_is_ready_soon_and_leaves_nothing_running, test_from_an_empty_folder_to_a_clip_that_proves_itself])
