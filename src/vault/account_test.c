@@ -112,7 +112,7 @@ static void test_guessing_slows_down(void **state) {
     for (int i = 0; i < 10; i++)
         ASK(&vault, 403, NULL, "POST", "/v1/sessions", .json = sign_in_json("guessed", "auth", 100));
     ASK(&vault, 429, &a, "POST", "/v1/sessions", .json = sign_in_json("guessed", "auth", 1));
-    int seconds = atoi(answer_header(&a, "Retry-After", retry));
+    long seconds = strtol(answer_header(&a, "Retry-After", retry), NULL, 10);
     assert_true(seconds > 0 && seconds <= 30);
     ASK(&vault, 403, NULL, "POST", "/v1/sessions", .json = sign_in_json("somebody else", "auth", 1));
 }

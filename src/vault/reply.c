@@ -39,7 +39,8 @@ enum http_outcome reply_json(struct http_reply *r, unsigned status, json_t *valu
 }
 
 /* Messages may quote what a stranger sent, or half of it: what is not UTF-8 is not repeated. */
-static enum http_outcome reply_error_text(struct http_reply *r, unsigned status, const char *word, char *message) {
+static enum http_outcome reply_error_text(struct http_reply *r, unsigned status, const char *word,
+                                          char *message) {
     json_t *text = json_string(message);
     for (char *c = message; !text && *c; c++)
         if ((unsigned char)*c >= 0x80) *c = '?';

@@ -22,7 +22,9 @@ struct blob_reader {
     struct keystream *stream;
 };
 
-static struct veil *veil_of(struct blob_store *s) { return (struct veil *)s; }
+static struct veil *veil_of(struct blob_store *s) {
+    return (struct veil *)s;
+}
 
 static void veil_close(struct blob_store *s) {
     if (!s) return;
@@ -40,8 +42,8 @@ static void writer_free(struct blob_writer *w) {
     free(w);
 }
 
-static err veil_begin(struct blob_store *s, const struct store_id *name, struct blob_writer **out, uint64_t *held,
-                      struct diag *d) {
+static err veil_begin(struct blob_store *s, const struct store_id *name, struct blob_writer **out,
+                      uint64_t *held, struct diag *d) {
     struct veil *v = veil_of(s);
     struct blob_writer *w = calloc(1, sizeof *w);
     if (!w) return diag_fail(d, ERR_NO_MEMORY, "no memory for an upload");
@@ -69,7 +71,8 @@ static err veil_append(struct blob_writer *w, struct bytes data, struct diag *d)
     return e;
 }
 
-static err veil_read_back(struct blob_writer *w, uint64_t offset, struct buffer out, size_t *got, struct diag *d) {
+static err veil_read_back(struct blob_writer *w, uint64_t offset, struct buffer out, size_t *got,
+                          struct diag *d) {
     err e = w->veil->inner->ops->read_back(w->inner, offset, out, got, d);
     if (!e) keystream_apply(w->back, offset, (struct buffer){out.data, *got});
     return e;
@@ -81,7 +84,9 @@ static err veil_truncate(struct blob_writer *w, uint64_t bytes, struct diag *d) 
     return e;
 }
 
-static err veil_sync(struct blob_writer *w, struct diag *d) { return w->veil->inner->ops->sync(w->inner, d); }
+static err veil_sync(struct blob_writer *w, struct diag *d) {
+    return w->veil->inner->ops->sync(w->inner, d);
+}
 
 static err veil_commit(struct blob_writer *w, struct diag *d) {
     err e = w->veil->inner->ops->commit(w->inner, d);
@@ -108,8 +113,8 @@ static void veil_done(struct blob_reader *r) {
     free(r);
 }
 
-static err veil_open_blob(struct blob_store *s, const struct store_id *name, struct blob_reader **out, uint64_t *bytes,
-                          struct diag *d) {
+static err veil_open_blob(struct blob_store *s, const struct store_id *name, struct blob_reader **out,
+                          uint64_t *bytes, struct diag *d) {
     struct veil *v = veil_of(s);
     struct blob_reader *r = calloc(1, sizeof *r);
     if (!r) return diag_fail(d, ERR_NO_MEMORY, "no memory for a reader");
@@ -151,7 +156,8 @@ static err veil_discard(struct blob_store *s, const struct store_id *name, struc
     return veil_of(s)->inner->ops->discard(veil_of(s)->inner, name, d);
 }
 
-static err veil_list(struct blob_store *s, const struct store_id *from, blob_visit visit, void *arg, struct diag *d) {
+static err veil_list(struct blob_store *s, const struct store_id *from, blob_visit visit, void *arg,
+                     struct diag *d) {
     return veil_of(s)->inner->ops->list(veil_of(s)->inner, from, visit, arg, d);
 }
 

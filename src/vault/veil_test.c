@@ -49,7 +49,8 @@ static void test_what_is_veiled_reads_back(void **state) {
         if (n > sizeof data - at) n = sizeof data - at;
         assert_int_equal(store->ops->append(w, BYTES(data + at, n), &d), ERR_OK);
     }
-    assert_int_equal(store->ops->truncate(w, 50001, &d), ERR_OK); /* a torn segment is dropped and comes again */
+    assert_int_equal(store->ops->truncate(w, 50001, &d),
+                     ERR_OK); /* a torn segment is dropped and comes again */
     assert_int_equal(store->ops->append(w, BYTES(data + 50001, sizeof data - 50001), &d), ERR_OK);
     size_t got = 0;
     assert_int_equal(store->ops->read_back(w, 777, (struct buffer){back, 1000}, &got, &d), ERR_OK);
