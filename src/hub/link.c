@@ -226,7 +226,7 @@ void link_free(struct link *l, int grace_ms) {
 void link_wake(struct link *l, bool fresh) {
     if (fresh) atomic_store(&l->fresh, true);
     atomic_store(&l->more, true);
-    http_client_wake(l->http);
+    if (fresh || link_any_viewers(l)) http_client_wake(l->http);
 }
 
 int link_fd(const struct link *l) {

@@ -30,7 +30,8 @@ err link_new(const struct link_options *options, struct link **out, struct diag 
 /* Gives what is in flight up to `grace_ms` to be acknowledged, then ends the thread. */
 void link_free(struct link *l, int grace_ms);
 
-/* Something was appended to a reel; `fresh`: a reel began, ended or changed its kind. */
+/* Something was appended to a reel: it is sent at once, or within a second while nobody watches; `fresh`: a
+ * reel began, ended or changed its kind. */
 void link_wake(struct link *l, bool fresh);
 
 /* Becomes readable when there is mail. */

@@ -57,6 +57,7 @@ static err take_viewers(struct link *l, struct bytes payload) {
     l->viewers_changed = true;
     pthread_mutex_unlock(&l->lock);
     atomic_store(&l->fresh, true);
+    atomic_store(&l->more, true); /* what lies ready goes at once */
     tell(l);
     return ERR_OK;
 }
