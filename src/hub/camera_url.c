@@ -101,13 +101,14 @@ err camera_url_parse(const char *url, struct camera_url *out, struct diag *d) {
 
 void camera_url_redact(const char *url, char out[CAMERA_URL_MAX_BYTES + 1]) {
     const char *authority = strstr(url, "://");
-    const char *at = authority ? credentials_end(authority + 3) : NULL;
-    /* Also where the scheme's slashes are missing, or the password has a slash in it: nothing before the last
-     * @ is shown. */
-    if (!at) at = strrchr(url, '@');
+    struct camera_url parsed;
+    bool known = !camera_url_parse(url, &parsed, NULL);
+    /* Of what is no address (a slash in the password, a line that quotes one) nothing before the last @ is
+     * shown. */
+    const char *at = !known ? strrchr(url, '@') : authority ? credentials_end(authority + 3) : NULL;
     if (!at)
         snprintf(out, CAMERA_URL_MAX_BYTES + 1, "%.*s", CAMERA_URL_MAX_BYTES, url);
-    else if (authority && authority < at)
+    else if (authority && authority < at && !memchr(url, '@', (size_t)(authority - url)))
         snprintf(out, CAMERA_URL_MAX_BYTES + 1, "%.*s://%s", (int)(authority - url), url, at + 1);
     else
         snprintf(out, CAMERA_URL_MAX_BYTES + 1, "%s", at + 1);

@@ -25,6 +25,8 @@ static void test_addresses(void **state) {
         {"rtsps://u:p@[fe80::1]:322/", ERR_OK, "fe80::1", 322, "rtsps://[fe80::1]:322/"},
         {"rtsp://u:p@[fe80::1]", ERR_OK, "fe80::1", 554, "rtsp://[fe80::1]"},
         {"onvif://admin:x@10.0.0.9", ERR_OK, "10.0.0.9", 80, "onvif://10.0.0.9"},
+        {"rtsp://cam/@home", ERR_OK, "cam", 554, "rtsp://cam/@home"},
+        {"rtsp://u:p@cam/@home", ERR_OK, "cam", 554, "rtsp://cam/@home"},
         {"file:/clips/a.mp4", ERR_OK, "", 0, "file:/clips/a.mp4"},
         {"file:///clips/a.mp4", ERR_OK, "", 0, "file:///clips/a.mp4"},
         {"v4l2:/dev/video0", ERR_OK, "", 0, "v4l2:/dev/video0"},
