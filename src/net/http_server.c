@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "net/http_certificate.h"
 #include "net/http_internal.h"
 
 #define CONNECTION_MEMORY_BYTES (64u << 10)
@@ -353,12 +354,12 @@ __attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char 
 }
 
 static err start_daemon(struct listener *l, const struct http_server_options *o, struct diag *d) {
-    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->tls_cert_pem},
-                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->tls_key_pem},
-                                   {MHD_OPTION_HTTPS_PRIORITIES, 0,
-                                    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM:+"
-                                    "AES-128-GCM:+CHACHA20-POLY1305"},
-                                   {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)http_certificate_get},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0,
+         "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM:+"
+         "AES-128-GCM:+CHACHA20-POLY1305"},
+        {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (l->tls ? MHD_USE_TLS : 0);
@@ -410,7 +411,9 @@ err http_server_start(const struct http_server_options *options, const struct ht
     struct http_server *s = server_new();
     if (!s) return diag_fail(d, ERR_NO_MEMORY, "no memory for the HTTP server");
     s->behind_proxy = options->behind_proxy;
-    err e = ERR_OK;
+    err e = options->tls_cert_pem && options->tls_key_pem
+                ? http_certificate_set(options->tls_cert_pem, options->tls_key_pem, d)
+                : ERR_OK;
     for (; !e && s->listener_count < count; s->listener_count++) {
         struct listener *l = &s->listeners[s->listener_count];
         *l = (struct listener){.server = s, .app = listen_on[s->listener_count].app, .fd = -1};
@@ -426,6 +429,10 @@ err http_server_start(const struct http_server_options *options, const struct ht
     }
     *out = s;
     return ERR_OK;
+}
+
+err http_server_certificate(const char *cert_pem, const char *key_pem, struct diag *d) {
+    return http_certificate_set(cert_pem, key_pem, d);
 }
 
 uint16_t http_server_port(const struct http_server *s, size_t i) {

@@ -209,6 +209,9 @@ struct http_server_options {
  * ERR_DENIED, ERR_IO, with words in d. */
 err http_server_start(const struct http_server_options *options, const struct http_listen *listen,
                       size_t count, struct http_server **out, struct diag *d) CHECKED;
+/* A new certificate for all TLS listeners of the process, from the next handshake on. ERR_INVALID: the old
+ * one stays. */
+err http_server_certificate(const char *cert_pem, const char *key_pem, struct diag *d) CHECKED;
 /* The port that listener `i` got. */
 uint16_t http_server_port(const struct http_server *s, size_t i);
 /* Accepts nothing new. Sources and parked requests of the application are the application's to end. */

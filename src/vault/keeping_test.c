@@ -107,6 +107,19 @@ static bool make_certificate(char *cert, char *key) {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+static CURLcode get_tls(const char *url, const char *authority, long version) {
+    CURL *c = curl_easy_init();
+    FILE *nowhere = fopen("/dev/null", "we");
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_CAINFO, authority);
+    curl_easy_setopt(c, CURLOPT_SSLVERSION, version);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, nowhere);
+    CURLcode e = curl_easy_perform(c);
+    fclose(nowhere);
+    curl_easy_cleanup(c);
+    return e;
+}
+
 static void test_tls(void **state) {
     struct daemon d;
     char cert[128], key[128];
@@ -135,19 +148,19 @@ static void test_tls(void **state) {
                  {CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2, CURLE_OK},
                  {CURL_SSLVERSION_TLSv1_1 | CURL_SSLVERSION_MAX_TLSv1_1, CURLE_SSL_CONNECT_ERROR}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        CURL *c = curl_easy_init();
-        curl_easy_setopt(c, CURLOPT_URL, url);
-        curl_easy_setopt(c, CURLOPT_CAINFO, cert);
-        curl_easy_setopt(c, CURLOPT_SSLVERSION, cases[i].version);
-        curl_easy_setopt(c, CURLOPT_NOBODY, 0L);
-        AUTO(blob_clear) struct blob sink = {0};
-        FILE *nowhere = fopen("/dev/null", "we");
-        curl_easy_setopt(c, CURLOPT_WRITEDATA, nowhere);
-        CURLcode e = curl_easy_perform(c);
-        fclose(nowhere);
-        curl_easy_cleanup(c);
+        CURLcode e = get_tls(url, cert, cases[i].version);
         if (e != cases[i].expected) fail_msg("case %zu: %s", i, curl_easy_strerror(e));
     }
+    /* A new certificate in the same files, shown after SIGHUP; one that is none changes nothing. */
+    assert_true(make_certificate(cert, key));
+    assert_int_not_equal(get_tls(url, cert, CURL_SSLVERSION_TLSv1_3), CURLE_OK);
+    assert_int_equal(kill(d.pid, SIGHUP), 0);
+    int64_t until = steady_now().us + 10000000;
+    while (get_tls(url, cert, CURL_SSLVERSION_TLSv1_3) != CURLE_OK && steady_now().us < until) usleep(10000);
+    assert_int_equal(get_tls(url, cert, CURL_SSLVERSION_TLSv1_3), CURLE_OK);
+    write_file(d.folder, "k.pem", "no key");
+    assert_int_equal(kill(d.pid, SIGHUP), 0);
+    for (int i = 0; i < 5; i++) assert_int_equal(get_tls(url, cert, CURL_SSLVERSION_TLSv1_3), CURLE_OK);
     daemon_clean(&d);
 }
 

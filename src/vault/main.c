@@ -94,6 +94,20 @@ static void stop(struct serving *s) {
     keeper_stop(s->keeper);
 }
 
+/* SIGHUP: the certificate's files may have changed. */
+static void reload(struct serving *s, const struct options *o) {
+    struct diag d = {0};
+    if (!o->tls_cert) return;
+    s->cert.len = s->key.len = 0;
+    err e = read_pem(o->tls_cert, &s->cert, &d);
+    if (!e) e = read_pem(o->tls_key, &s->key, &d);
+    if (!e) e = http_server_certificate((const char *)s->cert.data, (const char *)s->key.data, &d);
+    if (e)
+        log_error("the certificate was not replaced: %s", d.text);
+    else
+        log_info("a new certificate is shown");
+}
+
 static int serve(const struct options *o) {
     static struct serving s; /* its tables are large, and there is one */
     struct diag d = {0};
@@ -115,8 +129,7 @@ static int serve(const struct options *o) {
         sd_notify(0, "READY=1");
         log_info("serving");
         int signal_number = 0;
-        do sigwait(&ends, &signal_number);
-        while (signal_number == SIGHUP);
+        while (!sigwait(&ends, &signal_number) && signal_number == SIGHUP) reload(&s, o);
         stop(&s);
     } else {
         keeper_stop(s.keeper);
