@@ -460,11 +460,15 @@ def test_the_demo_is_ready_soon_and_leaves_nothing_running(folder):
 
 def test_help_names_every_command(folder):
     text = subprocess.run([CARDEA, "help"], capture_output=True, text=True, check=True).stdout
+    with open(os.path.join(SOURCE, "docs/cli.md")) as f:
+        manual = f.read()
     for name in ("demo", "home", "hub", "vault", "init", "recover", "status", "doctor", "camera add", "live", "export", "verify",
                  "timeline", "events", "delete", "grants", "log", "fsck", "backup", "restore", "bench"):
         assert f"  {name} " in text, name
         one = subprocess.run([CARDEA, "help", *name.split()], capture_output=True, text=True)
         assert one.returncode == 0 and one.stdout.startswith(f"usage: cardea {name}"), name
+        usage = one.stdout.splitlines()[0].removeprefix("usage: ")
+        assert usage in manual, f"docs/cli.md does not say: {usage}"
     for name in ("zone", "share", "staff"):
         assert f"  {name} " not in text, f"{name} is not in this version"
     assert subprocess.run([CARDEA], capture_output=True).returncode == 2
