@@ -48,7 +48,6 @@ export class Player {
     private pumping = false;
     private atEnd = false;
     private frames: number[] = [];
-    private gaps: { from: number; to: number }[] = [];
     private problems: { from: number; to: number; text: string }[] = [];
     private timer: ReturnType<typeof setInterval>;
     private stops: (() => void)[] = [];
@@ -244,7 +243,6 @@ export class Player {
         }
         if (!current()) return;
         this.frames = [];
-        this.gaps = [];
         this.problems = [];
         this.atEnd = false;
         this.cursor = ref;
@@ -317,10 +315,8 @@ export class Player {
                     await pause(1000);
                     continue;
                 }
-                const before = from.slot + from.seconds;
                 const media: Media = await this.read(next);
                 if (stale()) return;
-                if (next.slot > before + GAP_S) this.gaps.push({ from: before, to: next.slot });
                 this.cursor = next;
                 await this.add(media);
                 this.sink.trim();

@@ -78,5 +78,3 @@ export const random = (n: number): Bytes => crypto.getRandomValues(new Uint8Arra
 
 /* A copy on its own buffer, so that it can be transferred or kept without its surroundings. */
 export const own = (b: Uint8Array): Bytes => b.slice() as Bytes;
-
-export const wipe = (...secrets: Uint8Array[]): void => secrets.forEach((s) => s.fill(0));

@@ -1,7 +1,6 @@
 /* What an owner's device does, behind one object that lives in a worker: keys never reach the page. */
 import { Api, type VaultInfo } from "./api.ts";
 import * as accounts from "./account.ts";
-import { boxPublic } from "./box.ts";
 import { b64, hex, unb64, type Bytes } from "./bytes.ts";
 import * as device from "./device.ts";
 import { CardeaError, messageOf } from "./errors.ts";
@@ -428,10 +427,6 @@ export class Client {
     async fingerprint(): Promise<string> {
         const { household } = this.home();
         return hex(household.keys.sign.public).slice(0, 16).match(/..../g)!.join(" ");
-    }
-
-    async accountKey(): Promise<string> {
-        return hex(await boxPublic(this.signedIn().ring.body.account.box)).slice(0, 16);
     }
 }
 

@@ -209,8 +209,4 @@ export class Household {
             this.roots.delete(o.key);
         }
     }
-
-    isSigner(hubSign: Uint8Array): boolean {
-        return this.hubs.some((h) => equal(h.sign, hubSign));
-    }
 }

@@ -9,8 +9,9 @@ import type { TimeKeys } from "./timekey.ts";
 
 const HOUR = 3600;
 const DAY = 86400;
-/* A stretch of the index that ends in the past is as it will be; the present's is asked for again. */
+/* How long a stretch of the index is taken for true: the present grows, the past only when a hub catches up. */
 const FRESH_MS = 10_000;
+const SETTLED_MS = 300_000;
 const SETTLED_SLOTS = 300;
 
 export interface SegmentRef extends ReelEntry {
@@ -75,7 +76,7 @@ export class Recordings {
         const hit = map.get(key);
         if (hit && Date.now() < hit.until) return hit.items;
         const settled = end + SETTLED_SLOTS < this.nowSlot();
-        const chunk = { items: load(), until: settled ? Infinity : Date.now() + FRESH_MS };
+        const chunk = { items: load(), until: Date.now() + (settled ? SETTLED_MS : FRESH_MS) };
         map.set(key, chunk);
         chunk.items.catch(() => map.delete(key));
         if (map.size > 400) map.delete(map.keys().next().value!);
