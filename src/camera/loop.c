@@ -99,6 +99,13 @@ static err take_descriptor(struct loop *l, struct bytes payload, struct diag *d)
     return l->ops->answer(l->feed, &answer, fd, d);
 }
 
+static err take_pace(struct loop *l, struct bytes payload, struct diag *d) {
+    bool watched;
+    err e = worker_pace_decode(payload, &watched, d);
+    if (!e) read_plan_relax(&l->plan, !watched);
+    return e;
+}
+
 static void begin_stop(struct loop *l, struct steady_us now) {
     if (l->stopping) return;
     l->stopping = true;
@@ -117,6 +124,8 @@ static err take_messages(struct loop *l, struct steady_us now, struct diag *d) {
             e = take_descriptor(l, m.payload, d);
         else if (m.type == WORKER_TYPE_STOP)
             begin_stop(l, now);
+        else if (m.type == WORKER_TYPE_PACE)
+            e = take_pace(l, m.payload, d);
         else
             return diag_fail(d, ERR_INVALID, "the hub sent a message of type %d", (int)m.type);
         if (e) return e;

@@ -17,11 +17,16 @@ struct read_plan {
     int64_t fruitless_at_us; /* of the last read that brought no whole frame */
     unsigned held_back;      /* frames in a row whose rest came right after such a read */
     bool fruitless;          /* since the last whole frame */
+    bool relaxed;            /* nobody watches: several frames in one read */
+    unsigned stride;         /* frames that the next read is to bring */
 };
 
 static inline void read_plan_init(struct read_plan *p) {
-    *p = (struct read_plan){.watching = true};
+    *p = (struct read_plan){.watching = true, .stride = 1};
 }
+
+/* Takes effect with the next read, which is now when somebody began to watch. */
+void read_plan_relax(struct read_plan *p, bool relaxed);
 
 /* While watching, something came. */
 void read_plan_readable(struct read_plan *p, struct steady_us now);

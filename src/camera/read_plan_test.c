@@ -9,6 +9,8 @@
 
 /* A camera whose frame n is there from `start + n * period` to `+ spread` on; counts wake-ups and the age of
  * what is read. */
+static bool relaxed;
+
 struct figures {
     unsigned wakes, frames, most_at_once;
     int64_t worst_age_us, ages_us;
@@ -18,6 +20,7 @@ static struct figures play(int64_t period, int64_t spread, int64_t stall_each, i
                            int64_t nagle) {
     struct read_plan p;
     read_plan_init(&p);
+    read_plan_relax(&p, relaxed);
     struct figures f = {0};
     int64_t now = 1000000, start = 1003000, next = 0, acknowledged = -1;
     while (f.frames < 2000) {
@@ -78,7 +81,19 @@ static void test_one_wake_for_a_frame(void **state) {
     }
 }
 
+static void test_fewer_wakes_while_nobody_watches(void **state) {
+    (void)state;
+    relaxed = true;
+    struct figures f = play(40000, 1500, 0, 0, 0), busy = play(40000, 1500, 10, 15000, 0);
+    relaxed = false;
+    printf("# relaxed: %.2f wake-ups for a frame, at most %u at once\n", (double)f.wakes / f.frames, f.most_at_once);
+    assert_true(f.wakes * 3 < f.frames);
+    assert_true(busy.wakes * 3 < busy.frames);
+    assert_true(f.worst_age_us < 300000);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_wake_for_a_frame)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_wake_for_a_frame),
+                                       cmocka_unit_test(test_fewer_wakes_while_nobody_watches)};
     return cmocka_run_group_tests_name("read_plan", tests, NULL, NULL);
 }

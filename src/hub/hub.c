@@ -11,6 +11,18 @@
 #define GRACE_MS 2500        /* for uploads when the hub ends */
 #define WORKERS_GRACE_MS 400 /* for their goodbyes to the cameras */
 
+/* Frames may come several at a time from the streams that nobody watches. */
+static void pace_workers(struct hub *h) {
+    struct worker_view v;
+    for (struct hub_camera *c = h->list; c; c = c->next) {
+        for (size_t i = 0; i < c->stream_count; i++) {
+            worker_view(c->streams[i].worker, &v);
+            bool streams = strcmp(v.state, "streaming") == 0;
+            worker_pace(c->streams[i].worker, !streams || link_viewers(h->link, c->streams[i].id) > 0);
+        }
+    }
+}
+
 static void on_mail(void *context, uint32_t events) {
     struct hub *h = context;
     struct link_mail m;
@@ -19,6 +31,7 @@ static void on_mail(void *context, uint32_t events) {
         if (m.kind == LINK_MAIL_COMMAND) hub_command(h, m.command, blob_bytes(&m.box));
         link_mail_clear(&m);
     }
+    pace_workers(h);
 }
 
 static err open_parts(struct hub *h, const struct hub_options *o, struct diag *d) {
@@ -75,6 +88,7 @@ void hub_tick(struct hub *h) {
             recorder_tick(c->streams[i].recorder);
         }
     }
+    pace_workers(h);
     hub_tests_tick(h);
     hub_discover_tick(h);
     worker_reap();

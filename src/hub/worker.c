@@ -167,7 +167,8 @@ static err take(struct worker *w, const struct worker_message *m, struct diag *d
             return e ? e : worker_want_serve(w, &u.want, d);
         case WORKER_TYPE_CONFIG:
         case WORKER_TYPE_DESCRIPTOR:
-        case WORKER_TYPE_STOP: break;
+        case WORKER_TYPE_STOP:
+        case WORKER_TYPE_PACE: break;
     }
     return diag_fail(d, ERR_INVALID, "message type %d is not for the hub", m->type);
 }
@@ -226,6 +227,7 @@ static void start(struct worker *w) {
     w->restarts += w->started.us != 0;
     w->started = w->heard = steady_now();
     w->status = (struct worker_status){0};
+    w->watched = true;
     err e = worker_spawn(w->program, &w->pid, &w->socket.fd, &w->log.fd, &d);
     if (!e) {
         w->socket.ready = on_socket;
@@ -273,6 +275,13 @@ void worker_stop(struct worker *w) {
     w->stopping = true;
     if (w->pid && !worker_stop_append(&out) && worker_message_send(w->socket.fd, blob_bytes(&out), -1))
         kill(w->pid, SIGKILL);
+}
+
+void worker_pace(struct worker *w, bool watched) {
+    AUTO(blob_clear) struct blob out = {0};
+    if (!w->pid || w->stopping || w->watched == watched) return;
+    if (!worker_pace_append(&out, watched) && !worker_message_send(w->socket.fd, blob_bytes(&out), -1))
+        w->watched = watched;
 }
 
 void worker_free(struct worker *w) {

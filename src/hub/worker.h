@@ -45,6 +45,8 @@ err worker_new(const struct worker_options *options, struct worker **out, struct
 void worker_free(struct worker *w);
 /* Asks it to end; worker_free later kills what is left. */
 void worker_stop(struct worker *w);
+/* Tells it whether somebody watches; frames come several at a time while nobody does. */
+void worker_pace(struct worker *w, bool watched);
 /* About once a second: starts, restarts, notices silence. */
 void worker_tick(struct worker *w, struct steady_us now);
 /* Ends it, to start again at once: settings have changed, or the clock. */

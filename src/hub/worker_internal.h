@@ -36,6 +36,7 @@ struct worker {
     int64_t backoff_us;
     uint32_t restarts;
     bool stopping, freed;
+    bool watched; /* as it was told; a fresh process takes frames as they come */
     /* What it said. */
     const char *state;
     char message[WORKER_TEXT_MAX_BYTES + 1];

@@ -167,6 +167,19 @@ err worker_stop_append(struct blob *out) {
     return e ? e : worker_message_end(out, mark);
 }
 
+err worker_pace_append(struct blob *out, bool watched) {
+    size_t mark;
+    err e = message_begin(out, WORKER_TYPE_PACE, &mark);
+    if (!e) e = blob_append_u8(out, watched);
+    return e ? e : worker_message_end(out, mark);
+}
+
+err worker_pace_decode(struct bytes payload, bool *watched, struct diag *d) {
+    if (payload.len != 1 || payload.data[0] > 1) return diag_fail(d, ERR_INVALID, "pace: not 0 or 1");
+    *watched = payload.data[0] == 1;
+    return ERR_OK;
+}
+
 /* --- To the hub --- */
 
 err worker_want_append(struct blob *out, const struct worker_want *m) {

@@ -25,6 +25,7 @@ enum worker_type {
     WORKER_TYPE_CONFIG = 1,
     WORKER_TYPE_DESCRIPTOR = 2,
     WORKER_TYPE_STOP = 3,
+    WORKER_TYPE_PACE = 4,
     WORKER_TYPE_WANT = 16,
     WORKER_TYPE_INIT = 17,
     WORKER_TYPE_FRAGMENT = 18,
@@ -99,6 +100,10 @@ err worker_descriptor_append(struct blob *out, const struct worker_descriptor *m
 err worker_descriptor_decode(struct bytes payload, struct worker_descriptor *out, struct diag *d) CHECKED;
 
 err worker_stop_append(struct blob *out) CHECKED;
+
+/* Does somebody watch? If not, frames may come several at a time. */
+err worker_pace_append(struct blob *out, bool watched) CHECKED;
+err worker_pace_decode(struct bytes payload, bool *watched, struct diag *d) CHECKED;
 
 /* Sends whole messages over a blocking or non-blocking socket, waiting up to a second; the descriptor (-1:
  * none) goes with the first byte and stays the caller's. ERR_TIMEOUT, ERR_UNREACHABLE (the other end is

@@ -184,6 +184,8 @@ static void test_limits(void **state) {
         {"fragment past it", WORKER_MESSAGE_MAX_BYTES + 1, WORKER_TYPE_FRAGMENT, ERR_LIMIT},
         {"status at the limit", WORKER_JSON_MAX_BYTES + 1, WORKER_TYPE_STATUS, ERR_BUSY},
         {"status past it", WORKER_JSON_MAX_BYTES + 2, WORKER_TYPE_STATUS, ERR_LIMIT},
+        {"pace", 2, WORKER_TYPE_PACE, ERR_BUSY},
+        {"pace too long", 3, WORKER_TYPE_PACE, ERR_LIMIT},
         {"stop", 1, WORKER_TYPE_STOP, ERR_OK},
         {"stop with a payload", 2, WORKER_TYPE_STOP, ERR_LIMIT},
         {"no type", 0, WORKER_TYPE_STOP, ERR_INVALID},

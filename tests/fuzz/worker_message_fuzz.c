@@ -26,6 +26,11 @@ static void decode(const struct worker_message *m) {
             if (!e && worker_config_append(&again, &out.config)) abort();
             break;
         case WORKER_TYPE_DESCRIPTOR: e = worker_descriptor_decode(m->payload, &out.descriptor, &d); break;
+        case WORKER_TYPE_PACE: {
+            bool watched;
+            e = worker_pace_decode(m->payload, &watched, &d);
+            break;
+        }
         case WORKER_TYPE_STOP: break;
         case WORKER_TYPE_WANT: e = worker_want_decode(m->payload, &out.want, &d); break;
         case WORKER_TYPE_INIT: e = worker_init_decode(m->payload, &out.init, &d); break;
