@@ -159,49 +159,68 @@ err timeline_extent(struct client *c, const uint8_t camera[CAMERA_ID_BYTES], uin
         if (*last > 0) return ERR_OK;
     }
     return diag_fail(d, ERR_NOT_FOUND,
-                     "nothing of this camera is in the vault: recordings arrive there a minute at a time");
+                     "nothing of this camera is in the vault yet");
 }
 
-/* The entries of a reel's table that touch [from, to): the first, and one past the last. */
-static void choose(const struct timeline_reel *r, uint64_t from, uint64_t to, size_t *begin, size_t *end) {
-    *begin = *end = 0;
+/* Entries that lie byte after byte in their reel, fetched with one request. */
+struct run {
+    struct reel_entry entries[REEL_SEGMENTS_MAX];
+    size_t count;
+};
+
+/* The next run of entries that touch [from, to), from *at on; *at is left after it. A reel that is still
+ * arriving has gaps where something was deleted. */
+static err next_run(const struct timeline_reel *r, uint64_t from, uint64_t to, size_t *at, struct run *run,
+                    struct diag *d) {
     size_t n = r->table.len / REEL_ENTRY_BYTES;
-    for (size_t i = 0; i < n; i++) {
+    run->count = 0;
+    for (; *at < n; ++*at) {
         struct reel_entry entry;
-        if (reel_entry_decode(r->table.data + i * REEL_ENTRY_BYTES, &entry) || entry.slot >= to ||
-            (uint64_t)entry.slot + entry.seconds <= from)
-            continue;
-        if (*end == 0) *begin = i;
-        *end = i + 1;
+        err e = reel_entry_decode(r->table.data + *at * REEL_ENTRY_BYTES, &entry);
+        if (e || (uint64_t)entry.offset + entry.length > REEL_HARD_MAX_BYTES)
+            return diag_fail(d, ERR_INVALID, "the vault's table of a reel cannot be");
+        bool touches = entry.slot < to && (uint64_t)entry.slot + entry.seconds > from;
+        const struct reel_entry *last = run->count ? &run->entries[run->count - 1] : NULL;
+        if (last && (!touches || entry.offset != last->offset + last->length)) return ERR_OK;
+        if (touches) run->entries[run->count++] = entry;
     }
+    return ERR_OK;
 }
 
-static err walk_reel(struct client *c, const struct timeline_reel *r, uint64_t from, uint64_t to,
-                     footage_fn *fn, void *context, struct diag *d) {
-    size_t begin, end;
-    struct reel_entry first, last, entry;
-    choose(r, from, to, &begin, &end);
-    if (begin == end) return ERR_OK;
-    err e = reel_entry_decode(r->table.data + begin * REEL_ENTRY_BYTES, &first);
-    if (!e) e = reel_entry_decode(r->table.data + (end - 1) * REEL_ENTRY_BYTES, &last);
-    if (e || last.offset < first.offset || (uint64_t)last.offset + last.length > REEL_HARD_MAX_BYTES)
-        return diag_fail(d, ERR_INVALID, "the vault's table of a reel cannot be");
+static err walk_run(struct client *c, const struct timeline_reel *r, const struct run *run, footage_fn *fn,
+                    void *context, struct diag *d) {
+    const struct reel_entry *first = &run->entries[0], *last = &run->entries[run->count - 1];
     char path[64 + 2 * REEL_ID_BYTES], hex[2 * REEL_ID_BYTES + 1], range[48];
     AUTO(blob_clear) struct blob bytes = {0};
     hex_encode(BYTES_OF(r->reel), hex);
     snprintf(path, sizeof path, "/v1/reels/%s", hex);
-    snprintf(range, sizeof range, "%u-%llu", first.offset, (unsigned long long)last.offset + last.length - 1);
-    e = client_bytes(c, path, range, &bytes, d);
+    snprintf(range, sizeof range, "%u-%llu", first->offset,
+             (unsigned long long)last->offset + last->length - 1);
+    err e = client_bytes(c, path, range, &bytes, d);
     if (e == ERR_NOT_FOUND) return ERR_OK; /* retention took it since the list was made */
-    for (size_t i = begin; i < end && !e; i++) {
-        e = reel_entry_decode(r->table.data + i * REEL_ENTRY_BYTES, &entry);
-        size_t at = (size_t)entry.offset - first.offset;
-        if (e || entry.offset < first.offset || at + entry.length > bytes.len)
+    for (size_t i = 0; i < run->count && !e; i++) {
+        const struct reel_entry *entry = &run->entries[i];
+        size_t at = (size_t)entry->offset - first->offset;
+        if (at + entry->length > bytes.len)
             return diag_fail(d, ERR_INVALID, "the vault sent less of a reel than its table says");
-        struct footage_segment s = {r->epoch, entry.slot, entry.seconds, entry.flags,
-                                    BYTES(bytes.data + at, entry.length)};
+        struct footage_segment s = {r->epoch, entry->slot, entry->seconds, entry->flags,
+                                    BYTES(bytes.data + at, entry->length)};
         e = fn(context, &s, d);
     }
+    return e;
+}
+
+static err walk_reel(struct client *c, const struct timeline_reel *r, uint64_t from, uint64_t to,
+                     footage_fn *fn, void *context, struct diag *d) {
+    struct run *run = malloc(sizeof *run);
+    if (!run) return diag_fail(d, ERR_NO_MEMORY, "no memory to read a reel");
+    size_t at = 0;
+    err e = next_run(r, from, to, &at, run, d);
+    while (!e && run->count) {
+        e = walk_run(c, r, run, fn, context, d);
+        if (!e) e = next_run(r, from, to, &at, run, d);
+    }
+    free(run);
     return e;
 }
 

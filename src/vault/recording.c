@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "crypto/hash.h"
+#include "vault/in_flight.h"
 #include "vault/upload.h"
 
 #define TIMELINE_ANSWER_MAX INDEX_TIMELINE_MAX
@@ -68,10 +69,13 @@ enum http_outcome timeline_get(void *vault, struct http_request *request, struct
     bool tables = strcmp(detail, "segments") == 0;
     if (!tables && strcmp(detail, "reels") != 0)
         return reply_invalid(r, "\"detail\" must be \"reels\" or \"segments\"");
+    AUTO(in_flight_clear) struct in_flight arriving = {0};
     AUTO(timeline_release) struct timeline t = {0};
     AUTO(blob_clear) struct blob text = {0};
     struct diag d = {0};
-    err e = v->index->ops->timeline(v->index, &place, from, to, TIMELINE_ANSWER_MAX, tables, &t, &d);
+    err e = in_flight_list(v, &place.household, &place.camera, &arriving);
+    if (!e) e = v->index->ops->timeline(v->index, &place, from, to, TIMELINE_ANSWER_MAX, tables, &t, &d);
+    if (!e) e = in_flight_merge(&arriving, from, to, &t);
     if (!e) e = timeline_text(&t, tables, &text);
     return e ? reply_err(r, e, &d) : reply_text(r, 200, "application/json", &text);
 }
@@ -212,22 +216,59 @@ enum http_outcome recordings_delete(void *vault, struct http_request *request, s
 
 /* --- cameras --- */
 
-static err append_camera(void *arg, const struct camera_info *c) {
+struct camera_rows {
+    json_t *list;
+    struct in_flight arriving;
+};
+
+/* What arrives extends what is stored; a camera's first reel makes its row before the index has one. */
+static void extend(struct camera_info *c, const struct in_flight *arriving, size_t i) {
+    const struct reel_info *reel = &arriving->reels[i].info;
+    if (c->last == 0 || reel->first < c->first) c->first = reel->first;
+    if (reel->end > c->last) c->last = reel->end;
+}
+
+static err append_camera_row(json_t *list, const struct camera_info *c) {
     json_t *item = json_pack("{s:o,s:I,s:I,s:I,s:I,s:I}", "camera", json_hex(BYTES_OF(c->camera.bytes)),
                              "first", (json_int_t)c->first, "last", (json_int_t)c->last, "bytes",
                              (json_int_t)(c->bytes + c->events_bytes), "reels", (json_int_t)c->reels,
                              "retention_days", (json_int_t)c->retention_days);
-    return json_array_append_new(arg, item) ? ERR_NO_MEMORY : ERR_OK;
+    return json_array_append_new(list, item) ? ERR_NO_MEMORY : ERR_OK;
+}
+
+/* Takes what arrives of it out of the rows. */
+static err append_camera(void *arg, const struct camera_info *stored) {
+    struct camera_rows *rows = arg;
+    struct camera_info c = *stored;
+    for (size_t i = 0; i < rows->arriving.count; i++) {
+        if (!store_id_equal(&rows->arriving.reels[i].camera, &c.camera)) continue;
+        extend(&c, &rows->arriving, i);
+        rows->arriving.reels[i].info.segments = 0;
+    }
+    return append_camera_row(rows->list, &c);
+}
+
+static err append_new_cameras(struct camera_rows *rows) {
+    err e = ERR_OK;
+    for (size_t i = 0; !e && i < rows->arriving.count; i++) {
+        if (!rows->arriving.reels[i].info.segments) continue;
+        const struct camera_info none = {.camera = rows->arriving.reels[i].camera};
+        e = append_camera(rows, &none);
+    }
+    return e;
 }
 
 enum http_outcome camera_list(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
-    json_t *list = json_array();
+    const struct store_id *household = &caller_of(request)->capability.household;
+    struct camera_rows rows = {.list = json_array()};
     struct diag d = {0};
-    err e = v->index->ops->camera_list(v->index, &caller_of(request)->capability.household, append_camera,
-                                       list, &d);
-    if (!e) return reply_json(r, 200, json_pack("{s:o}", "cameras", list));
-    json_decref(list);
+    err e = in_flight_list(v, household, NULL, &rows.arriving);
+    if (!e) e = v->index->ops->camera_list(v->index, household, append_camera, &rows, &d);
+    if (!e) e = append_new_cameras(&rows);
+    in_flight_clear(&rows.arriving);
+    if (!e) return reply_json(r, 200, json_pack("{s:o}", "cameras", rows.list));
+    json_decref(rows.list);
     return reply_err(r, e, &d);
 }
 

@@ -354,6 +354,198 @@ static void test_delete(void **state) {
     camera_clear(&c);
 }
 
+/* --- reels that are still arriving --- */
+
+#define ARRIVING 128
+
+/* The rows once the last of them has `segments` segments. */
+static json_t *wait_arrived(const struct household *h, const struct camera *c, unsigned segments,
+                            struct answer *a) {
+    int64_t until = steady_now().us + 20000000;
+    for (;;) {
+        timeline_rows(h, c, a);
+        json_t *rows = json_object_get(a->json, "reels");
+        size_t count = json_array_size(rows);
+        json_t *last = count ? json_array_get(rows, count - 1) : NULL;
+        if (json_integer_value(json_array_get(last, 5)) == segments) return rows;
+        if (steady_now().us > until) fail_msg("%u segments are not shown", segments);
+    }
+}
+
+static int64_t cell(json_t *rows, size_t row, size_t column) {
+    return json_integer_value(json_array_get(json_array_get(rows, row), column));
+}
+
+static void finish_upload(int fd, struct bytes rest) {
+    char chunk[32], line[64] = "";
+    if (rest.len) {
+        int n = snprintf(chunk, sizeof chunk, "%zx\r\n", rest.len);
+        send_all(fd, chunk, (size_t)n);
+        send_all(fd, rest.data, rest.len);
+        send_all(fd, "\r\n", 2);
+    }
+    send_all(fd, "0\r\n\r\n", 5);
+    assert_true(recv(fd, line, sizeof line - 1, 0) > 0);
+    assert_non_null(strstr(line, "201"));
+}
+
+/* Whole segments are there to look at while the reel arrives, for its own household alone. */
+static void test_arriving(void **state) {
+    struct household h, other;
+    struct camera c;
+    AUTO(recorded_clear) struct recorded r = {0};
+    AUTO(answer_clear) struct answer a = {0}, unknown = {0}, foreign = {0};
+    char reel[33], nowhere[33], path[160], text[200], range[80];
+    household_make(&vault, &h);
+    household_make(&vault, &other);
+    camera_make(&c);
+    record(&c, SLOT, 6, &r);
+    random_hex(reel);
+    int fd = start_upload(&vault, &h, &c, reel, 0, BYTES(r.bytes.data, r.ends[2] + 1000));
+    json_t *rows = wait_arrived(&h, &c, 3, &a);
+    assert_int_equal(json_array_size(rows), 1);
+    assert_string_equal(json_string_value(json_array_get(json_array_get(rows, 0), 0)), reel);
+    assert_int_equal(cell(rows, 0, 2), SLOT);
+    assert_int_equal(cell(rows, 0, 3), SLOT + 6);
+    assert_int_equal(cell(rows, 0, 4), r.ends[2]);
+    assert_true(cell(rows, 0, 6) & ARRIVING);
+    assert_int_equal(json_string_length(json_array_get(json_array_get(rows, 0), 7)),
+                     (3 * REEL_ENTRY_BYTES * 4 + 2) / 3);
+    ASK(&vault, 200, &a, "GET", "/v1/cameras", h.owner_auth);
+    json_t *camera = json_array_get(json_object_get(a.json, "cameras"), 0);
+    assert_int_equal(json_integer_value(json_object_get(camera, "first")), SLOT);
+    assert_int_equal(json_integer_value(json_object_get(camera, "last")), SLOT + 6);
+    const struct {
+        uint32_t from, to;
+        size_t rows;
+    } spans[] = {{0, SLOT, 0}, {0, SLOT + 1, 1}, {SLOT + 5, SLOT + 6, 1}, {SLOT + 6, SLOT + 100, 0}};
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
+        snprintf(path, sizeof path, "/v1/timeline?camera=%s&from=%u&to=%u", c.hex, spans[i].from,
+                 spans[i].to);
+        ASK(&vault, 200, &a, "GET", path, h.owner_auth);
+        assert_int_equal(json_array_size(json_object_get(a.json, "reels")), spans[i].rows);
+    }
+
+    /* Its bytes: whole segments, to be kept by nobody. */
+    reel_path(path, reel);
+    ASK(&vault, 200, &a, "GET", path, h.owner_auth);
+    assert_true(bytes_equal(blob_bytes(&a.body), BYTES(r.bytes.data, r.ends[2])));
+    assert_string_equal(answer_header(&a, "Cache-Control", text), "no-store");
+    assert_string_equal(answer_header(&a, "ETag", text), "");
+    snprintf(range, sizeof range, "Range: bytes=%zu-%zu", r.ends[0], r.ends[1] - 1);
+    ASK(&vault, 206, &a, "GET", path, h.owner_auth, .headers = {range});
+    assert_true(bytes_equal(blob_bytes(&a.body), BYTES(r.bytes.data + r.ends[0], r.ends[1] - r.ends[0])));
+    char expected[100];
+    snprintf(expected, sizeof expected, "bytes %zu-%zu/%zu", r.ends[0], r.ends[1] - 1, r.ends[2]);
+    assert_string_equal(answer_header(&a, "Content-Range", text), expected);
+    snprintf(range, sizeof range, "Range: bytes=%zu-%zu", r.ends[1], r.ends[2] + 500);
+    ASK(&vault, 206, &a, "GET", path, h.owner_auth, .headers = {range});
+    assert_int_equal(a.body.len, r.ends[2] - r.ends[1]);
+    snprintf(range, sizeof range, "Range: bytes=%zu-", r.ends[2]);
+    ASK(&vault, 416, NULL, "GET", path, h.owner_auth, .headers = {range});
+    ASK(&vault, 403, NULL, "GET", path, h.writer_auth);
+
+    /* To another household it is as unknown as any. */
+    ASK(&vault, 404, &foreign, "GET", path, other.owner_auth);
+    timeline_rows(&other, &c, &a);
+    assert_int_equal(json_array_size(json_object_get(a.json, "reels")), 0);
+    ASK(&vault, 200, &a, "GET", "/v1/cameras", other.owner_auth);
+    assert_int_equal(json_array_size(json_object_get(a.json, "cameras")), 0);
+    random_hex(nowhere);
+    reel_path(path, nowhere);
+    ASK(&vault, 404, &unknown, "GET", path, other.owner_auth);
+    assert_true(bytes_equal(blob_bytes(&foreign.body), blob_bytes(&unknown.body)));
+
+    finish_upload(fd, BYTES(r.bytes.data + r.ends[2] + 1000, r.bytes.len - r.ends[2] - 1000));
+    fd_close(&fd);
+    rows = wait_arrived(&h, &c, 6, &a);
+    assert_int_equal(json_array_size(rows), 1);
+    assert_false(cell(rows, 0, 6) & ARRIVING);
+    reel_path(path, reel);
+    ASK(&vault, 200, &a, "GET", path, h.owner_auth);
+    assert_true(bytes_equal(blob_bytes(&a.body), blob_bytes(&r.bytes)));
+    camera_clear(&c);
+}
+
+/* What is deleted is not shown any more, though its reel still arrives. */
+static void test_arriving_deleted(void **state) {
+    struct household h;
+    struct camera c;
+    AUTO(recorded_clear) struct recorded r = {0};
+    AUTO(answer_clear) struct answer a = {0};
+    char reel[33], path[160], range[80];
+    household_make(&vault, &h);
+    camera_make(&c);
+    record(&c, SLOT, 5, &r);
+    random_hex(reel);
+    int fd = start_upload(&vault, &h, &c, reel, 0, BYTES(r.bytes.data, r.ends[3]));
+    wait_arrived(&h, &c, 4, &a);
+    snprintf(path, sizeof path, "/v1/recordings?camera=%s&from=%u&to=%u", c.hex, SLOT + 2, SLOT + 3);
+    ASK(&vault, 200, NULL, "DELETE", path, h.owner_auth);
+    json_t *rows = wait_arrived(&h, &c, 3, &a);
+    assert_int_equal(cell(rows, 0, 4), r.ends[3] - (r.ends[1] - r.ends[0]));
+    reel_path(path, reel);
+    ASK(&vault, 404, NULL, "GET", path, h.owner_auth);
+    const struct {
+        size_t from, to;
+        long status;
+    } cases[] = {{0, r.ends[0], 206},
+                 {0, r.ends[0] + 1, 404},
+                 {r.ends[1] - 1, r.ends[2], 404},
+                 {r.ends[1], r.ends[3], 206}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(range, sizeof range, "Range: bytes=%zu-%zu", cases[i].from, cases[i].to - 1);
+        ASK(&vault, cases[i].status, &a, "GET", path, h.owner_auth, .headers = {range});
+        if (cases[i].status == 206)
+            assert_true(bytes_equal(blob_bytes(&a.body),
+                                    BYTES(r.bytes.data + cases[i].from, cases[i].to - cases[i].from)));
+    }
+    snprintf(path, sizeof path, "/v1/recordings?camera=%s&from=%u&to=%u", c.hex, SLOT, SLOT + 100);
+    ASK(&vault, 200, NULL, "DELETE", path, h.owner_auth);
+    timeline_rows(&h, &c, &a);
+    assert_int_equal(json_array_size(json_object_get(a.json, "reels")), 0);
+    finish_upload(fd, BYTES(r.bytes.data + r.ends[3], r.bytes.len - r.ends[3]));
+    fd_close(&fd);
+    camera_clear(&c);
+}
+
+/* While a reel becomes a row it is seen once at every moment, and its bytes can be had. */
+static void test_arriving_commits(void **state) {
+    struct household h;
+    struct camera c;
+    AUTO(answer_clear) struct answer a = {0};
+    household_make(&vault, &h);
+    camera_make(&c);
+    for (uint32_t i = 0; i < 12; i++) {
+        AUTO(recorded_clear) struct recorded r = {0};
+        char reel[33], path[128];
+        record(&c, SLOT + 60 * i, 3, &r);
+        random_hex(reel);
+        reel_path(path, reel);
+        int fd = start_upload(&vault, &h, &c, reel, 0, blob_bytes(&r.bytes));
+        int64_t until = steady_now().us + 20000000;
+        for (size_t rows = 0; rows <= i;) {
+            timeline_rows(&h, &c, &a);
+            rows = json_array_size(json_object_get(a.json, "reels"));
+            if (steady_now().us > until) fail_msg("reel %u is not shown", i);
+        }
+        wait_arrived(&h, &c, 3, &a);
+        send_all(fd, "0\r\n\r\n", 5);
+        for (bool arriving = true; arriving;) {
+            timeline_rows(&h, &c, &a);
+            json_t *rows = json_object_get(a.json, "reels");
+            assert_int_equal(json_array_size(rows), i + 1);
+            assert_int_equal(cell(rows, i, 5), 3);
+            arriving = cell(rows, i, 6) & ARRIVING;
+            ASK(&vault, 200, &a, "GET", path, h.owner_auth);
+            assert_true(bytes_equal(blob_bytes(&a.body), blob_bytes(&r.bytes)));
+            if (steady_now().us > until) fail_msg("reel %u is never stored", i);
+        }
+        fd_close(&fd);
+    }
+    camera_clear(&c);
+}
+
 static void test_events(void **state) {
     struct household h;
     struct camera c;
@@ -420,8 +612,15 @@ static int stop(void **state) {
 int main(void) {
     curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reel),   cmocka_unit_test(test_reel_refused), cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_killed), cmocka_unit_test(test_delete),       cmocka_unit_test(test_events),
+        cmocka_unit_test(test_reel),
+        cmocka_unit_test(test_reel_refused),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_arriving),
+        cmocka_unit_test(test_arriving_deleted),
+        cmocka_unit_test(test_arriving_commits),
+        cmocka_unit_test(test_events),
         cmocka_unit_test(test_quota),
     };
     return cmocka_run_group_tests_name("vault recordings", tests, start, stop);

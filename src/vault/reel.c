@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "vault/in_flight.h"
 #include "vault/upload.h"
 
 static json_t *reel_answer(const struct reel_info *info) {
@@ -139,22 +140,34 @@ static enum http_outcome answer_range(struct vault *v, struct blob_reader *reade
     return HTTP_DONE;
 }
 
-enum http_outcome reel_get(void *vault, struct http_request *request, struct http_reply *r) {
-    struct vault *v = vault;
-    struct store_id reel;
-    struct reel_place place;
-    struct reel_info info;
-    struct diag d = {0};
-    if (!request_id(request, 0, "reel", &reel, r)) return HTTP_DONE;
-    err e = v->index->ops->reel_get(v->index, &caller_of(request)->capability.household, &reel, &place, &info,
-                                    NULL, &d);
-    struct blob_reader *reader = NULL;
-    uint64_t total = 0, begin = 0, end = 0;
-    if (!e) e = v->blobs->ops->open(v->blobs, &reel, &reader, &total, &d);
-    if (e == ERR_NOT_FOUND) return reply_error(r, 404, "not_found", "there is no such reel");
-    if (e) return reply_err(r, e, &d);
+static enum http_outcome no_such_reel(struct http_reply *r) {
+    return reply_error(r, 404, "not_found", "there is no such reel");
+}
+
+static enum http_outcome beyond_reel(struct http_reply *r, uint64_t total) {
+    reply_error(r, 416, "invalid", "the reel has %llu bytes", (unsigned long long)total);
+    http_reply_header(r, "Content-Range", "bytes */%llu", (unsigned long long)total);
+    return HTTP_DONE;
+}
+
+static void say_range(struct http_reply *r, uint64_t begin, uint64_t end, uint64_t total) {
+    http_reply_header(r, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)begin,
+                      (unsigned long long)end - 1, (unsigned long long)total);
+}
+
+/* Of a reel that is still arriving; it will be longer, so nobody keeps this answer. */
+static enum http_outcome answer_arriving(struct in_flight_bytes *b, struct http_reply *r) {
+    http_reply_header(r, "Cache-Control", "no-store");
+    http_reply_header(r, "Accept-Ranges", "bytes");
+    if (b->part) say_range(r, b->begin, b->begin + b->bytes.len, b->total);
+    return reply_text(r, b->part ? 206 : 200, "application/octet-stream", &b->bytes);
+}
+
+static enum http_outcome answer_stored(struct vault *v, struct http_request *request,
+                                       struct blob_reader *reader, uint64_t total, struct http_reply *r) {
     const char *range = http_header(request, "Range"), *match = http_header(request, "If-None-Match");
     char etag[2 * STORE_ID_BYTES + 3];
+    uint64_t begin = 0, end = 0;
     snprintf(etag, sizeof etag, "\"%s\"", request->params[0]);
     http_reply_header(r, "ETag", "%s", etag);
     http_reply_header(r, "Cache-Control", "private, max-age=86400, immutable");
@@ -163,15 +176,41 @@ enum http_outcome reel_get(void *vault, struct http_request *request, struct htt
         v->blobs->ops->done(reader);
         return reply_empty(r, 304);
     }
-    e = range ? http_range_parse(range, total, &begin, &end) : ERR_INVALID;
+    err e = range ? http_range_parse(range, total, &begin, &end) : ERR_INVALID;
     if (e == ERR_INVALID) return answer_range(v, reader, 0, total, 200, r);
     if (e) {
         v->blobs->ops->done(reader);
-        reply_error(r, 416, "invalid", "the reel has %llu bytes", (unsigned long long)total);
-        http_reply_header(r, "Content-Range", "bytes */%llu", (unsigned long long)total);
-        return HTTP_DONE;
+        return beyond_reel(r, total);
     }
-    http_reply_header(r, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)begin,
-                      (unsigned long long)end - 1, (unsigned long long)total);
+    say_range(r, begin, end, total);
     return answer_range(v, reader, begin, end, 206, r);
+}
+
+static err open_stored(struct vault *v, const struct store_id *household, const struct store_id *reel,
+                       struct blob_reader **reader, uint64_t *total, struct diag *d) {
+    struct reel_place place;
+    struct reel_info info;
+    err e = v->index->ops->reel_get(v->index, household, reel, &place, &info, NULL, d);
+    return e ? e : v->blobs->ops->open(v->blobs, reel, reader, total, d);
+}
+
+enum http_outcome reel_get(void *vault, struct http_request *request, struct http_reply *r) {
+    struct vault *v = vault;
+    const struct store_id *household = &caller_of(request)->capability.household;
+    AUTO(in_flight_bytes_clear) struct in_flight_bytes arriving = {0};
+    struct blob_reader *reader = NULL;
+    struct store_id reel;
+    uint64_t total = 0;
+    struct diag d = {0};
+    if (!request_id(request, 0, "reel", &reel, r)) return HTTP_DONE;
+    err e = open_stored(v, household, &reel, &reader, &total, &d);
+    if (e == ERR_NOT_FOUND) {
+        e = in_flight_read(v, household, &reel, http_header(request, "Range"), &arriving, &d);
+        if (!e) return answer_arriving(&arriving, r);
+        if (e == ERR_LIMIT) return beyond_reel(r, arriving.total);
+    }
+    if (e == ERR_NOT_FOUND) /* it may have been stored between the two looks */
+        e = open_stored(v, household, &reel, &reader, &total, &d);
+    if (e == ERR_NOT_FOUND) return no_such_reel(r);
+    return e ? reply_err(r, e, &d) : answer_stored(v, request, reader, total, r);
 }

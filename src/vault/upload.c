@@ -389,6 +389,8 @@ void uploads_forget_idle(struct vault *v) {
 void upload_free(struct upload *u) {
     struct vault *v = u->v;
     delist(u);
+    pthread_mutex_lock(&u->lock); /* whoever found it in the list before has done with it */
+    pthread_mutex_unlock(&u->lock);
     if (u->received && u->live != UPLOAD_LIVE_NEVER) channel_idle(u);
     if (u->end) v->bus->ops->unsubscribe(u->end);
     if (u->writer) { /* broken off: what is staged waits for the hub to come again */

@@ -113,12 +113,12 @@ describe("the owner's app", { skip: lacking ?? false, timeout: 900_000 }, () => 
         await h.until("live again", () => h.player(page, "p.mode.value === 'live' && !p.video.paused"));
     });
 
-    test("recordings appear on the timeline within two minutes", async () => {
+    test("recordings appear on the timeline as they are made", async () => {
         await h.until("a reel is listed", () => page.evaluate(async (c) => {
             const now = Date.now() / 1000;
             const spans = await window.cardea.client.spans(c, Math.floor(now - 600), Math.ceil(now));
             return spans.length > 0 && spans[0].to - spans[0].from > 20;
-        }, camera), 150_000);
+        }, camera), 45_000);
     });
 
     const recorded = () => page.evaluate(async (c) => {

@@ -16,8 +16,8 @@ const KEY_FRAMES_FROM = 8;
 const AHEAD_S = 12;
 /* A jump shorter than this is a segment's border, not a gap. */
 const GAP_S = 1.2;
-/* The vault lists a minute of recording once it is whole; until then only live viewers have it. */
-const UNLISTED_S = 90;
+/* The vault lists a segment once it is whole; until then only live viewers have it. */
+const UNLISTED_S = 20;
 
 export interface PlayerNotice {
     kind: "info" | "warn" | "bad";
@@ -341,7 +341,7 @@ export class Player {
     private nothingAfter(target: number): void {
         if (target > now() - UNLISTED_S) {
             this.live();
-            return this.tell("info", "The last minute is still being put away: here is the live picture");
+            return this.tell("info", "That moment is still being recorded: here is the live picture");
         }
         this.loading.value = false;
         this.tell("warn", `Nothing was recorded after ${whenTime(target)}`, "Choose an earlier time, or go to the live picture");
@@ -374,9 +374,9 @@ export class Player {
             sink.time = next + 0.01;
             return;
         }
-        if (this.atEnd && now() - t < UNLISTED_S + 60) {
+        if (this.atEnd && now() - t < UNLISTED_S) {
             this.live();
-            this.tell("info", "You have caught up: this is live, about a minute later");
+            this.tell("info", "You have caught up: this is live");
         }
     }
 

@@ -94,7 +94,7 @@ function useSpans(player: Player, view: Signal<View>, spans: Signal<Span[]>): vo
         load(false);
     });
     useEffect(() => {
-        const timer = setInterval(() => load(true), 10_000);
+        const timer = setInterval(() => load(true), 3000);
         return () => clearInterval(timer);
     }, []);
 }

@@ -9,9 +9,11 @@ import type { TimeKeys } from "./timekey.ts";
 
 const HOUR = 3600;
 const DAY = 86400;
-/* How long a stretch of the index is taken for true: the present grows, the past only when a hub catches up. */
-const FRESH_MS = 10_000;
+/* How long a stretch of the index is taken for true: the present grows about as often as a segment is made, the past only
+ * when a hub catches up; a reel that is still arriving grows wherever it is. */
+const FRESH_MS = 2000;
 const SETTLED_MS = 300_000;
+const REEL_ARRIVING = 128; /* of a row's flags */
 const SETTLED_SLOTS = 300;
 
 export interface SegmentRef extends ReelEntry {
@@ -26,6 +28,11 @@ export interface Span {
 }
 
 type Row = [string, number, number, number, number, number, number, string?];
+
+interface Loaded<T> {
+    items: T[];
+    arriving: boolean; /* one of its reels is: it will be longer */
+}
 
 interface Chunk<T> {
     items: Promise<T[]>;
@@ -55,6 +62,8 @@ export interface Media {
 /* The keys of a stream's epoch. */
 export type KeysOf = (camera: string, epoch: number) => Promise<TimeKeys>;
 
+const arriving = (row: Row): boolean => (row[6] & REEL_ARRIVING) !== 0;
+
 export class Recordings {
     private hours = new Map<string, Chunk<SegmentRef>>();
     private days = new Map<string, Chunk<Span>>();
@@ -72,12 +81,17 @@ export class Recordings {
         this.pictures.clear();
     }
 
-    private cached<T>(map: Map<string, Chunk<T>>, key: string, end: number, load: () => Promise<T[]>): Promise<T[]> {
+    private cached<T>(map: Map<string, Chunk<T>>, key: string, end: number, load: () => Promise<Loaded<T>>): Promise<T[]> {
         const hit = map.get(key);
         if (hit && Date.now() < hit.until) return hit.items;
         const settled = end + SETTLED_SLOTS < this.nowSlot();
-        const chunk = { items: load(), until: Date.now() + (settled ? SETTLED_MS : FRESH_MS) };
+        const loaded = load();
+        const chunk = { items: loaded.then((l) => l.items), until: Date.now() + (settled ? SETTLED_MS : FRESH_MS) };
         map.set(key, chunk);
+        void loaded.then(
+            (l) => l.arriving && (chunk.until = Math.min(chunk.until, Date.now() + FRESH_MS)),
+            () => undefined,
+        );
         chunk.items.catch(() => map.delete(key));
         if (map.size > 400) map.delete(map.keys().next().value!);
         return chunk.items;
@@ -100,9 +114,10 @@ export class Recordings {
         const days: Promise<Span[]>[] = [];
         for (let day = Math.floor(from / DAY); day * DAY < to; day++)
             days.push(
-                this.cached(this.days, `${camera}/${day}`, (day + 1) * DAY, async () =>
-                    (await this.rows(camera, day * DAY, (day + 1) * DAY, "reels")).map((r) => ({ from: r[2], to: r[3] })),
-                ),
+                this.cached(this.days, `${camera}/${day}`, (day + 1) * DAY, async () => {
+                    const rows = await this.rows(camera, day * DAY, (day + 1) * DAY, "reels");
+                    return { items: rows.map((r) => ({ from: r[2], to: r[3] })), arriving: rows.some(arriving) };
+                }),
             );
         const out: Span[] = [];
         for (const s of (await Promise.all(days)).flat().sort((a, b) => a.from - b.from)) {
@@ -120,9 +135,10 @@ export class Recordings {
             const refs = rows.flatMap(([reel, epoch, , , , , , table]) =>
                 decodeTable(unb64(table!)).map((e) => ({ ...e, reel, epoch })),
             );
-            return refs
+            const items = refs
                 .filter((e) => Math.floor(e.slot / HOUR) === hour)
                 .sort((a, b) => a.slot - b.slot || a.offset - b.offset);
+            return { items, arriving: rows.some(arriving) };
         });
     }
 
