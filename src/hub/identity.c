@@ -1,6 +1,7 @@
 #include "hub/identity.h"
 
 #include <stdio.h>
+#include <systemd/sd-daemon.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -149,6 +150,7 @@ static err ask(struct http_client *vault, const struct http_request *request, vo
     while (!w->over) {
         if (*stop) http_transfer_cancel(transfer);
         http_client_run(vault, 250);
+        sd_notify(0, "WATCHDOG=1"); /* an owner may take days to pair */
     }
     return w->e;
 }
@@ -188,7 +190,10 @@ static err accept_answer(struct identity *id, const char *data, const struct pai
 }
 
 static void pause_until(struct http_client *vault, int64_t us, volatile sig_atomic_t *stop) {
-    while (!*stop && steady_now().us < us) http_client_run(vault, 250);
+    while (!*stop && steady_now().us < us) {
+        http_client_run(vault, 250);
+        sd_notify(0, "WATCHDOG=1");
+    }
 }
 
 static err pair(struct identity *id, const char *data, struct http_client *vault, const struct pairing *p,
