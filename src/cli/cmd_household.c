@@ -9,6 +9,7 @@
 #include "cli/doctor.h"
 #include "cli/household.h"
 #include "cli/session.h"
+#include "cli/verify.h"
 #include "client/hub_command.h"
 #include "client/setup.h"
 
@@ -337,12 +338,16 @@ static int run_status(struct cli *cli, const struct args *args) {
     bool well = true;
     if (session_open(cli, &s, &d) || client_vault(&s.client, &vault, &d) || read_usage(&s.client, &usage, &d))
         return cli_fail(&d);
+    char fingerprint[17];
+    household_fingerprint(s.client.household.sign.public_key, fingerprint);
+    if (!cli->json) printf("household: %s, its key's fingerprint %s\n", s.client.household.name, fingerprint);
     if (!cli->json) print_vault(&vault, usage, &well);
     if (collect_hubs(&s.client, hubs, &well, !cli->json, &d)) return cli_fail(&d);
     if (cli->json) {
         AUTO(json_release)
-        json_t *all =
-            json_pack("{s:{s:s, s:O}, s:O}", "vault", "version", vault.version, "usage", usage, "hubs", hubs);
+        json_t *all = json_pack("{s:{s:s, s:s}, s:{s:s, s:O}, s:O}", "household", "name",
+                                s.client.household.name, "fingerprint", fingerprint, "vault", "version",
+                                vault.version, "usage", usage, "hubs", hubs);
         json_dumpf(all, stdout, JSON_INDENT(1));
         putchar('\n');
     } else if (well) {

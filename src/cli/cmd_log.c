@@ -126,7 +126,9 @@ static int run(struct cli *cli, bool proof) {
         printf("whole: %llu entries of %s, %llu of them new; it only grew\n",
                (unsigned long long)checkpoint.size, checkpoint.origin, (unsigned long long)r.entries);
     else
-        printf("%llu entries, none of them of this household\n", (unsigned long long)checkpoint.size);
+        printf(
+            "%llu entries; this version proves the log, and a later one reads what concerns the household\n",
+            (unsigned long long)checkpoint.size);
     return STATUS_DONE;
 }
 

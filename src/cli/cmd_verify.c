@@ -27,8 +27,7 @@ static err map_file(const char *path, struct bytes *out, struct diag *d) {
     return ERR_OK;
 }
 
-/* Short, to compare by eye: eight bytes of SHA-256. */
-static void fingerprint(const uint8_t key[32], char out[17]) {
+void household_fingerprint(const uint8_t key[32], char out[17]) {
     uint8_t hash[32];
     hash_sha256(BYTES(key, 32), hash);
     hex_encode(BYTES(hash, 8), out);
@@ -49,7 +48,7 @@ static int print_json_report(const struct provenance *p, bool own) {
         json_object_set_new(o, "edited_at_s", json_real(p->edited_at_s));
     }
     if (p->signer_known) {
-        fingerprint(p->household, household);
+        household_fingerprint(p->household, household);
         hex_encode(BYTES_OF(p->hub.hub), hub);
         json_object_set_new(o, "hub", json_string(hub));
         json_object_set_new(o, "household", json_string(household));
@@ -71,7 +70,7 @@ static void print_report(const char *path, const struct provenance *p, bool own)
     printf("%s: %s%s%s\n", path, verdict_text(p->verdict), *p->why ? ": " : "", p->why);
     if (!p->signer_known) return;
     char household[17], hub[33], from[48], to[48];
-    fingerprint(p->household, household);
+    household_fingerprint(p->household, household);
     hex_encode(BYTES_OF(p->hub.hub), hub);
     if (p->fragments) {
         cli_time_text((struct wall_us){p->from_us}, from);
@@ -79,8 +78,7 @@ static void print_report(const char *path, const struct provenance *p, bool own)
         printf("  recorded from %s to %s\n", from, to);
     }
     printf("  by hub %s of household %s%s\n", hub, household,
-           own ? ", which is yours"
-               : "; compare that number with the household's own (`cardea status --json`)");
+           own ? ", which is yours" : "; compare that number with the household's own (`cardea status`)");
     for (size_t i = 0; i < p->gap_count; i++) {
         cli_time_text((struct wall_us){p->gaps[i].from_us}, from);
         cli_time_text((struct wall_us){p->gaps[i].to_us}, to);

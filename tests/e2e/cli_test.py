@@ -142,6 +142,7 @@ def altered(path, target, change):
 def check_verify(home, path, folder):
     report = verdict(home, path)
     assert report["verdict"] == "untouched" and report["own"] is True, report
+    assert report["household"] == home.json("status")["household"]["fingerprint"]
     stranger = subprocess.run([CARDEA, "verify", path, "--data", os.path.join(folder, "nobody")], capture_output=True, text=True)
     assert stranger.returncode == 0 and "which is yours" not in stranger.stdout, "works without a home, and vouches for none"
 
