@@ -509,6 +509,43 @@ static void test_arriving_deleted(void **state) {
     camera_clear(&c);
 }
 
+/* Deletions stay with a reel whose connection changes, and however many they are, they touch that reel alone. */
+static void test_arriving_deleted_often(void **state) {
+    struct household h;
+    struct camera c;
+    AUTO(recorded_clear) struct recorded before = {0}, r = {0};
+    AUTO(answer_clear) struct answer a = {0};
+    char reel[33], earlier[33], path[160];
+    household_make(&vault, &h);
+    camera_make(&c);
+    record(&c, SLOT - 100, 3, &before);
+    record(&c, SLOT, 5, &r);
+    random_hex(earlier);
+    random_hex(reel);
+    reel_send(&vault, &h, &c, earlier, blob_bytes(&before.bytes), 0, 201, NULL);
+    int fd = start_upload(&vault, &h, &c, reel, 0, BYTES(r.bytes.data, r.ends[1]));
+    wait_held(&vault, &h, reel, r.ends[1]);
+    for (unsigned i = 0; i < 20; i++) { /* more than are told apart */
+        snprintf(path, sizeof path, "/v1/recordings?camera=%s&from=%u&to=%u", c.hex, SLOT,
+                 SLOT + 1 + i % 3);
+        ASK(&vault, 200, NULL, "DELETE", path, h.owner_auth);
+    }
+    int second = start_upload(&vault, &h, &c, reel, r.ends[1],
+                              BYTES(r.bytes.data + r.ends[1], r.ends[2] - r.ends[1]));
+    json_t *rows = wait_arrived(&h, &c, 1, &a);
+    assert_int_equal(json_array_size(rows), 2);
+    assert_int_equal(cell(rows, 0, 5), 3);
+    assert_int_equal(cell(rows, 1, 2), SLOT + 4);
+    finish_upload(second, BYTES(r.bytes.data + r.ends[2], r.bytes.len - r.ends[2]));
+    fd_close(&second);
+    fd_close(&fd);
+    rows = wait_arrived(&h, &c, 3, &a);
+    assert_int_equal(json_array_size(rows), 2);
+    assert_string_equal(json_string_value(json_array_get(json_array_get(rows, 0), 0)), earlier);
+    assert_int_equal(cell(rows, 1, 2), SLOT + 4);
+    camera_clear(&c);
+}
+
 /* While a reel becomes a row it is seen once at every moment, and its bytes can be had. */
 static void test_arriving_commits(void **state) {
     struct household h;
@@ -619,6 +656,7 @@ int main(void) {
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_arriving),
         cmocka_unit_test(test_arriving_deleted),
+        cmocka_unit_test(test_arriving_deleted_often),
         cmocka_unit_test(test_arriving_commits),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_quota),

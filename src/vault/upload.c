@@ -137,11 +137,14 @@ static struct upload *find(struct vault *v, const struct store_id *reel) {
 }
 
 /* A newer connection has the reel: the older one writes nothing more. */
-static void take_over(struct vault *v, const struct store_id *reel) {
+static void take_over(struct upload *newer) {
+    struct vault *v = newer->v;
     pthread_mutex_lock(&v->uploads_lock);
-    struct upload *old = find(v, reel);
+    struct upload *old = find(v, &newer->reel);
     if (old) {
         pthread_mutex_lock(&old->lock);
+        memcpy(newer->deleted, old->deleted, sizeof newer->deleted);
+        newer->deleted_count = old->deleted_count;
         v->blobs->ops->pause(old->writer);
         old->writer = NULL;
         old->taken = true;
@@ -175,6 +178,18 @@ static void delist(struct upload *u) {
     pthread_mutex_unlock(&v->uploads_lock);
 }
 
+static void note_deleted(struct upload *u, uint32_t from, uint32_t to) {
+    if (u->deleted_count == UPLOAD_DELETED_MAX) { /* too many to tell apart: what lies between them goes too */
+        for (size_t i = 0; i < u->deleted_count; i++) {
+            if (u->deleted[i].from < from) from = u->deleted[i].from;
+            if (u->deleted[i].to > to) to = u->deleted[i].to;
+        }
+        u->deleted_count = 0;
+    }
+    u->deleted[u->deleted_count].from = from;
+    u->deleted[u->deleted_count++].to = to;
+}
+
 void uploads_deleted(struct vault *v, const struct reel_place *place, uint32_t from, uint32_t to) {
     pthread_mutex_lock(&v->uploads_lock);
     for (struct upload *u = v->uploads; u; u = u->next) {
@@ -182,14 +197,7 @@ void uploads_deleted(struct vault *v, const struct reel_place *place, uint32_t f
             !store_id_equal(&u->place.camera, &place->camera))
             continue;
         pthread_mutex_lock(&u->lock);
-        if (u->deleted_count == UPLOAD_DELETED_MAX) { /* too many to tell apart: all between them goes too */
-            u->deleted_count = 1;
-            u->deleted[0].from = 0;
-            u->deleted[0].to = to;
-        } else {
-            u->deleted[u->deleted_count].from = from;
-            u->deleted[u->deleted_count++].to = to;
-        }
+        note_deleted(u, from, to);
         pthread_mutex_unlock(&u->lock);
     }
     pthread_mutex_unlock(&v->uploads_lock);
@@ -223,7 +231,7 @@ static err open_store(struct upload *u, uint64_t offset, uint64_t *held, struct 
     }
     if (e == ERR_CONFLICT) return diag_fail(d, ERR_INVALID, "that reel belongs to another camera or epoch");
     if (e) return e;
-    take_over(v, &u->reel);
+    take_over(u);
     uint64_t staged = 0;
     e = v->blobs->ops->begin(v->blobs, &u->reel, &u->writer, &staged, d);
     if (e == ERR_EXISTS) {
@@ -308,12 +316,15 @@ static void drop(struct upload *u) {
     (void)ignored; /* the sweep gives old uploads up */
 }
 
-/* The rest of what arrives under a deleted range goes the same way. */
-static void delete_arrived(struct upload *u) {
+/* The rest of what arrives under a deleted range goes the same way; what other reels hold went then. */
+static void delete_arrived(struct upload *u, const struct reel_info *reel) {
     for (size_t i = 0; i < u->deleted_count; i++) {
         struct index_removed removed = {0};
         struct diag d = {0};
-        err e = recordings_remove(u->v, &u->place, u->deleted[i].from, u->deleted[i].to, &removed, &d);
+        uint32_t from = u->deleted[i].from > reel->first ? u->deleted[i].from : reel->first;
+        uint32_t to = u->deleted[i].to < reel->end ? u->deleted[i].to : reel->end;
+        if (from >= to) continue;
+        err e = recordings_remove(u->v, &u->place, from, to, &removed, &d);
         if (e) log_error("a deleted range could not be removed from a new reel: %s", d.text);
     }
     u->deleted_count = 0;
@@ -356,7 +367,7 @@ err upload_finish(struct upload *u, struct reel_info *out, struct diag *d) {
     }
     pthread_mutex_unlock(&u->lock);
     delist(u); /* from here on a deletion finds the reel by its row */
-    if (!e) delete_arrived(u);
+    if (!e) delete_arrived(u, out);
     return e;
 }
 
