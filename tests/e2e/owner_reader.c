@@ -32,10 +32,18 @@ struct seen {
 static struct seen all[REELS_MAX];
 static size_t all_count;
 
-static bool known(const uint8_t reel[REEL_ID_BYTES]) {
-    for (size_t i = 0; i < all_count; i++)
-        if (memcmp(all[i].reel, reel, REEL_ID_BYTES) == 0) return true;
-    return false;
+/* Notes what is new of a reel: one that is still arriving is seen again with more in it. False: nothing. */
+static bool note(const struct timeline_reel *r) {
+    for (size_t i = 0; i < all_count; i++) {
+        if (memcmp(all[i].reel, r->reel, REEL_ID_BYTES) != 0) continue;
+        bool more = r->bytes > all[i].bytes;
+        if (more) all[i].bytes = r->bytes;
+        return more;
+    }
+    if (all_count == REELS_MAX) return false;
+    memcpy(all[all_count].reel, r->reel, REEL_ID_BYTES);
+    all[all_count++].bytes = r->bytes;
+    return true;
 }
 
 static err note_new(struct client *c, const struct camera *cam, FILE *out, struct diag *d) {
@@ -44,8 +52,7 @@ static err note_new(struct client *c, const struct camera *cam, FILE *out, struc
     for (size_t i = 0; i < t.count && !e; i++) {
         const struct timeline_reel *r = &t.reels[i];
         char reel[2 * REEL_ID_BYTES + 1];
-        if (known(r->reel) || all_count == REELS_MAX) continue;
-        memcpy(all[all_count++].reel, r->reel, REEL_ID_BYTES);
+        if (!note(r)) continue;
         hex_encode(BYTES_OF(r->reel), reel);
         fprintf(out, "%s %s %llu %u\n", cam->hex, reel, (unsigned long long)r->bytes, r->segments);
         fflush(out);
@@ -109,7 +116,7 @@ static err prove_reel(struct client *c, struct camera *cam, const struct seen *s
     if (!e) {
         reel_scanner_finish(scanner);
         count = reel_scanner_entries(scanner, &entries);
-        if (count != s->segments)
+        if (count < s->segments)
             e = diag_fail(d, ERR_CUT_SHORT, "%zu segments, and it had %u", count, s->segments);
     }
     for (size_t i = 0; i < count && !e; i++) {
@@ -129,21 +136,25 @@ static err prove_reel(struct client *c, struct camera *cam, const struct seen *s
     return e;
 }
 
+/* The last that was seen of each reel. */
 static err read_seen(const char *path) {
     FILE *in = fopen(path, "r");
     char camera[33], reel[33];
     unsigned long long bytes;
-    if (!in) return ERR_NOT_FOUND;
-    while (all_count < REELS_MAX &&
-           fscanf(in, "%32s %32s %llu %u", camera, reel, &bytes, &all[all_count].segments) == 4) {
-        struct seen *s = &all[all_count++];
-        s->bytes = bytes;
-        if (hex_decode(camera, (struct buffer){s->camera, sizeof s->camera}) ||
-            hex_decode(reel, (struct buffer){s->reel, sizeof s->reel}))
-            return ERR_INVALID;
+    struct seen s;
+    err e = in ? ERR_OK : ERR_NOT_FOUND;
+    while (!e && fscanf(in, "%32s %32s %llu %u", camera, reel, &bytes, &s.segments) == 4) {
+        s.bytes = bytes;
+        e = hex_decode(camera, (struct buffer){s.camera, sizeof s.camera});
+        if (!e) e = hex_decode(reel, (struct buffer){s.reel, sizeof s.reel});
+        size_t i = 0;
+        while (i < all_count && memcmp(all[i].reel, s.reel, REEL_ID_BYTES) != 0) i++;
+        if (!e && i == REELS_MAX) e = ERR_LIMIT;
+        if (!e) all[i] = s;
+        all_count += i == all_count;
     }
-    fclose(in);
-    return ERR_OK;
+    if (in) fclose(in);
+    return e;
 }
 
 static int prove(struct client *c, struct camera_list *cameras, const char *path) {
