@@ -78,6 +78,9 @@ export async function startHome({ port = 0 } = {}) {
             home.url = new URL(first[1]).origin;
             ready();
         });
+    }).catch(async (e) => {
+        await home.stop();
+        throw e;
     });
     return home;
 }
