@@ -21,6 +21,7 @@ FOLDER = tempfile.TemporaryDirectory(prefix="cardea-rtsp-")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 ENVIRONMENT["ASAN_OPTIONS"] = ENVIRONMENT.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 SECONDS = 6
+ONSET_S = 4  # silence before, a tone after: when a sender report has told how sound and picture go together
 
 
 def ffmpeg(*arguments):
@@ -38,7 +39,8 @@ def clips():
            "aac", at("h264.mp4"))
     ffmpeg(*picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:bframes=3:keyint=25",
            at("h265.mp4"))
-    ffmpeg(*sound, "-ar", "8000", "-ac", "1", "-c:a", "pcm_alaw", at("pcma.wav"))
+    tone = ["-f", "lavfi", "-i", f"aevalsrc='if(gte(t,{ONSET_S}),0.5*sin(2*PI*440*t),0)':s=8000:d={SECONDS}"]
+    ffmpeg(*tone, "-ac", "1", "-c:a", "pcm_alaw", at("pcma.wav"))
 
 
 def start_server(*arguments):
@@ -142,17 +144,34 @@ def test_h265_with_b_frames():
     assert got[:50] == served[first:first + 50], "pictures differ from the camera's, or their order"
 
 
+def wall_of_onset(w, x):
+    """When the tone begins, by the walls of the fragments that its samples came in."""
+    first = next(i for i, v in enumerate(x) if abs(v) > 3000)
+    position_us = first * 1000000 // 48000
+    for f in w.sounds():
+        if position_us < f.duration_us:
+            return f.wall_us + position_us
+        position_us -= f.duration_us
+    raise AssertionError("the tone lies behind the last fragment")
+
+
 def test_g711_becomes_opus():
-    w = pull(f"rtsp://127.0.0.1:{PORT}/pcma", until=lambda w: len(w.frames()) >= 90, transport="tcp")
+    w = pull(f"rtsp://127.0.0.1:{PORT}/pcma", until=lambda w: len(w.frames()) >= 140, transport="tcp")
     assert w.reached and w.of(INIT)[0].head["audio_codec"] == "opus", w.status()
     with open(at("pcma.mp4"), "wb") as f:
         f.write(w.movie())
-    pcm = ffmpeg("-i", at("pcma.mp4"), "-map", "0:a", "-ac", "1", "-ar", "48000", "-t", "2", "-f", "s16le", "-")
-    x = struct.unpack(f"<{len(pcm) // 2}h", pcm)[24000:72000]
-    crossings = sum(1 for a, b in zip(x, x[1:]) if (a < 0) != (b < 0))
-    assert 860 <= crossings <= 900, crossings
-    # Sound and picture began together at the camera, and must here, within what an ear takes for together.
-    assert abs(w.sounds()[0].wall_us - w.frames()[0].wall_us) < 120000
+    # Without filling gaps: sample n is the n-th that was sent.
+    pcm = ffmpeg("-i", at("pcma.mp4"), "-map", "0:a", "-af", "asetpts=N/SR/TB", "-ac", "1", "-ar", "48000", "-f", "s16le", "-")
+    x = struct.unpack(f"<{len(pcm) // 2}h", pcm)
+    onset = next(i for i, v in enumerate(x) if abs(v) > 3000)
+    tone = x[onset + 4800:onset + 28800]
+    crossings = sum(1 for a, b in zip(tone, tone[1:]) if (a < 0) != (b < 0))
+    assert 430 <= crossings <= 450, crossings  # 440 Hz for half a second
+    # The tone and this picture were together at the camera, and must be here.
+    got, served = received_pictures(w, "pcma_video.mp4"), pictures_md5(at("h264.mp4"))
+    picture = w.frames()[ONSET_S * 25 - served.index(got[0])]
+    apart_ms = (wall_of_onset(w, x) - picture.wall_us) / 1000
+    assert abs(apart_ms) < 45, f"sound is {apart_ms} ms after its picture"
 
 
 def test_sound_is_left_out_when_it_is_off():
