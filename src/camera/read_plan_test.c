@@ -86,7 +86,8 @@ static void test_fewer_wakes_while_nobody_watches(void **state) {
     relaxed = true;
     struct figures f = play(40000, 1500, 0, 0, 0), busy = play(40000, 1500, 10, 15000, 0);
     relaxed = false;
-    printf("# relaxed: %.2f wake-ups for a frame, at most %u at once\n", (double)f.wakes / f.frames, f.most_at_once);
+    printf("# relaxed: %.2f wake-ups for a frame, at most %u at once\n", (double)f.wakes / f.frames,
+           f.most_at_once);
     assert_true(f.wakes * 3 < f.frames);
     assert_true(busy.wakes * 3 < busy.frames);
     assert_true(f.worst_age_us < 300000);

@@ -19,7 +19,8 @@
  * only key frames are looked at, this far apart while something hints at change. */
 #define LARGE_PIXELS (1024u * 576u)
 #define LARGE_LOOK_US 4000000
-#define LARGE_MOVING_US 12000000 /* while it moves: the pictures taken every ten seconds are looked at anyway */
+#define LARGE_MOVING_US                                                                                      \
+    12000000 /* while it moves: the pictures taken every ten seconds are looked at anyway */
 #define LARGE_STILL_US 15000000
 
 struct kept_frame {
@@ -203,9 +204,7 @@ static bool large_frame(struct motion *m, const struct media_sample *s, struct w
         m->hinted |= hints_at_change(m, s->data.len);
         return false;
     }
-    int64_t apart = m->moving                          ? LARGE_MOVING_US
-                    : m->hinted || !m->grid.learnt ? LARGE_LOOK_US
-                                                   : KEY_LOOK_US;
+    int64_t apart = m->moving ? LARGE_MOVING_US : m->hinted || !m->grid.learnt ? LARGE_LOOK_US : KEY_LOOK_US;
     if ((!m->shown && s->arrived.us - m->key_look_us < apart) || !look_at_key(m, s, out)) return false;
     m->hinted = false;
     if (out->score) {
