@@ -62,6 +62,18 @@ static void edited_at(struct check *c, int64_t at_us, const char *what) {
     conclude(p, VERDICT_EDITED, "%s at %s, second %.1f of the clip", what, when, p->edited_at_s);
 }
 
+/* Does `rest` end with a whole box of signatures? Then the file's end is there, whatever its boxes say. */
+static bool signatures_at_end(struct bytes rest) {
+    uint8_t head[4 + EXPORT_UUID_BYTES] = {'u', 'u', 'i', 'd'};
+    memcpy(head + 4, export_uuid, EXPORT_UUID_BYTES);
+    const uint8_t *at = rest.data, *end = rest.data + rest.len;
+    while ((at = memmem(at, (size_t)(end - at), head, sizeof head))) {
+        if (at - rest.data >= 4 && be32_get(at - 4) == (size_t)(end - at) + 4) return true;
+        at++;
+    }
+    return false;
+}
+
 /* Looks at the boxes' order alone; finds the signatures. False: the verdict is reached. */
 static bool survey(struct bytes file, struct bytes *init, struct bytes *signatures, struct provenance *p) {
     struct reader r = reader_of(file);
@@ -77,6 +89,11 @@ static bool survey(struct bytes file, struct bytes *init, struct bytes *signatur
             return false;
         }
         first = false;
+        if (e == ERR_CUT_SHORT && signatures_at_end(BYTES(r.at, reader_left(&r)))) {
+            conclude(p, VERDICT_EDITED,
+                     "a box's size was changed, so that it reaches past the end of the file");
+            return false;
+        }
         if (e == ERR_CUT_SHORT) {
             conclude(p, VERDICT_CUT_SHORT,
                      ours ? "the file ends within a box: its end, with the signatures, is missing"

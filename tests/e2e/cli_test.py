@@ -154,11 +154,16 @@ def check_verify(home, path, folder):
         at = data.find(b"mdat", at + 4)
 
     def flip(d):
-        d[mdats[len(mdats) // 2] + 40] ^= 1
+        d[mdats[len(mdats) // 2] + 9] ^= 1  # within the coded picture
     report = verdict(home, altered(path, os.path.join(folder, "edited.mp4"), flip))
     seconds = float(probe(path)["format"]["duration"])
     assert report["verdict"] == "edited", report
     assert abs(report["edited_at_s"] - seconds / 2) < 2.5, f"the middle of {seconds} s: {report}"
+
+    def grow(d):
+        d[mdats[len(mdats) // 2] - 3] ^= 0x40
+    report = verdict(home, altered(path, os.path.join(folder, "grown.mp4"), grow))
+    assert report["verdict"] == "edited" and "size" in report["why"], report
     for name, keep in (("end", len(data) - 5), ("half", len(data) // 2), ("border", mdats[9] - 4)):
         report = verdict(home, altered(path, os.path.join(folder, f"cut-{name}.mp4"), lambda d: d[:keep]))
         assert report["verdict"] == "cut short", (name, report)
@@ -279,8 +284,9 @@ def put_back(home, blobs, saved):
 
 
 def check_delete(home, folder):
+    home.wait_recorded("porch", 75, 150)  # so that a reel of a minute is whole, and a blob
     spans = home.json("timeline", "porch")["spans"]
-    begin, end = spans[0]["from"], spans[0]["to"]
+    begin, end = spans[0]["from"], spans[-1]["to"]
     before = home.recorded_s("porch")
     refused(home.cardea("delete", "porch", "--from", begin, "--to", end, check=False), "--yes")
     refused(home.cardea("delete", "porch", "--from", "-1m", "--to", "2100-01-01", "--yes", check=False), "future")
@@ -291,7 +297,7 @@ def check_delete(home, folder):
     home.cardea("delete", "porch", "--from", begin, "--to", end, "--yes")
     left = [s for s in home.json("timeline", "porch")["spans"] if s["from"] < end]
     assert not left, f"still there: {left}"
-    assert set(kept) - set(vault_files(home)), "blobs are gone from the disk too"
+    wait_for("blobs to be gone from the disk too", lambda: set(kept) - set(vault_files(home)), 20)
     path = os.path.join(folder, "deleted.mp4")
     ask = ("export", "porch", "--from", begin, "--to", end, "-o", path)
     refused(home.cardea(*ask, check=False), "porch")
