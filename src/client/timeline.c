@@ -158,8 +158,7 @@ err timeline_extent(struct client *c, const uint8_t camera[CAMERA_ID_BYTES], uin
         *last = (uint32_t)json_integer_value(json_object_get(item, "last"));
         if (*last > 0) return ERR_OK;
     }
-    return diag_fail(d, ERR_NOT_FOUND,
-                     "nothing of this camera is in the vault yet");
+    return diag_fail(d, ERR_NOT_FOUND, "nothing of this camera is in the vault yet");
 }
 
 /* Entries that lie byte after byte in their reel, fetched with one request. */
