@@ -231,6 +231,7 @@ def test_from_an_empty_folder_to_a_clip_that_proves_itself(folder):
             home.wait_recorded(name, 30, 120)
         export_and_verify(home, names, source, folder)
         check_recovery(home)
+        wait_stored(home, len(names))
         check_delete(home, folder)
     finally:
         home.stop()
@@ -281,6 +282,14 @@ def put_back(home, blobs, saved):
         db.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM saved.{table}")
     db.commit()
     db.close()
+
+
+def wait_stored(home, cameras):
+    """Until each camera has a row: what is put back after a deletion are rows and the blobs they name."""
+    def stored():
+        with sqlite3.connect(index_of(home)) as db:
+            return db.execute("SELECT count(DISTINCT camera) FROM reels").fetchone()[0] >= cameras
+    wait_for("reels to be stored", stored, 120)
 
 
 def check_delete(home, folder):

@@ -252,7 +252,7 @@ function Preview({ player, x, t, spans, width }: { player: Player; x: number; t:
     const left = Math.max(half + 4, Math.min(width - half - 4, x));
     return (
         <div class="preview" style={{ left: `${left}px` }} aria-hidden="true">
-            {inSpan && url.value ? <img src={url.value} alt="" /> : <div class="nothing">{inSpan ? "" : t > now() ? "Not yet" : t > now() - 90 ? "Being put away" : "Nothing recorded"}</div>}
+            {inSpan && url.value ? <img src={url.value} alt="" /> : <div class="nothing">{inSpan ? "" : t > now() ? "Not yet" : t > now() - 20 ? "Being recorded" : "Nothing recorded"}</div>}
             <span>{isToday(t) ? clockTime(t) : fullTime(t)}</span>
         </div>
     );
