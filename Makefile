@@ -33,7 +33,7 @@ install: build
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(DESTDIR))
 
 format:
-	@git ls-files 'src/**.[ch]' 'tests/**.[ch]' | xargs clang-format -i
+	@git ls-files "src/*.[ch]" "tests/*.[ch]" "bench/*.[ch]" | xargs clang-format -i
 
 clean:
 	@rm -rf $(BUILD) build-* web/dist

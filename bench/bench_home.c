@@ -20,15 +20,49 @@ void bench_quit(const char *what) {
     exit(1);
 }
 
-void bench_pause_ms(int ms) { poll(NULL, 0, ms); }
+void bench_pause_ms(int ms) {
+    poll(NULL, 0, ms);
+}
 
 static void make_clip(struct bench_home *b) {
     static const char vtest[] = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
-    char *argv[] = {"ffmpeg", "-nostdin", "-y", "-v", "error", "-i", (char *)vtest, "-t", "20", "-vf",
-                    "framerate=fps=25,crop=768:432,scale=1920:1080:flags=bicubic,noise=alls=3:allf=t,format=yuv420p", "-an",
-                    "-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high", "-bf", "0", "-g", "50", "-keyint_min", "50",
-                    "-b:v", "4M", "-maxrate", "4.4M", "-bufsize", "4M", "-x264-params",
-                    "slices=1:sliced-threads=0:scenecut=0:aud=0", "-f", "h264", b->made_clip, NULL};
+    char *argv[] = {
+        "ffmpeg",
+        "-nostdin",
+        "-y",
+        "-v",
+        "error",
+        "-i",
+        (char *)vtest,
+        "-t",
+        "20",
+        "-vf",
+        "framerate=fps=25,crop=768:432,scale=1920:1080:flags=bicubic,noise=alls=3:allf=t,format=yuv420p",
+        "-an",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-profile:v",
+        "high",
+        "-bf",
+        "0",
+        "-g",
+        "50",
+        "-keyint_min",
+        "50",
+        "-b:v",
+        "4M",
+        "-maxrate",
+        "4.4M",
+        "-bufsize",
+        "4M",
+        "-x264-params",
+        "slices=1:sliced-threads=0:scenecut=0:aud=0",
+        "-f",
+        "h264",
+        b->made_clip,
+        NULL};
     snprintf(b->made_clip, sizeof b->made_clip, "%s/main.h264", b->folder);
     fprintf(stderr, "making a clip of 1080p at 25/s and 4 Mbit/s …\n");
     if (access(vtest, R_OK)) bench_quit("vtest.avi is missing; install opencv-doc, or give --clip FILE.h264");
@@ -111,15 +145,31 @@ void bench_stop(struct bench_home *b) {
     remove_tree(b->data);
 }
 
+/* Benchmarks stand beside the simulator: in the build's bench folder, or where the product's programs are
+ * installed. */
+static const char *own_folder(void) {
+    static char path[PATH_TEXT_BYTES];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(path, '/');
+    if (slash) *slash = 0;
+    return path;
+}
+
+static void find_cardea(struct bench_home *b) {
+    snprintf(b->cardea, sizeof b->cardea, "%.900s/../src/cli/cardea", own_folder());
+    if (access(b->cardea, X_OK)) snprintf(b->cardea, sizeof b->cardea, "cardea"); /* installed: by PATH */
+}
+
 void bench_open(struct bench_home *b) {
     snprintf(b->folder, sizeof b->folder, "/tmp/cardea-bench-XXXXXX");
     if (!mkdtemp(b->folder)) bench_quit("no folder under /tmp");
     snprintf(b->data, sizeof b->data, "%s/home", b->folder);
-    snprintf(b->cardea, sizeof b->cardea, "%s/src/cli/cardea", b->programs);
+    find_cardea(b);
     snprintf(b->log, sizeof b->log, "%s/log", b->folder);
     if (!b->clip) make_clip(b);
-    char simulator[PATH_TEXT_BYTES], line[64];
-    snprintf(simulator, sizeof simulator, "%s/bench/camera_simulator", b->programs);
+    char simulator[PATH_TEXT_BYTES + 32], line[64];
+    snprintf(simulator, sizeof simulator, "%s/camera_simulator", own_folder());
     char *argv[] = {simulator, "-f", (char *)b->clip, NULL};
     b->simulator = meter_start(argv, b->log, "port", line, sizeof line);
     if (!b->simulator) bench_quit("the camera simulator did not start");

@@ -1,5 +1,5 @@
-/* bench_home.h: a folder under /tmp with a clip, simulated cameras, and a home that records them; for benchmarks.
- * What goes wrong ends the program with a message. */
+/* bench_home.h: a folder under /tmp with a clip, simulated cameras, and a home that records them; for
+ * benchmarks. What goes wrong ends the program with a message. */
 #ifndef CARDEA_BENCH_BENCH_HOME_H
 #define CARDEA_BENCH_BENCH_HOME_H
 
@@ -11,10 +11,11 @@
 #define BENCH_PASSPHRASE "a long passphrase for a benchmark"
 
 struct bench_home {
-    const char *programs, *clip; /* the build folder; an H.264 file, or NULL: one is made */
-    char folder[64], data[PATH_TEXT_BYTES], cardea[PATH_TEXT_BYTES], log[PATH_TEXT_BYTES], made_clip[PATH_TEXT_BYTES];
+    const char *clip; /* an H.264 file, or NULL: one is made */
+    char folder[64], data[PATH_TEXT_BYTES], cardea[PATH_TEXT_BYTES], log[PATH_TEXT_BYTES],
+        made_clip[PATH_TEXT_BYTES];
     pid_t simulator, home;
-    long port; /* the simulator's */
+    long port;     /* the simulator's */
     char url[128]; /* the home's */
 };
 

@@ -1,10 +1,11 @@
 /* camera_simulator.c: many cheap cameras for benchmarks, on loopback, in one thread.
  *
- * Serves one Annex-B H.264 file (one slice for each picture) in a loop and in real time as rtsp://127.0.0.1:PORT/camN, over
- * interleaved TCP. Packets of a frame leave -g microseconds apart, as from a camera's 100 Mbit/s port, and each frame begins
- * with an SEI message (ITU-T H.264 D.1.7, user data unregistered) that holds the steady time at which its last packet is
- * due, so that a viewer can tell how old a picture is. Prints "port N" when ready, and its own CPU and the frames sent on
- * SIGTERM. Options: -f FILE  -r FPS  -p PORT (0: any)  -g GAP_US  -x SPEED. */
+ * Serves one Annex-B H.264 file (one slice for each picture) in a loop and in real time as
+ * rtsp://127.0.0.1:PORT/camN, over interleaved TCP. Packets of a frame leave -g microseconds apart, as from a
+ * camera's 100 Mbit/s port, and each frame begins with an SEI message (ITU-T H.264 D.1.7, user data
+ * unregistered) that holds the steady time at which its last packet is due, so that a viewer can tell how old
+ * a picture is. Prints "port N" when ready, and its own CPU and the frames sent on SIGTERM. Options: -f FILE
+ * -r FPS  -p PORT (0: any)  -g GAP_US  -x SPEED. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,7 +26,8 @@
 #define PENDING_MAX_BYTES (4u << 20) /* a client that reads slower loses frames, which is counted */
 
 struct frame {
-    struct blob packets; /* interleaved RTP packets; channel, sequence, time and source are patched when sent */
+    struct blob
+        packets; /* interleaved RTP packets; channel, sequence, time and source are patched when sent */
     bool key;
 };
 
@@ -128,7 +130,8 @@ static void load(const char *path) {
         if (type == 1 || type == 5) add_frame(nal, type == 5);
     }
     blob_clear(&file);
-    if (!clip.count || !clip.frames[0].key) must(ERR_INVALID, "the clip has no pictures, or does not start at a key frame");
+    if (!clip.count || !clip.frames[0].key)
+        must(ERR_INVALID, "the clip has no pictures, or does not start at a key frame");
 }
 
 static void watch(struct client *c, bool writable) {
@@ -200,8 +203,8 @@ static bool pace(struct client *c, int64_t now) {
 
 static void answer(struct client *c, const char *cseq, const char *headers, const char *body) {
     char text[4096];
-    int n = snprintf(text, sizeof text, "RTSP/1.0 200 OK\r\nCSeq: %s\r\n%sContent-Length: %zu\r\n\r\n%s", cseq,
-                     headers, strlen(body), body);
+    int n = snprintf(text, sizeof text, "RTSP/1.0 200 OK\r\nCSeq: %s\r\n%sContent-Length: %zu\r\n\r\n%s",
+                     cseq, headers, strlen(body), body);
     struct blob after = {0};
     must(blob_append(&after, BYTES(c->pending.data + c->allowed, c->pending.len - c->allowed)), "memory");
     c->pending.len = c->allowed;
@@ -225,11 +228,12 @@ static void describe(struct client *c, const char *cseq, const char *url) {
         }
         *o = 0;
     }
-    snprintf(sdp, sizeof sdp,
-             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=simulator\r\nt=0 0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\n"
-             "c=IN IP4 0.0.0.0\r\na=rtpmap:96 H264/90000\r\na=framerate:%.0f\r\n"
-             "a=fmtp:96 packetization-mode=1;sprop-parameter-sets=%s,%s\r\na=control:trackID=0\r\n",
-             fps, sets[0], sets[1]);
+    snprintf(
+        sdp, sizeof sdp,
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=simulator\r\nt=0 0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\n"
+        "c=IN IP4 0.0.0.0\r\na=rtpmap:96 H264/90000\r\na=framerate:%.0f\r\n"
+        "a=fmtp:96 packetization-mode=1;sprop-parameter-sets=%s,%s\r\na=control:trackID=0\r\n",
+        fps, sets[0], sets[1]);
     snprintf(headers, sizeof headers, "Content-Base: %.500s/\r\nContent-Type: application/sdp\r\n", url);
     answer(c, cseq, headers, sdp);
 }
@@ -255,18 +259,22 @@ static bool handle_one(struct client *c, bool *gone) {
     char *end = strstr(c->request, "\r\n\r\n"), method[16], url[512], cseq[16] = "0";
     if (!end) return false;
     *end = 0;
-    const char *header = strcasestr(c->request, "\r\nCSeq:"), *channels = strcasestr(c->request, "interleaved=");
+    const char *header = strcasestr(c->request, "\r\nCSeq:"),
+               *channels = strcasestr(c->request, "interleaved=");
     if (header) sscanf(header + 7, "%15s", cseq);
-    if (sscanf(c->request, "%15s %511s", method, url) != 2) *gone = true;
-    else if (strcmp(method, "DESCRIBE") == 0) describe(c, cseq, url);
+    if (sscanf(c->request, "%15s %511s", method, url) != 2)
+        *gone = true;
+    else if (strcmp(method, "DESCRIBE") == 0)
+        describe(c, cseq, url);
     else if (strcmp(method, "SETUP") == 0) {
         char headers[200];
         c->channel = channels ? (uint8_t)strtoul(channels + 12, NULL, 10) : 0;
         snprintf(headers, sizeof headers,
-                 "Transport: RTP/AVP/TCP;unicast;interleaved=%u-%u\r\nSession: %08X;timeout=60\r\n", c->channel,
-                 c->channel + 1u, c->source);
+                 "Transport: RTP/AVP/TCP;unicast;interleaved=%u-%u\r\nSession: %08X;timeout=60\r\n",
+                 c->channel, c->channel + 1u, c->source);
         answer(c, cseq, headers, "");
-    } else if (strcmp(method, "PLAY") == 0) play(c, cseq);
+    } else if (strcmp(method, "PLAY") == 0)
+        play(c, cseq);
     else {
         answer(c, cseq, "Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN\r\n", "");
         *gone = strcmp(method, "TEARDOWN") == 0;
@@ -284,7 +292,8 @@ static bool receive(struct client *c) {
     if (n <= 0) return false;
     c->request_len += (size_t)n;
     bool gone = false;
-    while (handle_one(c, &gone)) {}
+    while (handle_one(c, &gone)) {
+    }
     return !gone && flush(c);
 }
 
@@ -328,8 +337,8 @@ static int64_t advance(void) {
 
 static int listen_on(int port) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) || listen(fd, 512) ||
@@ -358,8 +367,10 @@ static void serve(int listener) {
         int n = epoll_pwait2(poller, events, 256, &wait, NULL);
         for (int i = 0; i < n; i++) {
             struct client *c = clients[events[i].data.fd];
-            if (events[i].data.fd == listener) accept_clients(listener);
-            else if (c && ((events[i].events & EPOLLOUT && !flush(c)) || (events[i].events & ~(unsigned)EPOLLOUT && !receive(c))))
+            if (events[i].data.fd == listener)
+                accept_clients(listener);
+            else if (c && ((events[i].events & EPOLLOUT && !flush(c)) ||
+                           (events[i].events & ~(unsigned)EPOLLOUT && !receive(c))))
                 drop(c);
         }
     }
@@ -369,12 +380,18 @@ int main(int argc, char **argv) {
     const char *file = "main.h264";
     int option, port = 0;
     while ((option = getopt(argc, argv, "f:r:p:g:x:")) > 0) {
-        if (option == 'f') file = optarg;
-        else if (option == 'r') fps = strtod(optarg, NULL);
-        else if (option == 'p') port = (int)strtol(optarg, NULL, 10);
-        else if (option == 'g') gap_us = (int)strtol(optarg, NULL, 10);
-        else if (option == 'x') speed = strtod(optarg, NULL);
-        else return 2;
+        if (option == 'f')
+            file = optarg;
+        else if (option == 'r')
+            fps = strtod(optarg, NULL);
+        else if (option == 'p')
+            port = (int)strtol(optarg, NULL, 10);
+        else if (option == 'g')
+            gap_us = (int)strtol(optarg, NULL, 10);
+        else if (option == 'x')
+            speed = strtod(optarg, NULL);
+        else
+            return 2;
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_signal);
@@ -385,6 +402,7 @@ int main(int argc, char **argv) {
     getrusage(RUSAGE_SELF, &use);
     printf("frames %llu dropped %llu cpu_ms %ld\n", (unsigned long long)frames_sent,
            (unsigned long long)frames_dropped,
-           (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000 + (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1000);
+           (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000 +
+               (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1000);
     return 0;
 }

@@ -1,8 +1,9 @@
 /* live_bench.c: how old a picture is when a viewer has opened it, and how many sealed bytes carry it.
  *
- * The simulator stamps each frame with the steady time at which its last packet leaves; this viewer opens the live view over
- * HTTP as the owner does (sign in, unlock, /v1/live, decrypt), finds the stamp in the opened fragment, and takes the
- * difference. Usage: live_bench [--cameras 1] [--seconds 30] [--clip FILE.h264] [--programs BUILD_DIR] [--json] */
+ * The simulator stamps each frame with the steady time at which its last packet leaves; this viewer opens the
+ * live view over HTTP as the owner does (sign in, unlock, /v1/live, decrypt), finds the stamp in the opened
+ * fragment, and takes the difference. Usage: live_bench [--cameras 1] [--seconds 30] [--clip FILE.h264]
+ * [--json] */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,7 +32,8 @@ static err take(void *context, const struct live_item *item, struct diag *d) {
     if (now < v->begin_us) return ERR_OK; /* the segment in progress comes at once, and is old */
     v->plain_bytes += item->kind == RECORD_FRAGMENT ? item->data.len : 0;
     v->sealed_bytes += padded_size(item->data.len) + 4 + 2 + 16;
-    if (item->kind != RECORD_FRAGMENT || !stamp_find(item->data, &sent) || v->count == SAMPLES_MAX) return ERR_OK;
+    if (item->kind != RECORD_FRAGMENT || !stamp_find(item->data, &sent) || v->count == SAMPLES_MAX)
+        return ERR_OK;
     v->ages_us[v->count++] = now - sent;
     return ERR_OK;
 }
@@ -51,8 +53,9 @@ static void view(struct bench_home *b, int seconds, struct viewer *v) {
     struct diag d = {0};
     struct camera *cameras[BENCH_CAMERAS_MAX];
     size_t damaged, count = 0;
-    if (client_open(&c, b->url, NULL, &d) || client_sign_in(&c, BENCH_LOGIN, bytes_text(BENCH_PASSPHRASE), &d) ||
-        client_unlock(&c, &d) || camera_list_read(&c, &list, &damaged, &d))
+    if (client_open(&c, b->url, NULL, &d) ||
+        client_sign_in(&c, BENCH_LOGIN, bytes_text(BENCH_PASSPHRASE), &d) || client_unlock(&c, &d) ||
+        camera_list_read(&c, &list, &damaged, &d))
         bench_quit(d.text);
     for (size_t i = 0; i < list.count && count < BENCH_CAMERAS_MAX; i++) {
         if (camera_load_keys(&c, &list.cameras[i], &d)) bench_quit(d.text);
@@ -68,20 +71,24 @@ static void view(struct bench_home *b, int seconds, struct viewer *v) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option names[] = {{"cameras", 1, 0, 'c'}, {"seconds", 1, 0, 's'}, {"clip", 1, 0, 'f'},
-                                          {"programs", 1, 0, 'p'}, {"json", 0, 0, 'j'},   {0}};
-    struct bench_home b = {.programs = "build"};
+    static const struct option names[] = {
+        {"cameras", 1, 0, 'c'}, {"seconds", 1, 0, 's'}, {"clip", 1, 0, 'f'}, {"json", 0, 0, 'j'}, {0}};
+    struct bench_home b = {0};
     struct viewer v = {.ages_us = calloc(SAMPLES_MAX, sizeof *v.ages_us)};
     int cameras = 1, seconds = 30;
     bool json = false;
     signal(SIGPIPE, SIG_IGN);
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) > 0;) {
-        if (o == 'c') cameras = (int)strtol(optarg, NULL, 10);
-        else if (o == 's') seconds = (int)strtol(optarg, NULL, 10);
-        else if (o == 'f') b.clip = optarg;
-        else if (o == 'p') b.programs = optarg;
-        else if (o == 'j') json = true;
-        else return 2;
+        if (o == 'c')
+            cameras = (int)strtol(optarg, NULL, 10);
+        else if (o == 's')
+            seconds = (int)strtol(optarg, NULL, 10);
+        else if (o == 'f')
+            b.clip = optarg;
+        else if (o == 'j')
+            json = true;
+        else
+            return 2;
     }
     if (!v.ages_us || cameras < 1 || cameras > BENCH_CAMERAS_MAX || seconds < 1) return 2;
     bench_open(&b);
@@ -89,11 +96,14 @@ int main(int argc, char **argv) {
     view(&b, seconds, &v);
     double ratio = (double)v.sealed_bytes / (double)v.plain_bytes;
     if (json)
-        printf("{\"bench\":\"live\",\"cameras\":%d,\"frames\":%zu,\"median_ms\":%.1f,\"p99_ms\":%.1f,\"max_ms\":%.1f,"
+        printf("{\"bench\":\"live\",\"cameras\":%d,\"frames\":%zu,\"median_ms\":%.1f,\"p99_ms\":%.1f,\"max_"
+               "ms\":%.1f,"
                "\"sealed_over_plain\":%.4f}\n",
-               cameras, v.count, percentile_ms(&v, 0.5), percentile_ms(&v, 0.99), percentile_ms(&v, 1), ratio);
+               cameras, v.count, percentile_ms(&v, 0.5), percentile_ms(&v, 0.99), percentile_ms(&v, 1),
+               ratio);
     else
-        printf("%d camera%s, %zu frames: camera's last packet to opened record: median %.1f ms, 99 %% %.1f ms, worst %.1f ms\n"
+        printf("%d camera%s, %zu frames: camera's last packet to opened record: median %.1f ms, 99 %% %.1f "
+               "ms, worst %.1f ms\n"
                "sealed bytes over the fragments' bytes: %.4f\n",
                cameras, cameras > 1 ? "s" : "", v.count, percentile_ms(&v, 0.5), percentile_ms(&v, 0.99),
                percentile_ms(&v, 1), ratio);

@@ -20,7 +20,8 @@ static pid_t start(char *const argv[], const char *log, int *out) {
     if (out && pipe2(pipe_ends, O_CLOEXEC)) return -1;
     pid_t pid = fork();
     if (pid == 0) {
-        int null = open("/dev/null", O_RDWR), errors = log ? open(log, O_WRONLY | O_CREAT | O_APPEND, 0600) : null;
+        int null = open("/dev/null", O_RDWR),
+            errors = log ? open(log, O_WRONLY | O_CREAT | O_APPEND, 0600) : null;
         dup2(null, 0);
         dup2(out ? pipe_ends[1] : null, 1);
         dup2(errors, 2);
@@ -54,7 +55,8 @@ pid_t meter_start(char *const argv[], const char *log, const char *ready, char *
     if (pid <= 0 || !ready) return pid > 0 ? pid : 0;
     int64_t deadline = steady_now().us + READY_LIMIT_MS * 1000LL;
     while (read_line(out, line, line_bytes, deadline))
-        if (strstr(line, ready)) return pid; /* the pipe stays open, so that later lines do not end the program */
+        if (strstr(line, ready))
+            return pid; /* the pipe stays open, so that later lines do not end the program */
     close(out);
     meter_stop(pid);
     return 0;

@@ -1,8 +1,9 @@
-/* record_bench.c: what recording costs, against `ffmpeg -c copy -f segment`, in the same seconds from the same cameras.
+/* record_bench.c: what recording costs, against `ffmpeg -c copy -f segment`, in the same seconds from the
+ * same cameras.
  *
- * Starts the camera simulator, a home with N cameras, and N ffmpeg processes that record the same cameras without sealing;
- * measures the CPU of both process trees over the same windows, and their memory. Usage:
- *   record_bench [--cameras 1,4] [--seconds 20] [--rounds 3] [--no-peer] [--clip FILE.h264] [--programs BUILD_DIR] [--json] */
+ * Starts the camera simulator, a home with N cameras, and N ffmpeg processes that record the same cameras
+ * without sealing; measures the CPU of both process trees over the same windows, and their memory. Usage:
+ *   record_bench [--cameras 1,4] [--seconds 20] [--rounds 3] [--no-peer] [--clip FILE.h264] [--json] */
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -33,8 +34,27 @@ static void start_peers(struct setup *s, int cameras, pid_t *peers) {
         char url[96], out[PATH_TEXT_BYTES];
         snprintf(url, sizeof url, "rtsp://127.0.0.1:%ld/cam%d", s->home.port, i);
         snprintf(out, sizeof out, "%s/peer-%d-%%05d.mp4", s->home.folder, i);
-        char *argv[] = {"ffmpeg", "-nostdin", "-v", "error", "-rtsp_transport", "tcp", "-i", url, "-an", "-c", "copy",
-                        "-f", "segment", "-segment_time", "10", "-segment_format", "mp4", "-reset_timestamps", "1", out, NULL};
+        char *argv[] = {"ffmpeg",
+                        "-nostdin",
+                        "-v",
+                        "error",
+                        "-rtsp_transport",
+                        "tcp",
+                        "-i",
+                        url,
+                        "-an",
+                        "-c",
+                        "copy",
+                        "-f",
+                        "segment",
+                        "-segment_time",
+                        "10",
+                        "-segment_format",
+                        "mp4",
+                        "-reset_timestamps",
+                        "1",
+                        out,
+                        NULL};
         peers[i] = meter_start(argv, NULL, NULL, NULL, 0);
         if (!peers[i]) bench_quit("ffmpeg did not start");
     }
@@ -70,10 +90,12 @@ static void measure(struct setup *s, int cameras, struct result *r) {
         r->hub_mb = h1.pss_mb;
         r->vault_mb = v1.pss_mb;
         r->peer_mb = p1.pss_mb;
-        fprintf(stderr, "  round %d: hub and workers %.3f, vault %.3f, ffmpeg %.3f CPU s for a camera minute\n", round + 1,
-                r->hub_s[round], r->vault_s[round], r->peer_s[round]);
+        fprintf(stderr,
+                "  round %d: hub and workers %.3f, vault %.3f, ffmpeg %.3f CPU s for a camera minute\n",
+                round + 1, r->hub_s[round], r->vault_s[round], r->peer_s[round]);
     }
-    if (bench_streaming(&s->home, &r->lost) < cameras) bench_quit("a camera stopped streaming during the measurement");
+    if (bench_streaming(&s->home, &r->lost) < cameras)
+        bench_quit("a camera stopped streaming during the measurement");
     for (int i = 0; i < peers_running; i++) meter_stop(peers[i]);
     bench_stop(&s->home);
 }
@@ -96,10 +118,13 @@ static void report(const struct setup *s, const struct result *all, int count) {
                "PSS MB", "ffmpeg MB", "lost");
     for (int i = 0; i < count; i++) {
         const struct result *r = &all[i];
-        double hub = median(r->hub_s, s->rounds), vault = median(r->vault_s, s->rounds), peer = median(r->peer_s, s->rounds);
+        double hub = median(r->hub_s, s->rounds), vault = median(r->vault_s, s->rounds),
+               peer = median(r->peer_s, s->rounds);
         if (s->json)
-            printf("{\"bench\":\"record\",\"cameras\":%d,\"seconds\":%d,\"rounds\":%d,\"hub_cpu_s_per_camera_min\":%.4f,"
-                   "\"vault_cpu_s_per_camera_min\":%.4f,\"ffmpeg_cpu_s_per_camera_min\":%.4f,\"ratio\":%.3f,\"hub_pss_mb\":%.1f,"
+            printf("{\"bench\":\"record\",\"cameras\":%d,\"seconds\":%d,\"rounds\":%d,\"hub_cpu_s_per_camera_"
+                   "min\":%.4f,"
+                   "\"vault_cpu_s_per_camera_min\":%.4f,\"ffmpeg_cpu_s_per_camera_min\":%.4f,\"ratio\":%.3f,"
+                   "\"hub_pss_mb\":%.1f,"
                    "\"vault_pss_mb\":%.1f,\"ffmpeg_pss_mb\":%.1f,\"lost\":%ld}\n",
                    r->cameras, s->seconds, s->rounds, hub, vault, peer, peer > 0 ? hub / peer : 0, r->hub_mb,
                    r->vault_mb, r->peer_mb, r->lost);
@@ -107,29 +132,42 @@ static void report(const struct setup *s, const struct result *all, int count) {
             printf("%8d %14.3f %8.3f %8.3f %8.2f %10.1f %10.1f %6ld\n", r->cameras, hub, vault, peer,
                    peer > 0 ? hub / peer : 0, r->hub_mb, r->peer_mb, r->lost);
     }
-    if (!s->json) printf("CPU seconds for a camera minute, median of %d windows of %d s; ratio = hub and workers / ffmpeg\n",
-                         s->rounds, s->seconds);
+    if (!s->json)
+        printf("CPU seconds for a camera minute, median of %d windows of %d s; ratio = hub and workers / "
+               "ffmpeg\n",
+               s->rounds, s->seconds);
 }
 
 static void options(int argc, char **argv, struct setup *s, const char **cameras) {
-    static const struct option names[] = {{"cameras", 1, 0, 'c'}, {"seconds", 1, 0, 's'}, {"rounds", 1, 0, 'r'},
-                                          {"no-peer", 0, 0, 'n'}, {"clip", 1, 0, 'f'},    {"programs", 1, 0, 'p'},
-                                          {"json", 0, 0, 'j'},    {0}};
+    static const struct option names[] = {{"cameras", 1, 0, 'c'},
+                                          {"seconds", 1, 0, 's'},
+                                          {"rounds", 1, 0, 'r'},
+                                          {"no-peer", 0, 0, 'n'},
+                                          {"clip", 1, 0, 'f'},
+                                          {"json", 0, 0, 'j'},
+                                          {0}};
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) > 0;) {
-        if (o == 'c') *cameras = optarg;
-        else if (o == 's') s->seconds = (int)strtol(optarg, NULL, 10);
-        else if (o == 'r') s->rounds = (int)strtol(optarg, NULL, 10);
-        else if (o == 'n') s->peer = false;
-        else if (o == 'f') s->home.clip = optarg;
-        else if (o == 'p') s->home.programs = optarg;
-        else if (o == 'j') s->json = true;
-        else exit(2);
+        if (o == 'c')
+            *cameras = optarg;
+        else if (o == 's')
+            s->seconds = (int)strtol(optarg, NULL, 10);
+        else if (o == 'r')
+            s->rounds = (int)strtol(optarg, NULL, 10);
+        else if (o == 'n')
+            s->peer = false;
+        else if (o == 'f')
+            s->home.clip = optarg;
+        else if (o == 'j')
+            s->json = true;
+        else
+            exit(2);
     }
-    if (s->seconds < 1 || s->rounds < 1 || s->rounds > ROUNDS_MAX) bench_quit("--seconds and --rounds (at most 20) must be positive");
+    if (s->seconds < 1 || s->rounds < 1 || s->rounds > ROUNDS_MAX)
+        bench_quit("--seconds and --rounds (at most 20) must be positive");
 }
 
 int main(int argc, char **argv) {
-    struct setup s = {.home = {.programs = "build"}, .seconds = 20, .rounds = 3, .peer = true};
+    struct setup s = {.seconds = 20, .rounds = 3, .peer = true};
     const char *cameras = "1,4";
     struct result results[16] = {0};
     int count = 0;
@@ -139,7 +177,8 @@ int main(int argc, char **argv) {
     for (const char *at = cameras; *at && count < 16;) {
         char *end;
         long n = strtol(at, &end, 10);
-        if (end == at || n < 1 || n > BENCH_CAMERAS_MAX) bench_quit("--cameras is a list such as 1,4,16, each at most 64");
+        if (end == at || n < 1 || n > BENCH_CAMERAS_MAX)
+            bench_quit("--cameras is a list such as 1,4,16, each at most 64");
         results[count].cameras = (int)n;
         measure(&s, (int)n, &results[count++]);
         at = *end == ',' ? end + 1 : end;

@@ -1,5 +1,5 @@
-/* stamp.h: a time inside each picture of a benchmark's stream: one SEI NAL unit (user data unregistered). No byte of the
- * time is zero, so that no emulation prevention is needed. */
+/* stamp.h: a time inside each picture of a benchmark's stream: one SEI NAL unit (user data unregistered). No
+ * byte of the time is zero, so that no emulation prevention is needed. */
 #ifndef CARDEA_BENCH_STAMP_H
 #define CARDEA_BENCH_STAMP_H
 

@@ -15,8 +15,8 @@ static void test_hex(void **state) {
         const char *label, *text;
         err expected;
     } cases[] = {
-        {"two bytes", "00ff", ERR_OK},      {"upper case", "00FF", ERR_INVALID},
-        {"odd", "00f", ERR_INVALID},        {"too long", "00ff00", ERR_INVALID},
+        {"two bytes", "00ff", ERR_OK},        {"upper case", "00FF", ERR_INVALID},
+        {"odd", "00f", ERR_INVALID},          {"too long", "00ff00", ERR_INVALID},
         {"not a digit", "00fg", ERR_INVALID},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -32,7 +32,7 @@ static void test_base64(void **state) {
     /* RFC 4648 section 10, in the URL alphabet and without padding; and texts that are no encoding. */
     static const struct {
         const char *plain, *text;
-    } cases[] = {{"", ""},           {"f", "Zg"},         {"fo", "Zm8"},         {"foo", "Zm9v"},
+    } cases[] = {{"", ""},           {"f", "Zg"},          {"fo", "Zm8"},         {"foo", "Zm9v"},
                  {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[BASE64_CHARS(8)];
@@ -115,7 +115,8 @@ static void test_json_refuses_by_name(void **state) {
         AUTO(json_release) json_t *value = NULL;
         err e = json_parse(bytes_text(cases[i].text), &value, &d);
         if (!e) e = JSON_READ(value, fields, &d);
-        if (!cases[i].names) assert_int_equal(e, ERR_OK);
+        if (!cases[i].names)
+            assert_int_equal(e, ERR_OK);
         else if (e != ERR_INVALID || !strstr(d.text, cases[i].names))
             fail_msg("%s: %s", cases[i].text, d.text);
     }
@@ -142,8 +143,8 @@ static void test_file_replace(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hex),   cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_times), cmocka_unit_test(test_json_refuses_by_name),
+        cmocka_unit_test(test_hex),          cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_times),        cmocka_unit_test(test_json_refuses_by_name),
         cmocka_unit_test(test_file_replace),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

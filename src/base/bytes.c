@@ -44,7 +44,9 @@ err blob_append(struct blob *b, struct bytes more) {
     return ERR_OK;
 }
 
-err blob_append_u8(struct blob *b, uint8_t v) { return blob_append(b, BYTES(&v, 1)); }
+err blob_append_u8(struct blob *b, uint8_t v) {
+    return blob_append(b, BYTES(&v, 1));
+}
 
 err blob_append_be32(struct blob *b, uint32_t v) {
     uint8_t raw[4];
@@ -95,8 +97,7 @@ err hex_decode(const char *text, struct buffer out) {
     return ERR_OK;
 }
 
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void base64_encode(struct bytes in, char *out) {
     size_t i = 0;
@@ -167,7 +168,9 @@ bool reader_copy(struct reader *r, void *out, size_t n) {
     return true;
 }
 
-bool reader_u8(struct reader *r, uint8_t *out) { return reader_copy(r, out, 1); }
+bool reader_u8(struct reader *r, uint8_t *out) {
+    return reader_copy(r, out, 1);
+}
 
 bool reader_be32(struct reader *r, uint32_t *out) {
     struct bytes raw;

@@ -31,11 +31,15 @@ struct blob {
 
 #define BYTES(p, n) ((struct bytes){(const uint8_t *)(p), (n)})
 #define BYTES_OF(array) ((struct bytes){(const uint8_t *)(array), sizeof(array)})
-static inline struct bytes bytes_text(const char *s) { return BYTES(s, strlen(s)); }
-static inline struct bytes blob_bytes(const struct blob *b) { return BYTES(b->data, b->len); }
+static inline struct bytes bytes_text(const char *s) {
+    return BYTES(s, strlen(s));
+}
+static inline struct bytes blob_bytes(const struct blob *b) {
+    return BYTES(b->data, b->len);
+}
 
-bool bytes_equal(struct bytes a, struct bytes b);          /* not constant time */
-bool bytes_equal_secret(struct bytes a, struct bytes b);   /* constant time in the contents */
+bool bytes_equal(struct bytes a, struct bytes b);        /* not constant time */
+bool bytes_equal_secret(struct bytes a, struct bytes b); /* constant time in the contents */
 
 /* Runs fn(&variable) when the variable leaves scope. */
 #define AUTO(fn) __attribute__((cleanup(fn)))
@@ -43,15 +47,17 @@ bool bytes_equal_secret(struct bytes a, struct bytes b);   /* constant time in t
 /* Overwrites with zeros in a way that the compiler keeps. NULL with 0 is fine. */
 void wipe(void *data, size_t len);
 
-err blob_reserve(struct blob *b, size_t cap) CHECKED;               /* ERR_NO_MEMORY */
-err blob_append(struct blob *b, struct bytes more) CHECKED;         /* ERR_NO_MEMORY */
+err blob_reserve(struct blob *b, size_t cap) CHECKED;       /* ERR_NO_MEMORY */
+err blob_append(struct blob *b, struct bytes more) CHECKED; /* ERR_NO_MEMORY */
 err blob_append_u8(struct blob *b, uint8_t v) CHECKED;
 err blob_append_be32(struct blob *b, uint32_t v) CHECKED;
 err blob_append_be64(struct blob *b, uint64_t v) CHECKED;
-void blob_drop_front(struct blob *b, size_t n);                     /* n <= len */
-void blob_clear(struct blob *b);                                    /* wipes, then frees */
+void blob_drop_front(struct blob *b, size_t n); /* n <= len */
+void blob_clear(struct blob *b);                /* wipes, then frees */
 
-static inline uint16_t be16_get(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
+static inline uint16_t be16_get(const uint8_t *p) {
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
 static inline uint32_t be32_get(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
@@ -79,7 +85,7 @@ void hex_encode(struct bytes in, char *out);
 err hex_decode(const char *text, struct buffer out) CHECKED;
 
 /* base64url without padding (RFC 4648 section 5). `out` holds BASE64_CHARS(in.len) characters. */
-#define BASE64_CHARS(n) (((n) * 4 + 2) / 3 + 1)
+#define BASE64_CHARS(n) (((n)*4 + 2) / 3 + 1)
 void base64_encode(struct bytes in, char *out);
 /* Replaces *out. ERR_INVALID for anything but base64url without padding. */
 err base64_decode(const char *text, size_t len, struct blob *out) CHECKED;
@@ -92,7 +98,9 @@ struct reader {
 static inline struct reader reader_of(struct bytes b) {
     return (struct reader){b.data, b.len ? b.data + b.len : b.data}; /* NULL + 0 is undefined */
 }
-static inline size_t reader_left(const struct reader *r) { return (size_t)(r->end - r->at); }
+static inline size_t reader_left(const struct reader *r) {
+    return (size_t)(r->end - r->at);
+}
 bool reader_u8(struct reader *r, uint8_t *out);
 bool reader_be32(struct reader *r, uint32_t *out);
 bool reader_be64(struct reader *r, uint64_t *out);

@@ -12,9 +12,13 @@ static int64_t clock_us(clockid_t id) {
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-struct wall_us wall_now(void) { return (struct wall_us){clock_us(CLOCK_REALTIME)}; }
+struct wall_us wall_now(void) {
+    return (struct wall_us){clock_us(CLOCK_REALTIME)};
+}
 
-struct steady_us steady_now(void) { return (struct steady_us){clock_us(CLOCK_BOOTTIME)}; }
+struct steady_us steady_now(void) {
+    return (struct steady_us){clock_us(CLOCK_BOOTTIME)};
+}
 
 uint32_t wall_slot(struct wall_us t) {
     int64_t seconds = t.us / 1000000;
@@ -50,8 +54,8 @@ err duration_parse(const char *text, int64_t *out_s, struct diag *d) {
         }
         int64_t unit = *at == 's' ? 1 : *at == 'm' ? 60 : *at == 'h' ? 3600 : *at == 'd' ? 86400 : 0;
         if (!digits || !unit)
-            return diag_fail(d, ERR_INVALID,
-                             "\"%s\" is not a duration; write 30s, 10m, 2h, 7d or 1h30m", text);
+            return diag_fail(d, ERR_INVALID, "\"%s\" is not a duration; write 30s, 10m, 2h, 7d or 1h30m",
+                             text);
         total += n * unit;
         at++;
     }
@@ -62,8 +66,7 @@ err duration_parse(const char *text, int64_t *out_s, struct diag *d) {
 
 static err bad_time(const char *text, struct diag *d) {
     return diag_fail(d, ERR_INVALID,
-                     "\"%s\" is not a time; write 2026-11-22T14:03, 2026-11-22T14:03:00Z, now or -5m",
-                     text);
+                     "\"%s\" is not a time; write 2026-11-22T14:03, 2026-11-22T14:03:00Z, now or -5m", text);
 }
 
 /* Reads exactly `digits` digits. */
@@ -85,8 +88,7 @@ static bool take_char(const char **at, char c) {
 }
 
 static bool take_clock(const char **at, struct tm *parts, int64_t *fraction_us) {
-    if (!take_number(at, 2, &parts->tm_hour) || !take_char(at, ':') ||
-        !take_number(at, 2, &parts->tm_min))
+    if (!take_number(at, 2, &parts->tm_hour) || !take_char(at, ':') || !take_number(at, 2, &parts->tm_min))
         return false;
     if (!take_char(at, ':')) return true;
     if (!take_number(at, 2, &parts->tm_sec)) return false;
@@ -114,8 +116,8 @@ static bool take_zone(const char **at, bool *has_zone, int64_t *offset_s) {
 }
 
 static bool in_range(const struct tm *p) {
-    return p->tm_mon >= 0 && p->tm_mon < 12 && p->tm_mday >= 1 && p->tm_mday <= 31 &&
-           p->tm_hour < 24 && p->tm_min < 60 && p->tm_sec <= 60;
+    return p->tm_mon >= 0 && p->tm_mon < 12 && p->tm_mday >= 1 && p->tm_mday <= 31 && p->tm_hour < 24 &&
+           p->tm_min < 60 && p->tm_sec <= 60;
 }
 
 err wall_parse(const char *text, struct wall_us now, struct wall_us *out, struct diag *d) {
@@ -133,9 +135,8 @@ err wall_parse(const char *text, struct wall_us now, struct wall_us *out, struct
     const char *at = text;
     int64_t fraction = 0, offset_s = 0;
     bool has_zone = false;
-    if (!take_number(&at, 4, &parts.tm_year) || !take_char(&at, '-') ||
-        !take_number(&at, 2, &parts.tm_mon) || !take_char(&at, '-') ||
-        !take_number(&at, 2, &parts.tm_mday))
+    if (!take_number(&at, 4, &parts.tm_year) || !take_char(&at, '-') || !take_number(&at, 2, &parts.tm_mon) ||
+        !take_char(&at, '-') || !take_number(&at, 2, &parts.tm_mday))
         return bad_time(text, d);
     if ((*at == 'T' || *at == ' ') && at++ &&
         (!take_clock(&at, &parts, &fraction) || !take_zone(&at, &has_zone, &offset_s)))

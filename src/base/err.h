@@ -41,8 +41,7 @@ struct diag {
 
 /* Formats into d (NULL is fine) and returns e, so that a failure is one line:
  *   return diag_fail(d, ERR_INVALID, "slot %u is past the end", slot); */
-err diag_fail(struct diag *d, err e, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+err diag_fail(struct diag *d, err e, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts `context: ` before what d already says. */
 void diag_prefix(struct diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -5,8 +5,8 @@
 
 #define NESTING_MAX 16
 
-/* Keyrings, household keys and pairing answers are JSON with secrets in it, and jansson copies strings about: so all
- * memory that it lets go of is wiped, from the start of the program. */
+/* Keyrings, household keys and pairing answers are JSON with secrets in it, and jansson copies strings about:
+ * so all memory that it lets go of is wiped, from the start of the program. */
 static void wiping_free(void *data) {
     if (data) wipe(data, malloc_usable_size(data));
     free(data);
@@ -37,8 +37,10 @@ static bool too_deep(struct bytes text) {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i];
         if (in_string) {
-            if (c == '\\') i++;
-            else if (c == '"') in_string = false;
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
         } else if (c == '"') {
             in_string = true;
         } else if (c == '{' || c == '[') {
@@ -51,8 +53,7 @@ static bool too_deep(struct bytes text) {
 }
 
 err json_parse(struct bytes text, json_t **out, struct diag *d) {
-    if (too_deep(text))
-        return diag_fail(d, ERR_INVALID, "the JSON is nested deeper than %d", NESTING_MAX);
+    if (too_deep(text)) return diag_fail(d, ERR_INVALID, "the JSON is nested deeper than %d", NESTING_MAX);
     json_error_t why;
     starved = false;
     json_t *value = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &why);
@@ -105,8 +106,8 @@ static err read_int(json_t *value, const struct json_field *f, struct diag *d) {
     if (!json_is_integer(value)) return diag_fail(d, ERR_INVALID, "\"%s\" must be a whole number", f->name);
     int64_t v = json_integer_value(value);
     if (v < f->min || v > f->max)
-        return diag_fail(d, ERR_INVALID, "\"%s\" must lie between %lld and %lld", f->name,
-                         (long long)f->min, (long long)f->max);
+        return diag_fail(d, ERR_INVALID, "\"%s\" must lie between %lld and %lld", f->name, (long long)f->min,
+                         (long long)f->max);
     *(int64_t *)f->out = v;
     return ERR_OK;
 }

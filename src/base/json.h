@@ -32,7 +32,8 @@ struct json_field {
     bool *present;    /* may be NULL */
 };
 
-/* Parses an object, refusing duplicates, nesting deeper than 16 and trailing bytes. Takes nothing; *out is returned. */
+/* Parses an object, refusing duplicates, nesting deeper than 16 and trailing bytes. Takes nothing; *out is
+ * returned. */
 err json_parse(struct bytes text, json_t **out, struct diag *d) CHECKED;
 
 /* ERR_INVALID with the field's name in d. Fields that are not in the table are refused too. On

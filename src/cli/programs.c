@@ -56,9 +56,9 @@ err program_find_bench(const char *name, char out[PATH_TEXT_BYTES], struct diag 
     const char *libexec = getenv("CARDEA_LIBEXEC");
     if (libexec && *libexec && try_path(X_OK, out, "%s/%s", libexec, name)) return ERR_OK;
     if (try_path(X_OK, out, "%s/../../bench/%s", own, name)) return ERR_OK;
+    if (try_path(X_OK, out, "%s/%s", CARDEA_LIBEXEC_DIR, name)) return ERR_OK;
     return diag_fail(d, ERR_NOT_FOUND,
-                     "the benchmark %s is not built: benchmarks run from a source tree, after `make build`",
-                     name);
+                     "the benchmark %s is not there: run it from a source tree, after `make build`", name);
 }
 
 err program_web_folder(char out[PATH_TEXT_BYTES], struct diag *d) {

@@ -32,7 +32,7 @@ err onvif_probe_build(const uint8_t random[16], char out_id[ONVIF_PROBE_ID_BYTES
 
 struct onvif_device {
     char address[ONVIF_ADDRESS_BYTES]; /* of the device service: http://host:port/path */
-    char host[ONVIF_TEXT_BYTES]; /* without the brackets of IPv6 */
+    char host[ONVIF_TEXT_BYTES];       /* without the brackets of IPv6 */
     uint16_t port;
     char name[ONVIF_TEXT_BYTES], hardware[ONVIF_TEXT_BYTES]; /* from its scopes; printable, or empty */
 };

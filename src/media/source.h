@@ -1,7 +1,8 @@
 /* source.h: what every source of media (RTSP, file, device) hands to the camera worker.
  *
- * Timestamps are the camera's media time in the track's clock, unwrapped to 64 bits; they are mended by the source
- * (never repeated or going back in decode order). Wall time is the worker's business (timeline.h). Threads: one thread. */
+ * Timestamps are the camera's media time in the track's clock, unwrapped to 64 bits; they are mended by the
+ * source (never repeated or going back in decode order). Wall time is the worker's business (timeline.h).
+ * Threads: one thread. */
 #ifndef CARDEA_MEDIA_SOURCE_H
 #define CARDEA_MEDIA_SOURCE_H
 
@@ -19,7 +20,7 @@ enum media_codec {
     MEDIA_CODEC_PCMA,
 };
 
-#define MEDIA_TRACKS_MAX 2             /* one video, one audio */
+#define MEDIA_TRACKS_MAX 2 /* one video, one audio */
 #define MEDIA_SAMPLE_MAX_BYTES (6u << 20)
 #define MEDIA_WIDTH_MAX 8192
 #define MEDIA_HEIGHT_MAX 8192
@@ -29,7 +30,8 @@ struct media_track {
     uint32_t clock_hz;      /* 90000 for video; 48000 for Opus; the sample rate for other sound */
     uint8_t channels;       /* 0 for video */
     uint16_t width, height; /* from the parameter sets; 0 for sound */
-    /* H.264: avcC, H.265: hvcC (ISO/IEC 14496-15), AAC: AudioSpecificConfig (14496-3), else empty. Borrowed for the call. */
+    /* H.264: avcC, H.265: hvcC (ISO/IEC 14496-15), AAC: AudioSpecificConfig (14496-3), else empty. Borrowed
+     * for the call. */
     struct bytes config;
 };
 
@@ -38,7 +40,8 @@ struct media_sample {
     bool key;      /* decoding can start here; true for sound */
     int64_t pts_ticks, dts_ticks;
     struct steady_us arrived; /* when its last byte came in */
-    /* Video: NAL units with 4-byte lengths, without parameter sets and access unit delimiters. Borrowed for the call. */
+    /* Video: NAL units with 4-byte lengths, without parameter sets and access unit delimiters. Borrowed for
+     * the call. */
     struct bytes data;
 };
 

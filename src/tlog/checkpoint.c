@@ -18,7 +18,8 @@ static bool origin_is_valid(const char *origin) {
     return true;
 }
 
-static err key_hash(const char *name, const uint8_t public_key[SIGN_PUBLIC_BYTES], uint8_t out[KEY_HASH_BYTES]) {
+static err key_hash(const char *name, const uint8_t public_key[SIGN_PUBLIC_BYTES],
+                    uint8_t out[KEY_HASH_BYTES]) {
     static const uint8_t middle[] = {'\n', ALGORITHM_ED25519};
     AUTO(blob_clear) struct blob input = {0};
     err e = blob_append(&input, bytes_text(name));
@@ -33,7 +34,9 @@ static err key_hash(const char *name, const uint8_t public_key[SIGN_PUBLIC_BYTES
 
 /* Standard base64 with padding, as signed notes want; base/bytes.h has the URL's. */
 #define PADDED_CHARS(n) (((n) + 2) / 3 * 4)
-static void padded_encode(struct bytes in, char *out) { EVP_EncodeBlock((unsigned char *)out, in.data, (int)in.len); }
+static void padded_encode(struct bytes in, char *out) {
+    EVP_EncodeBlock((unsigned char *)out, in.data, (int)in.len);
+}
 
 static bool padded_decode(struct bytes text, struct buffer out) {
     unsigned char raw[PADDED_CHARS(SIGNATURE_LINE_BYTES) / 4 * 3];
@@ -58,7 +61,8 @@ err checkpoint_sign(const struct checkpoint *c, const struct sign_key *key, stru
     char line[PADDED_CHARS(SIGNATURE_LINE_BYTES) + 1];
     padded_encode(BYTES_OF(signed_by), line);
     const char *parts[] = {body, "\n", dash, c->origin, " ", line, "\n"};
-    for (size_t i = 0; !e && i < sizeof parts / sizeof *parts; i++) e = blob_append(out, bytes_text(parts[i]));
+    for (size_t i = 0; !e && i < sizeof parts / sizeof *parts; i++)
+        e = blob_append(out, bytes_text(parts[i]));
     return e;
 }
 
@@ -83,7 +87,8 @@ static err read_body(struct bytes *text, struct checkpoint *c, struct diag *d) {
         return diag_fail(d, ERR_INVALID, "checkpoint: the size is not a number");
     c->size = 0;
     for (size_t i = 0; i < size.len; i++) {
-        if (size.data[i] < '0' || size.data[i] > '9') return diag_fail(d, ERR_INVALID, "checkpoint: the size is not a number");
+        if (size.data[i] < '0' || size.data[i] > '9')
+            return diag_fail(d, ERR_INVALID, "checkpoint: the size is not a number");
         c->size = c->size * 10 + (uint64_t)(size.data[i] - '0');
     }
     if (c->size >> 63) return diag_fail(d, ERR_INVALID, "checkpoint: the size is too large");
@@ -105,7 +110,8 @@ static err check_signature(struct bytes line, const char *name, const uint8_t pu
     if (line.len < head + len + 1 || memcmp(line.data + head, name, len) != 0 || line.data[head + len] != ' ')
         return ERR_NOT_FOUND;
     struct bytes encoded = BYTES(line.data + head + len + 1, line.len - head - len - 1);
-    if (!padded_decode(encoded, (struct buffer){raw, sizeof raw})) return ERR_NOT_FOUND; /* another algorithm */
+    if (!padded_decode(encoded, (struct buffer){raw, sizeof raw}))
+        return ERR_NOT_FOUND; /* another algorithm */
     if (memcmp(raw, id, KEY_HASH_BYTES) != 0) return ERR_NOT_FOUND;
     return verify_raw(public_key, body, raw + KEY_HASH_BYTES);
 }

@@ -1,7 +1,9 @@
-/* checkpoint.h: what a log says it is: C2SP tlog-checkpoint, a signed note with an Ed25519 key (c2sp.org/signed-note).
+/* checkpoint.h: what a log says it is: C2SP tlog-checkpoint, a signed note with an Ed25519 key
+ * (c2sp.org/signed-note).
  *
- * Text: origin, size in decimal, root in base64, one line each; an empty line; one line for each signature. Signatures under keys
- * that are not asked for (witnesses) are kept in the text and ignored. Threads: no shared state. */
+ * Text: origin, size in decimal, root in base64, one line each; an empty line; one line for each signature.
+ * Signatures under keys that are not asked for (witnesses) are kept in the text and ignored. Threads: no
+ * shared state. */
 #ifndef CARDEA_TLOG_CHECKPOINT_H
 #define CARDEA_TLOG_CHECKPOINT_H
 
@@ -12,7 +14,8 @@
 #define CHECKPOINT_TEXT_MAX_BYTES 16384
 
 struct checkpoint {
-    char origin[CHECKPOINT_ORIGIN_MAX_BYTES + 1]; /* the log's name, also the name of its key; no space and no plus sign */
+    char origin[CHECKPOINT_ORIGIN_MAX_BYTES +
+                1]; /* the log's name, also the name of its key; no space and no plus sign */
     uint64_t size;
     uint8_t root[HASH_BYTES];
 };

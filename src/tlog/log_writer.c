@@ -35,7 +35,8 @@ static err edge_copy(const struct edge *from, struct edge *to) {
     return e;
 }
 
-static err store(struct log_writer *w, unsigned level, uint64_t index, unsigned width, struct bytes data, struct diag *d) {
+static err store(struct log_writer *w, unsigned level, uint64_t index, unsigned width, struct bytes data,
+                 struct diag *d) {
     char name[TILE_PATH_BYTES], path[PATH_TEXT_BYTES], parent[PATH_TEXT_BYTES];
     tile_path(level, index, width, name);
     if (path_join(path, w->folder, name)) return diag_fail(d, ERR_LIMIT, "the log's path is too long");
@@ -86,7 +87,9 @@ static err publish(struct log_writer *w, struct edge *edge, struct diag *d) {
     if (partial) e = store(w, TILE_LEVEL_ENTRIES, size / TILE_WIDTH, partial, blob_bytes(&edge->entries), d);
     for (unsigned level = 0; !e && level < LEVELS; level++) {
         unsigned width = (unsigned)(edge->hashes[level].len / HASH_BYTES);
-        if (width) e = store(w, level, size >> (TILE_HEIGHT * (level + 1)), width, blob_bytes(&edge->hashes[level]), d);
+        if (width)
+            e = store(w, level, size >> (TILE_HEIGHT * (level + 1)), width, blob_bytes(&edge->hashes[level]),
+                      d);
     }
     if (e) return e;
     struct checkpoint next = w->checkpoint;
@@ -101,7 +104,8 @@ static err publish(struct log_writer *w, struct edge *edge, struct diag *d) {
     return e;
 }
 
-err log_writer_append(struct log_writer *w, const struct bytes *entries, size_t count, uint64_t *first, struct diag *d) {
+err log_writer_append(struct log_writer *w, const struct bytes *entries, size_t count, uint64_t *first,
+                      struct diag *d) {
     struct edge next;
     err e = edge_copy(&w->edge, &next);
     for (size_t i = 0; !e && i < count; i++) e = append_one(w, &next, entries[i], d);
@@ -116,16 +120,16 @@ err log_writer_append(struct log_writer *w, const struct bytes *entries, size_t 
     return ERR_OK;
 }
 
-static err load_tile(struct log_writer *w, unsigned level, uint64_t index, unsigned width, size_t limit, struct blob *out,
-                     struct diag *d) {
+static err load_tile(struct log_writer *w, unsigned level, uint64_t index, unsigned width, size_t limit,
+                     struct blob *out, struct diag *d) {
     char name[TILE_PATH_BYTES], path[PATH_TEXT_BYTES];
     tile_path(level, index, width, name);
     if (path_join(path, w->folder, name)) return ERR_LIMIT;
     return file_read(path, limit, out, d);
 }
 
-/* Rebuilds the edge from the tiles that the checkpoint covers. roots[h] is a root of height h: those within a tile's height are
- * made by hashing the row below. */
+/* Rebuilds the edge from the tiles that the checkpoint covers. roots[h] is a root of height h: those within a
+ * tile's height are made by hashing the row below. */
 static err load_edge(struct log_writer *w, struct diag *d) {
     uint64_t size = w->checkpoint.size;
     struct edge *edge = &w->edge;
@@ -138,13 +142,14 @@ static err load_edge(struct log_writer *w, struct diag *d) {
         e = load_tile(w, level, size >> (TILE_HEIGHT * (level + 1)), width, TILE_WIDTH * HASH_BYTES, row, d);
         if (!e && row->len != width * HASH_BYTES) e = diag_fail(d, ERR_FORGED, "the log's tiles are damaged");
         struct tlog_tree part = {0};
-        for (unsigned i = 0; !e && i < width; i++) e = tlog_tree_append(&part, row->data + i * HASH_BYTES, NULL, NULL);
+        for (unsigned i = 0; !e && i < width; i++)
+            e = tlog_tree_append(&part, row->data + i * HASH_BYTES, NULL, NULL);
         for (unsigned h = 0; !e && h < TILE_HEIGHT; h++)
             if (width >> h & 1) memcpy(edge->tree.roots[level * TILE_HEIGHT + h], part.roots[h], HASH_BYTES);
     }
     if (!e && size % TILE_WIDTH)
-        e = load_tile(w, TILE_LEVEL_ENTRIES, size / TILE_WIDTH, (unsigned)(size % TILE_WIDTH), TILE_BUNDLE_MAX_BYTES,
-                      &edge->entries, d);
+        e = load_tile(w, TILE_LEVEL_ENTRIES, size / TILE_WIDTH, (unsigned)(size % TILE_WIDTH),
+                      TILE_BUNDLE_MAX_BYTES, &edge->entries, d);
     if (e) return e;
     uint8_t root[HASH_BYTES];
     tlog_tree_root(&edge->tree, root);
@@ -156,10 +161,12 @@ static err load_edge(struct log_writer *w, struct diag *d) {
 static err load(struct log_writer *w, const char *origin, struct diag *d) {
     char path[PATH_TEXT_BYTES];
     AUTO(blob_clear) struct blob text = {0};
-    if (path_join(path, w->folder, "checkpoint")) return diag_fail(d, ERR_LIMIT, "the log's path is too long");
+    if (path_join(path, w->folder, "checkpoint"))
+        return diag_fail(d, ERR_LIMIT, "the log's path is too long");
     err e = file_read(path, CHECKPOINT_TEXT_MAX_BYTES, &text, d);
     if (e == ERR_NOT_FOUND) {
-        if (strlen(origin) > CHECKPOINT_ORIGIN_MAX_BYTES) return diag_fail(d, ERR_INVALID, "the log's name is too long");
+        if (strlen(origin) > CHECKPOINT_ORIGIN_MAX_BYTES)
+            return diag_fail(d, ERR_INVALID, "the log's name is too long");
         snprintf(w->checkpoint.origin, sizeof w->checkpoint.origin, "%s", origin);
         return publish(w, &w->edge, d);
     }
@@ -168,13 +175,14 @@ static err load(struct log_writer *w, const char *origin, struct diag *d) {
     return e;
 }
 
-err log_writer_open(const char *folder, const char *origin, const struct sign_key *key, struct log_writer **out,
-                    struct diag *d) {
+err log_writer_open(const char *folder, const char *origin, const struct sign_key *key,
+                    struct log_writer **out, struct diag *d) {
     struct log_writer *w = calloc(1, sizeof *w);
     if (!w) return diag_fail(d, ERR_NO_MEMORY, "no memory for the log");
     w->key = *key;
     int n = snprintf(w->folder, sizeof w->folder, "%s", folder);
-    err e = n < 0 || n >= (int)sizeof w->folder ? diag_fail(d, ERR_LIMIT, "the log's path is too long") : folder_make(folder, d);
+    err e = n < 0 || n >= (int)sizeof w->folder ? diag_fail(d, ERR_LIMIT, "the log's path is too long")
+                                                : folder_make(folder, d);
     if (!e) e = load(w, origin, d);
     if (e) {
         log_writer_close(w);
@@ -191,4 +199,6 @@ void log_writer_close(struct log_writer *w) {
     free(w);
 }
 
-const struct checkpoint *log_writer_checkpoint(const struct log_writer *w) { return &w->checkpoint; }
+const struct checkpoint *log_writer_checkpoint(const struct log_writer *w) {
+    return &w->checkpoint;
+}

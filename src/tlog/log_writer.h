@@ -1,10 +1,12 @@
-/* log_writer.h: an append-only log in a folder, laid out so that the folder can be served as it is (C2SP tlog-tiles).
+/* log_writer.h: an append-only log in a folder, laid out so that the folder can be served as it is (C2SP
+ * tlog-tiles).
  *
  *   checkpoint              what the log says it is; replaced last, after all that it covers is durable
  *   tile/<L>/…              hashes     tile/entries/…   entries
  *
- * A crash at any byte leaves the old checkpoint, whose tiles are whole; whatever was written beyond it is written again. Files of a
- * partial tile are kept until the tile is full. One process and one thread at a time for each folder. */
+ * A crash at any byte leaves the old checkpoint, whose tiles are whole; whatever was written beyond it is
+ * written again. Files of a partial tile are kept until the tile is full. One process and one thread at a
+ * time for each folder. */
 #ifndef CARDEA_TLOG_LOG_WRITER_H
 #define CARDEA_TLOG_LOG_WRITER_H
 
@@ -16,8 +18,8 @@ struct log_writer;
 /* `key` is copied. Makes the folder and an empty log's checkpoint when there is none.
  *   ERR_FORGED   the folder's checkpoint is not by this key and origin, or the tiles do not lead to its root
  *   ERR_IO, ERR_NO_SPACE, ERR_INVALID (origin) */
-err log_writer_open(const char *folder, const char *origin, const struct sign_key *key, struct log_writer **out,
-                    struct diag *d) CHECKED;
+err log_writer_open(const char *folder, const char *origin, const struct sign_key *key,
+                    struct log_writer **out, struct diag *d) CHECKED;
 void log_writer_close(struct log_writer *w); /* NULL is fine; wipes the key */
 
 /* Appends all of them, durable and under a new checkpoint on return; *first is the number of the first.

@@ -14,7 +14,9 @@
 #define LEAVES 600
 static uint8_t leaves[LEAVES][HASH_BYTES];
 
-static void entry_of(unsigned i, char out[24]) { snprintf(out, 24, "entry %u", i); }
+static void entry_of(unsigned i, char out[24]) {
+    snprintf(out, 24, "entry %u", i);
+}
 
 static void fill_leaves(void) {
     for (unsigned i = 0; i < LEAVES; i++) {
@@ -52,8 +54,8 @@ static err subtree(void *context, unsigned height, uint64_t index, uint8_t out[H
 /* Roots published with Certificate Transparency's reference trees (RFC 6962's test data). */
 static void test_reference_roots(void **state) {
     (void)state;
-    static const char *const inputs[8] = {"", "00", "10", "2021", "3031", "40414243", "5051525354555657",
-                                          "606162636465666768696a6b6c6d6e6f"};
+    static const char *const inputs[8] = {
+        "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"};
     static const struct {
         unsigned size;
         const char *root;
@@ -104,7 +106,8 @@ static void test_inclusion(void **state) {
             assert_int_equal(tlog_verify_inclusion(i, size, leaves[i], proof, n, root), ERR_OK);
             for (uint64_t other = 0; other < size; other++) /* no other leaf passes with this proof */
                 if (other != i)
-                    assert_int_not_equal(tlog_verify_inclusion(i, size, leaves[other], proof, n, root), ERR_OK);
+                    assert_int_not_equal(tlog_verify_inclusion(i, size, leaves[other], proof, n, root),
+                                         ERR_OK);
             if (n) {
                 proof[n / 2][5] ^= 1;
                 assert_int_equal(tlog_verify_inclusion(i, size, leaves[i], proof, n, root), ERR_FORGED);
@@ -168,12 +171,15 @@ static void test_checkpoints_are_refused_by_name(void **state) {
     assert_int_equal(checkpoint_verify(blob_bytes(&text), c.origin, key.public_key, &back, &d), ERR_OK);
     assert_int_equal(back.size, 42);
     assert_int_equal(checkpoint_verify(blob_bytes(&text), c.origin, other.public_key, &back, &d), ERR_FORGED);
-    assert_int_equal(checkpoint_verify(blob_bytes(&text), "elsewhere", key.public_key, &back, &d), ERR_FORGED);
+    assert_int_equal(checkpoint_verify(blob_bytes(&text), "elsewhere", key.public_key, &back, &d),
+                     ERR_FORGED);
     for (size_t i = 0; i < text.len; i++) { /* no byte may change, and none may lack */
         text.data[i] ^= 1;
-        assert_int_not_equal(checkpoint_verify(blob_bytes(&text), c.origin, key.public_key, &back, &d), ERR_OK);
+        assert_int_not_equal(checkpoint_verify(blob_bytes(&text), c.origin, key.public_key, &back, &d),
+                             ERR_OK);
         text.data[i] ^= 1;
-        assert_int_not_equal(checkpoint_verify(BYTES(text.data, i), c.origin, key.public_key, &back, &d), ERR_OK);
+        assert_int_not_equal(checkpoint_verify(BYTES(text.data, i), c.origin, key.public_key, &back, &d),
+                             ERR_OK);
     }
     assert_int_equal(blob_append(&text, bytes_text("\xe2\x80\x94 witness AAAAAA==\n")), ERR_OK);
     assert_int_equal(checkpoint_verify(blob_bytes(&text), c.origin, key.public_key, &back, &d), ERR_OK);
@@ -207,7 +213,8 @@ static void remove_folder(const char *folder) {
     }
 }
 
-/* Grows over a tile's border in uneven batches, is reopened, and every entry is read back from the files and hashed again. */
+/* Grows over a tile's border in uneven batches, is reopened, and every entry is read back from the files and
+ * hashed again. */
 static void test_log_in_a_folder(void **state) {
     (void)state;
     fill_leaves();
@@ -314,14 +321,10 @@ static void test_audit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference_roots),
-        cmocka_unit_test(test_roots_agree_with_the_definition),
-        cmocka_unit_test(test_inclusion),
-        cmocka_unit_test(test_consistency),
-        cmocka_unit_test(test_tile_paths),
-        cmocka_unit_test(test_checkpoints_are_refused_by_name),
-        cmocka_unit_test(test_log_in_a_folder),
-        cmocka_unit_test(test_audit),
+        cmocka_unit_test(test_reference_roots), cmocka_unit_test(test_roots_agree_with_the_definition),
+        cmocka_unit_test(test_inclusion),       cmocka_unit_test(test_consistency),
+        cmocka_unit_test(test_tile_paths),      cmocka_unit_test(test_checkpoints_are_refused_by_name),
+        cmocka_unit_test(test_log_in_a_folder), cmocka_unit_test(test_audit),
     };
     return cmocka_run_group_tests_name("tlog", tests, NULL, NULL);
 }

@@ -9,15 +9,18 @@ err tlog_leaf_hash(struct bytes entry, uint8_t out[HASH_BYTES]) {
     return ERR_OK;
 }
 
-void tlog_node_hash(const uint8_t left[HASH_BYTES], const uint8_t right[HASH_BYTES], uint8_t out[HASH_BYTES]) {
+void tlog_node_hash(const uint8_t left[HASH_BYTES], const uint8_t right[HASH_BYTES],
+                    uint8_t out[HASH_BYTES]) {
     uint8_t input[1 + 2 * HASH_BYTES] = {1};
     memcpy(input + 1, left, HASH_BYTES);
     memcpy(input + 1 + HASH_BYTES, right, HASH_BYTES);
     hash_sha256(BYTES_OF(input), out);
 }
 
-/* A subtree of height h is in the compact range when bit h of the size is set; roots[] is indexed by height. */
-err tlog_tree_append(struct tlog_tree *t, const uint8_t leaf[HASH_BYTES], tlog_complete_fn *fn, void *context) {
+/* A subtree of height h is in the compact range when bit h of the size is set; roots[] is indexed by height.
+ */
+err tlog_tree_append(struct tlog_tree *t, const uint8_t leaf[HASH_BYTES], tlog_complete_fn *fn,
+                     void *context) {
     if (t->size >> 63) return ERR_LIMIT;
     uint8_t hash[HASH_BYTES];
     memcpy(hash, leaf, HASH_BYTES);
@@ -40,8 +43,10 @@ void tlog_tree_root(const struct tlog_tree *t, uint8_t out[HASH_BYTES]) {
     if (t->size == 0) hash_sha256(BYTES(NULL, 0), out);
     for (unsigned height = 0; height < TLOG_LEVELS_MAX; height++) {
         if (!(t->size >> height & 1)) continue;
-        if (any) tlog_node_hash(t->roots[height], out, out);
-        else memcpy(out, t->roots[height], HASH_BYTES);
+        if (any)
+            tlog_node_hash(t->roots[height], out, out);
+        else
+            memcpy(out, t->roots[height], HASH_BYTES);
         any = true;
     }
 }

@@ -99,8 +99,8 @@ static struct upload *lock_upload(struct vault *v, const struct store_id *househ
                                   const struct store_id *reel) {
     pthread_mutex_lock(&v->uploads_lock);
     struct upload *u = v->uploads;
-    while (u && !(u->store && store_id_equal(&u->reel, reel) &&
-                  store_id_equal(&u->place.household, household)))
+    while (u &&
+           !(u->store && store_id_equal(&u->reel, reel) && store_id_equal(&u->place.household, household)))
         u = u->next;
     if (u) pthread_mutex_lock(&u->lock);
     pthread_mutex_unlock(&v->uploads_lock);
@@ -111,8 +111,7 @@ static err copy_out(const struct upload *u, uint64_t begin, uint64_t end, struct
     size_t wanted = (size_t)(end - begin), got = 0;
     if (wanted > REEL_HARD_MAX_BYTES) return diag_fail(d, ERR_IO, "an arriving reel is larger than any");
     err e = blob_reserve(out, wanted);
-    if (!e)
-        e = u->v->blobs->ops->read_back(u->writer, begin, (struct buffer){out->data, wanted}, &got, d);
+    if (!e) e = u->v->blobs->ops->read_back(u->writer, begin, (struct buffer){out->data, wanted}, &got, d);
     if (!e && got < wanted) e = diag_fail(d, ERR_IO, "an arriving reel holds less than was written");
     if (!e) out->len = got;
     return e;

@@ -1,8 +1,8 @@
 /* in_flight.h: reels that are still arriving on this node, as their household may already look at them.
  *
- * A reel takes up to a minute to become a row. Until then its whole segments are shown from the upload itself:
- * in the time line (flag IN_FLIGHT_FLAG), among the cameras' extents and by range. What was deleted while it
- * arrives is not shown. Threads: any; each call takes the uploads' locks itself. */
+ * A reel takes up to a minute to become a row. Until then its whole segments are shown from the upload
+ * itself: in the time line (flag IN_FLIGHT_FLAG), among the cameras' extents and by range. What was deleted
+ * while it arrives is not shown. Threads: any; each call takes the uploads' locks itself. */
 #ifndef CARDEA_VAULT_IN_FLIGHT_H
 #define CARDEA_VAULT_IN_FLIGHT_H
 

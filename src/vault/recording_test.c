@@ -509,7 +509,8 @@ static void test_arriving_deleted(void **state) {
     camera_clear(&c);
 }
 
-/* Deletions stay with a reel whose connection changes, and however many they are, they touch that reel alone. */
+/* Deletions stay with a reel whose connection changes, and however many they are, they touch that reel alone.
+ */
 static void test_arriving_deleted_often(void **state) {
     struct household h;
     struct camera c;
@@ -526,12 +527,11 @@ static void test_arriving_deleted_often(void **state) {
     int fd = start_upload(&vault, &h, &c, reel, 0, BYTES(r.bytes.data, r.ends[1]));
     wait_held(&vault, &h, reel, r.ends[1]);
     for (unsigned i = 0; i < 20; i++) { /* more than are told apart */
-        snprintf(path, sizeof path, "/v1/recordings?camera=%s&from=%u&to=%u", c.hex, SLOT,
-                 SLOT + 1 + i % 3);
+        snprintf(path, sizeof path, "/v1/recordings?camera=%s&from=%u&to=%u", c.hex, SLOT, SLOT + 1 + i % 3);
         ASK(&vault, 200, NULL, "DELETE", path, h.owner_auth);
     }
-    int second = start_upload(&vault, &h, &c, reel, r.ends[1],
-                              BYTES(r.bytes.data + r.ends[1], r.ends[2] - r.ends[1]));
+    int second =
+        start_upload(&vault, &h, &c, reel, r.ends[1], BYTES(r.bytes.data + r.ends[1], r.ends[2] - r.ends[1]));
     json_t *rows = wait_arrived(&h, &c, 1, &a);
     assert_int_equal(json_array_size(rows), 2);
     assert_int_equal(cell(rows, 0, 5), 3);

@@ -179,7 +179,8 @@ static void delist(struct upload *u) {
 }
 
 static void note_deleted(struct upload *u, uint32_t from, uint32_t to) {
-    if (u->deleted_count == UPLOAD_DELETED_MAX) { /* too many to tell apart: what lies between them goes too */
+    if (u->deleted_count ==
+        UPLOAD_DELETED_MAX) { /* too many to tell apart: what lies between them goes too */
         for (size_t i = 0; i < u->deleted_count; i++) {
             if (u->deleted[i].from < from) from = u->deleted[i].from;
             if (u->deleted[i].to > to) to = u->deleted[i].to;

@@ -65,7 +65,7 @@ static int probe(uint16_t port) {
 
 int main(int argc, char **argv) {
     if (argc < 2) return 2;
-    if (!strcmp(argv[1], "--probe")) return argc > 2 ? probe((uint16_t)atoi(argv[2])) : 2;
+    if (!strcmp(argv[1], "--probe")) return argc > 2 ? probe((uint16_t)(int)strtol(argv[2], NULL, 10)) : 2;
     const struct onvif_options options = {.sub = argc > 2, .want = want};
     struct diag d = {0};
     err e = onvif_client_new(argv[1], &options, &client, &d);

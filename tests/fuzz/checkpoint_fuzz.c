@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (checkpoint_sign(&c, &key, &again)) __builtin_trap(); /* what verifies can be signed */
     }
     struct bytes rest = BYTES(data, size), entry;
-    while (tile_next_entry(&rest, &entry) == ERR_OK) {}
+    while (tile_next_entry(&rest, &entry) == ERR_OK) {
+    }
     return 0;
 }

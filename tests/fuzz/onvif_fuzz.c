@@ -19,7 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             if (!onvif_time_parse(in, &wall, &d) && wall.us < 0) abort();
             break;
         case 1:
-            if (!onvif_media_parse(in, &port, text, &d) && (port == 0 || text[0] != '/' || strpbrk(text, " \r\n"))) abort();
+            if (!onvif_media_parse(in, &port, text, &d) &&
+                (port == 0 || text[0] != '/' || strpbrk(text, " \r\n")))
+                abort();
             break;
         case 2:
             if (onvif_profiles_parse(in, profiles, &count, &d)) break;
@@ -27,10 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             (void)onvif_profile_choose(profiles, count, false);
             break;
         case 3:
-            if (!onvif_stream_parse(in, "camera.example", "user", "a b", text, &d) && !strstr(text, "//user:a%20b@camera.example")) abort();
+            if (!onvif_stream_parse(in, "camera.example", "user", "a b", text, &d) &&
+                !strstr(text, "//user:a%20b@camera.example"))
+                abort();
             break;
         default:
-            if (!onvif_probe_parse(in, "urn:uuid:1", &device, &d) && (device.port == 0 || !device.host[0])) abort();
+            if (!onvif_probe_parse(in, "urn:uuid:1", &device, &d) && (device.port == 0 || !device.host[0]))
+                abort();
             break;
     }
     return 0;

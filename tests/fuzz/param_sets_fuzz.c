@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         (void)!h264_slice_parse(nal, &slice);
         (void)h264_sei_recovers(nal);
         if (param_sets_describe(&s, &t, &config, &reorder)) continue;
-        if (t.width == 0 || t.height == 0 || t.width > MEDIA_WIDTH_MAX || t.height > MEDIA_HEIGHT_MAX) abort();
+        if (t.width == 0 || t.height == 0 || t.width > MEDIA_WIDTH_MAX || t.height > MEDIA_HEIGHT_MAX)
+            abort();
     }
     return 0;
 }

@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t config[64];
     size_t len;
     (void)!aac_config_parse(BYTES(data, size), &aac);
-    if (!latm_config_parse(BYTES(data, size), config, &len) && aac_config_parse(BYTES(config, len), &aac)) abort();
+    if (!latm_config_parse(BYTES(data, size), config, &len) && aac_config_parse(BYTES(config, len), &aac))
+        abort();
     struct rtp_sound s;
     rtp_sound_init(&s, (enum rtp_sound_form)(data[0] % 3), (struct rtp_unit_sink){NULL, unit});
     s.size_bits = data[1] % 16 + 1;

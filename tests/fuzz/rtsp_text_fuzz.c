@@ -33,11 +33,13 @@ static void message(struct bytes in) {
     struct diag d;
     size_t scanned = 0, scanned_once = 0;
     err a = rtsp_message_read(in, &scanned_once, &whole, &d), b = ERR_BUSY;
-    for (size_t n = 1; n <= in.len && b == ERR_BUSY; n++) b = rtsp_message_read(BYTES(in.data, n), &scanned, &piecewise, &d);
+    for (size_t n = 1; n <= in.len && b == ERR_BUSY; n++)
+        b = rtsp_message_read(BYTES(in.data, n), &scanned, &piecewise, &d);
     if (in.len && a != b) abort(); /* however it is cut, it says the same */
     if (!a && whole.total != piecewise.total) abort();
     struct bytes value;
-    if (!a && rtsp_message_header(&whole, "Transport", 0, &value)) (void)rtsp_field(value, "interleaved", &value);
+    if (!a && rtsp_message_header(&whole, "Transport", 0, &value))
+        (void)rtsp_field(value, "interleaved", &value);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         (void)sdp_param_number(m->fmtp, "sizelength", 16, &number);
         if (sdp_param(m->fmtp, "sprop-parameter-sets", &value))
             (void)!sdp_base64(value, (struct buffer){raw, sizeof raw}, &len, &used);
-        if (!rtsp_url_control("rtsp://camera.example/a/", m->control, url) && strlen(url) >= sizeof url) abort();
+        if (!rtsp_url_control("rtsp://camera.example/a/", m->control, url) && strlen(url) >= sizeof url)
+            abort();
     }
     return 0;
 }
