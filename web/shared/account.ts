@@ -2,7 +2,7 @@
 import { b64, hex, own, random, unb64, type Bytes } from "./bytes.ts";
 import { boxPublic } from "./box.ts";
 import type { Api, SessionAnswer } from "./api.ts";
-import { CardeaError } from "./errors.ts";
+import { CardeaError, forged } from "./errors.ts";
 import { makeHouseholdKeys, sealHouseholdKeys } from "./household.ts";
 import { openKeyring, sealKeyring, type Keyring, type KeyringBody } from "./keyring.ts";
 import { COST, derive } from "./passphrase.ts";
@@ -77,6 +77,9 @@ export async function signIn(api: Api, login: string, passphrase: string): Promi
         who: "nobody", json: { login },
     });
     const cost = { memoryKib: params.memory_kib, passes: params.passes };
+    /* What is derived at a lower cost than every keyring has would be cheaper to guess from: no honest vault asks. */
+    if (!(cost.memoryKib >= COST.memoryKib && cost.passes >= COST.passes))
+        throw forged("This vault asks for a weaker passphrase hash than Cardea makes. Do not trust it with this passphrase.");
     const keys = await derive(passphrase, unb64(params.salt), cost);
     const answer = await api.send<SessionAnswer>("POST", "/v1/sessions", { who: "nobody", json: { login, auth: b64(keys.auth) } });
     api.session = answer.token;
