@@ -103,7 +103,7 @@ function Stored({ usage, cameras }: { usage: Usage; cameras: StoredCamera[] }) {
                         <span>{nameOf(c.camera)}</span>
                         <span class="bar" aria-hidden="true"><i style={{ width: `${(100 * c.bytes) / largest}%` }} /></span>
                         <span class="num">{bytes(c.bytes)}</span>
-                        <small class="muted">{c.reels > 0 ? `since ${fullTime(c.first)}` : "nothing yet"}, {c.retention_days > 0 ? `kept ${c.retention_days} days` : "kept until deleted"}</small>
+                        <small class="muted">{c.reels > 0 ? `since ${fullTime(c.first)}` : "the first minute is being recorded"}, {c.retention_days > 0 ? `kept ${c.retention_days} ${c.retention_days === 1 ? "day" : "days"}` : "kept until deleted"}</small>
                     </li>
                 ))}
             </ul>
