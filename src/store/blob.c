@@ -11,7 +11,7 @@ err blob_read_all(struct blob_store *store, const struct store_id *name, size_t 
         return diag_fail(d, ERR_LIMIT, "the blob has %llu bytes, more than the %zu allowed",
                          (unsigned long long)bytes, limit);
     }
-    e = blob_reserve(out, out->len + (size_t)bytes);
+    e = blob_reserve(out, out->len + (size_t)bytes + 1); /* never NULL, even for an empty blob */
     if (e) diag_fail(d, e, "no memory for a blob of %llu bytes", (unsigned long long)bytes);
     size_t got = 0;
     if (!e) e = store->ops->read(reader, 0, (struct buffer){out->data + out->len, (size_t)bytes}, &got, d);
