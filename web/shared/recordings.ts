@@ -194,10 +194,15 @@ export class Recordings {
             this.api.range(`/v1/reels/${ref.reel}`, ref.offset, ref.length, signal),
             this.keysOf(camera, ref.epoch),
         ]);
+        this.check(raw, camera, ref);
+        return readSegment(raw, keys);
+    }
+
+    /* What opens is the household's; that it is what was asked for its header says, which each record is sealed under. */
+    private check(raw: Bytes, camera: string, ref: SegmentRef): void {
         const header = decodeHeader(raw);
         if (header.camera !== camera || header.epoch !== ref.epoch || header.slot !== ref.slot)
             throw new CardeaError("forged", "the vault answered with a segment of another camera or time");
-        return readSegment(raw, keys);
     }
 
     /* A segment made ready to play; `keyFrames` keeps its first picture alone, shown until `until` (s). */
@@ -279,6 +284,7 @@ export class Recordings {
             this.keysOf(camera, ref.epoch),
         ]);
         /* The head alone is by nature cut short; what it holds is verified like any record. */
+        this.check(raw, camera, ref);
         const { records } = await readSegment(raw, keys);
         const picture = records.find((r) => r.kind === Kind.picture);
         return picture ? new Blob([picture.data], { type: "image/jpeg" }) : null;
