@@ -189,6 +189,12 @@ static void test_objects(void **state) {
     put_object(&h, &h.owner, h.owner_auth, "household/keys/a", "household/keys/a", 2, "\"1\"", 204);
     put_object(&h, &h.writer, h.writer_auth, "household/keys/b", "household/keys/b", 1, "\"0\"", 403);
     put_object(&h, &h.writer, h.writer_auth, "camera/c/profile", "camera/c/profile", 1, "\"0\"", 204);
+    /* A stolen hub must not be able to destroy what its keys open. */
+    put_object(&h, &h.writer, h.writer_auth, "camera/c/root/1", "camera/c/root/1", 1, "\"0\"", 204);
+    put_object(&h, &h.writer, h.writer_auth, "camera/c/root/1", "camera/c/root/1", 2, "\"1\"", 403);
+    ASK(&vault, 403, NULL, "DELETE", "/v1/objects/camera/c/root/1", h.writer_auth);
+    put_object(&h, &h.owner, h.owner_auth, "camera/c/root/1", "camera/c/root/1", 2, "\"1\"", 204);
+    ASK(&vault, 204, NULL, "DELETE", "/v1/objects/camera/c/root/1", h.owner_auth);
     ASK(&vault, 400, NULL, "PUT", "/v1/objects/a", h.owner_auth, .body = bytes_text("not an envelope"),
         .headers = {"If-Match: \"0\""});
     ASK(&vault, 400, NULL, "GET", "/v1/objects/A%20b", h.owner_auth);

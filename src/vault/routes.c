@@ -27,7 +27,7 @@ static const struct http_route routes[] = {
     {"GET", "/v1/objects", HOUSEHOLD, 0, 0, object_list},
     {"GET", "/v1/objects/{key…}", HOUSEHOLD, 0, 0, object_get},
     {"PUT", "/v1/objects/{key…}", HOUSEHOLD, 0, OBJECT, object_put},
-    {"DELETE", "/v1/objects/{key…}", HOUSEHOLD, 0, 0, object_delete},
+    {"DELETE", "/v1/objects/{key…}", WHO_OWNER, 0, 0, object_delete},
 
     {"PUT", "/v1/reels/{reel}", WHO_WRITER, HTTP_STREAMED_IN, 0, reel_put},
     {"HEAD", "/v1/reels/{reel}", HOUSEHOLD, 0, 0, reel_head},
