@@ -104,11 +104,13 @@ static err fetch_cost(struct client *c, const char *login, uint8_t salt[PASSPHRA
     if (base64_decode(text, strlen(text), &raw) || raw.len != PASSPHRASE_SALT_BYTES || memory <= 0 ||
         passes <= 0 || memory > UINT32_MAX || passes > UINT32_MAX)
         return diag_fail(d, ERR_INVALID, "the vault's answer holds no salt and cost");
-    /* What is derived at a lower cost than every keyring has would be cheaper to guess from: no honest vault asks. */
+    /* What is derived at a lower cost than every keyring has would be cheaper to guess from: no honest vault
+     * asks. */
     if (memory < PASSPHRASE_MEMORY_KIB || passes < PASSPHRASE_PASSES)
-        return diag_fail(d, ERR_FORGED,
-                         "the vault asks for a weaker passphrase hash than Cardea makes: do not trust it with this "
-                         "passphrase");
+        return diag_fail(
+            d, ERR_FORGED,
+            "the vault asks for a weaker passphrase hash than Cardea makes: do not trust it with this "
+            "passphrase");
     memcpy(salt, raw.data, raw.len);
     *cost = (struct passphrase_cost){(uint32_t)memory, (uint32_t)passes};
     return ERR_OK;

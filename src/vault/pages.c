@@ -19,7 +19,7 @@
     "form-action 'none'; frame-ancestors 'none'"
 #define DATA_POLICY "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 #define PERMISSIONS                                                                                          \
-    "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), "  \
+    "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), "                \
     "magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(), autoplay=(self), "              \
     "fullscreen=(self), "                                                                                    \
     "picture-in-picture=(self), screen-wake-lock=(self)"
