@@ -14,6 +14,8 @@ export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
 /* From this speed on, key frames alone are fetched from their segments and shown. */
 const KEY_FRAMES_FROM = 8;
 const AHEAD_S = 12;
+/* Cameras send a key frame at least this often. */
+const KEY_FRAME_S = 12;
 /* A jump shorter than this is a segment's border, not a gap. */
 const GAP_S = 1.2;
 /* The vault lists a segment once it is whole; until then only live viewers have it. */
@@ -161,6 +163,7 @@ export class Player {
 
     async seek(time: number, play = this.playing.value): Promise<void> {
         this.seekFrom = performance.now();
+        this.seekMs.value = null;
         const target = Math.min(time, now());
         this.time.value = target;
         if (this.bufferHas(target)) return this.within(target, play);
@@ -254,7 +257,7 @@ export class Player {
         this.sink.time = start + 0.001;
         this.video.playbackRate = this.rate.value;
         if (play) void this.video.play().catch(() => undefined);
-        if (media.video.length > 0) this.loading.value = false;
+        this.loading.value = false;
         void this.pump();
     }
 
@@ -351,12 +354,19 @@ export class Player {
 
     private shown(mediaTime: number): void {
         const sink = this.sink ?? this.feed?.sink;
-        if (!sink) return;
+        if (!sink || this.ofBefore(mediaTime + sink.base, sink.time)) return;
         this.time.value = mediaTime + sink.base;
         if (this.seekFrom > 0 && !this.loading.value) {
             this.seekMs.value = performance.now() - this.seekFrom;
             this.seekFrom = 0;
         }
+    }
+
+    /* After a jump, pictures from before it may still be on their way to the screen: they are not where we are. */
+    private ofBefore(picture: number, target: number): boolean {
+        if (this.mode.value === "recorded" && this.loading.value) return true;
+        if (!this.video.seeking) return false;
+        return picture > target + 0.1 || picture < target - (this.keyFramesOnly ? KEY_FRAME_S : 1);
     }
 
     private tick(): void {
