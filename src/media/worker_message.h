@@ -32,6 +32,8 @@ enum worker_type {
     WORKER_TYPE_PICTURE = 19,
     WORKER_TYPE_MOTION = 20,
     WORKER_TYPE_STATUS = 21,
+    WORKER_TYPE_FRAME = 22,
+    WORKER_TYPE_RING = 23,
 };
 
 /* --- Reading --- */
@@ -169,6 +171,22 @@ struct worker_motion {
 };
 err worker_motion_append(struct blob *out, const struct worker_motion *m) CHECKED;
 err worker_motion_decode(struct bytes payload, struct worker_motion *out, struct diag *d) CHECKED;
+
+#define WORKER_FRAME_MAX_WIDTH 1280
+#define WORKER_FRAME_MAX_HEIGHT 720
+enum worker_frame_flag { WORKER_FRAME_SAFETY = 1 }; /* nothing moves; a look to be sure */
+/* A decoded picture for recognition. */
+struct worker_frame {
+    struct wall_us wall;
+    uint8_t flags;
+    uint16_t source_width, source_height; /* of the stream */
+    uint16_t width, height;               /* even */
+    uint8_t region_count;
+    struct worker_region regions[WORKER_REGIONS_MAX];
+    struct bytes i420; /* borrowed: width * height * 3 / 2 bytes */
+};
+err worker_frame_append(struct blob *out, const struct worker_frame *m) CHECKED;
+err worker_frame_decode(struct bytes payload, struct worker_frame *out, struct diag *d) CHECKED;
 
 enum worker_state { WORKER_STATE_CONNECTING, WORKER_STATE_STREAMING, WORKER_STATE_FAILED };
 enum worker_layer { WORKER_LAYER_SECCOMP = 1, WORKER_LAYER_LANDLOCK = 2, WORKER_LAYER_NETNS = 4 };
