@@ -16,20 +16,8 @@ static const char *const layer_words[] = {"seccomp", "landlock", "netns"};
 
 /* --- Framing --- */
 
-static err message_begin(struct blob *out, enum worker_type type, size_t *mark) {
-    *mark = out->len;
-    err e = blob_append_be32(out, 0);
-    return e ? e : blob_append_u8(out, (uint8_t)type);
-}
-
 err worker_message_end(struct blob *out, size_t mark) {
-    size_t length = out->len - mark - 4;
-    if (length > WORKER_MESSAGE_MAX_BYTES) {
-        out->len = mark;
-        return ERR_LIMIT;
-    }
-    be32_put(out->data + mark, (uint32_t)length);
-    return ERR_OK;
+    return message_end(out, mark, worker_type_limit);
 }
 
 /* Takes the object, which may be NULL when there was no memory for it. */
@@ -47,7 +35,7 @@ static err append_json(struct blob *out, json_t *object, bool with_length) {
 
 static err append_json_message(struct blob *out, enum worker_type type, json_t *object) {
     size_t mark = out->len;
-    err e = message_begin(out, type, &mark);
+    err e = message_begin(out, (uint8_t)type, &mark);
     if (e)
         json_release(&object);
     else

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/message_reader.h"
 
 #define WORKER_SOCKET 3                            /* the worker's descriptor */
 #define WORKER_MESSAGE_MAX_BYTES ((8u << 20) + 64) /* what `length` may be: type and payload */
@@ -38,16 +39,12 @@ enum worker_type {
 
 /* --- Reading --- */
 
-#define WORKER_READER_DESCRIPTORS_MAX 4
+/* The longest length of a message of this type; 0 for types that do not exist. */
+uint32_t worker_type_limit(uint8_t type);
 
-/* Zero-initialised (with count 0) is empty and valid. Holds at most one message more than it has handed out.
- */
+/* Zero-initialised is empty and valid. */
 struct worker_reader {
-    struct blob data;
-    size_t start,
-        taken; /* where the first unread byte lies; bytes that the message handed out last takes up */
-    int descriptors[WORKER_READER_DESCRIPTORS_MAX];
-    size_t descriptor_count;
+    struct message_reader reader;
 };
 
 /* A whole message. The payload is borrowed from the reader until its next call. */
