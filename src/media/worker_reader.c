@@ -6,12 +6,16 @@ uint32_t worker_type_limit(uint8_t type) {
         case WORKER_TYPE_CONFIG:
         case WORKER_TYPE_DESCRIPTOR:
         case WORKER_TYPE_WANT:
+        case WORKER_TYPE_RING:
         case WORKER_TYPE_STATUS: return 1 + WORKER_JSON_MAX_BYTES;
         case WORKER_TYPE_STOP: return 1;
         case WORKER_TYPE_PACE: return 2;
         case WORKER_TYPE_INIT: return 1 + 4 + WORKER_JSON_MAX_BYTES + WORKER_INIT_MAX_BYTES;
         case WORKER_TYPE_FRAGMENT: return WORKER_MESSAGE_MAX_BYTES;
         case WORKER_TYPE_PICTURE: return 1 + 8 + WORKER_PICTURE_MAX_BYTES;
+        case WORKER_TYPE_FRAME:
+            return 1 + WORKER_FRAME_HEAD_BYTES + 4 * WORKER_REGIONS_MAX +
+                   WORKER_FRAME_MAX_WIDTH * WORKER_FRAME_MAX_HEIGHT * 3 / 2;
         case WORKER_TYPE_MOTION: return 1 + 10 + 4 * WORKER_REGIONS_MAX;
         default: return 0;
     }
