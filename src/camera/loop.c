@@ -201,13 +201,21 @@ static err turn(struct loop *l, struct diag *d) {
     return due ? read_feed(l, now, d) : ERR_OK;
 }
 
+static bool hub_behind(void *context) {
+    return hub_link_behind(context);
+}
+
 err loop_run(struct hub_link *hub, const struct worker_config *config, const struct feed_ops *ops,
              uint8_t sandbox, struct diag *d) {
     struct loop l = {.hub = hub, .ops = ops};
     read_plan_init(&l.plan);
     l.status = (struct worker_status){.state = WORKER_STATE_CONNECTING, .sandbox = sandbox};
-    const struct cutter_options options = {
-        .audio = config->audio, .motion = config->motion, .picture_s = config->picture_s};
+    const struct cutter_options options = {.audio = config->audio,
+                                           .motion = config->motion,
+                                           .see = config->see,
+                                           .picture_s = config->picture_s,
+                                           .context = hub,
+                                           .behind = hub_behind};
     err e = cutter_new(&options, &hub->out, &l.cutter, d);
     if (e) return e;
     const struct feed_start start = {config, cutter_sink(l.cutter), &hub->out};

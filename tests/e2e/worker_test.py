@@ -9,7 +9,7 @@ import tempfile
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from worker_hub import FRAGMENT, INIT, KEY, MOTION, PICTURE, SOUND, STATUS, WANT, Worker
+from worker_hub import FRAGMENT, FRAME, INIT, KEY, MOTION, PICTURE, SOUND, STATUS, WANT, Worker
 
 SOURCE = os.environ.get("CARDEA_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("CARDEA_BUILD") or os.path.join(SOURCE, "build")
@@ -202,6 +202,19 @@ def test_change_in_the_stream_makes_a_new_init():
             assert after.flags & KEY, "after an init comes no key frame"
 
 
+def moving_box(name, size, rate, noise=0):
+    """Gray, with a white box that crosses the right half from second 4 to 7; 12 s."""
+    out = path(name)
+    width, height = map(int, size.split("x"))
+    scale = width / 640
+    ffmpeg("-f", "lavfi", "-i", f"color=gray:size={size}:rate={rate}:duration=12", "-f", "lavfi", "-i",
+           f"color=white:size={int(60 * scale)}x{int(120 * scale)}:rate={rate}:duration=12", "-lavfi",
+           f"[0][1]overlay=x='if(between(t,4,7),({340 * scale}+{70 * scale}*(t-4)),-1000)':y={int(150 * scale)}"
+           + (f",noise=alls={noise}:allf=t" if noise else ""), "-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-g",
+           str(2 * rate), out)
+    return out
+
+
 def test_motion_is_seen_and_ends():
     """Noise-free stillness, then a box that moves across the right half, then stillness."""
     source = path("motion.mp4")
@@ -225,6 +238,60 @@ def test_motion_is_seen_and_ends():
             assert x >= 115 and y >= 60, f"a region at {x}, {y}"
     times = [struct.unpack(">Q", m[:8])[0] for m in w.of(MOTION)]
     assert all(b - a > 150000 for a, b in zip(times, times[1:])), "more than five messages in a second"
+
+
+def luma_at(frame, x, y):
+    return frame.pixels[y * frame.width + x]
+
+
+def test_frames_come_while_something_moves():
+    """A box crosses from second 4 to 7; the frames show it, at most five a second, and for two seconds after."""
+    source = moving_box("frames.mp4", "640x360", 10)
+    w = play(source, 20, lambda w: w.of(MOTION) and w.of(MOTION)[-1][8] == 0, motion=True, see=True, picture_s=1)
+    assert w.reached, f"{len(w.of(MOTION))} motion messages, {len(w.of(FRAME))} frames"
+    begin = w.frames()[0].wall_us
+    moving = [f for f in w.of(FRAME) if not f.flags]
+    assert 15 <= len(moving) <= 30, [(f.wall_us - begin) / 1e6 for f in moving]
+    assert all(b.wall_us - a.wall_us > 150000 for a, b in zip(moving, moving[1:])), "more than five frames a second"
+    for f in moving:
+        second = (f.wall_us - begin) / 1e6
+        assert 3.9 <= second <= 9.6 and f.flags == 0, f"a frame of what moves at {second} s"
+        assert (f.width, f.height, f.source_width, f.source_height) == (640, 360, 640, 360)
+        assert second > 7 or f.regions, "no region while the box is there"
+    shown = [f for f in moving if 4.3 < (f.wall_us - begin) / 1e6 < 6.5]
+    for f in shown:
+        x = int(340 + 70 * ((f.wall_us - begin) / 1e6 - 4)) + 30
+        assert luma_at(f, x, 200) > 200 and luma_at(f, 100, 200) < 150, "the box is not where it is"
+        assert any(r[0] <= x * 255 // 640 <= r[0] + r[2] for r in f.regions), (x, f.regions)
+    assert not [f for f in w.of(FRAME) if f.flags and 4.1 < (f.wall_us - begin) / 1e6 < 8.9], "a safety look in between"
+
+
+def test_a_still_scene_gets_a_safety_look():
+    source = path("safety.mp4")
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=10:duration=0.1", "-vf",
+           "loop=120:1,setpts=N/10/TB,format=yuvj420p", "-r", "10", "-t", "10", "-c:v", "libx264", "-preset", "veryfast", "-bf",
+           "0", "-g", "10", source)
+    w = play(source, 15, lambda w: w.of(FRAME), motion=True, see=True, picture_s=1)
+    assert w.reached, w.status()
+    f = w.of(FRAME)[0]
+    assert f.flags == 1 and (f.width, f.height, f.source_width, f.source_height) == (1280, 720, 1920, 1080)
+    assert min(f.pixels[:1280 * 720]) >= 10, "full range was not made limited"
+
+
+def test_without_see_no_frame_leaves():
+    w = play(moving_box("unseen.mp4", "640x360", 10), 20, lambda w: w.of(MOTION) and w.of(MOTION)[-1][8] == 0, motion=True)
+    assert w.reached and not w.of(FRAME)
+
+
+def test_a_lone_main_stream_is_seen_at_once():
+    """1080p with sensor noise, no substream: motion within half a second, and still decoding ends."""
+    source = moving_box("main.mp4", "1920x1080", 25, noise=4)
+    w = play(source, 30, lambda w: w.of(MOTION) and w.of(MOTION)[-1][8] == 0, motion=True, see=True)
+    assert w.reached, f"{len(w.of(MOTION))} motion messages"
+    begin = w.frames()[0].wall_us
+    first = (struct.unpack(">Q", w.of(MOTION)[0][:8])[0] - begin) / 1e6
+    assert 4.0 <= first <= 4.6, f"seen at {first} s"
+    assert [f for f in w.of(FRAME) if not f.flags][0].width == 1280
 
 
 def test_still_picture_is_still():
