@@ -199,7 +199,7 @@ static bool decode(struct motion *m, struct bytes data) {
 
 static bool start_decoder(struct motion *m) {
     struct diag ignored;
-    if (picture_decoder_open(&m->track, &m->decoder, &ignored)) return false;
+    if (picture_decoder_open(&m->track, PICTURE_QUICK, &m->decoder, &ignored)) return false;
     m->decoder->skip_frame = AVDISCARD_NONREF; /* enough pictures are left for five looks a second */
     m->counts.runs++;
     return true;

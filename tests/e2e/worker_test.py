@@ -294,6 +294,120 @@ def test_a_lone_main_stream_is_seen_at_once():
     assert [f for f in w.of(FRAME) if not f.flags][0].width == 1280
 
 
+MASKS = [[[1000, 2000], [4000, 1000], [3500, 6000]],  # a triangle
+         [[6000, 5000], [9000, 5200], [8800, 9000], [7500, 6500], [6100, 9100]],  # with a notch
+         [[9700, 0], [10000, 0], [10000, 1200], [9700, 1200]]]  # at the edge
+BLOCK = 8  # whole blocks are painted
+
+
+def inside(mask, x, y):
+    """Whether the point lies inside, by crossings to its left."""
+    result = False
+    for (ax, ay), (bx, by) in zip(mask, mask[1:] + mask[:1]):
+        if (ay <= y) != (by <= y) and ax + (y - ay) / (by - ay) * (bx - ax) < x:
+            result = not result
+    return result
+
+
+def places(width, height):
+    """The indices of pixels whose middle is inside of a mask, and of a sample of those well outside."""
+    hidden, open_ = [], []
+    for y in range(height):
+        for x in range(width):
+            at = lambda dx, dy: ((x + 0.5 + dx) * 10000 / width, (y + 0.5 + dy) * 10000 / height)
+            if any(inside(m, *at(0, 0)) for m in MASKS):
+                hidden.append(y * width + x)
+            elif (x + 31 * y) % 23 == 0:
+                ring = [at(dx, dy) for dx in (-12, 0, 12) for dy in (-12, 0, 12)]
+                if not any(inside(m, *p) for m in MASKS for p in ring):
+                    open_.append(y * width + x)
+    return hidden, open_
+
+
+def raw(source, width, height, pixel="yuv420p"):
+    """The decoded pictures of a file, as it says they are."""
+    data = ffmpeg("-i", source, "-map", "0:v", "-fps_mode", "passthrough", "-pix_fmt", pixel, "-f", "rawvideo", "-")
+    size = width * height * 3 // 2
+    return [data[i:i + size] for i in range(0, len(data) - size + 1, size)]
+
+
+def check_black(pictures, hidden, width, height, what, black=16, slack=10):
+    assert pictures, f"no {what}"
+    luma = width * height
+    for number, p in enumerate(pictures):
+        worst = max(abs(p[i] - black) for i in hidden)
+        assert worst <= slack, f"{what} {number}: {worst} off black"
+        chroma = {luma + (i // width // 2) * (width // 2) + i % width // 2 for i in hidden}
+        worst = max(max(abs(p[i] - 128), abs(p[i + luma // 4] - 128)) for i in chroma)
+        assert worst <= slack, f"{what} {number}: {worst} off gray"
+
+
+def psnr(a, b, places):
+    import math
+    error = sum((a[i] - b[i]) ** 2 for i in places) / len(places)
+    return 99 if error == 0 else 10 * math.log10(255 * 255 / error)
+
+
+def masked(source, seconds=1000, **config):
+    w = play(source, 30, lambda w: len(w.frames()) >= 60 and w.of(PICTURE) and w.of(FRAME), motion=True, see=True,
+             picture_s=1, masks=MASKS, **config)
+    assert w.reached and w.code == 0, (len(w.frames()), len(w.of(PICTURE)), len(w.of(FRAME)), w.status(), w.words)
+    return w
+
+
+def check_masked(w, source, width, height):
+    hidden, open_ = places(width, height)
+    with open(path("masked.mp4"), "wb") as f:
+        f.write(w.movie(lambda f: not f.flags & SOUND))
+    got = raw(path("masked.mp4"), width, height)
+    assert len(got) >= 58
+    check_black(got, hidden, width, height, "recorded picture")
+    was = raw(source, width, height)
+    values = sorted(psnr(got[i], was[i], open_) for i in range(min(len(was), 50)))
+    assert values[0] > 30, f"outside of the masks: {values[0]:.1f} dB at worst, {values[len(values) // 2]:.1f} in the middle"
+    print(f"# outside of the masks: {values[0]:.1f} dB at worst, {values[len(values) // 2]:.1f} in the middle")
+    for number, (_, jpeg) in enumerate(w.of(PICTURE)):
+        name = path(f"masked{number}.jpg")
+        with open(name, "wb") as f:
+            f.write(jpeg)
+        small = (320, height * 320 // width & ~1)
+        # JPEG's own ripples at the edges of black: its blocks are not the picture's.
+        check_black(raw(name, *small, "yuvj420p"), eroded(*small), *small, "picture", black=0, slack=24)
+    for f in w.of(FRAME):
+        assert (f.width, f.height) == (width, height)
+        check_black([f.pixels], hidden, width, height, "frame")
+
+
+def eroded(width, height):
+    """Inside of the masks, two pixels and more from their edges: scaling mixes what is next to each other."""
+    all_ = set(places(width, height)[0])
+    return [i for i in all_ if all(i + dx + dy * width in all_ for dx in (-2, 0, 2) for dy in (-2, 0, 2))]
+
+
+def test_masked_places_never_leave():
+    source = path("mask.mp4")
+    ffmpeg("-i", VTEST, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", "6", "-vf", "scale=640:360,fps=25",
+           "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-bf", "2", "-g", "25", "-c:a", "aac",
+           "-shortest", source)
+    w = masked(source)
+    check_masked(w, source, 640, 360)
+    check_fragments(w)
+    assert w.of(INIT)[0].head["audio_codec"] == "mp4a.40.2" and len(w.sounds()) > 10, "no sound"
+    keys = [f.wall_us for f in w.frames() if f.flags & KEY]
+    assert all(b - a <= 2100000 for a, b in zip(keys, keys[1:])), "key frames are further apart than two seconds"
+
+
+def test_masks_over_other_formats():
+    """4:2:2, 10 bits, the full range, H.265, and odd sizes: whatever the camera sends, the masks are black."""
+    for name, pixel, size, coder in (("422", "yuv422p", "320x240", "libx264"), ("ten", "yuv420p10le", "320x240", "libx264"),
+                                     ("full", "yuvj420p", "320x240", "libx264"), ("265", "yuv420p", "320x240", "libx265")):
+        source = path(f"mask{name}.mp4")
+        ffmpeg("-i", VTEST, "-t", "4", "-vf", f"scale={size.replace('x', ':')},fps=25", "-pix_fmt", pixel, "-c:v", coder, "-preset",
+               "ultrafast", "-crf", "20", "-g", "25", *(["-x265-params", "log-level=none"] if coder == "libx265" else []), source)
+        w = masked(source)
+        check_masked(w, source, 320, 240)
+
+
 def test_still_picture_is_still():
     source = path("still.mp4")
     ffmpeg("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=10:duration=0.1", "-vf", "loop=60:1,setpts=N/10/TB,noise=alls=6:allf=t",
