@@ -40,6 +40,12 @@ struct name {
     uint32_t at, epoch;
     struct blob table;
 };
+struct cuts {
+    struct store_id name;
+    struct camera *camera;
+    struct index_cut list[INDEX_CUTS_MAX];
+    size_t count;
+};
 struct event {
     struct camera *camera;
     uint64_t sequence;
@@ -57,7 +63,7 @@ struct pairing {
 struct memory {
     struct index index;
     pthread_mutex_t lock;
-    struct list settings, households, capabilities, objects, cameras, names, events, pairings;
+    struct list settings, households, capabilities, objects, cameras, names, cuts, events, pairings;
 };
 
 #define EACH(type, variable, list)                                                                           \
@@ -111,6 +117,13 @@ err mem_range_remove(struct index *index, const struct reel_place *camera, uint3
                      uint32_t max_reels, uint32_t now, struct index_removed *out, struct diag *d);
 err mem_reel_remove(struct index *index, const struct store_id *household, const struct store_id *reel,
                     uint32_t now, struct diag *d);
+err mem_range_cut(struct index *index, const struct reel_place *camera, uint32_t from, uint32_t to,
+                  struct diag *d);
+err mem_cuts_get(struct index *index, const struct store_id *household, const struct store_id *reel,
+                 struct index_cut cuts[INDEX_CUTS_MAX], size_t *count, struct diag *d);
+err mem_cuts_done(struct index *index, const struct store_id *household, const struct store_id *reel,
+                  struct diag *d);
+err mem_cuts_due(struct index *index, index_cut_visit visit, void *arg, struct diag *d);
 err mem_camera_remove(struct index *index, const struct reel_place *camera, uint32_t max_reels, uint32_t now,
                       struct index_removed *out, struct diag *d);
 err mem_retention_sweep(struct index *index, struct index_sweep *sweep, uint32_t now, uint32_t max_reels,

@@ -90,7 +90,8 @@ static err sweep_retention(struct vault *v, struct diag *d) {
 }
 
 err keeper_sweep(struct vault *v, struct diag *d) {
-    err e = sweep_retention(v, d);
+    err e = cuts_apply_due(v, d);
+    if (!e) e = sweep_retention(v, d);
     if (!e) e = sweep_uploads(v, d);
     if (!e) e = vault_collect(v, d);
     return e ? e : v->index->ops->pairing_sweep(v->index, slot_now(), d);

@@ -546,6 +546,85 @@ static void test_arriving_deleted_often(void **state) {
     camera_clear(&c);
 }
 
+static void rows_of(const struct daemon *d, const struct household *h, const struct camera *c,
+                    struct answer *a) {
+    char path[160];
+    snprintf(path, sizeof path, "/v1/timeline?camera=%s&from=0&to=4294967295&detail=segments", c->hex);
+    ASK(d, 200, a, "GET", path, h->owner_auth);
+}
+
+/* What is deleted while its reel is staged and no hub is connected stays deleted when the hub is back: after
+ * an hour, after a crash of the vault, and whether it was deleted before or after that. */
+static void test_deleted_while_broken_off(void **state) {
+    static const struct {
+        const char *label;
+        bool killed_before, killed_after;
+    } cases[] = {{"no restart", false, false}, {"killed before", true, false}, {"killed after", false, true}};
+    struct daemon d;
+    struct household h;
+    struct camera c;
+    daemon_make(&d, true);
+    daemon_start(&d);
+    household_make(&d, &h);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO(recorded_clear) struct recorded r = {0};
+        AUTO(answer_clear) struct answer a = {0};
+        char reel[33], path[160];
+        print_message("# %s\n", cases[i].label);
+        camera_make(&c);
+        record(&c, SLOT, 6, &r);
+        random_hex(reel);
+        int fd = start_upload(&d, &h, &c, reel, 0, BYTES(r.bytes.data, r.ends[3]));
+        wait_held(&d, &h, reel, r.ends[3]);
+        fd_close(&fd);
+        if (cases[i].killed_before) {
+            daemon_stop(&d, SIGKILL);
+            daemon_start(&d);
+        }
+        wait_held(&d, &h, reel, r.ends[3]);
+        const unsigned ranges[][2] = {
+            {2, 3}, {6, 8}, {10, 200}}; /* segments 1, 3, and 5, which is still to come */
+        for (size_t k = 0; k < 3; k++) {
+            snprintf(path, sizeof path, "/v1/recordings?camera=%s&from=%u&to=%u", c.hex, SLOT + ranges[k][0],
+                     SLOT + ranges[k][1]);
+            ASK(&d, 200, NULL, "DELETE", path, h.owner_auth);
+        }
+        if (cases[i].killed_after) {
+            daemon_stop(&d, SIGKILL);
+            daemon_start(&d);
+            wait_held(&d, &h, reel, r.ends[3]);
+        }
+        /* Not shown either, from the moment the hub is back. */
+        fd =
+            start_upload(&d, &h, &c, reel, r.ends[3], BYTES(r.bytes.data + r.ends[3], r.ends[4] - r.ends[3]));
+        wait_held(&d, &h, reel, r.ends[4]);
+        rows_of(&d, &h, &c, &a);
+        assert_int_equal(cell(json_object_get(a.json, "reels"), 0, 5), 3);
+        finish_upload(fd, BYTES(r.bytes.data + r.ends[4], r.bytes.len - r.ends[4]));
+        fd_close(&fd);
+        rows_of(&d, &h, &c, &a);
+        json_t *rows = json_object_get(a.json, "reels");
+        assert_int_equal(json_array_size(rows), 3);
+        for (size_t k = 0; k < 3; k++) { /* segments 0, 2 and 4 */
+            assert_int_equal(cell(rows, k, 2), SLOT + 4 * k);
+            assert_int_equal(cell(rows, k, 5), 1);
+        }
+        /* The next reel brings what was recorded since: only what was on its way was deleted. */
+        AUTO(recorded_clear) struct recorded next = {0};
+        record(&c, SLOT + 60, 1, &next);
+        random_hex(reel);
+        reel_send(&d, &h, &c, reel, blob_bytes(&next.bytes), 0, 201, NULL);
+        rows_of(&d, &h, &c, &a);
+        assert_int_equal(json_array_size(json_object_get(a.json, "reels")), 4);
+        camera_clear(&c);
+    }
+    daemon_stop(&d, SIGTERM);
+    AUTO(blob_clear) struct blob said = {0};
+    const char *const fsck[] = {"fsck", NULL};
+    if (daemon_run(&d, fsck, &said) != 0) fail_msg("fsck: %.*s", (int)said.len, (char *)said.data);
+    daemon_clean(&d);
+}
+
 /* While a reel becomes a row it is seen once at every moment, and its bytes can be had. */
 static void test_arriving_commits(void **state) {
     struct household h;
@@ -657,6 +736,7 @@ int main(void) {
         cmocka_unit_test(test_arriving),
         cmocka_unit_test(test_arriving_deleted),
         cmocka_unit_test(test_arriving_deleted_often),
+        cmocka_unit_test(test_deleted_while_broken_off),
         cmocka_unit_test(test_arriving_commits),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_quota),
