@@ -191,9 +191,10 @@ struct index_ops {
                        struct diag *);
     err (*camera_get)(struct index *, const struct store_id *household, const struct store_id *camera,
                       struct camera_info *out, struct diag *); /* ERR_NOT_FOUND */
+    /* `lengthen`: only if it has never been set, or becomes no shorter (0 days are the longest), else
+     * ERR_DENIED. ERR_NOT_FOUND (household), ERR_LIMIT. */
     err (*camera_set_retention)(struct index *, const struct store_id *household,
-                                const struct store_id *camera, uint32_t days,
-                                struct diag *); /* ERR_NOT_FOUND (household), ERR_LIMIT */
+                                const struct store_id *camera, uint32_t days, bool lengthen, struct diag *);
     /* Its uploads, at most max_reels reels (with events among them), and once those are gone its objects and
      * itself. Call again while `more`. ERR_NOT_FOUND. */
     err (*camera_remove)(struct index *, const struct reel_place *camera, uint32_t max_reels, uint32_t now,

@@ -38,6 +38,11 @@ err index_check_size(const char *what, size_t len, size_t max, struct diag *d) {
     return diag_fail(d, ERR_LIMIT, "%s has %zu bytes; at most %zu are kept", what, len, max);
 }
 
+err index_deny_shorter(struct diag *d) {
+    return diag_fail(d, ERR_DENIED,
+                     "a hub may only lengthen how long recordings are kept: the owner shortens it");
+}
+
 bool index_cut_add(struct index_cut *cuts, size_t *count, uint32_t from, uint32_t to) {
     for (size_t i = 0; i < *count; i++)
         if (cuts[i].from <= from && cuts[i].to >= to) return false;

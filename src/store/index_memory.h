@@ -31,6 +31,7 @@ struct object {
 struct camera {
     struct reel_place place;
     uint32_t retention_days;
+    bool retention_set;
     uint64_t next_event;
 };
 struct name {
@@ -95,7 +96,7 @@ err mem_camera_list(struct index *index, const struct store_id *household, index
 err mem_camera_get(struct index *index, const struct store_id *household, const struct store_id *camera,
                    struct camera_info *out, struct diag *d);
 err mem_camera_set_retention(struct index *index, const struct store_id *household,
-                             const struct store_id *camera, uint32_t days, struct diag *d);
+                             const struct store_id *camera, uint32_t days, bool lengthen, struct diag *d);
 err mem_reel_begin(struct index *index, const struct index_upload *upload, struct diag *d);
 err mem_upload_get(struct index *index, const struct store_id *household, const struct store_id *reel,
                    struct index_upload *out, struct diag *d);

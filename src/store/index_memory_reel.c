@@ -41,7 +41,7 @@ err mem_camera_get(struct index *index, const struct store_id *household, const 
 }
 
 err mem_camera_set_retention(struct index *index, const struct store_id *household,
-                             const struct store_id *camera, uint32_t days, struct diag *d) {
+                             const struct store_id *camera, uint32_t days, bool lengthen, struct diag *d) {
     if (days > INDEX_RETENTION_MAX_DAYS)
         return diag_fail(d, ERR_LIMIT, "retention is at most %u days (0: for ever)",
                          INDEX_RETENTION_MAX_DAYS);
@@ -49,7 +49,10 @@ err mem_camera_set_retention(struct index *index, const struct store_id *househo
     struct camera *c;
     struct memory *m = mi_enter(index);
     err e = mi_camera_need(m, &place, &c, d);
+    if (!e && lengthen && c->retention_set && index_shorter(days, c->retention_days))
+        e = index_deny_shorter(d);
     if (!e) c->retention_days = days;
+    if (!e) c->retention_set = true;
     return mi_leave(m, e);
 }
 

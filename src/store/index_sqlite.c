@@ -39,6 +39,9 @@ static const char *const migrations[] = {
     /* Deleted ranges by the name of an upload, or of the reel it became; see range_cut. */
     "CREATE TABLE cuts(name BLOB NOT NULL, camera INTEGER NOT NULL, first INTEGER NOT NULL,"
     "  end INTEGER NOT NULL, PRIMARY KEY(name, first)) WITHOUT ROWID;",
+    /* Whether a retention was ever asked for; of the cameras before this, it was. */
+    "ALTER TABLE cameras ADD COLUMN retention_set INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE cameras SET retention_set=1;",
 };
 
 static const struct db_options options = {

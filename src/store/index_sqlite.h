@@ -81,7 +81,7 @@ err sq_object_remove(struct index *, const struct store_id *, const char *, stru
 err sq_camera_list(struct index *, const struct store_id *, index_camera_visit, void *, struct diag *);
 err sq_camera_get(struct index *, const struct store_id *, const struct store_id *, struct camera_info *,
                   struct diag *);
-err sq_camera_set_retention(struct index *, const struct store_id *, const struct store_id *, uint32_t,
+err sq_camera_set_retention(struct index *, const struct store_id *, const struct store_id *, uint32_t, bool,
                             struct diag *);
 err sq_event_add(struct index *, const struct reel_place *, uint32_t, const struct store_id *, struct bytes,
                  uint64_t *, struct diag *);

@@ -354,6 +354,35 @@ static void test_delete(void **state) {
     camera_clear(&c);
 }
 
+/* A hub, which may be a stolen one, keeps recordings for longer and never for shorter. */
+static void test_retention_by_a_hub(void **state) {
+    struct household h;
+    AUTO(answer_clear) struct answer a = {0};
+    char hex[33], path[64];
+    household_make(&vault, &h);
+    random_hex(hex);
+    snprintf(path, sizeof path, "/v1/cameras/%s", hex);
+    const struct {
+        const char *auth;
+        int days;
+        long status;
+    } steps[] = {{h.writer_auth, 30, 204}, {h.writer_auth, 29, 403}, {h.writer_auth, 31, 204},
+                 {h.owner_auth, 7, 204},   {h.writer_auth, 6, 403},  {h.writer_auth, 0, 204},
+                 {h.writer_auth, 1, 403}};
+    int64_t kept = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        ASK(&vault, steps[i].status, &a, "PUT", path, steps[i].auth,
+            .json = json_pack("{s:i}", "retention_days", steps[i].days));
+        if (steps[i].status == 403)
+            assert_non_null(strstr(answer_text(&a, "message"), "only lengthen"));
+        else
+            kept = steps[i].days;
+        ASK(&vault, 200, &a, "GET", "/v1/cameras", h.owner_auth);
+        json_t *row = json_array_get(json_object_get(a.json, "cameras"), 0);
+        assert_int_equal(json_integer_value(json_object_get(row, "retention_days")), kept);
+    }
+}
+
 /* --- reels that are still arriving --- */
 
 #define ARRIVING 128
@@ -733,6 +762,7 @@ int main(void) {
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_retention_by_a_hub),
         cmocka_unit_test(test_arriving),
         cmocka_unit_test(test_arriving_deleted),
         cmocka_unit_test(test_arriving_deleted_often),

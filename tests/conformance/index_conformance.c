@@ -493,12 +493,13 @@ static void test_retention(void **state) {
     struct reel_place forever = {f->home, id_of(70)}, short_lived = {f->home, id_of(71)};
     struct camera_info camera;
     uint64_t sequence;
-    assert_ok(ops->camera_set_retention(f->index, &f->home, &f->camera, 2, D));
-    assert_ok(ops->camera_set_retention(f->index, &f->home, &short_lived.camera, 1, D));
-    assert_err(ops->camera_set_retention(f->index, &f->home, &f->camera, INDEX_RETENTION_MAX_DAYS + 1, D),
-               ERR_LIMIT);
+    assert_ok(ops->camera_set_retention(f->index, &f->home, &f->camera, 2, false, D));
+    assert_ok(ops->camera_set_retention(f->index, &f->home, &short_lived.camera, 1, false, D));
+    assert_err(
+        ops->camera_set_retention(f->index, &f->home, &f->camera, INDEX_RETENTION_MAX_DAYS + 1, false, D),
+        ERR_LIMIT);
     struct store_id nobody = id_of(99);
-    assert_err(ops->camera_set_retention(f->index, &nobody, &f->camera, 1, D), ERR_NOT_FOUND);
+    assert_err(ops->camera_set_retention(f->index, &nobody, &f->camera, 1, false, D), ERR_NOT_FOUND);
     for (uint32_t i = 0; i < 10; i++) {
         store_reel(f, &f->place, 1000 + i, NOW - DAY * 2 - 300 + 60 * i, NOW - DAY * 2 - 240 + 60 * i);
         store_reel(f, &forever, 2000 + i, NOW - DAY * 100 + 60 * i, NOW - DAY * 100 + 60 * i + 60);
@@ -541,6 +542,31 @@ static err note_event(void *arg, uint64_t sequence, struct bytes event) {
     e->last = sequence;
     e->count++;
     return ERR_OK;
+}
+
+/* Who may only lengthen creates, and lengthens. */
+static void test_retention_lengthened(void **state) {
+    struct fixture *f = *state;
+    const struct index_ops *ops = f->index->ops;
+    struct camera_info camera;
+    const struct {
+        uint32_t days;
+        bool lengthen;
+        err expected;
+    } steps[] = {
+        {30, true, ERR_OK},       {30, true, ERR_OK}, {29, true, ERR_DENIED}, {31, true, ERR_OK},
+        {7, false, ERR_OK},       {8, true, ERR_OK},  {0, true, ERR_OK}, /* for ever is the longest */
+        {3650, true, ERR_DENIED}, {0, true, ERR_OK},  {1, false, ERR_OK}};
+    store_minutes(f, 1); /* what is there by its first reel has never been told */
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct camera_info before;
+        assert_ok(ops->camera_get(f->index, &f->home, &f->camera, &before, D));
+        assert_err(
+            ops->camera_set_retention(f->index, &f->home, &f->camera, steps[i].days, steps[i].lengthen, D),
+            steps[i].expected);
+        assert_ok(ops->camera_get(f->index, &f->home, &f->camera, &camera, D));
+        assert_int_equal(camera.retention_days, steps[i].expected ? before.retention_days : steps[i].days);
+    }
 }
 
 static void test_events(void **state) {
@@ -719,10 +745,10 @@ static void test_household_limits(void **state) {
                               D)); /* a change is not more */
     for (uint32_t i = 0; i < INDEX_CAMERAS_MAX; i++) {
         struct store_id camera = id_of(10000 + i);
-        assert_ok(ops->camera_set_retention(f->index, &f->home, &camera, 1, D));
+        assert_ok(ops->camera_set_retention(f->index, &f->home, &camera, 1, false, D));
     }
     struct store_id one_more = id_of(9000), known = id_of(10000);
-    assert_err(ops->camera_set_retention(f->index, &f->home, &one_more, 1, D), ERR_LIMIT);
+    assert_err(ops->camera_set_retention(f->index, &f->home, &one_more, 1, false, D), ERR_LIMIT);
     struct reel_place place = {f->home, known};
     for (uint32_t i = 0; i < INDEX_UPLOADS_MAX; i++) begin(f, &place, 20000 + i);
     struct index_upload upload = {.reel = id_of(19000), .place = place, .epoch = 7, .begun = NOW};
@@ -795,6 +821,7 @@ int main(int argc, char **argv) {
         CASE(test_many_at_one_slot),
         CASE(test_camera_removed),
         CASE(test_retention),
+        CASE(test_retention_lengthened),
         CASE(test_events),
         CASE(test_pairing),
         CASE(test_strays),
