@@ -25,23 +25,27 @@ err command_seal_with(const struct command *c, const struct sign_key *household,
                       const uint8_t hub_box[BOX_PUBLIC_BYTES], const uint8_t hub[HUB_ID_BYTES],
                       const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out) {
     AUTO(json_release)
-    json_t *value =
-        json_pack("{s:o, s:I, s:s, s:o}", "id", json_hex(BYTES_OF(c->id)), "time", (json_int_t)c->time.us,
-                  "verb", c->verb, "args", c->args ? json_incref(c->args) : json_object());
+    json_t *value = json_pack("{s:o, s:I, s:o, s:s, s:o}", "id", json_hex(BYTES_OF(c->id)), "time",
+                              (json_int_t)c->time.us, "hub", json_hex(BYTES(hub, HUB_ID_BYTES)), "verb",
+                              c->verb, "args", c->args ? json_incref(c->args) : json_object());
     return boxed_seal(&kind, value, household, hub_box, BYTES(hub, HUB_ID_BYTES), ephemeral, out);
 }
 
-static err decode(json_t *value, struct command *out, struct diag *d) {
+static err decode(json_t *value, const uint8_t hub[HUB_ID_BYTES], struct command *out, struct diag *d) {
+    uint8_t named[HUB_ID_BYTES];
     const char *verb = NULL;
     json_t *args = NULL;
     const struct json_field fields[] = {
         JSON_ID("id", COMMAND_ID_BYTES, out->id),
         {"time", JSON_KIND_INT, true, 0, INT64_MAX, &out->time.us, NULL},
+        JSON_ID("hub", HUB_ID_BYTES, named),
         {"verb", JSON_KIND_TEXT, true, 1, COMMAND_VERB_MAX_BYTES, &verb, NULL},
         {"args", JSON_KIND_OBJECT, true, 0, 0, &args, NULL},
     };
     err e = JSON_READ(value, fields, d);
     if (e) return e;
+    if (memcmp(named, hub, HUB_ID_BYTES) != 0)
+        return diag_fail(d, ERR_FORGED, "it was signed for another hub");
     memcpy(out->verb, verb, strlen(verb) + 1);
     out->args = json_incref(args);
     return ERR_OK;
@@ -54,7 +58,7 @@ err command_open(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const str
     AUTO(command_clear) struct command found = {0};
     err e = boxed_open(&kind, raw, hub_key, BYTES(hub, HUB_ID_BYTES), household, &value, d);
     if (e) return e;
-    e = decode(value, &found, d);
+    e = decode(value, hub, &found, d);
     if (e) {
         diag_prefix(d, "command");
         return e;
