@@ -85,14 +85,42 @@ export async function openHouseholdKeys(raw: Bytes, key: string, id: string, acc
     return { id, name: json.name, box, boxPublic: await boxPublic(box), sign };
 }
 
+const hubId = (sign: Uint8Array): string => hex(sha256(sign).subarray(0, 16));
+
 /* A household's statement that a hub is its own. */
 export async function readCertificate(certificate: Bytes, key: string, householdSign: Uint8Array): Promise<Hub> {
     const { payload } = await openObject(certificate, key, [householdSign]);
     const json = JSON.parse(text(payload)) as { v: number; hub: string; sign: string; box: string; writer: string; added: string };
     const sign = unb64(json.sign);
     if (json.v !== 1) throw invalid(`${key}: v`);
-    if (json.hub !== hex(sha256(sign).subarray(0, 16)) || key !== `hub/${json.hub}`) throw forged(`${key}: this is not that hub's certificate`);
+    if (json.hub !== hubId(sign) || key !== `hub/${json.hub}`) throw forged(`${key}: this is not that hub's certificate`);
     return { id: json.hub, sign, box: unb64(json.box), writer: json.writer, added: json.added, certificate };
+}
+
+/* A camera belongs to the hub that signs its profile, which names it. */
+export async function openProfile(raw: Bytes, key: string, keys: HouseholdKeys, hubs: Hub[]): Promise<Camera> {
+    const id = key.split("/")[1]!;
+    const { signer, payload } = await openObject(raw, key, hubs.map((h) => h.sign));
+    const plain = await boxOpen(keys.box, "cardea/1 profile", unhex(id), payload);
+    const profile = JSON.parse(text(plain)) as Profile;
+    if (profile.hub !== hubId(signer)) throw forged(`${key}: signed by another hub than it names`);
+    return { id, profile };
+}
+
+const rootAad = (camera: string, epoch: number): Bytes => concat(unhex(camera), u32(epoch));
+
+/* A camera's root is its own hub's or, after shredding, the household's. */
+export async function openRoot(raw: Bytes, camera: string, epoch: number, keys: HouseholdKeys, hub: Hub | null) {
+    const key = `camera/${camera}/root/${epoch}`;
+    const { payload, version } = await openObject(raw, key, [keys.sign.public, ...(hub ? [hub.sign] : [])]);
+    const plain = await boxOpen(keys.box, "cardea/1 root", rootAad(camera, epoch), payload);
+    return { nodes: decodeSet(plain), version };
+}
+
+/* The hub whose mark it is must be the camera's. */
+export function checkMarkHub(hub: Hub | null, sign: Uint8Array): Hub {
+    if (!hub || !equal(hub.sign, sign)) throw forged("the recording is signed by another hub than the camera's");
+    return hub;
 }
 
 export class Household {
@@ -158,11 +186,12 @@ export class Household {
     }
 
     private async readProfile(o: Listed): Promise<Camera> {
-        const id = o.key.split("/")[1]!;
-        const raw = await this.fetchObject(o);
-        const { payload } = await openObject(raw, o.key, this.hubs.map((h) => h.sign));
-        const plain = await boxOpen(this.keys.box, "cardea/1 profile", unhex(id), payload);
-        return { id, profile: JSON.parse(text(plain)) as Profile };
+        return openProfile(await this.fetchObject(o), o.key, this.keys, this.hubs);
+    }
+
+    hubOf(camera: string): Hub | null {
+        const hub = this.cameras.find((c) => c.id === camera)?.profile.hub;
+        return this.hubs.find((h) => h.id === hub) ?? null;
     }
 
     /* The time keys of a stream's epoch, from its root object. */
@@ -177,8 +206,6 @@ export class Household {
         return keys;
     }
 
-    private rootAad = (camera: string, epoch: number): Bytes => concat(unhex(camera), u32(epoch));
-
     private async readRoot(camera: string, epoch: number) {
         const key = `camera/${camera}/root/${epoch}`;
         let raw: Bytes;
@@ -189,10 +216,9 @@ export class Household {
                 throw new CardeaError("no_key", "the key to this recording is not in the vault");
             throw e;
         }
-        const { payload, version } = await openObject(raw, key, [this.keys.sign.public, ...this.hubs.map((h) => h.sign)]);
-        const plain = await boxOpen(this.keys.box, "cardea/1 root", this.rootAad(camera, epoch), payload);
-        this.raw.set(key, { version, bytes: Promise.resolve(raw) });
-        return { nodes: decodeSet(plain), version };
+        const root = await openRoot(raw, camera, epoch, this.keys, this.hubOf(camera));
+        this.raw.set(key, { version: root.version, bytes: Promise.resolve(raw) });
+        return root;
     }
 
     /* Shredding: replaces every epoch's root by what remains without [from, to). */
@@ -203,7 +229,7 @@ export class Household {
             const epoch = Number(o.key.slice(prefix.length));
             const { nodes, version } = await this.readRoot(camera, epoch);
             const rest = encodeSet(remove(nodes, from, to));
-            const payload = await boxSeal(this.keys.boxPublic, "cardea/1 root", this.rootAad(camera, epoch), rest);
+            const payload = await boxSeal(this.keys.boxPublic, "cardea/1 root", rootAad(camera, epoch), rest);
             const raw = await sealObject(this.keys.sign, o.key, version + 1, payload);
             await this.api.send("PUT", `/v1/objects/${o.key}`, { body: raw, headers: { "If-Match": `"${version}"` } });
             this.roots.delete(o.key);
