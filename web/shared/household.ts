@@ -4,6 +4,7 @@ import { boxOpen, boxPublic, boxSeal } from "./box.ts";
 import type { Api } from "./api.ts";
 import { CardeaError, forged, invalid, messageOf } from "./errors.ts";
 import { sha256 } from "./hash.ts";
+import type { Memory } from "./device.ts";
 import { openObject, sealObject, signKey, type SignKey } from "./sign.ts";
 import { decodeSet, encodeSet, remove, TimeKeys } from "./timekey.ts";
 
@@ -123,6 +124,20 @@ export function checkMarkHub(hub: Hub | null, sign: Uint8Array): Hub {
     return hub;
 }
 
+/* Keys of which one signer alone can ever speak. */
+const oneSigner = (key: string): boolean => /^household\/keys\/|^camera\/[^/]+\/profile$/.test(key);
+
+/* Compares a verified object with what this device has seen before, and remembers it: a vault cannot go back to an older one. */
+export async function recall(memory: Memory, household: string, key: string, object: { version: number; signer: Uint8Array }): Promise<void> {
+    const name = b64(sha256(concat(unhex(household), utf8(key))));
+    const signer = b64(object.signer);
+    const before = await memory.get(name);
+    if (before && object.version < before.version)
+        throw forged(`${key}: the vault sent version ${object.version}, and this device has seen version ${before.version}: it holds a change back. If the vault was restored from a backup, clear this site's data in the browser to accept that`);
+    if (before && before.signer !== signer && oneSigner(key)) throw forged(`${key}: signed by another key than this device has seen before`);
+    if (!before || object.version > before.version) await memory.put(name, { version: object.version, signer });
+}
+
 export class Household {
     hubs: Hub[] = [];
     cameras: Camera[] = [];
@@ -133,16 +148,24 @@ export class Household {
     private constructor(
         private readonly api: Api,
         readonly keys: HouseholdKeys,
+        private readonly memory: Memory,
     ) {}
 
-    static async open(api: Api, id: string, accountSecret: Uint8Array): Promise<Household> {
+    static async open(api: Api, id: string, accountSecret: Uint8Array, memory: Memory): Promise<Household> {
         const { objects } = await api.get<{ objects: Listed[] }>("/v1/objects?prefix=household/keys/");
         for (const o of objects) {
             const raw = await api.bytes(`/v1/objects/${o.key}`);
             const keys = await openHouseholdKeys(raw, o.key, id, accountSecret).catch(() => null);
-            if (keys) return new Household(api, keys);
+            if (!keys) continue;
+            const household = new Household(api, keys, memory);
+            await household.seen(o.key, raw);
+            return household;
         }
         throw new CardeaError("no_key", "the vault holds no keys of this household for you: set it up again, or ask another owner");
+    }
+
+    private async seen(key: string, raw: Bytes): Promise<void> {
+        await recall(this.memory, this.keys.id, key, await openObject(raw, key, null));
     }
 
     private fetchObject(o: Listed): Promise<Bytes> {
@@ -182,11 +205,16 @@ export class Household {
 
     private async readHub(o: Listed): Promise<Hub> {
         const certificate = await this.fetchObject(o);
-        return readCertificate(certificate, o.key, this.keys.sign.public);
+        const hub = await readCertificate(certificate, o.key, this.keys.sign.public);
+        await this.seen(o.key, certificate);
+        return hub;
     }
 
     private async readProfile(o: Listed): Promise<Camera> {
-        return openProfile(await this.fetchObject(o), o.key, this.keys, this.hubs);
+        const raw = await this.fetchObject(o);
+        const camera = await openProfile(raw, o.key, this.keys, this.hubs);
+        await this.seen(o.key, raw);
+        return camera;
     }
 
     hubOf(camera: string): Hub | null {
@@ -217,6 +245,7 @@ export class Household {
             throw e;
         }
         const root = await openRoot(raw, camera, epoch, this.keys, this.hubOf(camera));
+        await this.seen(key, raw);
         this.raw.set(key, { version: root.version, bytes: Promise.resolve(raw) });
         return root;
     }
@@ -233,6 +262,7 @@ export class Household {
             const raw = await sealObject(this.keys.sign, o.key, version + 1, payload);
             await this.api.send("PUT", `/v1/objects/${o.key}`, { body: raw, headers: { "If-Match": `"${version}"` } });
             this.roots.delete(o.key);
+            await this.seen(o.key, raw);
         }
     }
 }
