@@ -54,7 +54,7 @@ static err settle_stale(struct vault *v, const struct index_upload *upload, stru
     u->reel = upload->reel;
     u->place = upload->place;
     u->epoch = upload->epoch;
-    u->store = true;
+    u->store = u->by_vault = true;
     u->live = UPLOAD_LIVE_NEVER;
     if (!e)
         e = upload_open(u, held, &held, &info, d);

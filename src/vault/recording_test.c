@@ -171,21 +171,50 @@ static void send_all(int fd, const void *data, size_t len) {
 }
 
 /* Half a reel on a connection that stays open: what a hub does while it records. */
-static int start_upload(const struct daemon *d, const struct household *h, const struct camera *c,
-                        const char *reel, uint64_t offset, struct bytes bytes) {
+static int start_upload_with(const struct daemon *d, const struct household *h, const struct camera *c,
+                             const char *reel, uint64_t offset, const char *more, struct bytes bytes) {
     char head[600], chunk[32];
     int fd = dial(d);
-    int n =
-        snprintf(head, sizeof head,
-                 "PUT /v1/reels/%s?camera=%s&epoch=1&offset=%llu HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"
-                 "Transfer-Encoding: chunked\r\n\r\n",
-                 reel, c->hex, (unsigned long long)offset, h->writer_auth);
+    int n = snprintf(
+        head, sizeof head,
+        "PUT /v1/reels/%s?camera=%s&epoch=1&offset=%llu%s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n",
+        reel, c->hex, (unsigned long long)offset, more, h->writer_auth);
     send_all(fd, head, (size_t)n);
     n = snprintf(chunk, sizeof chunk, "%zx\r\n", bytes.len);
     send_all(fd, chunk, (size_t)n);
     send_all(fd, bytes.data, bytes.len);
     send_all(fd, "\r\n", 2);
     return fd;
+}
+
+static int start_upload(const struct daemon *d, const struct household *h, const struct camera *c,
+                        const char *reel, uint64_t offset, struct bytes bytes) {
+    return start_upload_with(d, h, c, reel, offset, "", bytes);
+}
+
+static void finish_upload(int fd, struct bytes rest) {
+    char chunk[32], line[64] = "";
+    if (rest.len) {
+        int n = snprintf(chunk, sizeof chunk, "%zx\r\n", rest.len);
+        send_all(fd, chunk, (size_t)n);
+        send_all(fd, rest.data, rest.len);
+        send_all(fd, "\r\n", 2);
+    }
+    send_all(fd, "0\r\n\r\n", 5);
+    assert_true(recv(fd, line, sizeof line - 1, 0) > 0);
+    assert_non_null(strstr(line, "201"));
+}
+
+static int64_t cell(json_t *rows, size_t row, size_t column) {
+    return json_integer_value(json_array_get(json_array_get(rows, row), column));
+}
+
+static void rows_of(const struct daemon *d, const struct household *h, const struct camera *c,
+                    struct answer *a) {
+    char path[160];
+    snprintf(path, sizeof path, "/v1/timeline?camera=%s&from=0&to=4294967295&detail=segments", c->hex);
+    ASK(d, 200, a, "GET", path, h->owner_auth);
 }
 
 /* Until the vault says that it holds `whole` bytes of the reel. */
@@ -235,6 +264,39 @@ static void test_resume(void **state) {
     camera_clear(&c);
 }
 
+/* A reel's name is its household's: what another one sends for its own viewers under that name hides no
+ * upload, and takes none over. */
+static void test_names_are_apart(void **state) {
+    struct household h, other;
+    struct camera c;
+    AUTO(recorded_clear) struct recorded r = {0};
+    AUTO(answer_clear) struct answer a = {0}, shown = {0};
+    char reel[33];
+    household_make(&vault, &h);
+    household_make(&vault, &other);
+    camera_make(&c);
+    record(&c, SLOT, 4, &r);
+    random_hex(reel);
+    int fd = start_upload(&vault, &h, &c, reel, 0, BYTES(r.bytes.data, r.ends[0]));
+    wait_held(&vault, &h, reel, r.ends[0]);
+    int theirs = start_upload_with(&vault, &other, &c, reel, 0, "&store=0", BYTES(r.bytes.data, r.ends[1]));
+    int64_t until = steady_now().us + 500000; /* it is listed as soon as its head has come */
+    while (steady_now().us < until) wait_held(&vault, &h, reel, r.ends[0]);
+    int second =
+        start_upload(&vault, &h, &c, reel, r.ends[0], BYTES(r.bytes.data + r.ends[0], r.ends[1] - r.ends[0]));
+    wait_held(&vault, &h, reel, r.ends[1]);
+    finish_upload(theirs, BYTES(NULL, 0));
+    finish_upload(second, BYTES(r.bytes.data + r.ends[1], r.bytes.len - r.ends[1]));
+    fd_close(&theirs);
+    fd_close(&second);
+    fd_close(&fd);
+    rows_of(&vault, &h, &c, &a);
+    assert_int_equal(cell(json_object_get(a.json, "reels"), 0, 5), 4);
+    rows_of(&vault, &other, &c, &shown);
+    assert_int_equal(json_array_size(json_object_get(shown.json, "reels")), 0);
+    camera_clear(&c);
+}
+
 /* The daemon dies in the middle of an upload, more than once; what it said it held, it holds. */
 static void test_killed(void **state) {
     struct daemon d;
@@ -278,9 +340,7 @@ static void test_killed(void **state) {
 }
 
 static void timeline_rows(const struct household *h, const struct camera *c, struct answer *a) {
-    char path[160];
-    snprintf(path, sizeof path, "/v1/timeline?camera=%s&from=0&to=4294967295&detail=segments", c->hex);
-    ASK(&vault, 200, a, "GET", path, h->owner_auth);
+    rows_of(&vault, h, c, a);
 }
 
 static void test_delete(void **state) {
@@ -399,23 +459,6 @@ static json_t *wait_arrived(const struct household *h, const struct camera *c, u
         if (json_integer_value(json_array_get(last, 5)) == segments) return rows;
         if (steady_now().us > until) fail_msg("%u segments are not shown", segments);
     }
-}
-
-static int64_t cell(json_t *rows, size_t row, size_t column) {
-    return json_integer_value(json_array_get(json_array_get(rows, row), column));
-}
-
-static void finish_upload(int fd, struct bytes rest) {
-    char chunk[32], line[64] = "";
-    if (rest.len) {
-        int n = snprintf(chunk, sizeof chunk, "%zx\r\n", rest.len);
-        send_all(fd, chunk, (size_t)n);
-        send_all(fd, rest.data, rest.len);
-        send_all(fd, "\r\n", 2);
-    }
-    send_all(fd, "0\r\n\r\n", 5);
-    assert_true(recv(fd, line, sizeof line - 1, 0) > 0);
-    assert_non_null(strstr(line, "201"));
 }
 
 /* Whole segments are there to look at while the reel arrives, for its own household alone. */
@@ -573,13 +616,6 @@ static void test_arriving_deleted_often(void **state) {
     assert_string_equal(json_string_value(json_array_get(json_array_get(rows, 0), 0)), earlier);
     assert_int_equal(cell(rows, 1, 2), SLOT + 4);
     camera_clear(&c);
-}
-
-static void rows_of(const struct daemon *d, const struct household *h, const struct camera *c,
-                    struct answer *a) {
-    char path[160];
-    snprintf(path, sizeof path, "/v1/timeline?camera=%s&from=0&to=4294967295&detail=segments", c->hex);
-    ASK(d, 200, a, "GET", path, h->owner_auth);
 }
 
 /* What is deleted while its reel is staged and no hub is connected stays deleted when the hub is back: after
@@ -760,6 +796,7 @@ int main(void) {
         cmocka_unit_test(test_reel),
         cmocka_unit_test(test_reel_refused),
         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_names_are_apart),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_retention_by_a_hub),

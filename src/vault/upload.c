@@ -129,9 +129,12 @@ pthread_mutex_t *upload_name_lock(struct vault *v, const struct store_id *reel) 
     return &v->reel_locks[reel->bytes[0] % VAULT_REEL_LOCKS];
 }
 
-static struct upload *find(struct vault *v, const struct store_id *reel) {
+/* The household's upload that is to be stored under that name: anybody can call anything by it that is not.
+ */
+static struct upload *find(struct vault *v, const struct store_id *household, const struct store_id *reel) {
     for (struct upload *u = v->uploads; u; u = u->next)
-        if (store_id_equal(&u->reel, reel)) return u;
+        if (u->store && store_id_equal(&u->reel, reel) && store_id_equal(&u->place.household, household))
+            return u;
     return NULL;
 }
 
@@ -139,7 +142,7 @@ static struct upload *find(struct vault *v, const struct store_id *reel) {
 static void take_over(struct upload *newer) {
     struct vault *v = newer->v;
     pthread_mutex_lock(&v->uploads_lock);
-    struct upload *old = find(v, &newer->reel);
+    struct upload *old = find(v, &newer->place.household, &newer->reel);
     if (old) {
         pthread_mutex_lock(&old->lock);
         v->blobs->ops->pause(old->writer);
@@ -188,7 +191,7 @@ static err watch_capability(struct upload *u, struct diag *d) {
     err e = v->bus->ops->subscribe(v->bus, BUS_LIMITS_COMMAND, mark_ended, u, &u->end, d);
     if (!e) e = v->bus->ops->add(u->end, channel, STREAM_TAG_END, false, d);
     if (!e && v->bus->ops->take(u->end, &m) == ERR_OK) payload_unref(m.payload);
-    return e;
+    return e || u->by_vault ? e : capability_recheck(v, &u->capability, d);
 }
 
 static err open_store(struct upload *u, uint64_t offset, uint64_t *held, struct reel_info *done,
@@ -387,10 +390,10 @@ void upload_free(struct upload *u) {
 /* --- HEAD, and what a crash left --- */
 
 /* While a connection has the reel. False: none has. */
-static bool held_by_connection(struct vault *v, const struct store_id *reel, uint64_t *held, err *e,
-                               struct diag *d) {
+static bool held_by_connection(struct vault *v, const struct store_id *household, const struct store_id *reel,
+                               uint64_t *held, err *e, struct diag *d) {
     pthread_mutex_lock(&v->uploads_lock);
-    struct upload *u = find(v, reel);
+    struct upload *u = find(v, household, reel);
     if (u && !u->writer) u = NULL;
     if (u) {
         pthread_mutex_lock(&u->lock);
@@ -407,7 +410,7 @@ static err held_now(struct vault *v, const struct store_id *household, const str
                     uint64_t *held, struct diag *d) {
     struct index_upload announced;
     err e = v->index->ops->upload_get(v->index, household, reel, &announced, d);
-    if (e || held_by_connection(v, reel, held, &e, d)) return e;
+    if (e || held_by_connection(v, household, reel, held, &e, d)) return e;
     struct blob_writer *writer = NULL;
     uint64_t staged = 0;
     e = v->blobs->ops->begin(v->blobs, reel, &writer, &staged, d);

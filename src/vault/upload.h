@@ -21,7 +21,8 @@ struct upload {
     struct reel_place place;
     struct store_key capability;
     uint32_t epoch;
-    bool store; /* false: for live viewers only */
+    bool store;    /* false: for live viewers only */
+    bool by_vault; /* its own work, under no capability */
 
     pthread_mutex_t lock;
     struct blob_writer *writer; /* NULL: not stored, or taken by a newer connection */
