@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <curl/curl.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -16,8 +15,6 @@
 #include "crypto/hash.h"
 #include "format/object.h"
 #include "vault/vault_fixture.h"
-
-static struct daemon vault;
 
 static json_t *sign_in_json(const char *login, const char *field, uint8_t byte) {
     uint8_t auth[32] = {byte};
@@ -321,19 +318,7 @@ static void test_plain_errors(void **state) {
     assert_non_null(strstr((char *)a.body.data, "cardea_http_answers_total{status=\"4xx\"}"));
 }
 
-static int start(void **state) {
-    daemon_make(&vault, true);
-    daemon_start(&vault);
-    return 0;
-}
-
-static int stop(void **state) {
-    daemon_clean(&vault);
-    return 0;
-}
-
 int main(void) {
-    curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_account),
         cmocka_unit_test(test_nobody_learns_who_is_here),
@@ -344,5 +329,5 @@ int main(void) {
         cmocka_unit_test(test_refuses_to_start),
         cmocka_unit_test(test_plain_errors),
     };
-    return cmocka_run_group_tests_name("vault accounts", tests, start, stop);
+    return cmocka_run_group_tests_name("vault accounts", tests, vault_start, vault_stop);
 }

@@ -7,9 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
-#include <curl/curl.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -19,8 +17,6 @@
 #include "vault/vault_fixture.h"
 
 #define SLOT 1800000000u /* of 2027: what is recorded need not be now */
-
-static struct daemon vault;
 
 struct recorded {
     struct blob bytes;
@@ -152,29 +148,11 @@ static void test_reel_refused(void **state) {
     camera_clear(&stranger);
 }
 
-static int dial(const struct daemon *d) {
-    unsigned port = 0;
-    assert_int_equal(sscanf(d->url, "http://127.0.0.1:%u", &port), 1);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
-static void send_all(int fd, const void *data, size_t len) {
-    for (size_t at = 0; at < len;) {
-        ssize_t n = send(fd, (const char *)data + at, len - at, MSG_NOSIGNAL);
-        assert_true(n > 0);
-        at += (size_t)n;
-    }
-}
-
 /* Half a reel on a connection that stays open: what a hub does while it records. */
 static int start_upload_with(const struct daemon *d, const struct household *h, const struct camera *c,
                              const char *reel, uint64_t offset, const char *more, struct bytes bytes) {
     char head[600], chunk[32];
-    int fd = dial(d);
+    int fd = daemon_dial(d);
     int n = snprintf(
         head, sizeof head,
         "PUT /v1/reels/%s?camera=%s&epoch=1&offset=%llu%s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"
@@ -779,19 +757,7 @@ static void test_quota(void **state) {
     daemon_clean(&d);
 }
 
-static int start(void **state) {
-    daemon_make(&vault, true);
-    daemon_start(&vault);
-    return 0;
-}
-
-static int stop(void **state) {
-    daemon_clean(&vault);
-    return 0;
-}
-
 int main(void) {
-    curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reel),
         cmocka_unit_test(test_reel_refused),
@@ -808,5 +774,5 @@ int main(void) {
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_quota),
     };
-    return cmocka_run_group_tests_name("vault recordings", tests, start, stop);
+    return cmocka_run_group_tests_name("vault recordings", tests, vault_start, vault_stop);
 }
