@@ -15,9 +15,7 @@ static err in_cuts_read(struct db_conn *conn, const struct store_id *name, struc
     while (!e) {
         e = db_step(conn, stmt, &row, d);
         if (e || !row) break;
-        if (out->count == INDEX_CUTS_MAX)
-            return diag_fail(d, ERR_IO, "the index has too many deleted ranges of one reel: run fsck");
-        out->list[out->count++] = (struct index_cut){column_u32(stmt, 0), column_u32(stmt, 1)};
+        index_cut_add(out->list, &out->count, column_u32(stmt, 0), column_u32(stmt, 1));
     }
     return e;
 }
