@@ -14,7 +14,7 @@ WAIT_S = 150  # the machine may have other things to do
 def clip(name):
     for path in (f"{FOOTAGE}/clips/{name}", f"{FOOTAGE}/{name}", f"/usr/share/doc/opencv-doc/examples/data/{name}"):
         if os.path.exists(path):
-            return path
+            return os.path.realpath(path)
     return None
 
 
