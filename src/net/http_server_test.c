@@ -303,15 +303,18 @@ static void test_streams_out(void **state) {
     stream_say(&f->app, "one", false);
     say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
     hear(fd, "one");
-    struct steady_us before = steady_now();
+    int slow = 0;
     for (int i = 0; i < 200; i++) {
         char line[32];
+        struct steady_us before = steady_now();
         snprintf(line, sizeof line, "line %d.", i);
         stream_say(&f->app, line, false);
         hear(fd, line);
+        slow += steady_now().us - before.us >= 40000;
     }
-    /* Pushed at once: a delayed acknowledgement or a cork would cost 40 to 200 ms for each. */
-    assert_true(steady_now().us - before.us < 4000000);
+    /* Pushed at once: a delayed acknowledgement or a cork would cost 40 to 200 ms for each, a busy machine
+     * for some. */
+    assert_true(slow < 50);
     stream_say(&f->app, "", true);
     hear(fd, "0\r\n\r\n");
     stream_say(&f->app, "", false);
