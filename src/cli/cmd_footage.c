@@ -103,6 +103,11 @@ static int run_export(struct cli *cli, const struct args *args) {
         (void)diag_fail(&d, ERR_INVALID, "--from, --to and -o are needed");
         return cli_usage("export", &d);
     }
+    if (strcmp(path, "-") == 0) {
+        (void)diag_fail(&d, ERR_INVALID,
+                        "a clip is written to a file, which its signatures close: name one with -o");
+        return cli_usage("export", &d);
+    }
     if (cli_range(args, (struct wall_us){0}, wall_now(), &request.from, &request.to, &d))
         return cli_usage("export", &d);
     if (access(path, F_OK) == 0) return cli_fail_text("%s is there already: choose another name", path);
@@ -273,6 +278,7 @@ static int run_events(struct cli *cli, const struct args *args) {
     if (sort_events(list, &sorted)) return cli_fail_text("out of memory");
     if (cli->json) return print_json(sorted);
     print_events(sorted);
+    if (json_array_size(sorted) == 0) puts("nothing was noticed in that time");
     return STATUS_DONE;
 }
 
