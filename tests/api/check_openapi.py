@@ -107,7 +107,7 @@ class Vault:
 
     def stop(self):
         self.process.terminate()
-        status = self.process.wait(20)
+        status = self.process.wait(120)
         if status:
             failures.append(f"the vault ended with status {status}")
 
