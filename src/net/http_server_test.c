@@ -338,6 +338,30 @@ static void test_parks(void **state) {
     f->app.parked = NULL;
 }
 
+/* What the library cannot read is refused in the application's words too. */
+static void test_no_requests(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *text, *line, *words;
+    } cases[] = {
+        {"GET / HTTP/9.9\r\n\r\n", "HTTP/1.1 505 ", "this server speaks"},
+        {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 ", "this is not a request"}, /* without a Host */
+        {"GET / HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n", "HTTP/1.1 400 ", "this is not a request"},
+        {"PUT /sum HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", "HTTP/1.1 400 ",
+         "this is not a request"},
+        {"PUT /sum HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", "HTTP/1.1 413 ",
+         "the body is longer"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char got[4096] = "";
+        AUTO(fd_close) int fd = dial(f);
+        say(fd, cases[i].text);
+        for (ssize_t n, len = 0; (n = recv(fd, got + len, sizeof got - 1 - (size_t)len, 0)) > 0;) len += n;
+        if (!strstr(got, cases[i].line) || !strstr(got, cases[i].words) || strstr(got, "<html>"))
+            fail_msg("case %zu: %s", i, got);
+    }
+}
+
 /* Stopping with a stream that waits, a parked request and half a request must neither hang nor crash. */
 static void test_stops(void **state) {
     struct fixture *f = *state;
@@ -454,6 +478,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_streams_in, start, stop),
         cmocka_unit_test_setup_teardown(test_streams_out, start, stop),
         cmocka_unit_test_setup_teardown(test_parks, start, stop),
+        cmocka_unit_test_setup_teardown(test_no_requests, start, stop),
         cmocka_unit_test_setup(test_stops, start),
     };
     int failed = cmocka_run_group_tests_name("http server", tests, NULL, NULL);
