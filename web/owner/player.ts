@@ -442,7 +442,11 @@ export class Player {
         const t = this.time.value;
         const next = direction > 0 ? frames.find((f) => f > t + 0.002) : frames.findLast((f) => f < t - 0.002);
         const target = (next ?? t + direction * this.frameLength) + 0.001;
-        if (!sink.range(target)) return void this.seek(target, false);
+        if (!sink.range(target)) {
+            /* What was skipped a moment ago is not in the vault yet: a step must not become a jump to the live picture. */
+            if (this.mode.value === "recorded" || target < now() - UNLISTED_S) void this.seek(target, false);
+            return;
+        }
         sink.time = target;
         this.time.value = target; /* the next step counts from here, be this picture on the screen by then or not */
     }
