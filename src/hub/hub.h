@@ -85,7 +85,9 @@ struct hub {
     struct hub_test tests[HUB_TESTS_MAX];
     struct hub_discovery discovery;
     struct command_seen *seen;
-    const char *camera_program;
+    const char *camera_program, *data, *vault;
+    bool offline_known, offline_noted;
+    struct steady_us offline_at;
     struct watch mail;
     struct steady_us started;
 };
@@ -123,6 +125,9 @@ err hub_publish_retention(struct hub *h, const struct camera_settings *s, struct
 void hub_command(struct hub *h, const uint8_t id[COMMAND_ID_BYTES], struct bytes box);
 void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, json_t *result /* taken */,
                const struct diag *d);
+
+/* hub_offline.c: tells this machine's `cardea status` while the vault is away. */
+void hub_offline_tick(struct hub *h, bool ending);
 
 /* hub_tests.c: `camera.test` */
 err hub_test_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], const char *url,

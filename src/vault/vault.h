@@ -16,6 +16,7 @@
 #include "store/blob.h"
 #include "store/bus.h"
 #include "store/index.h"
+#include "vault/brief.h"
 #include "vault/limit.h"
 
 #define VAULT_SECRET_BYTES 32
@@ -87,6 +88,7 @@ struct vault {
     struct blob ca_pem;
     bool metrics_open; /* the operator named an address for them */
     struct limiter sign_ins, strangers, pairings;
+    struct brief_sessions brief;
     struct vault_counters count;
     struct steady_us started;
 

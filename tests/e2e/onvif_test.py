@@ -179,14 +179,14 @@ def main():
     print(f"1..{len(CASES) + 2}")
     failed = False
     for number, (mode, login, more, address, words) in enumerate(CASES, 1):
-        run = subprocess.run([find, f"onvif://{login}127.0.0.1:{device(mode)}/{'other/device' if mode == 'path' else ''}", *more], stdout=subprocess.PIPE, check=True, timeout=40)
+        run = subprocess.run([find, f"onvif://{login}127.0.0.1:{device(mode)}/{'other/device' if mode == 'path' else ''}", *more], stdout=subprocess.PIPE, check=True, timeout=120)
         result = json.loads(run.stdout)
         good = result["url"] == address and words in result["message"]
         failed |= not good
         print(f"{'ok' if good else 'not ok'} {number} - {mode} {login and 'with a password'}: {result['message'] or 'found'}", flush=True)
         if not good:
             print(f"# {json.dumps(result)}")
-    run = subprocess.run([find, "--probe", str(discoverable())], stdout=subprocess.PIPE, check=True, timeout=20)
+    run = subprocess.run([find, "--probe", str(discoverable())], stdout=subprocess.PIPE, check=True, timeout=120)
     good = json.loads(run.stdout) == [{"address": "http://127.0.0.1:81/onvif/device_service", "name": "Porch", "hardware": "Z9"}]
     print(f"{'ok' if good else 'not ok'} {len(CASES) + 1} - discovery")
     failed |= not good

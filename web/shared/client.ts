@@ -432,7 +432,7 @@ export class Client {
     }
 
     /* Writes to the file, or answers with the whole clip where the browser has no such files. */
-    async export(job: number, camera: string, from: number, to: number, file: FileSystemFileHandle | null): Promise<ExportResult & { blob: Blob | null }> {
+    async export(job: number, camera: string, from: number, to: number, file: FileSystemFileHandle | null, at?: SegmentRef): Promise<ExportResult & { blob: Blob | null }> {
         const { household, recordings } = this.home();
         const signal = this.jobs.get(job)!.signal;
         const stream = file ? await file.createWritable() : null;
@@ -443,7 +443,7 @@ export class Client {
             else parts.push(new Blob([part]));
         };
         try {
-            const result = await exportClip(recordings, household, { camera, from, to, write, progress, signal });
+            const result = await exportClip(recordings, household, { camera, from, to, at, write, progress, signal });
             await stream?.close();
             return { ...result, blob: stream ? null : new Blob(parts, { type: "video/mp4" }) };
         } catch (e) {
