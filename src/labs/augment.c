@@ -51,6 +51,8 @@ static void light(uint8_t *rgb, struct chance *c) {
     float gamma = chance_between(c, 0.7f, 1.4f), tint[3];
     bool grey = chance_is(c, 0.25f), infra_red = grey && chance_is(c, 0.5f);
     for (int k = 0; k < 3; k++) tint[k] = chance_between(c, 0.88f, 1.12f);
+    float curve[256];
+    for (int v = 0; v < 256; v++) curve[v] = 255 * powf((float)v / 255, gamma);
     for (int i = 0; i < PIXELS; i++) {
         uint8_t *p = rgb + 3 * i;
         float tone = 0.3f * (float)p[0] + 0.59f * (float)p[1] + 0.11f * (float)p[2];
@@ -59,7 +61,7 @@ static void light(uint8_t *rgb, struct chance *c) {
         float lamp = infra_red ? 1.25f - 1.2f * (x * x + y * y) : 1;
         for (int k = 0; k < 3; k++) {
             float v = grey ? tone : tone + ((float)p[k] - tone) * colours;
-            v = 255 * powf(fminf(fmaxf(v, 0) / 255, 1), gamma) * (grey ? 1 : tint[k]) * lamp;
+            v = curve[byte(v)] * (grey ? 1 : tint[k]) * lamp;
             p[k] = byte((v - 128) * contrast + 128 + brighter);
         }
     }

@@ -145,26 +145,42 @@ err net_new(const struct net_plan *plan, size_t convolutions, int side, int clas
 
 /* --- Forward --- */
 
+/* Adds up in lanes, so that the compiler may use whole vectors. */
+#define LANES 16
+static float sum_of(const float *a, const float *b, size_t count) {
+    float lanes[LANES] = {0}, sum = 0;
+    size_t whole = count / LANES * LANES;
+    for (size_t i = 0; i < whole; i += LANES)
+        for (size_t k = 0; k < LANES; k++) lanes[k] += b ? a[i + k] * b[i + k] : a[i + k];
+    for (size_t i = whole; i < count; i++) sum += b ? a[i] * b[i] : a[i];
+    for (size_t k = 0; k < LANES; k++) sum += lanes[k];
+    return sum;
+}
+
 /* Row of `columns` for one input and tap: what the tap meets at each place. `back` adds the other way. */
 static void tap_row(const struct net *n, const struct net_layer *l, unsigned row, float *values,
                     float *column, bool back) {
     int k = (int)(row % (NET_KERNEL * NET_KERNEL)), side = l->side_in, stride = l->stride;
     int down = k / NET_KERNEL - NET_KERNEL / 2, right = k % NET_KERNEL - NET_KERNEL / 2;
+    /* From the first place whose tap is inside, to the first whose is not. */
+    int first = right < 0 ? 1 : 0, last = (side - right + stride - 1) / stride;
+    if (last > l->side_out) last = l->side_out;
     float *plane = values + (size_t)(row / (NET_KERNEL * NET_KERNEL)) * (size_t)(n->batch * side * side);
     for (int b = 0; b < n->batch; b++, plane += side * side) {
         for (int y = 0; y < l->side_out; y++, column += l->side_out) {
             int from = y * stride + down;
-            if (from < 0 || from >= side) {
-                if (!back) memset(column, 0, (size_t)l->side_out * sizeof *column);
-                continue;
-            }
-            float *line = plane + from * side;
-            for (int x = 0; x < l->side_out; x++) {
-                int at = x * stride + right;
-                bool inside = at >= 0 && at < side;
-                if (back && inside) line[at] += column[x];
-                if (!back) column[x] = inside ? line[at] : 0;
-            }
+            float *line = plane + from * side + right;
+            bool inside = from >= 0 && from < side;
+            if (!back) memset(column, 0, (size_t)l->side_out * sizeof *column);
+            if (!inside) continue;
+            if (back && stride == 1)
+                for (int x = first; x < last; x++) line[x] += column[x];
+            else if (back)
+                for (int x = first; x < last; x++) line[x * stride] += column[x];
+            else if (stride == 1)
+                memcpy(column + first, line + first, (size_t)(last - first) * sizeof *column);
+            else
+                for (int x = first; x < last; x++) column[x] = line[x * stride];
         }
     }
 }
@@ -175,18 +191,18 @@ static void normalise(struct net_layer *l, bool learning) {
         float *made = l->made + (size_t)o * l->places, *given = l->given + (size_t)o * l->places;
         float mean = l->mean[o], variance = l->variance[o];
         if (learning) {
-            double sum = 0, squares = 0;
-            for (size_t p = 0; p < l->places; p++) sum += made[p];
-            mean = (float)(sum / (double)l->places);
-            for (size_t p = 0; p < l->places; p++) squares += (double)(made[p] - mean) * (made[p] - mean);
-            variance = (float)(squares / (double)l->places);
+            mean = sum_of(made, NULL, l->places) / (float)l->places;
+            for (size_t p = 0; p < l->places; p++) made[p] -= mean;
+            variance = sum_of(made, made, l->places) / (float)l->places;
             l->mean[o] += RUNNING * (mean - l->mean[o]);
             l->variance[o] += RUNNING * (variance - l->variance[o]);
         }
-        l->shrink[o] = 1 / sqrtf(variance + NET_EPSILON);
+        float shrink = l->shrink[o] = 1 / sqrtf(variance + NET_EPSILON), scale = l->scale[o],
+              shift = l->shift[o];
+        float less = learning ? 0 : mean;
         for (size_t p = 0; p < l->places; p++) {
-            made[p] = (made[p] - mean) * l->shrink[o];
-            float v = made[p] * l->scale[o] + l->shift[o];
+            made[p] = (made[p] - less) * shrink;
+            float v = made[p] * scale + shift;
             given[p] = v > 0 ? v : 0;
         }
     }
@@ -252,17 +268,13 @@ static void normalise_backward(struct net_layer *l) {
     for (unsigned o = 0; o < l->outputs; o++) {
         const float *made = l->made + (size_t)o * l->places, *given = l->given + (size_t)o * l->places;
         float *gradient = l->given_gradient + (size_t)o * l->places;
-        double sum = 0, along = 0;
-        for (size_t p = 0; p < l->places; p++) {
-            if (given[p] <= 0) gradient[p] = 0;
-            sum += gradient[p];
-            along += (double)gradient[p] * made[p];
-        }
-        l->shift_gradient[o] = (float)sum;
-        l->scale_gradient[o] = (float)along;
-        float mean = (float)(sum / (double)l->places), slope = (float)(along / (double)l->places);
-        for (size_t p = 0; p < l->places; p++)
-            gradient[p] = (gradient[p] - mean - made[p] * slope) * l->scale[o] * l->shrink[o];
+        for (size_t p = 0; p < l->places; p++) gradient[p] = given[p] > 0 ? gradient[p] : 0;
+        float sum = sum_of(gradient, NULL, l->places), along = sum_of(gradient, made, l->places);
+        l->shift_gradient[o] = sum;
+        l->scale_gradient[o] = along;
+        float mean = sum / (float)l->places, slope = along / (float)l->places,
+              factor = l->scale[o] * l->shrink[o];
+        for (size_t p = 0; p < l->places; p++) gradient[p] = (gradient[p] - mean - made[p] * slope) * factor;
     }
 }
 

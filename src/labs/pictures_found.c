@@ -7,8 +7,8 @@
 #include "labs/crops.h"
 
 #define NAMES_MAX 4096
-#define STAMP_WIDTH_MAX 320
-#define PHOTO_WIDTH_MAX 1024
+#define STAMP_WIDTH_MAX 160
+#define PHOTO_WIDTH_MAX 640
 #define LABELS_MAX_BYTES (1u << 20)
 
 /* Which folders of tuxpaint-stamps hold photos of what. What is neither of these three only looks like one:

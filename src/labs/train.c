@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -205,13 +206,20 @@ static err make_weights(const struct options *o, const struct crops *crops, json
     return e ? e : file_replace(o->out, blob_bytes(&file), 0644, d);
 }
 
-/* One thread: the order of additions, and so each bit of the weights, does not depend on how many cores are free. */
-void openblas_set_num_threads(int count);
+/* OpenBLAS chooses its code by the processor, and on one that it does not know the slowest. One kind and one
+ * thread are the same additions in the same order everywhere. It reads both before main, so the program
+ * starts once more. */
+static void start_again(char **argv) {
+    if (getenv("OPENBLAS_CORETYPE") && getenv("OPENBLAS_NUM_THREADS")) return;
+    setenv("OPENBLAS_CORETYPE", "Haswell", 0);
+    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    execv("/proc/self/exe", argv);
+}
 
 int main(int argc, char **argv) {
     struct options o;
-    openblas_set_num_threads(1);
     struct diag d = {0};
+    start_again(argv);
     AUTO(crops_clear) struct crops crops = {0};
     AUTO(json_release) json_t *figures = json_object();
     if (!read_options(argc, argv, &o) || !figures) {

@@ -2,7 +2,7 @@
 
 #include "vision/classifier.h"
 
-#define SAMPLES_MAX 8 /* in each direction, for one pixel of the crop */
+#define SAMPLES_MAX 4 /* in each direction, for one pixel of the crop */
 
 static int clamp(int v, int most) {
     return v < 0 ? 0 : v > most ? most : v;
