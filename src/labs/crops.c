@@ -18,21 +18,21 @@ static void *grown(void *items, size_t count, size_t *room, size_t size) {
     return larger;
 }
 
-void crops_clear(struct crops *c) {
+void crop_set_clear(struct crop_set *c) {
     free(c->items);
-    *c = (struct crops){0};
+    *c = (struct crop_set){0};
 }
 
-struct crop *crops_add(struct crops *c) {
+struct crop *crop_set_add(struct crop_set *c) {
     struct crop *items = grown(c->items, c->count, &c->room, sizeof *items);
     if (!items) return NULL;
     c->items = items;
     return &items[c->count++];
 }
 
-err crops_cut(struct crops *c, const struct picture *p, float x, float y, float w, float h, int class,
+err crop_set_cut(struct crop_set *c, const struct picture *p, float x, float y, float w, float h, int class,
               enum crop_origin origin, enum crop_place place) {
-    struct crop *crop = crops_add(c);
+    struct crop *crop = crop_set_add(c);
     if (!crop) return ERR_NO_MEMORY;
     crop->class = (uint8_t) class;
     crop->origin = (uint8_t)origin;

@@ -41,16 +41,16 @@ struct crop {
     uint8_t rgb[CROP_BYTES];
 };
 
-struct crops {
+struct crop_set {
     struct crop *items;
     size_t count, room;
 };
-void crops_clear(struct crops *c);
+void crop_set_clear(struct crop_set *c);
 /* A new one at the end, to be filled. NULL: no memory. */
-struct crop *crops_add(struct crops *c);
+struct crop *crop_set_add(struct crop_set *c);
 
 /* Adds the crop of a box of the picture. */
-err crops_cut(struct crops *c, const struct picture *p, float x, float y, float w, float h, int class,
+err crop_set_cut(struct crop_set *c, const struct picture *p, float x, float y, float w, float h, int class,
               enum crop_origin origin, enum crop_place place) CHECKED;
 
 /* A cut-out: an object, opaque where it is. */
@@ -79,7 +79,7 @@ void backgrounds_clear(struct backgrounds *b);
 err backgrounds_add(struct backgrounds *b, struct picture *p, enum crop_place place) CHECKED; /* takes p */
 
 /* All of the footage: crops as they were seen, cut-outs and backgrounds. */
-err footage_crops(const char *footage, struct bytes labels, struct chance *chance, struct crops *crops,
+err footage_crops(const char *footage, struct bytes labels, struct chance *chance, struct crop_set *crops,
                   struct cut_outs *objects, struct backgrounds *grounds, struct diag *d) CHECKED;
 
 /* Cut-out photos of the package tuxpaint-stamps-default, or of a folder laid out like it. */
@@ -90,11 +90,11 @@ err photos_read(const char *footage, struct backgrounds *grounds, struct diag *d
 
 /* Adds `count` pasted crops of each class. */
 err paste_crops(const struct cut_outs *objects, const struct backgrounds *grounds, size_t count,
-                struct chance *chance, struct crops *out, struct diag *d) CHECKED;
+                struct chance *chance, struct crop_set *out, struct diag *d) CHECKED;
 
 /* The labelled images of COCO, as crops for tests: each object of at least `least` pixels, and as many places
  * without any. */
-err coco_crops(const char *folder, int least, struct chance *chance, struct crops *out,
+err coco_crops(const char *folder, int least, struct chance *chance, struct crop_set *out,
                struct diag *d) CHECKED;
 
 #endif

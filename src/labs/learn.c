@@ -30,7 +30,7 @@ static void pools_clear(struct pools *p) {
         for (int o = 0; o < CROP_ORIGINS; o++) free(p->items[c][o]);
 }
 
-static err pools_fill(const struct crops *crops, int without, struct pools *p) {
+static err pools_fill(const struct crop_set *crops, int without, struct pools *p) {
     for (int c = 0; c < CLASSIFIER_CLASSES; c++)
         for (int o = 0; o < CROP_ORIGINS; o++)
             if (!(p->items[c][o] = calloc(crops->count + 1, sizeof(uint32_t)))) return ERR_NO_MEMORY;
@@ -42,7 +42,7 @@ static err pools_fill(const struct crops *crops, int without, struct pools *p) {
     return ERR_OK;
 }
 
-static const struct crop *choose(const struct crops *crops, const struct pools *p, struct chance *c) {
+static const struct crop *choose(const struct crop_set *crops, const struct pools *p, struct chance *c) {
     uint32_t share = chance_below(c, 20);
     int class = 0;
     while (share >= class_share[class]) share -= class_share[class ++];
@@ -63,7 +63,7 @@ static void fill(struct net *n, int at, const uint8_t *rgb) {
             to[((size_t)k * BATCH + (size_t)at) * PIXELS + (size_t)i] = ((float)rgb[3 * i + k] - 128) / 64;
 }
 
-static float one_step(struct net *n, const struct crops *crops, const struct pools *pools, float rate,
+static float one_step(struct net *n, const struct crop_set *crops, const struct pools *pools, float rate,
                       struct chance *c) {
     float targets[BATCH * CLASSIFIER_CLASSES];
     for (int b = 0; b < BATCH; b++) {
@@ -81,7 +81,7 @@ static float one_step(struct net *n, const struct crops *crops, const struct poo
     return loss;
 }
 
-err learn_net(const struct crops *crops, const struct learn_plan *plan, struct net **out, struct diag *d) {
+err learn_net(const struct crop_set *crops, const struct learn_plan *plan, struct net **out, struct diag *d) {
     struct chance chance = chance_of(plan->seed);
     AUTO(pools_clear) struct pools pools = {0};
     AUTO(net_release) struct net *n = NULL;
@@ -108,7 +108,7 @@ err learn_net(const struct crops *crops, const struct learn_plan *plan, struct n
     return ERR_OK;
 }
 
-void learn_test(const struct classifier *c, const struct crops *crops, int place, struct learn_figures *out) {
+void learn_test(const struct classifier *c, const struct crop_set *crops, int place, struct learn_figures *out) {
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < crops->count; i++) {
         const struct crop *crop = &crops->items[i];

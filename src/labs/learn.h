@@ -14,7 +14,7 @@ struct learn_plan {
 };
 
 /* A net that learnt all crops but those with pixels of plan->without; returned. */
-err learn_net(const struct crops *crops, const struct learn_plan *plan, struct net **out,
+err learn_net(const struct crop_set *crops, const struct learn_plan *plan, struct net **out,
               struct diag *d) CHECKED;
 
 /* How crops of a place were classified: [what it is][what was said]. Those that were pasted do not count. */
@@ -22,7 +22,7 @@ struct learn_figures {
     unsigned said[CLASSIFIER_CLASSES][CLASSIFIER_CLASSES];
     unsigned person_right, person_of, nothing_right, nothing_of; /* where only these two are asked for */
 };
-void learn_test(const struct classifier *c, const struct crops *crops, int place, struct learn_figures *out);
+void learn_test(const struct classifier *c, const struct crop_set *crops, int place, struct learn_figures *out);
 void learn_print(FILE *to, const char *title, const struct learn_figures *f);
 
 #endif

@@ -181,14 +181,14 @@ static void paste_nothing(struct crop *crop, const struct cut_outs *objects,
 
 static err paste_one(int class, const struct cut_outs *objects, const struct backgrounds *grounds,
                      float of_place[][CROP_PLACES], struct placed *placed, struct chance *c,
-                     struct crops *out) {
+                     struct crop_set *out) {
     const struct background *ground = &grounds->items[chance_below(c, (uint32_t)grounds->count)];
     const struct cut_out *o = NULL;
     do { /* a cut-out of the class; any, for nothing. A place with many gives more, but not by as much */
         o = &objects->items[chance_below(c, (uint32_t)objects->count)];
     } while ((class != CLASSIFIER_NOTHING && o->class != class) ||
              !chance_is(c, 1 / sqrtf(of_place[o->class][o->place])));
-    struct crop *crop = crops_add(out);
+    struct crop *crop = crop_set_add(out);
     if (!crop) return ERR_NO_MEMORY;
     crop->class = (uint8_t) class;
     crop->origin = CROP_PASTED;
@@ -212,7 +212,7 @@ static err paste_one(int class, const struct cut_outs *objects, const struct bac
 }
 
 err paste_crops(const struct cut_outs *objects, const struct backgrounds *grounds, size_t count,
-                struct chance *chance, struct crops *out, struct diag *d) {
+                struct chance *chance, struct crop_set *out, struct diag *d) {
     bool have[CLASSIFIER_CLASSES] = {false};
     float of_place[CLASSIFIER_CLASSES][CROP_PLACES] = {{0}};
     for (size_t i = 0; i < objects->count; i++) {

@@ -172,7 +172,7 @@ static bool near_any(const struct scene_boxes *boxes, const struct scene_box *b,
 }
 
 static err take_image(const struct picture *p, const struct scene_boxes *boxes, int least,
-                      struct chance *chance, struct crops *out) {
+                      struct chance *chance, struct crop_set *out) {
     size_t taken = 0;
     for (size_t i = 0; i < boxes->count; i++) {
         const struct scene_box *b = &boxes->items[i];
@@ -184,7 +184,7 @@ static err take_image(const struct picture *p, const struct scene_boxes *boxes, 
                       scene_overlap(b, &boxes->items[k]) > 0.2f * b->w * b->h;
         if (shared) continue;
         taken++;
-        if (crops_cut(out, p, b->x, b->y, b->w, b->h, b->class, CROP_SEEN, CROP_PLACE_COCO))
+        if (crop_set_cut(out, p, b->x, b->y, b->w, b->h, b->class, CROP_SEEN, CROP_PLACE_COCO))
             return ERR_NO_MEMORY;
     }
     for (int tries = 0; tries < 200 && taken; tries++) {
@@ -199,13 +199,13 @@ static err take_image(const struct picture *p, const struct scene_boxes *boxes, 
                               0};
         if (b.x < 0 || b.y < 0 || near_any(boxes, &b, NULL)) continue;
         taken--;
-        if (crops_cut(out, p, b.x, b.y, b.w, b.h, CLASSIFIER_NOTHING, CROP_CHANCE, CROP_PLACE_COCO))
+        if (crop_set_cut(out, p, b.x, b.y, b.w, b.h, CLASSIFIER_NOTHING, CROP_CHANCE, CROP_PLACE_COCO))
             return ERR_NO_MEMORY;
     }
     return ERR_OK;
 }
 
-err coco_crops(const char *folder, int least, struct chance *chance, struct crops *out, struct diag *d) {
+err coco_crops(const char *folder, int least, struct chance *chance, struct crop_set *out, struct diag *d) {
     char images[PATH_TEXT_BYTES], labels[PATH_TEXT_BYTES];
     AUTO(names_clear) struct names names = {0};
     err e = path_join(images, folder, "images");

@@ -62,7 +62,7 @@ static bool read_options(int argc, char **argv, struct options *o) {
     return o->footage && o->stamps && o->labels && o->steps > 0 && optind == argc;
 }
 
-static err gather(const struct options *o, struct crops *crops, struct diag *d) {
+static err gather(const struct options *o, struct crop_set *crops, struct diag *d) {
     struct chance chance = chance_of(o->seed);
     AUTO(blob_clear) struct blob labels = {0};
     AUTO(cut_outs_clear) struct cut_outs objects = {0};
@@ -76,7 +76,7 @@ static err gather(const struct options *o, struct crops *crops, struct diag *d) 
     return e;
 }
 
-static void print_counts(const struct crops *crops) {
+static void print_counts(const struct crop_set *crops) {
     static unsigned counts[CROP_PLACES][CROP_ORIGINS][CLASSIFIER_CLASSES];
     static const char *const origins[CROP_ORIGINS] = {"seen", "by chance", "pasted"};
     for (size_t i = 0; i < crops->count; i++)
@@ -93,7 +93,7 @@ static void print_counts(const struct crops *crops) {
 }
 
 /* A sheet of crops by chance, to be looked at: one row for each class and origin. */
-static err write_sheet(const struct crops *crops, const char *path, struct diag *d) {
+static err write_sheet(const struct crop_set *crops, const char *path, struct diag *d) {
     enum { ACROSS = 24 };
     AUTO(blob_clear) struct blob out = {0};
     struct chance c = chance_of(5);
@@ -148,7 +148,7 @@ static void note(json_t *figures, const char *place, const struct learn_figures 
                       2));
 }
 
-static err learn_and_test(const struct options *o, const struct crops *crops, int without, int place,
+static err learn_and_test(const struct options *o, const struct crop_set *crops, int without, int place,
                           json_t *figures, struct diag *d) {
     AUTO(net_release) struct net *n = NULL;
     AUTO(blob_clear) struct blob file = {0};
@@ -167,7 +167,7 @@ static err learn_and_test(const struct options *o, const struct crops *crops, in
     return ERR_OK;
 }
 
-static json_t *describe(const struct options *o, const struct crops *crops, json_t *figures) {
+static json_t *describe(const struct options *o, const struct crop_set *crops, json_t *figures) {
     return json_pack(
         "{s:i, s:s, s:s, s:s, s:I, s:i, s:I, s:[s,s,s,s,s,s], s:O}", "v", 1, "name", "motion-classifier",
         "licence", "AGPL-3.0-or-later", "origin", "src/labs of Cardea", "seed", (json_int_t)o->seed, "steps",
@@ -182,7 +182,7 @@ static json_t *describe(const struct options *o, const struct crops *crops, json
         "figures", figures);
 }
 
-static err make_weights(const struct options *o, const struct crops *crops, json_t *figures, struct diag *d) {
+static err make_weights(const struct options *o, const struct crop_set *crops, json_t *figures, struct diag *d) {
     AUTO(net_release) struct net *n = NULL;
     struct learn_plan plan = {o->seed, o->steps, -1};
     err e = learn_net(crops, &plan, &n, d);
@@ -220,7 +220,7 @@ int main(int argc, char **argv) {
     struct options o;
     struct diag d = {0};
     start_again(argv);
-    AUTO(crops_clear) struct crops crops = {0};
+    AUTO(crop_set_clear) struct crop_set crops = {0};
     AUTO(json_release) json_t *figures = json_object();
     if (!read_options(argc, argv, &o) || !figures) {
         fputs(usage, stderr);
