@@ -208,6 +208,9 @@ static void judge_object(const struct rule *r, const struct rule_facts *f, struc
         add(v, BECAUSE_NOT_INTERESTING, "It looks like what you called not interesting in this place.");
         v->final = true;
     }
+}
+
+static void judge_cooldown(const struct rule *r, const struct rule_facts *f, struct rule_verdict *v) {
     int64_t since = f->now.us - f->last_alert.us;
     if (f->last_alert.us && since >= 0 && since < (int64_t)r->cooldown_s * 1000000) {
         add(v, BECAUSE_COOLDOWN, "This rule had alerted %lld s before; it does so once in %u s.",
@@ -226,6 +229,7 @@ void rule_judge(const struct rule *r, const struct rule_facts *f, struct rule_ve
         return;
     }
     judge_object(r, f, out);
+    judge_cooldown(r, f, out);
     judge_when(r, f, out);
     judge_who(r, f, out);
     judge_dwell(r, f, mine, out);

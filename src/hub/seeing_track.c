@@ -233,12 +233,17 @@ static void place_answers(const struct seeing *s, struct see_track *t) {
                 t->answers[i] = before[b];
 }
 
+/* What is left standing: of a person who is there when somebody begins to look one wants to hear. */
+static bool stays_about(enum seen_label label) {
+    return seen_label_vehicle(label) || label == SEEN_BICYCLE || label == SEEN_PACKAGE;
+}
+
 static void confirm(const struct seeing *s, const struct see_camera *c, struct see_track *t,
                     struct wall_us wall) {
     t->confirmed = t->wants_telling = true;
     t->confirmed_at = wall;
     t->judged_box = t->box;
-    t->was_there = t->first.us - c->looking_since.us < WAS_THERE_US;
+    t->was_there = stays_about(t->label) && t->first.us - c->looking_since.us < WAS_THERE_US;
     inherit(c, t, wall);
     place_answers(s, t);
 }
