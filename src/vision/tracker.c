@@ -8,7 +8,8 @@
 
 #define SECOND 1000000.0f
 #define ACCELERATION 1.5f /* of the box's side, each second squared */
-#define SEEN_NOISE 0.06f  /* of the box's side */
+#define SLOWING 0.7f
+#define SEEN_NOISE 0.06f /* of the box's side */
 #define IOU_LEAST 0.15f
 #define IOU_LOW 0.3f /* for uncertain detections */
 #define REACH 1.2f   /* sides that a thing may be from where it was thought to be, without overlap */
@@ -19,7 +20,8 @@
 #define HIDDEN_PART 0.35f
 #define IN_VIEW 0.25f
 #define SEEN_CLOSELY 0.55f /* of the size at which it was found */
-#define DUPLICATE_PART 0.8f
+#define DUPLICATE_IOU 0.45f
+#define DUPLICATE_PART 0.9f
 #define CLEARLY 0.12f    /* above its threshold */
 #define CHANCE_LOG -4.6f /* of 1 in 100 */
 
@@ -69,7 +71,11 @@ static void predict(struct track *t, float dt) {
     float side = side_of(t->box);
     if (dt > 1) dt = 1;
     for (int i = 0; i < 4; i++) {
-        if (t->still || i >= 2 || !t->seen_now) t->filters[i].v *= t->still ? 0 : 0.7f;
+        if (t->still || (i >= 2 && !t->seen_now))
+            t->filters[i].v =
+                0; /* sizes, too: something that is cut off at a door does not shrink to nothing */
+        else if (i >= 2 || !t->seen_now)
+            t->filters[i].v *= SLOWING;
         filter_predict(&t->filters[i], dt, side);
     }
 }
@@ -116,8 +122,10 @@ static void hit(struct track *t, const struct detection *f, const int8_t *look, 
                 const struct tracker_input *in) {
     float seen[4], side = side_of(f->box);
     box_numbers(f->box, seen);
-    for (int i = 0; i < 4; i++) filter_correct(&t->filters[i], seen[i], side);
-    t->box = f->box;
+    /* A part's edge says nothing of where a thing ends. */
+    bool whole = !f->cut || t->hits < TRACK_CONFIRM_HITS;
+    for (int i = 0; i < 4 && whole; i++) filter_correct(&t->filters[i], seen[i], side);
+    if (whole) t->box = f->box;
     t->scores[t->hits++ % TRACK_SCORES] = f->score;
     t->looks++;
     t->misses = 0;
@@ -207,12 +215,14 @@ static void associate(struct tracker *k, const struct tracker_input *in, bool lo
     }
 }
 
-/* A second box on something that a track has already. */
-static bool duplicate(const struct tracker *k, const struct pairing *p, const struct detection *f) {
+/* A second box on something that a track has already; but a child before her father is no second box. */
+static bool duplicate(const struct tracker *k, const struct detection *f) {
     for (size_t i = 0; i < k->count; i++) {
         const struct track *t = &k->list[i];
-        if (!p->track_taken[i] || label_group(t->label) != label_group(f->label)) continue;
-        if (area_iou(t->box, f->box) > 0.5f || area_inside(f->box, t->box) > DUPLICATE_PART) return true;
+        if (!t->seen_now || label_group(t->label) != label_group(f->label)) continue;
+        float iou = area_iou(t->box, f->box);
+        if (iou > DUPLICATE_IOU || (area_inside(f->box, t->box) > DUPLICATE_PART && iou > DUPLICATE_IOU / 2))
+            return true;
     }
     return false;
 }
@@ -329,7 +339,7 @@ err tracker_update(struct tracker *k, const struct tracker_input *in) {
         if (!p.track_taken[i]) miss(k, in, &k->list[i]);
     for (size_t i = 0; i < in->found->count; i++) {
         const struct detection *f = &in->found->list[i];
-        if (!p.found_taken[i] && !is_low(in, f) && !duplicate(k, &p, f)) begin(k, f, in->looks[i], in->wall);
+        if (!p.found_taken[i] && !is_low(in, f) && !duplicate(k, f)) begin(k, f, in->looks[i], in->wall);
     }
     return ERR_OK;
 }
