@@ -229,8 +229,9 @@ static err set_rules(struct see_clip *c, const char *labels, const char *zones, 
         if (kind && strcmp(kind, "exclude")) json_array_append(zone_ids, json_object_get(zone, "id"));
     }
     if (e) return e;
-    return command(c, "rule.add",
-                   json_pack("{s:s,s:b,s:O,s:O,s:i}", "name", "clip", "on", 1, "labels", list, "zones",
+    /* The rule that every household begins with, made another. */
+    return command(c, "rule.set",
+                   json_pack("{s:s,s:s,s:O,s:O,s:i}", "id", "00000001", "name", "clip", "labels", list, "zones",
                              zone_ids, "cooldown_s", COOLDOWN_S),
                    d);
 }

@@ -1,6 +1,7 @@
-/* people: what OpenCV gives for the asking, as a peer of cardea-vision: the background model MOG2 finds what moves, and where
- * enough does, the HOG people detector looks. An alert begins with people in two looks in a row and ends after five seconds without.
- * Prints one line for each alert, "alert SECONDS", then "cpu SECONDS of SECONDS". Usage: people CLIP LOOKS_A_SECOND */
+/* mog2_hog: what OpenCV gives for the asking, as a peer of cardea-vision: the background model MOG2 finds
+ * what moves, and where enough does, the HOG people detector looks. An alert begins with people in two looks
+ * in a row and ends after five seconds without. Prints one line for each alert, "alert SECONDS", then "cpu
+ * SECONDS of SECONDS". Usage: mog2_hog CLIP LOOKS_A_SECOND */
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -28,7 +29,7 @@ int main(int argc, char **argv) {
     cv::setNumThreads(1);
     cv::VideoCapture clip(argv[1]);
     if (!clip.isOpened()) return 1;
-    double fps = clip.get(cv::CAP_PROP_FPS), looks = atof(argv[2]), at = 0, last = -1e9, next = 0;
+    double fps = clip.get(cv::CAP_PROP_FPS), looks = strtod(argv[2], nullptr), at = 0, last = -1e9, next = 0;
     auto model = cv::createBackgroundSubtractorMOG2(500, 16, true);
     cv::HOGDescriptor hog;
     hog.setSVMDetector(cv::HOGDescriptor::getDefaultPeopleDetector());
@@ -40,7 +41,8 @@ int main(int argc, char **argv) {
         model->apply(frame, moving);
         cv::threshold(moving, moving, 200, 255, cv::THRESH_BINARY); /* not its shadows */
         cv::erode(moving, moving, cv::Mat());
-        bool people = at > 2 && cv::countNonZero(moving) > moving_part * (double)frame.total() && sees_people(hog, frame, moving);
+        bool people = at > 2 && cv::countNonZero(moving) > moving_part * (double)frame.total() &&
+                      sees_people(hog, frame, moving);
         if (people && seen) {
             if (at - last > quiet_s) printf("alert %.1f\n", at);
             last = at;
@@ -49,6 +51,9 @@ int main(int argc, char **argv) {
     }
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
-    printf("cpu %.2f of %.1f\n", (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec + 1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec), at);
+    printf("cpu %.2f of %.1f\n",
+           (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +
+               1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec),
+           at);
     return 0;
 }
