@@ -16,7 +16,7 @@
 #define LOOK_ALIKE 0.75f
 #define LOOK_WEIGHT 0.3f
 #define LOOK_SAME_PLACE 0.97f /* a place that looks like it holds the same thing still */
-#define STILL_IOU 0.6f
+#define STILL_IOU 0.5f
 #define HIDDEN_PART 0.35f
 #define IN_VIEW 0.25f
 #define SEEN_CLOSELY 0.55f /* of the size at which it was found */
@@ -66,17 +66,17 @@ static struct area predicted(const struct track *t) {
     return (struct area){x - w, y - h, x + w, y + h};
 }
 
-/* What nobody sees is not known to go on at the same speed. */
+/* What nobody sees is not known to go on at the same speed. Sizes have none: what a door or a pole hides bit
+ * by bit would shrink to nothing. */
 static void predict(struct track *t, float dt) {
     float side = side_of(t->box);
     if (dt > 1) dt = 1;
     for (int i = 0; i < 4; i++) {
-        if (t->still || (i >= 2 && !t->seen_now))
-            t->filters[i].v =
-                0; /* sizes, too: something that is cut off at a door does not shrink to nothing */
-        else if (i >= 2 || !t->seen_now)
+        if (t->still || i >= 2)
+            t->filters[i].v = 0;
+        else if (!t->seen_now)
             t->filters[i].v *= SLOWING;
-        filter_predict(&t->filters[i], dt, side);
+        filter_predict(&t->filters[i], dt, i >= 2 ? side / 4 : side);
     }
 }
 
@@ -124,7 +124,14 @@ static void hit(struct track *t, const struct detection *f, const int8_t *look, 
     box_numbers(f->box, seen);
     /* A part's edge says nothing of where a thing ends. */
     bool whole = !f->cut || t->hits < TRACK_CONFIRM_HITS;
-    for (int i = 0; i < 4 && whole; i++) filter_correct(&t->filters[i], seen[i], side);
+    /* After a while nothing is known of its way: what it did meanwhile is no speed. */
+    bool anew = wall.us - t->seen.us > TRACK_ANEW_US;
+    for (int i = 0; i < 4 && whole; i++) {
+        if (anew)
+            filter_start(&t->filters[i], seen[i], side);
+        else
+            filter_correct(&t->filters[i], seen[i], side);
+    }
     if (whole) t->box = f->box;
     t->scores[t->hits++ % TRACK_SCORES] = f->score;
     t->looks++;

@@ -18,6 +18,7 @@
 #define TRACK_CONFIRM_HITS 3
 #define TRACK_DOUBTED_HITS 6     /* where the median is hardly above the threshold */
 #define TRACK_STILL_US 4000000   /* without moving */
+#define TRACK_ANEW_US 1000000    /* unseen, and its way begins anew */
 #define TRACK_LOST_US 1200000    /* looked for in vain, while it moved */
 #define TRACK_HIDDEN_US 4000000  /* the same, behind something else */
 #define TRACK_FORGET_US 60000000 /* without being looked for */
