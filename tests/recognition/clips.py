@@ -32,7 +32,7 @@ def all_clips():
     return [
         Clip("tree", 21, "tree.avi"),
         Clip("bottles", 39.5, "bottle-detection.mp4"),
-        Clip("beyond-the-zone", 60, "vtest.avi", zones=ZONE),
+        Clip("beyond-the-zone", 24, "vtest.avi", zones=ZONE),
         *[c for c in weather() if c.leaf],
         Clip("one-by-one", 139, "one-by-one-person-detection.mp4", ONE_BY_ONE),
         Clip("cars", 30, "car-detection.mp4", [("vehicle", 4.3, 8.3, 1), ("vehicle", 14.3, 19.0, 2), ("vehicle", 25.3, 27.7, 1)]),
