@@ -14,7 +14,7 @@
 
 #define COMMAND_ID_BYTES 16
 #define COMMAND_VERB_MAX_BYTES 32
-#define COMMAND_MAX_BYTES (64u << 10)
+#define COMMAND_MAX_BYTES (144u << 10) /* four pictures of a face in base64 */
 #define REPLY_MAX_BYTES (1u << 20)
 #define COMMAND_SKEW_US (5 * 60 * INT64_C(1000000))
 #define COMMAND_SEEN_MAX 4096

@@ -51,8 +51,8 @@ static json_t *camera_part(const struct hub_stream *s, const struct camera_setti
 
 /* Whether somebody looks, by what, and whether who is to be told can be. */
 static json_t *seeing_part(struct hub *h) {
-    return json_pack("{s:b,s:o,s:o,s:o}", "on", seeing_on(h->seeing), "model", vision_model(h->vision), "vision",
-                     vision_status(h->vision), "channels", notify_channels(h->notify));
+    return json_pack("{s:b,s:o,s:o,s:o}", "on", seeing_on(h->seeing), "model", vision_model(h->vision),
+                     "vision", vision_status(h->vision), "channels", notify_channels(h->notify));
 }
 
 json_t *hub_status(struct hub *h) {

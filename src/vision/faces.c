@@ -326,14 +326,14 @@ err faces_load(const struct bytes files[FACES_FILES], struct faces **out, struct
     err e = load(f, files, d);
     if (e) {
         diag_prefix(d, "the models for faces");
-        faces_free(f);
+        faces_unload(f);
         return e;
     }
     *out = f;
     return ERR_OK;
 }
 
-void faces_free(struct faces *f) {
+void faces_unload(struct faces *f) {
     if (!f) return;
     dnn_free(f->finder);
     dnn_free(f->embedder);

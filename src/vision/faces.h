@@ -21,7 +21,7 @@ struct faces;
 
 /* ERR_INVALID: a network of another shape; d says which. */
 err faces_load(const struct bytes files[FACES_FILES], struct faces **out, struct diag *d) CHECKED;
-void faces_free(struct faces *f);
+void faces_unload(struct faces *f);
 
 struct found_face {
     struct seen_face face;

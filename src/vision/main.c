@@ -145,7 +145,7 @@ static err load(struct program *p, struct vision_ready *ready, struct diag *d) {
     e = watcher_new(detector, faces, &ports, &p->watcher, d);
     if (e) {
         detector_free(detector);
-        faces_free(faces);
+        faces_unload(faces);
         return e;
     }
     snprintf(ready->model, sizeof ready->model, "%s", p->config.detector.name);

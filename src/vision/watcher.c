@@ -75,7 +75,7 @@ void watcher_free(struct watcher *w) {
     if (!w) return;
     for (int i = 0; i < VISION_CAMERAS_MAX; i++) watcher_forget(w, (uint8_t)i);
     detector_free(w->detector);
-    faces_free(w->faces);
+    faces_unload(w->faces);
     free(w);
 }
 
