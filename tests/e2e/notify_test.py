@@ -396,6 +396,7 @@ def test_mqtt_broker_restarts(folder, driver):
     for i in range(2, 5):
         driver.alert(alert_id(i), title="b", camera=CAMERA)
     wait_for("the outage to be told", lambda: state(driver, "home", "failing"))
+    wait_for("them to be kept", lambda: driver.channels()["home"]["waiting"] == 3)
     driver.restart()  # killed while the broker is away
     driver.do(do="cameras", cameras=[{"camera": CAMERA, "name": "door"}])
     driver.do(do="state", camera=CAMERA, what="person", on=True)
