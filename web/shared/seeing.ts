@@ -139,8 +139,9 @@ export interface Channel {
     state?: string;
     message?: string | null;
     waiting?: number;
+    dropped?: number;
     since?: string | null;
-    [setting: string]: unknown;
+    settings?: Record<string, unknown>; /* without secrets */
 }
 
 export interface SeeState {
