@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "media/fmp4.h"
+#include "media/frame_scaler.h"
 #include "media/motion.h"
 #include "media/picture.h"
 #include "media/sound.h"
@@ -66,6 +67,7 @@ struct cutter {
     struct batch batch;
     struct wall_base base;
     struct motion *motion;
+    struct frame_scaler scaler;
     struct blob jpeg;
     uint32_t sequence, slot;
     bool wait_key, sound_may_correct, picture_sent;
@@ -325,10 +327,25 @@ static err send_picture(struct cutter *c, const struct media_sample *s, struct w
     return worker_picture_append(c->out, &picture);
 }
 
+/* A frame that cannot be made, or that the hub has no time for, is left out. */
+static void send_frame(struct cutter *c, const struct motion_seen *seen) {
+    const struct cutter_options *o = &c->options;
+    if (!o->see || !seen->picture || o->behind(o->context)) return;
+    struct worker_frame f = {.wall = seen->motion.wall,
+                             .flags = seen->safety ? WORKER_FRAME_SAFETY : 0,
+                             .region_count = seen->motion.count};
+    memcpy(f.regions, seen->motion.regions, sizeof f.regions);
+    struct diag ignored;
+    if (!frame_scaler_append(&c->scaler, seen->picture, &f, c->out, &ignored)) c->counts.seen++;
+}
+
 static err look_for_motion(struct cutter *c, const struct media_sample *s, struct wall_us wall) {
-    struct worker_motion m;
-    if (!c->motion || !motion_frame(c->motion, s, wall, &m)) return ERR_OK;
-    return worker_motion_append(c->out, &m);
+    struct motion_seen seen;
+    if (!c->motion) return ERR_OK;
+    motion_frame(c->motion, s, wall, &seen);
+    err e = seen.tell ? worker_motion_append(c->out, &seen.motion) : ERR_OK;
+    if (!e) send_frame(c, &seen);
+    return e;
 }
 
 /* What has to precede a key frame. */
@@ -462,6 +479,7 @@ void cutter_free(struct cutter *c) {
     free(c->settling);
     sound_free(c->sound);
     motion_free(c->motion);
+    frame_scaler_clear(&c->scaler);
     blob_clear(&c->batch.data);
     blob_clear(&c->jpeg);
     free(c);

@@ -1,5 +1,5 @@
 /* cutter.h: cuts what a source delivers into the messages that go to the hub: init, fragments, pictures,
- * motion.
+ * motion, and frames for recognition.
  *
  * One frame is one fragment, sent as it comes; sound is gathered for a tenth of a second, and cut where a
  * segment may start and where a slot ends, so that records stay in order. Threads: one. */
@@ -13,12 +13,16 @@ struct cutter;
 
 struct cutter_options {
     bool audio, motion;
+    bool see;           /* frames, with motion */
     uint32_t picture_s; /* 0: no pictures */
+    /* Whether the hub is behind with what it was sent; frames are left out then. */
+    void *context;
+    bool (*behind)(void *context);
 };
 
 /* Counted since the start; the caller takes differences. */
 struct cutter_counts {
-    uint64_t frames, bytes, lost;
+    uint64_t frames, bytes, lost, seen; /* seen: frames for recognition */
     uint32_t clock_steps;
     int64_t frame_us;                /* the time between frames, of late; 0: not known */
     char codec[40], audio_codec[40]; /* empty: none (yet) */

@@ -8,6 +8,8 @@
 /* While more than this waits for the hub, nothing is read from the camera: memory stays bounded, and the
  * camera's connection carries the pressure back. */
 #define HUB_LINK_HIGH_BYTES (4u << 20)
+/* While more than this waits, frames for recognition are left out, so that never more than one is kept. */
+#define HUB_LINK_BEHIND_BYTES (1u << 20)
 
 struct hub_link {
     int socket;
@@ -18,6 +20,9 @@ struct hub_link {
 
 static inline bool hub_link_full(const struct hub_link *h) {
     return h->out.len - h->sent > HUB_LINK_HIGH_BYTES;
+}
+static inline bool hub_link_behind(const struct hub_link *h) {
+    return h->out.len - h->sent > HUB_LINK_BEHIND_BYTES;
 }
 static inline bool hub_link_idle(const struct hub_link *h) {
     return h->out.len == h->sent;

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "camera/read_plan.h"
+#include "media/masker.h"
 
 #define STATUS_EACH_US 5000000
 #define RATES_LEAST_US 2000000 /* over less than this, a rate says nothing */
@@ -201,22 +202,33 @@ static err turn(struct loop *l, struct diag *d) {
     return due ? read_feed(l, now, d) : ERR_OK;
 }
 
+static bool hub_behind(void *context) {
+    return hub_link_behind(context);
+}
+
 err loop_run(struct hub_link *hub, const struct worker_config *config, const struct feed_ops *ops,
              uint8_t sandbox, struct diag *d) {
     struct loop l = {.hub = hub, .ops = ops};
     read_plan_init(&l.plan);
     l.status = (struct worker_status){.state = WORKER_STATE_CONNECTING, .sandbox = sandbox};
-    const struct cutter_options options = {
-        .audio = config->audio, .motion = config->motion, .picture_s = config->picture_s};
+    const struct cutter_options options = {.audio = config->audio,
+                                           .motion = config->motion,
+                                           .see = config->see,
+                                           .picture_s = config->picture_s,
+                                           .context = hub,
+                                           .behind = hub_behind};
     err e = cutter_new(&options, &hub->out, &l.cutter, d);
-    if (e) return e;
-    const struct feed_start start = {config, cutter_sink(l.cutter), &hub->out};
-    e = ops->open(&start, &l.feed, d);
+    const struct media_sink *sink = e ? NULL : cutter_sink(l.cutter);
+    struct masker *masker = NULL;
+    if (!e && config->masks.count) e = masker_new(&config->masks, sink, &masker, d);
+    const struct feed_start start = {config, masker ? masker_sink(masker) : sink, &hub->out};
+    if (!e) e = ops->open(&start, &l.feed, d);
     if (!e) cutter_set_clock(l.cutter, ops->camera_wall, l.feed);
     while (!e) e = turn(&l, d);
     struct diag ignored;
     if (hub_link_flush(hub, &ignored)) e = ERR_CANCELLED; /* nobody is left to tell */
     if (l.feed) ops->free(l.feed);
+    masker_free(masker);
     cutter_free(l.cutter);
     return e;
 }

@@ -2,55 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/videodev2.h>
-#include <sched.h>
 #include <seccomp.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "base/confine.h"
 
 #define DESCRIPTORS_MAX 32
 #define HUB_SOCKET 3
-
-/* --- Landlock (its header is older on Debian 12 than the kernels it runs on, so the numbers are ours) --- */
-
-#ifndef SYS_landlock_create_ruleset
-#define SYS_landlock_create_ruleset 444
-#define SYS_landlock_restrict_self 446
-#endif
-#define LANDLOCK_VERSION_FLAG 1u
-
-struct landlock_rules {
-    uint64_t fs, net, scoped;
-};
-
-/* Denies all that this kernel's version can deny; there is no rule that allows anything. */
-static bool enter_landlock(void) {
-    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
-    if (version < 1) return false;
-    static const unsigned fs_rights[] = {13, 14, 15, 15, 16}; /* by version: refer, truncate, (TCP), ioctl */
-    unsigned rights = fs_rights[version > 5 ? 4 : version - 1];
-    struct landlock_rules rules = {.fs = (1u << rights) - 1};
-    size_t size = offsetof(struct landlock_rules, net);
-    if (version >= 4) {
-        rules.net = 3; /* TCP bind and connect */
-        size = offsetof(struct landlock_rules, scoped);
-    }
-    if (version >= 6) {
-        rules.scoped = 3; /* abstract Unix sockets, signals */
-        size = sizeof rules;
-    }
-    int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
-    if (fd < 0) return false;
-    bool ok = syscall(SYS_landlock_restrict_self, fd, 0) == 0;
-    close(fd);
-    return ok;
-}
 
 /* --- seccomp --- */
 
@@ -174,35 +134,14 @@ static err enter_seccomp(bool v4l2, struct diag *d) {
 
 /* --- All of it --- */
 
-/* An empty network of our own: sockets that were handed over keep theirs. */
-static bool enter_network_namespace(void) {
-    return unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
-}
-
-static void drop_capabilities(void) {
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[2];
-    memset(none, 0, sizeof none);
-    syscall(SYS_capset, &head, none);
-}
-
-static void limit(int resource, uint64_t value) {
-    const struct rlimit l = {value, value};
-    setrlimit(resource, &l);
-}
-
 err sandbox_enter(const struct sandbox_options *options, uint8_t *layers, struct diag *d) {
     uint8_t active = 0;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        return diag_fail(d, ERR_UNSUPPORTED, "no_new_privs was refused");
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
-    if (options->memory_bytes) limit(RLIMIT_AS, options->memory_bytes);
-    if (enter_network_namespace()) active |= SANDBOX_NETNS;
-    drop_capabilities();
-    if (enter_landlock()) active |= SANDBOX_LANDLOCK;
-    err e = enter_seccomp(options->v4l2, d);
+    err e = confine_process(DESCRIPTORS_MAX, options->memory_bytes, d);
+    if (e) return e;
+    if (confine_network()) active |= SANDBOX_NETNS;
+    confine_capabilities();
+    if (confine_files()) active |= SANDBOX_LANDLOCK;
+    e = enter_seccomp(options->v4l2, d);
     if (e) return e;
     *layers = active | SANDBOX_SECCOMP;
     return ERR_OK;

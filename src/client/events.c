@@ -31,7 +31,7 @@ static err open_event(const struct camera *cam, struct bytes raw, struct found *
     if (e) return e;
     const struct timekey_set *keys = camera_keys(cam, head.epoch);
     if (!keys || memcmp(head.camera, cam->id, CAMERA_ID_BYTES) != 0) return ERR_NOT_FOUND;
-    e = event_open(keys, raw, &head, &text, d);
+    e = event_open(keys, EVENT_KIND_EVENT, raw, &head, &text, d);
     if (!e) e = json_parse(blob_bytes(&text), &out->event.json, d);
     if (e) return e;
     json_t *json = out->event.json;

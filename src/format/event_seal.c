@@ -7,19 +7,22 @@ static void sealer_release(struct aead_sealer **s) {
     aead_sealer_free(*s);
 }
 
-err event_seal(const struct timekey_set *keys, const uint8_t camera[CAMERA_ID_BYTES], uint32_t epoch,
-               uint32_t slot, struct bytes json, uint8_t id[EVENT_ID_BYTES], struct blob *out) {
+err event_seal(const struct timekey_set *keys, enum event_kind kind, const uint8_t camera[CAMERA_ID_BYTES],
+               uint32_t epoch, uint32_t slot, struct bytes data, uint8_t id[EVENT_ID_BYTES],
+               struct blob *out) {
     random_bytes(id, EVENT_ID_BYTES);
-    return event_seal_with(keys, camera, epoch, slot, json, id, out);
+    return event_seal_with(keys, kind, camera, epoch, slot, data, id, out);
 }
 
-err event_seal_with(const struct timekey_set *keys, const uint8_t camera[CAMERA_ID_BYTES], uint32_t epoch,
-                    uint32_t slot, struct bytes json, const uint8_t id[EVENT_ID_BYTES], struct blob *out) {
+err event_seal_with(const struct timekey_set *keys, enum event_kind kind,
+                    const uint8_t camera[CAMERA_ID_BYTES], uint32_t epoch, uint32_t slot, struct bytes data,
+                    const uint8_t id[EVENT_ID_BYTES], struct blob *out) {
     static const uint8_t nonce[AEAD_NONCE_BYTES]; /* zero: the key is this event's own */
-    if (json.len > EVENT_DATA_MAX_BYTES) return ERR_LIMIT;
+    bool picture = kind == EVENT_KIND_PICTURE;
+    if (data.len > (picture ? EVENT_PICTURE_MAX_BYTES : EVENT_DATA_MAX_BYTES)) return ERR_LIMIT;
     uint8_t leaf[TIMEKEY_BYTES], key[AEAD_KEY_BYTES],
-        head[EVENT_HEAD_BYTES] = {'C', 'R', 'D', 'V', 1, SUITE_1};
-    size_t before = out->len, padded = padded_size(json.len);
+        head[EVENT_HEAD_BYTES] = {'C', 'R', 'D', picture ? 'P' : 'V', 1, SUITE_1};
+    size_t before = out->len, padded = padded_size(data.len);
     err e = blob_reserve(out, before + sizeof head + padded + AEAD_TAG_BYTES);
     if (e) return e;
     AUTO(sealer_release) struct aead_sealer *sealer = aead_sealer_new();
@@ -36,7 +39,7 @@ err event_seal_with(const struct timekey_set *keys, const uint8_t camera[CAMERA_
     wipe(leaf, sizeof leaf);
     wipe(key, sizeof key);
     e = blob_append(out, BYTES_OF(head));
-    if (!e) e = padded_append(out, json);
+    if (!e) e = padded_append(out, data);
     uint8_t *sealed = out->data + before + sizeof head;
     if (!e)
         e = aead_seal(sealer, nonce, BYTES_OF(head), BYTES(sealed, padded),

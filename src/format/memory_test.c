@@ -108,12 +108,12 @@ static err do_scan(struct blob *out) {
 
 static err do_event(struct blob *out) {
     uint8_t id[EVENT_ID_BYTES];
-    return event_seal(&world.root, camera, 1, 100, bytes_text("{}"), id, out);
+    return event_seal(&world.root, EVENT_KIND_EVENT, camera, 1, 100, bytes_text("{}"), id, out);
 }
 
 static err do_event_open(struct blob *out) {
     struct event_head head;
-    return event_open(&world.root, blob_bytes(&world.event), &head, out, NULL);
+    return event_open(&world.root, EVENT_KIND_EVENT, blob_bytes(&world.event), &head, out, NULL);
 }
 
 static err do_cover(struct blob *out) {

@@ -73,6 +73,10 @@ json_t *camera_profile(const struct camera_settings *c, bool sub, const uint8_t 
 json_t *record_settings_json(const struct record_settings *r);
 err record_settings_read(json_t *o, struct record_settings *out, struct diag *d) CHECKED;
 
+/* The schedule alone: `list` is [{"days":[1..7],"from":"HH:MM","to":"HH:MM"}], at most SCHEDULE_MAX. */
+err schedule_read(json_t *list, struct record_settings *out, struct diag *d) CHECKED;
+json_t *schedule_json(const struct record_settings *r); /* NULL: out of memory */
+
 /* Whether the schedule says to record at this time, in local time. */
 bool schedule_wants(const struct record_settings *r, struct wall_us now);
 

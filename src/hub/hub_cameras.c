@@ -151,7 +151,13 @@ static err start_worker(struct hub_stream *s, const struct camera_settings *sett
         .sub = s->sub,
         .picture_s = HUB_PICTURE_S,
         .loop = h->loop,
-        .events = {s, on_init, on_fragment, on_picture, on_motion, on_paused, on_ended},
+        .events = {.context = s,
+                   .init = on_init,
+                   .fragment = on_fragment,
+                   .picture = on_picture,
+                   .motion = on_motion,
+                   .paused = on_paused,
+                   .ended = on_ended},
     };
     return worker_new(&o, &s->worker, d);
 }

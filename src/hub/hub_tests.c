@@ -70,7 +70,13 @@ err hub_test_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], const
             .audio = true,
             .picture_s = 1,
             .loop = h->loop,
-            .events = {t, on_init, on_fragment, on_picture, on_motion, on_nothing, on_nothing},
+            .events = {.context = t,
+                       .init = on_init,
+                       .fragment = on_fragment,
+                       .picture = on_picture,
+                       .motion = on_motion,
+                       .paused = on_nothing,
+                       .ended = on_nothing},
         };
         err e = worker_new(&o, &t->worker, d);
         if (e) return e;

@@ -36,10 +36,25 @@ static err read_entry(json_t *entry, struct schedule_entry *out, struct diag *d)
     return e ? e : read_minute(entry, "to", &out->to_min, d);
 }
 
+err schedule_read(json_t *list, struct record_settings *out, struct diag *d) {
+    struct schedule_entry found[SCHEDULE_MAX];
+    json_t *entry;
+    size_t i;
+    if (json_array_size(list) > SCHEDULE_MAX)
+        return diag_fail(d, ERR_INVALID, "\"schedule\" has more than %d items", SCHEDULE_MAX);
+    json_array_foreach(list, i, entry) {
+        err e = read_entry(entry, &found[i], d);
+        if (e) return e;
+    }
+    out->schedule_count = json_array_size(list);
+    memcpy(out->schedule, found, out->schedule_count * sizeof *found);
+    return ERR_OK;
+}
+
 err record_settings_read(json_t *o, struct record_settings *out, struct diag *d) {
     const char *mode = NULL;
     int64_t pre = out->pre_s, post = out->post_s;
-    json_t *schedule = NULL, *entry;
+    json_t *schedule = NULL;
     const struct json_field fields[] = {
         {.name = "mode", .kind = JSON_KIND_TEXT, .required = true, .max = 16, .out = &mode},
         {.name = "pre_s", .kind = JSON_KIND_INT, .min = 0, .max = PRE_MAX_S, .out = &pre},
@@ -52,7 +67,7 @@ err record_settings_read(json_t *o, struct record_settings *out, struct diag *d)
         return e;
     }
     struct record_settings r = *out;
-    size_t found = 0, i;
+    size_t found = 0;
     while (found < 4 && strcmp(mode, modes[found]) != 0) found++;
     if (found == 4)
         return diag_fail(d, ERR_INVALID, "\"record\": \"mode\" must be always, motion, schedule or off");
@@ -60,18 +75,14 @@ err record_settings_read(json_t *o, struct record_settings *out, struct diag *d)
     r.pre_s = (uint16_t)pre;
     r.post_s = (uint16_t)post;
     if (schedule) {
-        r.schedule_count = 0;
-        json_array_foreach(schedule, i, entry) {
-            e = read_entry(entry, &r.schedule[r.schedule_count], d);
-            if (e) return e;
-            r.schedule_count++;
-        }
+        e = schedule_read(schedule, &r, d);
+        if (e) return e;
     }
     *out = r;
     return ERR_OK;
 }
 
-json_t *record_settings_json(const struct record_settings *r) {
+json_t *schedule_json(const struct record_settings *r) {
     json_t *schedule = json_array();
     for (size_t i = 0; i < r->schedule_count; i++) {
         const struct schedule_entry *s = &r->schedule[i];
@@ -83,8 +94,12 @@ json_t *record_settings_json(const struct record_settings *r) {
             if (s->days & 1u << (day - 1)) json_array_append_new(days, json_integer(day));
         json_array_append_new(schedule, json_pack("{s:o,s:s,s:s}", "days", days, "from", from, "to", to));
     }
+    return schedule;
+}
+
+json_t *record_settings_json(const struct record_settings *r) {
     return json_pack("{s:s,s:i,s:i,s:o}", "mode", modes[r->mode], "pre_s", r->pre_s, "post_s", r->post_s,
-                     "schedule", schedule);
+                     "schedule", schedule_json(r));
 }
 
 bool schedule_wants(const struct record_settings *r, struct wall_us now) {

@@ -314,7 +314,8 @@ static void tell_event(struct recorder *r) {
         json_object_set_new(o, "picture", json_pack("{s:I}", "slot", (json_int_t)v->picture_slot));
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(3));
     AUTO(blob_clear) struct blob sealed = {0};
-    if (text && !event_seal(at.keys, r->o.stream, at.epoch, at.slot, bytes_text(text), v->id, &sealed)) {
+    if (text && !event_seal(at.keys, EVENT_KIND_EVENT, r->o.stream, at.epoch, at.slot, bytes_text(text),
+                            v->id, &sealed)) {
         v->told = true;
         hex_encode(BYTES(r->o.stream, CAMERA_ID_BYTES), camera);
         outbox_add_later(r->o.outbox,

@@ -146,6 +146,8 @@ static err take(struct worker *w, const struct worker_message *m, struct diag *d
         struct worker_fragment fragment;
         struct worker_picture picture;
         struct worker_motion motion;
+        struct worker_frame frame;
+        struct worker_ring ring;
         struct worker_want want;
     } u;
     err e;
@@ -160,6 +162,14 @@ static err take(struct worker *w, const struct worker_message *m, struct diag *d
         case WORKER_TYPE_MOTION:
             e = worker_motion_decode(m->payload, &u.motion, d);
             if (!e) ev->motion(ev->context, &u.motion);
+            return e;
+        case WORKER_TYPE_FRAME:
+            e = worker_frame_decode(m->payload, &u.frame, d);
+            if (!e && ev->frame) ev->frame(ev->context, &u.frame);
+            return e;
+        case WORKER_TYPE_RING:
+            e = worker_ring_decode(m->payload, &u.ring, d);
+            if (!e && ev->ring) ev->ring(ev->context, &u.ring);
             return e;
         case WORKER_TYPE_STATUS: return take_status(w, m->payload, d);
         case WORKER_TYPE_WANT:
@@ -212,6 +222,8 @@ static void on_socket(void *context, uint32_t events) {
 static err send_config(struct worker *w) {
     struct worker_config c = {.audio = w->o.audio,
                               .motion = w->o.motion,
+                              .see = w->o.see,
+                              .masks = w->o.masks,
                               .picture_s = w->o.picture_s,
                               .stream = w->o.sub ? WORKER_STREAM_SUB : WORKER_STREAM_MAIN,
                               .transport = WORKER_TRANSPORT_AUTO};

@@ -26,6 +26,9 @@ struct worker_events {
     err (*fragment)(void *context, const struct worker_fragment *m, struct diag *d);
     err (*picture)(void *context, const struct worker_picture *m, struct diag *d);
     void (*motion)(void *context, const struct worker_motion *m);
+    /* Either may be NULL. */
+    void (*frame)(void *context, const struct worker_frame *m);
+    void (*ring)(void *context, const struct worker_ring *m);
     void (*paused)(void *context); /* nothing more at the moment */
     void (*ended)(void *context);  /* the process is gone, or its stream is over */
 };
@@ -34,6 +37,8 @@ struct worker_options {
     const char *program, *name; /* name: for log lines */
     const char *url;
     bool audio, motion, sub;
+    bool see;                  /* frames for recognition */
+    struct worker_masks masks; /* worker_masks_read makes them of JSON; a change wants a new worker */
     uint32_t picture_s;
     struct event_loop *loop;
     struct worker_events events;

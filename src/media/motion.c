@@ -1,52 +1,64 @@
 #include "media/motion.h"
 
 #include <libavcodec/avcodec.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "media/motion_grid.h"
 #include "media/picture.h"
 
-#define GOP_MAX_BYTES (2u << 20) /* kept, so that decoding can begin in the middle of one */
-#define GOP_MAX_FRAMES 300
-#define RISE 1.5f /* times the baseline that a frame's size hints at change */
-#define RISE_BYTES 20.0f
-#define HINTS 2 /* such frames in a row */
-#define BASELINE_RATE 0.02f
-#define LOOK_US 200000       /* between two looks, and two messages */
+#define GOP_MAX_BYTES (3u << 20) /* kept, so that decoding can begin in the middle of one */
+#define GOP_MAX_FRAMES 600
+#define LOOK_US 190000       /* between two looks, and two messages: five a second of 20 or 25 frames */
 #define STILL_US 4000000     /* without motion before the decoder goes away */
+#define AFTER_US 2000000     /* pictures go on for this long */
 #define KEY_LOOK_US 20000000 /* between safety looks at a key frame, while nothing hints at change */
-/* Larger pictures (a main stream without a substream) cost too much to decode one after the other: of these
- * only key frames are looked at, this far apart while something hints at change. */
+#define SAFETY_US 30000000   /* between pictures of a still scene */
+#define CATCH_UP_US 50000    /* of decoding in one call, so that recording goes on in between */
+/* Larger pictures (a main stream without a substream) cost several times as much to decode. */
 #define LARGE_PIXELS (1024u * 576u)
-#define LARGE_LOOK_US 4000000
-#define LARGE_MOVING_US                                                                                      \
-    12000000 /* while it moves: the pictures taken every ten seconds are looked at anyway */
-#define LARGE_STILL_US 15000000
+#define LARGE_STILL_US 2500000
+
+/* The sum of (deviations above the baseline - SLACK), which never falls below 0. At SLACK 1 and LIMIT 5
+ * frames of three deviations more are seen after three, and noise alone reaches it less than once in a day;
+ * no single frame counts for more than DEVIATIONS_MOST, so that one alone is not enough. */
+#define SLACK 1.0f
+#define LIMIT 5.0f
+#define DEVIATIONS_MOST 4.0f
+#define STRICTER 1.5f /* times the limit, after a run that saw nothing */
+#define STRICTEST 4.0f
+#define BASELINE_RATE 0.02f
+#define SPREAD_LEAST 0.04f /* of the mean */
+#define SPREAD_LEAST_BYTES 8.0f
 
 struct kept_frame {
     uint32_t offset, bytes;
 };
 
+/* Sizes of the frames between key frames while nothing moves. */
+struct baseline {
+    bool known;
+    float mean, spread, sum, strictness;
+    double bytes, squares; /* of a run of the decoder, since something moved */
+    unsigned frames;
+};
+
 struct motion {
     struct media_track track;
     struct blob config;
-    /* What came since the last key frame, while nothing is being decoded. */
-    struct blob gop;
+    struct blob gop; /* what came since the last key frame */
     struct kept_frame frames[GOP_MAX_FRAMES];
-    size_t frame_count;
+    size_t frame_count, next_frame; /* next_frame: to be decoded */
     bool gop_whole;
-    bool baseline_known;
-    float baseline; /* bytes of a frame between key frames while nothing moves */
-    double still_bytes;
-    unsigned still_frames, hints;
+    struct baseline base;
     AVCodecContext *decoder; /* NULL: idle */
     AVPacket *packet;
-    AVFrame *frame;
+    AVFrame *frame, *shown; /* shown: of the key frame that comes next */
+    AVFrame *next;          /* what the decoder fills, and empties at its last call */
     struct motion_grid grid;
-    int64_t look_us, key_look_us, moved_us; /* arrival times */
-    bool moving, large, hinted;
-    bool shown; /* `cells` are of the key frame that comes next */
-    float cells[MOTION_GRID_CELLS];
+    int64_t look_us, key_look_us, moved_us, safety_us; /* arrival times */
+    bool moving, large, fruitful, was_shown;
+    struct motion_counts counts;
 };
 
 void motion_free(struct motion *m) {
@@ -54,6 +66,8 @@ void motion_free(struct motion *m) {
     avcodec_free_context(&m->decoder);
     av_packet_free(&m->packet);
     av_frame_free(&m->frame);
+    av_frame_free(&m->shown);
+    av_frame_free(&m->next);
     blob_clear(&m->config);
     blob_clear(&m->gop);
     free(m);
@@ -65,30 +79,68 @@ static void motion_release(struct motion **m) {
 
 err motion_new(const struct media_track *video, struct motion **out, struct diag *d) {
     AUTO(motion_release) struct motion *m = calloc(1, sizeof *m);
-    if (!m || blob_append(&m->config, video->config))
+    if (m) {
+        m->packet = av_packet_alloc();
+        m->frame = av_frame_alloc();
+        m->shown = av_frame_alloc();
+        m->next = av_frame_alloc();
+    }
+    if (!m || !m->packet || !m->frame || !m->shown || !m->next || blob_append(&m->config, video->config))
         return diag_fail(d, ERR_NO_MEMORY, "no memory to see motion");
     m->track = *video;
     m->track.config = blob_bytes(&m->config);
     m->large = (uint32_t)video->width * video->height > LARGE_PIXELS;
+    m->base.strictness = 1;
     *out = m;
     m = NULL;
     return ERR_OK;
 }
 
+void motion_counts(const struct motion *m, struct motion_counts *out) {
+    *out = m->counts;
+}
+
 /* --- Hints --- */
 
+static float at_least(float a, float b) {
+    return a > b ? a : b;
+}
+
 /* The baseline follows slowly, and faster downwards. */
-static bool hints_at_change(struct motion *m, size_t bytes) {
-    float size = (float)bytes;
-    bool larger = size > m->baseline * RISE + RISE_BYTES;
-    m->hints = larger ? m->hints + 1 : 0;
-    m->baseline += (size - m->baseline) * (size < m->baseline ? 2 * BASELINE_RATE : BASELINE_RATE);
-    return m->hints >= HINTS;
+static bool hints_at_change(struct baseline *b, size_t bytes) {
+    float off = (float)bytes - b->mean;
+    float spread = at_least(b->spread, at_least(SPREAD_LEAST * b->mean, SPREAD_LEAST_BYTES));
+    float deviations = off / spread;
+    if (deviations > DEVIATIONS_MOST) deviations = DEVIATIONS_MOST;
+    b->sum = at_least(0, b->sum + deviations - SLACK);
+    b->mean += off * (off < 0 ? 2 * BASELINE_RATE : BASELINE_RATE);
+    b->spread += (at_least(off, -off) * 1.25f - b->spread) * BASELINE_RATE; /* 1.25: of a bell curve */
+    return b->sum >= LIMIT * b->strictness;
+}
+
+static void begin_still(struct baseline *b) {
+    b->bytes = b->squares = 0;
+    b->frames = 0;
+}
+
+static void count_still(struct baseline *b, size_t bytes) {
+    b->bytes += (double)bytes;
+    b->squares += (double)bytes * (double)bytes;
+    b->frames++;
+}
+
+static void end_still(struct baseline *b) {
+    b->sum = 0;
+    if (b->frames < 2) return;
+    double mean = b->bytes / b->frames, square = b->squares / b->frames - mean * mean;
+    b->mean = (float)mean;
+    b->spread = (float)sqrt(square > 0 ? square : 0);
+    b->known = true;
 }
 
 static void keep(struct motion *m, const struct media_sample *s) {
     if (s->key) {
-        m->gop.len = m->frame_count = 0;
+        m->gop.len = m->frame_count = m->next_frame = 0;
         m->gop_whole = true;
     }
     if (!m->gop_whole) return;
@@ -101,162 +153,160 @@ static void keep(struct motion *m, const struct media_sample *s) {
         (struct kept_frame){(uint32_t)(m->gop.len - s->data.len), (uint32_t)s->data.len};
 }
 
-/* --- Decoding --- */
+/* --- Looking --- */
 
-static bool take_cells(struct motion *m, const AVFrame *f) {
-    /* 8 bits of luma in the first plane is what every camera's format has; deeper ones are left to later
-     * work. */
+static bool look(struct motion *m, const AVFrame *f, struct worker_motion *out) {
     bool planar = f->format == AV_PIX_FMT_YUV420P || f->format == AV_PIX_FMT_YUVJ420P ||
                   f->format == AV_PIX_FMT_YUV422P || f->format == AV_PIX_FMT_YUVJ422P ||
                   f->format == AV_PIX_FMT_GRAY8;
     if (!planar || f->width < MOTION_GRID_COLUMNS * 2 || f->height < MOTION_GRID_ROWS * 2) return false;
-    motion_grid_cells(f->data[0], (size_t)f->linesize[0], f->width, f->height, m->cells);
+    float cells[MOTION_GRID_CELLS];
+    motion_grid_cells(f->data[0], (size_t)f->linesize[0], f->width, f->height, cells);
+    motion_grid_look(&m->grid, cells, out);
+    m->counts.looks++;
     return true;
-}
-
-static void look(struct motion *m, struct worker_motion *out, bool *looked) {
-    if (!take_cells(m, m->frame)) return;
-    motion_grid_look(&m->grid, m->cells, out);
-    *looked = true;
 }
 
 void motion_see(void *motion, const AVFrame *full) {
     struct motion *m = motion;
-    m->shown = take_cells(m, full);
+    av_frame_unref(m->shown);
+    m->was_shown = av_frame_ref(m->shown, full) >= 0;
 }
 
-/* Decodes one frame, and looks at what comes out if `wanted`. */
-static void decode(struct motion *m, struct bytes data, bool wanted, struct worker_motion *out,
-                   bool *looked) {
-    if (av_new_packet(m->packet, (int)data.len) < 0) return;
+/* --- Decoding --- */
+
+/* True if m->frame is another picture now: the last one that came out. */
+static bool take_picture(struct motion *m) {
+    bool any = false;
+    while (avcodec_receive_frame(m->decoder, m->next) >= 0) {
+        AVFrame *before = m->frame;
+        m->frame = m->next;
+        m->next = before;
+        any = true;
+    }
+    return any;
+}
+
+/* Decodes one frame; returns as take_picture. */
+static bool decode(struct motion *m, struct bytes data) {
+    if (av_new_packet(m->packet, (int)data.len) < 0) return false;
     memcpy(m->packet->data, data.data, data.len);
+    m->counts.decoded++;
     int failed = avcodec_send_packet(m->decoder, m->packet);
     av_packet_unref(m->packet);
-    while (!failed && avcodec_receive_frame(m->decoder, m->frame) >= 0) {
-        if (wanted) look(m, out, looked);
-        av_frame_unref(m->frame);
-    }
+    return !failed && take_picture(m);
 }
 
 static bool start_decoder(struct motion *m) {
     struct diag ignored;
-    if (!m->packet) m->packet = av_packet_alloc();
-    if (!m->frame) m->frame = av_frame_alloc();
-    return m->packet && m->frame && !picture_decoder_open(&m->track, &m->decoder, &ignored);
-}
-
-/* From the key frame on, whose picture is the background if there is none that is recent. */
-static void catch_up(struct motion *m) {
-    struct worker_motion ignored;
-    bool looked = false;
-    for (size_t i = 0; i < m->frame_count; i++) {
-        struct bytes data = BYTES(m->gop.data + m->frames[i].offset, m->frames[i].bytes);
-        decode(m, data, i == 0, &ignored, &looked);
-    }
-    m->gop_whole = false;
-    m->frame_count = 0;
-    blob_clear(&m->gop);
-}
-
-static void begin_still(struct motion *m) {
-    m->still_bytes = 0;
-    m->still_frames = 0;
+    if (picture_decoder_open(&m->track, PICTURE_QUICK, &m->decoder, &ignored)) return false;
+    m->decoder->skip_frame = AVDISCARD_NONREF; /* enough pictures are left for five looks a second */
+    m->counts.runs++;
+    return true;
 }
 
 static void stop_decoder(struct motion *m) {
     avcodec_free_context(&m->decoder);
-    m->hints = 0;
-    if (m->still_frames == 0) return;
-    m->baseline = (float)(m->still_bytes / m->still_frames);
-    m->baseline_known = true;
+    av_frame_unref(m->frame);
+    end_still(&m->base);
+    if (m->fruitful)
+        m->base.strictness = 1;
+    else if (m->base.strictness < STRICTEST)
+        m->base.strictness *= STRICTER;
+}
+
+/* Decodes what was kept, up to the frame at hand or for as long as one call may take. */
+static bool catch_up(struct motion *m) {
+    int64_t until = steady_now().us + CATCH_UP_US;
+    bool picture = false;
+    while (m->next_frame < m->frame_count) {
+        const struct kept_frame *k = &m->frames[m->next_frame++];
+        bool first = m->next_frame == 1;
+        picture = decode(m, BYTES(m->gop.data + k->offset, k->bytes)) || picture;
+        struct worker_motion ignored;
+        /* The key frame's picture is the background if there is none yet. */
+        if (first && picture && !m->grid.learnt) look(m, m->frame, &ignored);
+        if (m->next_frame < m->frame_count && steady_now().us >= until) return false;
+    }
+    return picture;
+}
+
+/* --- Each frame --- */
+
+static void offer(struct motion *m, const AVFrame *picture, int64_t now_us, bool safety,
+                  struct motion_seen *out) {
+    if (safety && m->safety_us && now_us - m->safety_us < SAFETY_US) return;
+    m->safety_us = now_us; /* one of what moves serves as well */
+    out->picture = picture;
+    out->safety = safety;
 }
 
 /* Looks at a key frame alone, decoding it unless somebody has. */
-static bool look_at_key(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
-    bool looked = false;
+static bool look_at_key(struct motion *m, const struct media_sample *s, struct motion_seen *out) {
     m->key_look_us = s->arrived.us;
-    if (m->shown) {
-        motion_grid_look(&m->grid, m->cells, out);
-        return true;
+    AVFrame *picture = m->shown;
+    if (!m->was_shown) {
+        if (!start_decoder(m)) return false;
+        bool any = decode(m, s->data);
+        if (!any && avcodec_send_packet(m->decoder, NULL) >= 0) any = take_picture(m);
+        avcodec_free_context(&m->decoder);
+        if (!any) return false;
+        picture = m->frame;
     }
-    if (!start_decoder(m)) return false;
-    decode(m, s->data, true, out, &looked);
-    if (!looked) {
-        avcodec_send_packet(m->decoder, NULL);
-        if (avcodec_receive_frame(m->decoder, m->frame) >= 0) look(m, out, &looked);
-        av_frame_unref(m->frame);
-    }
-    avcodec_free_context(&m->decoder);
-    return looked;
+    if (!look(m, picture, &out->motion)) return false;
+    bool moves = out->motion.score > 0;
+    if (!moves) offer(m, picture, s->arrived.us, true, out);
+    out->motion.score = out->motion.count = 0; /* told once more pictures agree */
+    return moves;
 }
 
-/* A look at a key frame, now and then: what came too slowly to make frames larger. */
-static bool key_look(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
-    if (!s->key || (!m->shown && s->arrived.us - m->key_look_us < KEY_LOOK_US)) return false;
-    return look_at_key(m, s, out) && out->score > 0;
-}
-
-/* Sizes tell when to look, key frames what there is. */
-static bool large_frame(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
-    if (!s->key) {
-        if (!m->baseline_known) m->baseline = (float)s->data.len;
-        m->baseline_known = true;
-        m->hinted |= hints_at_change(m, s->data.len);
-        return false;
-    }
-    int64_t apart = m->moving ? LARGE_MOVING_US : m->hinted || !m->grid.learnt ? LARGE_LOOK_US : KEY_LOOK_US;
-    if ((!m->shown && s->arrived.us - m->key_look_us < apart) || !look_at_key(m, s, out)) return false;
-    m->hinted = false;
-    if (out->score) {
-        m->moved_us = s->arrived.us;
-        m->moving = true;
-        return true;
-    }
-    if (!m->moving || s->arrived.us - m->moved_us < LARGE_STILL_US) return false;
-    m->moving = false;
-    return true; /* score 0: it has ended */
-}
-
-static bool busy_frame(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
-    bool wanted = s->arrived.us - m->look_us >= LOOK_US, looked = false;
-    if (!s->key) {
-        m->still_bytes += (double)s->data.len;
-        m->still_frames++;
-    }
-    decode(m, s->data, wanted, out, &looked);
-    if (!looked) return false;
-    m->look_us = s->arrived.us;
-    if (out->score) {
-        m->moved_us = s->arrived.us;
-        m->moving = true;
-        begin_still(m);
-        return true;
-    }
-    if (s->arrived.us - m->moved_us < STILL_US) return false;
-    stop_decoder(m);
-    bool told = m->moving;
-    m->moving = false;
-    return told; /* score 0: it has ended */
-}
-
-static bool see_frame(struct motion *m, const struct media_sample *s, struct worker_motion *out) {
-    if (m->large) return large_frame(m, s, out);
-    if (m->decoder) return busy_frame(m, s, out);
-    keep(m, s);
-    bool wanted = m->baseline_known ? !s->key && hints_at_change(m, s->data.len) : s->key;
-    if (m->baseline_known && key_look(m, s, out)) wanted = true;
-    if (!wanted || !m->gop_whole || !start_decoder(m)) return false;
-    catch_up(m);
-    begin_still(m);
+static void idle_frame(struct motion *m, const struct media_sample *s, struct motion_seen *out) {
+    bool wanted = m->base.known ? !s->key && hints_at_change(&m->base, s->data.len) : s->key;
+    bool due = m->was_shown || s->arrived.us - m->key_look_us >= KEY_LOOK_US;
+    if (m->base.known && s->key && due) wanted |= look_at_key(m, s, out);
+    if (!wanted || !m->gop_whole || !start_decoder(m)) return;
+    out->picture = NULL;
+    m->next_frame = 0;
+    m->fruitful = false;
     m->moved_us = m->key_look_us = s->arrived.us;
     m->look_us = 0;
-    return false; /* the next frame is looked at */
+    begin_still(&m->base);
 }
 
-bool motion_frame(struct motion *m, const struct media_sample *s, struct wall_us wall,
-                  struct worker_motion *out) {
-    *out = (struct worker_motion){.wall = wall};
-    bool tell = see_frame(m, s, out);
-    m->shown = false;
-    return tell;
+static void busy_frame(struct motion *m, const struct media_sample *s, struct motion_seen *out) {
+    if (!s->key) count_still(&m->base, s->data.len);
+    bool wanted = s->arrived.us - m->look_us >= LOOK_US;
+    if (!m->gop_whole &&
+        m->next_frame < m->frame_count) { /* it outgrew what is kept: after the next key frame */
+        avcodec_free_context(&m->decoder);
+        return;
+    }
+    bool picture = m->gop_whole ? catch_up(m) : decode(m, s->data);
+    if (!picture || !wanted || !look(m, m->frame, &out->motion)) return;
+    m->look_us = s->arrived.us;
+    if (out->motion.score) {
+        m->moved_us = s->arrived.us;
+        m->moving = m->fruitful = out->tell = true;
+        begin_still(&m->base);
+    }
+    int64_t still_us = s->arrived.us - m->moved_us;
+    if (m->moving && still_us < AFTER_US) offer(m, m->frame, s->arrived.us, false, out);
+    if (still_us < (m->large ? LARGE_STILL_US : STILL_US)) return;
+    stop_decoder(m);
+    out->tell = m->moving; /* score 0: it has ended */
+    m->moving = false;
+}
+
+void motion_frame(struct motion *m, const struct media_sample *s, struct wall_us wall,
+                  struct motion_seen *out) {
+    *out = (struct motion_seen){.motion.wall = wall};
+    m->counts.frames++;
+    keep(m, s);
+    if (!m->decoder) {
+        av_frame_unref(m->frame);
+        idle_frame(m, s, out);
+    }
+    if (m->decoder) busy_frame(m, s, out);
+    if (out->picture != m->shown) av_frame_unref(m->shown);
+    m->was_shown = false;
 }

@@ -15,7 +15,8 @@ static void free_packet(AVPacket **p) {
     av_packet_free(p);
 }
 
-err picture_decoder_open(const struct media_track *track, AVCodecContext **out, struct diag *d) {
+err picture_decoder_open(const struct media_track *track, enum picture_decoding decoding,
+                         AVCodecContext **out, struct diag *d) {
     const AVCodec *codec =
         avcodec_find_decoder(track->codec == MEDIA_CODEC_H265 ? AV_CODEC_ID_HEVC : AV_CODEC_ID_H264);
     if (!codec) return diag_fail(d, ERR_UNSUPPORTED, "this build of FFmpeg cannot decode the camera's video");
@@ -26,9 +27,11 @@ err picture_decoder_open(const struct media_track *track, AVCodecContext **out, 
     memcpy(c->extradata, track->config.data, track->config.len);
     c->extradata_size = (int)track->config.len;
     c->thread_count = 1;
-    c->skip_loop_filter = AVDISCARD_ALL;
-    c->flags |= AV_CODEC_FLAG_LOW_DELAY;
-    c->flags2 |= AV_CODEC_FLAG2_FAST;
+    if (decoding == PICTURE_QUICK) {
+        c->skip_loop_filter = AVDISCARD_ALL;
+        c->flags |= AV_CODEC_FLAG_LOW_DELAY;
+        c->flags2 |= AV_CODEC_FLAG2_FAST;
+    }
     c->max_pixels = (int64_t)MEDIA_WIDTH_MAX * MEDIA_HEIGHT_MAX;
     if (avcodec_open2(c, codec, NULL) < 0)
         return diag_fail(d, ERR_INVALID, "the camera's codec configuration does not open a decoder");
@@ -39,7 +42,7 @@ err picture_decoder_open(const struct media_track *track, AVCodecContext **out, 
 
 static err decode(const struct media_track *track, struct bytes key_frame, AVFrame *frame, struct diag *d) {
     AUTO(free_context) AVCodecContext *c = NULL;
-    err e = picture_decoder_open(track, &c, d);
+    err e = picture_decoder_open(track, PICTURE_QUICK, &c, d);
     if (e) return e;
     AUTO(free_packet) AVPacket *packet = av_packet_alloc();
     if (!packet || key_frame.len > MEDIA_SAMPLE_MAX_BYTES || av_new_packet(packet, (int)key_frame.len) < 0)

@@ -21,8 +21,10 @@ struct picture_viewer {
 err picture_make(const struct media_track *track, struct bytes key_frame, const struct picture_viewer *viewer,
                  struct blob *jpeg, struct diag *d) CHECKED;
 
-/* A decoder of the track: one thread, no loop filter, which a small picture does not show. */
-err picture_decoder_open(const struct media_track *track, struct AVCodecContext **out,
-                         struct diag *d) CHECKED;
+/* A decoder of the track, on one thread. Quick: no loop filter, which a small picture does not show, and no
+ * waiting for pictures that come out of order. */
+enum picture_decoding { PICTURE_QUICK, PICTURE_WHOLE };
+err picture_decoder_open(const struct media_track *track, enum picture_decoding decoding,
+                         struct AVCodecContext **out, struct diag *d) CHECKED;
 
 #endif

@@ -8,6 +8,7 @@
 #define KEY_INTERVAL_S 2
 #define BITS_PER_PIXEL 0.08
 #define BITRATE_LEAST 400000
+#define CRF 26
 
 struct video_encoder {
     const struct media_sink *sink;
@@ -19,7 +20,9 @@ struct video_encoder {
     struct SwsContext *scaler;
     int width, height, format; /* of the frames that come in */
     struct blob sps, pps, config, sample;
-    bool config_changed;
+    bool config_changed, key_next;
+    int crf;
+    int64_t limit; /* bits in a second; 0: by the picture's size */
 };
 
 static void close_encoder(struct video_encoder *v) {
@@ -53,6 +56,7 @@ err video_encoder_new(const struct media_sink *sink, uint8_t track, double fps, 
     v->track = track;
     v->fps = fps >= 1 && fps <= 120 ? fps : 25;
     v->packet = packet;
+    v->crf = CRF;
     *out = v;
     return ERR_OK;
 }
@@ -70,6 +74,24 @@ static err open_scaler(struct video_encoder *v, const AVFrame *frame, struct dia
                        v->converted->height, AV_PIX_FMT_YUV420P, SWS_BILINEAR, NULL, NULL, NULL);
     if (!v->scaler) return diag_fail(d, ERR_UNSUPPORTED, "the picture's pixel format cannot be converted");
     return ERR_OK;
+}
+
+static void set_limit(AVCodecContext *c, int64_t bits_s) {
+    c->rc_max_rate = bits_s < INT32_MAX / 2 ? bits_s : INT32_MAX / 2;
+    c->rc_buffer_size = (int)(2 * c->rc_max_rate);
+}
+
+void video_encoder_quality(struct video_encoder *v, int crf) {
+    v->crf = crf;
+}
+
+void video_encoder_limit(struct video_encoder *v, int64_t bits_s) {
+    v->limit = bits_s;
+    if (v->encoder) set_limit(v->encoder, bits_s); /* libx264 takes over what has changed with each frame */
+}
+
+void video_encoder_key(struct video_encoder *v) {
+    v->key_next = true;
 }
 
 static err open_encoder(struct video_encoder *v, const AVFrame *frame, struct diag *d) {
@@ -95,12 +117,17 @@ static err open_encoder(struct video_encoder *v, const AVFrame *frame, struct di
     c->gop_size = (int)(v->fps * KEY_INTERVAL_S + 0.5);
     c->thread_count = 1;
     c->max_b_frames = 0;
-    double bitrate = BITS_PER_PIXEL * c->width * c->height * v->fps;
-    c->rc_max_rate = bitrate > BITRATE_LEAST ? (int64_t)bitrate : BITRATE_LEAST;
-    c->rc_buffer_size = (int)(2 * c->rc_max_rate);
+    bool full = frame->format == AV_PIX_FMT_YUVJ420P || frame->format == AV_PIX_FMT_YUVJ422P ||
+                frame->format == AV_PIX_FMT_YUVJ444P;
+    c->color_range = full ? AVCOL_RANGE_MPEG : frame->color_range; /* the scaler makes it limited */
+    c->colorspace = frame->colorspace;
+    c->color_primaries = frame->color_primaries;
+    c->color_trc = frame->color_trc;
+    int64_t bitrate = (int64_t)(BITS_PER_PIXEL * c->width * c->height * v->fps);
+    set_limit(c, v->limit ? v->limit : bitrate > BITRATE_LEAST ? bitrate : BITRATE_LEAST);
     av_opt_set(c->priv_data, "preset", "veryfast", 0);
     av_opt_set(c->priv_data, "tune", "zerolatency", 0);
-    av_opt_set(c->priv_data, "crf", "26", 0);
+    av_opt_set_double(c->priv_data, "crf", v->crf, 0);
     av_opt_set(c->priv_data, "forced-idr", "1", 0);
     if (avcodec_open2(c, codec, NULL) < 0)
         return diag_fail(d, ERR_UNSUPPORTED, "the H.264 encoder did not start");
@@ -204,7 +231,9 @@ err video_encoder_frame(struct video_encoder *v, struct AVFrame *frame, int64_t 
         picture = v->converted;
     }
     picture->pts = pts_90k;
-    picture->pict_type = AV_PICTURE_TYPE_NONE; /* the source's own choice is not ours */
+    /* The source's own choice is not ours. */
+    picture->pict_type = v->key_next ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+    v->key_next = false;
     if (avcodec_send_frame(v->encoder, picture) < 0) return diag_fail(d, ERR_IO, "the H.264 encoder failed");
     while (avcodec_receive_packet(v->encoder, v->packet) >= 0) {
         e = deliver(v, arrived, tracks, d);

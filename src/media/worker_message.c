@@ -16,20 +16,8 @@ static const char *const layer_words[] = {"seccomp", "landlock", "netns"};
 
 /* --- Framing --- */
 
-static err message_begin(struct blob *out, enum worker_type type, size_t *mark) {
-    *mark = out->len;
-    err e = blob_append_be32(out, 0);
-    return e ? e : blob_append_u8(out, (uint8_t)type);
-}
-
 err worker_message_end(struct blob *out, size_t mark) {
-    size_t length = out->len - mark - 4;
-    if (length > WORKER_MESSAGE_MAX_BYTES) {
-        out->len = mark;
-        return ERR_LIMIT;
-    }
-    be32_put(out->data + mark, (uint32_t)length);
-    return ERR_OK;
+    return message_end(out, mark, worker_type_limit);
 }
 
 /* Takes the object, which may be NULL when there was no memory for it. */
@@ -47,7 +35,7 @@ static err append_json(struct blob *out, json_t *object, bool with_length) {
 
 static err append_json_message(struct blob *out, enum worker_type type, json_t *object) {
     size_t mark = out->len;
-    err e = message_begin(out, type, &mark);
+    err e = message_begin(out, (uint8_t)type, &mark);
     if (e)
         json_release(&object);
     else
@@ -97,10 +85,11 @@ void worker_config_clear(struct worker_config *c) {
 
 err worker_config_append(struct blob *out, const struct worker_config *c) {
     return append_json_message(out, WORKER_TYPE_CONFIG,
-                               json_pack("{s:s,s:b,s:s,s:i,s:b,s:s}", "url", c->url, "audio", (int)c->audio,
-                                         "stream", stream_words[c->stream], "picture_s", (int)c->picture_s,
-                                         "motion", (int)c->motion, "transport",
-                                         transport_words[c->transport]));
+                               json_pack("{s:s,s:b,s:s,s:i,s:b,s:s,s:b,s:o}", "url", c->url, "audio",
+                                         (int)c->audio, "stream", stream_words[c->stream], "picture_s",
+                                         (int)c->picture_s, "motion", (int)c->motion, "transport",
+                                         transport_words[c->transport], "see", (int)c->see, "masks",
+                                         worker_masks_json(&c->masks)));
 }
 
 err worker_config_decode(struct bytes payload, struct worker_config *out, struct diag *d) {
@@ -109,7 +98,8 @@ err worker_config_decode(struct bytes payload, struct worker_config *out, struct
     if (e) return e;
     const char *url = "", *stream = "main", *transport = "auto";
     int64_t picture_s = 0;
-    bool audio = false, motion = false;
+    bool audio = false, motion = false, see = false;
+    json_t *mask_list = NULL;
     const struct json_field fields[] = {
         {"url", JSON_KIND_TEXT, true, 1, WORKER_URL_MAX_BYTES, &url, NULL},
         {"audio", JSON_KIND_BOOL, true, 0, 0, &audio, NULL},
@@ -117,14 +107,20 @@ err worker_config_decode(struct bytes payload, struct worker_config *out, struct
         {"picture_s", JSON_KIND_INT, true, 0, 3600, &picture_s, NULL},
         {"motion", JSON_KIND_BOOL, true, 0, 0, &motion, NULL},
         {"transport", JSON_KIND_TEXT, true, 0, 8, &transport, NULL},
+        {"see", JSON_KIND_BOOL, false, 0, 0, &see, NULL},
+        {"masks", JSON_KIND_ARRAY, false, 0, WORKER_MASKS_MAX, &mask_list, NULL},
     };
     int stream_index = 0, transport_index = 0;
+    struct worker_masks masks = {0};
     e = JSON_READ(object, fields, d);
     if (!e) e = word_index("stream", stream, WORDS(stream_words), &stream_index, d);
     if (!e) e = word_index("transport", transport, WORDS(transport_words), &transport_index, d);
+    if (!e) e = worker_masks_read(mask_list, &masks, d);
     if (e) return e;
     *out = (struct worker_config){.audio = audio,
                                   .motion = motion,
+                                  .see = see,
+                                  .masks = masks,
                                   .stream = (enum worker_stream)stream_index,
                                   .picture_s = (uint32_t)picture_s,
                                   .transport = (enum worker_transport)transport_index};
@@ -326,18 +322,34 @@ err worker_picture_decode(struct bytes payload, struct worker_picture *out, stru
     return ERR_OK;
 }
 
+static err append_regions(struct blob *out, const struct worker_region *regions, size_t count) {
+    if (count > WORKER_REGIONS_MAX) return ERR_LIMIT;
+    err e = blob_append_u8(out, (uint8_t)count);
+    for (size_t i = 0; !e && i < count; i++) {
+        const uint8_t raw[4] = {regions[i].x, regions[i].y, regions[i].w, regions[i].h};
+        e = blob_append(out, BYTES_OF(raw));
+    }
+    return e;
+}
+
+static err read_regions(struct reader *r, struct worker_region regions[WORKER_REGIONS_MAX], uint8_t *count,
+                        struct diag *d) {
+    if (!reader_u8(r, count) || *count > WORKER_REGIONS_MAX || reader_left(r) < (size_t)4 * *count)
+        return diag_fail(d, ERR_INVALID, "the regions of a motion or frame message are cut short");
+    for (size_t i = 0; i < *count; i++, r->at += 4) {
+        regions[i] = (struct worker_region){r->at[0], r->at[1], r->at[2], r->at[3]};
+        if (r->at[0] + r->at[2] > 256 || r->at[1] + r->at[3] > 256)
+            return diag_fail(d, ERR_INVALID, "a motion region leaves the picture");
+    }
+    return ERR_OK;
+}
+
 err worker_motion_append(struct blob *out, const struct worker_motion *m) {
-    if (m->count > WORKER_REGIONS_MAX) return ERR_LIMIT;
     size_t mark = out->len;
     err e = message_begin(out, WORKER_TYPE_MOTION, &mark);
     if (!e) e = blob_append_be64(out, (uint64_t)m->wall.us);
     if (!e) e = blob_append_u8(out, m->score);
-    if (!e) e = blob_append_u8(out, m->count);
-    for (size_t i = 0; !e && i < m->count; i++) {
-        const struct worker_region *r = &m->regions[i];
-        const uint8_t raw[4] = {r->x, r->y, r->w, r->h};
-        e = blob_append(out, BYTES_OF(raw));
-    }
+    if (!e) e = append_regions(out, m->regions, m->count);
     if (!e) e = worker_message_end(out, mark);
     if (e) out->len = mark;
     return e;
@@ -348,16 +360,86 @@ err worker_motion_decode(struct bytes payload, struct worker_motion *out, struct
     struct worker_motion m = {0};
     err e = read_wall(&r, &m.wall, d);
     if (e) return e;
-    if (!reader_u8(&r, &m.score) || !reader_u8(&r, &m.count) || m.count > WORKER_REGIONS_MAX ||
-        reader_left(&r) != (size_t)4 * m.count)
-        return diag_fail(d, ERR_INVALID, "a motion message's regions do not fill it");
-    for (size_t i = 0; i < m.count; i++, r.at += 4) {
-        m.regions[i] = (struct worker_region){r.at[0], r.at[1], r.at[2], r.at[3]};
-        if (r.at[0] + r.at[2] > 256 || r.at[1] + r.at[3] > 256)
-            return diag_fail(d, ERR_INVALID, "a motion region leaves the picture");
-    }
+    if (!reader_u8(&r, &m.score)) return diag_fail(d, ERR_INVALID, "a motion message has no score");
+    e = read_regions(&r, m.regions, &m.count, d);
+    if (e) return e;
+    if (reader_left(&r)) return diag_fail(d, ERR_INVALID, "a motion message's regions do not fill it");
     *out = m;
     return ERR_OK;
+}
+
+static bool frame_sizes_fit(const struct worker_frame *m) {
+    return m->source_width && m->source_height && m->width && m->height && m->width % 2 == 0 &&
+           m->height % 2 == 0 && m->width <= WORKER_FRAME_MAX_WIDTH && m->height <= WORKER_FRAME_MAX_HEIGHT;
+}
+
+err worker_frame_begin(struct blob *out, const struct worker_frame *m, size_t *mark) {
+    if (!frame_sizes_fit(m)) return ERR_INVALID;
+    uint8_t sizes[8];
+    be16_put(sizes, m->source_width);
+    be16_put(sizes + 2, m->source_height);
+    be16_put(sizes + 4, m->width);
+    be16_put(sizes + 6, m->height);
+    *mark = out->len;
+    err e = blob_reserve(out, out->len + WORKER_HEAD_BYTES + WORKER_FRAME_HEAD_BYTES + 4u * m->region_count +
+                                  worker_frame_bytes(m));
+    if (!e) e = message_begin(out, WORKER_TYPE_FRAME, mark);
+    if (!e) e = blob_append_be64(out, (uint64_t)m->wall.us);
+    if (!e) e = blob_append_u8(out, m->flags);
+    if (!e) e = blob_append(out, BYTES_OF(sizes));
+    if (!e) e = append_regions(out, m->regions, m->region_count);
+    if (e) out->len = *mark;
+    return e;
+}
+
+err worker_frame_append(struct blob *out, const struct worker_frame *m) {
+    if (m->i420.len != worker_frame_bytes(m)) return ERR_INVALID;
+    size_t mark = out->len;
+    err e = worker_frame_begin(out, m, &mark);
+    if (!e) e = blob_append(out, m->i420);
+    if (!e) e = worker_message_end(out, mark);
+    if (e) out->len = mark;
+    return e;
+}
+
+err worker_frame_decode(struct bytes payload, struct worker_frame *out, struct diag *d) {
+    struct reader r = reader_of(payload);
+    struct worker_frame m = {0};
+    uint8_t sizes[8];
+    err e = read_wall(&r, &m.wall, d);
+    if (e) return e;
+    if (!reader_u8(&r, &m.flags) || m.flags > WORKER_FRAME_SAFETY)
+        return diag_fail(d, ERR_INVALID, "a frame has unknown flags");
+    if (!reader_copy(&r, sizes, sizeof sizes)) return diag_fail(d, ERR_INVALID, "a frame has no size");
+    m.source_width = be16_get(sizes);
+    m.source_height = be16_get(sizes + 2);
+    m.width = be16_get(sizes + 4);
+    m.height = be16_get(sizes + 6);
+    if (!frame_sizes_fit(&m))
+        return diag_fail(d, ERR_INVALID, "a frame of %u x %u is none", m.width, m.height);
+    e = read_regions(&r, m.regions, &m.region_count, d);
+    if (e) return e;
+    m.i420 = BYTES(r.at, reader_left(&r));
+    if (m.i420.len != worker_frame_bytes(&m))
+        return diag_fail(d, ERR_INVALID, "a frame of %u x %u has %zu bytes", m.width, m.height, m.i420.len);
+    *out = m;
+    return ERR_OK;
+}
+
+err worker_ring_append(struct blob *out, const struct worker_ring *m) {
+    return append_json_message(out, WORKER_TYPE_RING, json_pack("{s:s}", "topic", m->topic));
+}
+
+err worker_ring_decode(struct bytes payload, struct worker_ring *out, struct diag *d) {
+    AUTO(json_release) json_t *object = NULL;
+    err e = json_parse(payload, &object, d);
+    if (e) return e;
+    const char *topic = "";
+    const struct json_field fields[] = {
+        {"topic", JSON_KIND_TEXT, true, 1, WORKER_TOPIC_MAX_BYTES, &topic, NULL}};
+    e = JSON_READ(object, fields, d);
+    if (!e) COPY_TEXT(out->topic, topic);
+    return e;
 }
 
 static json_t *layers_json(uint8_t layers) {

@@ -10,6 +10,8 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/json.h"
+#include "base/message_reader.h"
 
 #define WORKER_SOCKET 3                            /* the worker's descriptor */
 #define WORKER_MESSAGE_MAX_BYTES ((8u << 20) + 64) /* what `length` may be: type and payload */
@@ -38,16 +40,12 @@ enum worker_type {
 
 /* --- Reading --- */
 
-#define WORKER_READER_DESCRIPTORS_MAX 4
+/* The longest length of a message of this type; 0 for types that do not exist. */
+uint32_t worker_type_limit(uint8_t type);
 
-/* Zero-initialised (with count 0) is empty and valid. Holds at most one message more than it has handed out.
- */
+/* Zero-initialised is empty and valid. */
 struct worker_reader {
-    struct blob data;
-    size_t start,
-        taken; /* where the first unread byte lies; bytes that the message handed out last takes up */
-    int descriptors[WORKER_READER_DESCRIPTORS_MAX];
-    size_t descriptor_count;
+    struct message_reader reader;
 };
 
 /* A whole message. The payload is borrowed from the reader until its next call. */
@@ -80,9 +78,31 @@ void worker_reader_clear(struct worker_reader *r);
 enum worker_stream { WORKER_STREAM_MAIN, WORKER_STREAM_SUB };
 enum worker_transport { WORKER_TRANSPORT_AUTO, WORKER_TRANSPORT_TCP, WORKER_TRANSPORT_UDP };
 
+/* Privacy masks, in ten-thousandths of the picture (docs/seeing.md). */
+#define WORKER_MASKS_MAX 8
+#define WORKER_MASK_POINTS_MIN 3
+#define WORKER_MASK_POINTS_MAX 12
+#define WORKER_PLACE_WHOLE 10000
+struct worker_point {
+    uint16_t x, y; /* 0 to WORKER_PLACE_WHOLE */
+};
+struct worker_mask {
+    uint8_t count;
+    struct worker_point points[WORKER_MASK_POINTS_MAX];
+};
+struct worker_masks {
+    uint8_t count;
+    struct worker_mask masks[WORKER_MASKS_MAX];
+};
+/* [[[x,y],…],…], as an owner or a config gives them; NULL is none. ERR_INVALID, ERR_LIMIT say which. */
+err worker_masks_read(json_t *list, struct worker_masks *out, struct diag *d) CHECKED;
+json_t *worker_masks_json(const struct worker_masks *m); /* NULL: out of memory */
+
 struct worker_config {
     char url[WORKER_URL_MAX_BYTES + 1]; /* with user and password: wipe it */
     bool audio, motion;
+    bool see; /* send frames for recognition; with motion */
+    struct worker_masks masks;
     enum worker_stream stream;
     uint32_t picture_s; /* 1 to 3600; 0: no pictures */
     enum worker_transport transport;
@@ -172,6 +192,7 @@ struct worker_motion {
 err worker_motion_append(struct blob *out, const struct worker_motion *m) CHECKED;
 err worker_motion_decode(struct bytes payload, struct worker_motion *out, struct diag *d) CHECKED;
 
+#define WORKER_FRAME_HEAD_BYTES 18
 #define WORKER_FRAME_MAX_WIDTH 1280
 #define WORKER_FRAME_MAX_HEIGHT 720
 enum worker_frame_flag { WORKER_FRAME_SAFETY = 1 }; /* nothing moves; a look to be sure */
@@ -186,7 +207,21 @@ struct worker_frame {
     struct bytes i420; /* borrowed: width * height * 3 / 2 bytes */
 };
 err worker_frame_append(struct blob *out, const struct worker_frame *m) CHECKED;
+/* For scaling a picture straight into the message: begin, append exactly i420's bytes to *out (m->i420 is not
+ * looked at), worker_message_end. ERR_INVALID: sizes that a frame cannot have. */
+err worker_frame_begin(struct blob *out, const struct worker_frame *m, size_t *mark) CHECKED;
+static inline size_t worker_frame_bytes(const struct worker_frame *m) {
+    return (size_t)m->width * m->height * 3 / 2;
+}
 err worker_frame_decode(struct bytes payload, struct worker_frame *out, struct diag *d) CHECKED;
+
+/* The camera's button was pressed. */
+#define WORKER_TOPIC_MAX_BYTES 255
+struct worker_ring {
+    char topic[WORKER_TOPIC_MAX_BYTES + 1]; /* how the camera calls it */
+};
+err worker_ring_append(struct blob *out, const struct worker_ring *m) CHECKED;
+err worker_ring_decode(struct bytes payload, struct worker_ring *out, struct diag *d) CHECKED;
 
 enum worker_state { WORKER_STATE_CONNECTING, WORKER_STATE_STREAMING, WORKER_STATE_FAILED };
 enum worker_layer { WORKER_LAYER_SECCOMP = 1, WORKER_LAYER_LANDLOCK = 2, WORKER_LAYER_NETNS = 4 };

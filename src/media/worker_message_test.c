@@ -25,11 +25,14 @@ static void test_config(void **state) {
     (void)state;
     AUTO(blob_clear) struct blob out = {0};
     AUTO(worker_reader_clear) struct worker_reader r = {0};
-    const struct worker_config sent = {.url = "rtsp://u:p\"\xc3\xa4@camera/1",
-                                       .audio = true,
-                                       .stream = WORKER_STREAM_SUB,
-                                       .picture_s = 10,
-                                       .transport = WORKER_TRANSPORT_UDP};
+    const struct worker_config sent = {
+        .url = "rtsp://u:p\"\xc3\xa4@camera/1",
+        .audio = true,
+        .stream = WORKER_STREAM_SUB,
+        .picture_s = 10,
+        .transport = WORKER_TRANSPORT_UDP,
+        .see = true,
+        .masks = {2, {{3, {{0, 0}, {10000, 0}, {1, 9999}}}, {4, {{1, 2}, {3, 4}, {5, 6}, {7, 8}}}}}};
     assert_int_equal(worker_config_append(&out, &sent), ERR_OK);
     struct worker_message m = receive(&r, &out);
     assert_int_equal(m.type, WORKER_TYPE_CONFIG);
@@ -37,7 +40,8 @@ static void test_config(void **state) {
     struct diag d = {0};
     assert_int_equal(worker_config_decode(m.payload, &got, &d), ERR_OK);
     assert_string_equal(got.url, sent.url);
-    assert_true(got.audio && !got.motion);
+    assert_true(got.audio && !got.motion && got.see);
+    assert_memory_equal(&got.masks, &sent.masks, sizeof got.masks);
     assert_int_equal(got.stream, sent.stream);
     assert_int_equal(got.picture_s, 10);
     assert_int_equal(got.transport, sent.transport);
@@ -51,6 +55,118 @@ static void test_config(void **state) {
         ERR_INVALID);
     assert_non_null(strstr(d.text, "stream"));
     assert_string_equal(left.url, sent.url);
+}
+
+/* `count` masks of `points` points, the last of which is at x. */
+static json_t *masks_of(size_t count, size_t points, int x) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *mask = json_array();
+        for (size_t k = 0; k < points; k++)
+            json_array_append_new(mask, json_pack("[i,i]", k + 1 < points ? (int)k : x, (int)k));
+        json_array_append_new(list, mask);
+    }
+    return list;
+}
+
+static void test_masks(void **state) {
+    (void)state;
+    static const struct {
+        const char *label;
+        size_t count, points;
+        int x;
+        err expected;
+    } cases[] = {
+        {"none", 0, 0, 0, ERR_OK},
+        {"as many as there may be", WORKER_MASKS_MAX, WORKER_MASK_POINTS_MAX, WORKER_PLACE_WHOLE, ERR_OK},
+        {"one more", WORKER_MASKS_MAX + 1, 3, 0, ERR_LIMIT},
+        {"two points", 1, 2, 0, ERR_INVALID},
+        {"thirteen points", 1, WORKER_MASK_POINTS_MAX + 1, 0, ERR_INVALID},
+        {"a point outside", 1, 3, WORKER_PLACE_WHOLE + 1, ERR_INVALID},
+        {"a point before", 1, 3, -1, ERR_INVALID},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO(json_release) json_t *list = masks_of(cases[i].count, cases[i].points, cases[i].x);
+        struct worker_masks m = {0};
+        struct diag d = {0};
+        err e = worker_masks_read(list, &m, &d);
+        if (e != cases[i].expected) fail_msg("%s: %s", cases[i].label, err_text(e));
+        if (e) continue;
+        AUTO(json_release) json_t *again = worker_masks_json(&m);
+        if (!json_equal(list, again)) fail_msg("%s: is not the same when written", cases[i].label);
+    }
+}
+
+static void test_frame_and_ring(void **state) {
+    (void)state;
+    struct diag d = {0};
+    AUTO(blob_clear) struct blob out = {0};
+    AUTO(worker_reader_clear) struct worker_reader r = {0};
+    uint8_t pixels[4 * 2 * 3 / 2];
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 20);
+    const struct worker_frame sent = {.wall = {1700000000123456},
+                                      .flags = WORKER_FRAME_SAFETY,
+                                      .source_width = 1919,
+                                      .source_height = 1080,
+                                      .width = 4,
+                                      .height = 2,
+                                      .region_count = 1,
+                                      .regions = {{1, 2, 3, 4}},
+                                      .i420 = BYTES_OF(pixels)};
+    assert_int_equal(worker_frame_append(&out, &sent), ERR_OK);
+    struct worker_frame got;
+    assert_int_equal(worker_frame_decode(receive(&r, &out).payload, &got, &d), ERR_OK);
+    assert_int_equal(got.wall.us, sent.wall.us);
+    assert_int_equal(got.flags, sent.flags);
+    assert_int_equal(got.source_width, 1919);
+    assert_int_equal(got.source_height, 1080);
+    assert_int_equal(got.width, 4);
+    assert_int_equal(got.height, 2);
+    assert_int_equal(got.region_count, 1);
+    assert_memory_equal(got.regions, sent.regions, sizeof *sent.regions);
+    assert_true(bytes_equal(got.i420, sent.i420));
+    const struct bytes whole = BYTES(out.data + WORKER_HEAD_BYTES, out.len - WORKER_HEAD_BYTES);
+    for (size_t len = 0; len < whole.len; len++)
+        assert_int_equal(worker_frame_decode(BYTES(whole.data, len), &got, &d), ERR_INVALID);
+    out.data[out.len - 13]++; /* the region's height: no matter */
+    out.data[WORKER_HEAD_BYTES + 14] = 3;
+    assert_int_equal(worker_frame_decode(whole, &got, &d), ERR_INVALID);
+
+    out.len = 0;
+    const struct worker_ring ring = {"tns1:Device/Trigger/DigitalInput"};
+    struct worker_ring got_ring;
+    assert_int_equal(worker_ring_append(&out, &ring), ERR_OK);
+    assert_int_equal(worker_ring_decode(receive(&r, &out).payload, &got_ring, &d), ERR_OK);
+    assert_string_equal(got_ring.topic, ring.topic);
+    assert_int_equal(worker_ring_decode(bytes_text("{\"topic\":\"\"}"), &got_ring, &d), ERR_INVALID);
+}
+
+static void test_frame_sizes(void **state) {
+    (void)state;
+    static const struct {
+        const char *label;
+        uint16_t width, height;
+        err expected;
+    } cases[] = {
+        {"the largest", WORKER_FRAME_MAX_WIDTH, WORKER_FRAME_MAX_HEIGHT, ERR_OK},
+        {"too wide", WORKER_FRAME_MAX_WIDTH + 2, 2, ERR_INVALID},
+        {"too high", 2, WORKER_FRAME_MAX_HEIGHT + 2, ERR_INVALID},
+        {"odd", 3, 2, ERR_INVALID},
+        {"nothing", 0, 2, ERR_INVALID},
+    };
+    static const uint8_t pixels[(WORKER_FRAME_MAX_WIDTH + 2) * WORKER_FRAME_MAX_HEIGHT * 3 / 2];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO(blob_clear) struct blob out = {0};
+        struct worker_frame m = {.source_width = 1,
+                                 .source_height = 1,
+                                 .width = cases[i].width,
+                                 .height = cases[i].height,
+                                 .region_count = WORKER_REGIONS_MAX};
+        m.i420 = BYTES(pixels, worker_frame_bytes(&m));
+        err e = worker_frame_append(&out, &m);
+        if (e != cases[i].expected) fail_msg("%s: %s", cases[i].label, err_text(e));
+        if (e && out.len) fail_msg("%s: left something behind", cases[i].label);
+    }
 }
 
 static void test_descriptor_and_want(void **state) {
@@ -184,6 +300,9 @@ static void test_limits(void **state) {
         {"fragment past it", WORKER_MESSAGE_MAX_BYTES + 1, WORKER_TYPE_FRAGMENT, ERR_LIMIT},
         {"status at the limit", WORKER_JSON_MAX_BYTES + 1, WORKER_TYPE_STATUS, ERR_BUSY},
         {"status past it", WORKER_JSON_MAX_BYTES + 2, WORKER_TYPE_STATUS, ERR_LIMIT},
+        {"frame at the limit", 1 + 18 + 64 + 1280 * 720 * 3 / 2, WORKER_TYPE_FRAME, ERR_BUSY},
+        {"frame past it", 2 + 18 + 64 + 1280 * 720 * 3 / 2, WORKER_TYPE_FRAME, ERR_LIMIT},
+        {"ring past it", WORKER_JSON_MAX_BYTES + 2, WORKER_TYPE_RING, ERR_LIMIT},
         {"pace", 2, WORKER_TYPE_PACE, ERR_BUSY},
         {"pace too long", 3, WORKER_TYPE_PACE, ERR_LIMIT},
         {"stop", 1, WORKER_TYPE_STOP, ERR_OK},
@@ -246,9 +365,15 @@ static void test_over_a_socket(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_config), cmocka_unit_test(test_descriptor_and_want),
-        cmocka_unit_test(test_media),  cmocka_unit_test(test_status),
-        cmocka_unit_test(test_limits), cmocka_unit_test(test_over_a_socket),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_frame_and_ring),
+        cmocka_unit_test(test_frame_sizes),
+        cmocka_unit_test(test_descriptor_and_want),
+        cmocka_unit_test(test_media),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_over_a_socket),
     };
     return cmocka_run_group_tests_name("worker_message", tests, NULL, NULL);
 }

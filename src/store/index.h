@@ -29,7 +29,8 @@
 #define INDEX_CAMERAS_MAX 1024u
 #define INDEX_UPLOADS_MAX 4096u /* reels begun and not committed */
 #define INDEX_EVENT_MAX_BYTES (17u * 1024 + 256)
-#define INDEX_EVENTS_DAY_MAX 20000u /* for each camera and day */
+#define INDEX_PICTURE_MAX_BYTES (50u * 1024 + 256)
+#define INDEX_EVENTS_DAY_MAX 20000u /* for each camera and day; as many pictures */
 #define INDEX_REEL_SPAN_MAX_SLOTS 1024u
 #define INDEX_REEL_TABLE_MAX_BYTES (20u * 1024)
 #define INDEX_TIMELINE_MAX 20000u
@@ -239,13 +240,17 @@ struct index_ops {
     /* Forgets names whose blobs are gone. Need not survive a crash: removing twice does no harm. */
     err (*garbage_done)(struct index *, const struct store_id *names, size_t count, struct diag *);
 
-    /* --- events --- */
-    /* Stores one; the same event id of that camera again gives the sequence it has (ERR_OK). Sequences rise
-     * from 1, and are never used twice, within a camera. ERR_NOT_FOUND (household), ERR_LIMIT, ERR_NO_SPACE
-     * (quota). */
+    /* --- events, and pictures of events --- */
+    /* Stores one; the same id of that camera again gives the sequence it has (ERR_OK). Sequences rise from 1,
+     * and are never used twice, within a camera. Pictures count and are removed as events are, but no list
+     * has them. ERR_NOT_FOUND (household), ERR_LIMIT, ERR_NO_SPACE (quota). */
     err (*event_add)(struct index *, const struct reel_place *camera, uint32_t slot,
-                     const struct store_id *event_id, struct bytes event, uint64_t *sequence, struct diag *);
-    /* Of the day, those after sequence `after`, ascending, at most `max`. */
+                     const struct store_id *event_id, bool picture, struct bytes event, uint64_t *sequence,
+                     struct diag *);
+    /* The event or picture with that id, of that day. Replaces *out. ERR_NOT_FOUND. */
+    err (*event_get)(struct index *, const struct reel_place *camera, uint32_t day,
+                     const struct store_id *event_id, struct blob *out, struct diag *);
+    /* Of the day, the events after sequence `after`, ascending, at most `max`. */
     err (*event_list)(struct index *, const struct reel_place *camera, uint32_t day, uint64_t after,
                       uint32_t max, index_event_visit, void *arg, struct diag *);
 

@@ -38,6 +38,16 @@ err index_check_size(const char *what, size_t len, size_t max, struct diag *d) {
     return diag_fail(d, ERR_LIMIT, "%s has %zu bytes; at most %zu are kept", what, len, max);
 }
 
+err index_check_event(bool picture, size_t len, struct diag *d) {
+    return picture ? index_check_size("a picture", len, INDEX_PICTURE_MAX_BYTES, d)
+                   : index_check_size("an event", len, INDEX_EVENT_MAX_BYTES, d);
+}
+
+err index_check_day_full(bool picture, struct diag *d) {
+    return diag_fail(d, ERR_LIMIT, "a camera has at most %u %s in a day", INDEX_EVENTS_DAY_MAX,
+                     picture ? "pictures of events" : "events");
+}
+
 err timeline_append(struct timeline *timeline, const struct reel_info *reel) {
     if ((timeline->count & (timeline->count - 1)) == 0) { /* full at each power of two */
         size_t room = timeline->count ? timeline->count * 2 : 1;

@@ -10,6 +10,9 @@
 err index_check_key(const char *key, bool prefix, struct diag *d) CHECKED;
 err index_check_setting(const char *key, struct diag *d) CHECKED;
 err index_check_reel(const struct reel_info *reel, struct diag *d) CHECKED;
+err index_check_event(bool picture, size_t len, struct diag *d) CHECKED; /* ERR_LIMIT */
+/* ERR_LIMIT, always: the day has as many as there may be. */
+err index_check_day_full(bool picture, struct diag *d) CHECKED;
 err index_check_size(const char *what, size_t len, size_t max, struct diag *d) CHECKED;
 
 /* The first slot at which a reel that reaches past `slot` may begin. */

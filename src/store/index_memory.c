@@ -458,6 +458,7 @@ static const struct index_ops memory_ops = {
     .garbage_list = mem_garbage_list,
     .garbage_done = mem_garbage_done,
     .event_add = mem_event_add,
+    .event_get = mem_event_get,
     .event_list = mem_event_list,
     .pairing_put = mem_pairing_put,
     .pairing_get = mem_pairing_get,

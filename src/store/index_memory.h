@@ -45,6 +45,7 @@ struct event {
     uint64_t sequence;
     uint32_t slot;
     struct store_id id;
+    bool picture;
     struct blob value;
 };
 struct pairing {
@@ -123,7 +124,10 @@ err mem_name_known(struct index *index, const struct store_id *name, struct diag
 err mem_reel_scan(struct index *index, const struct store_id *from, bool tables, index_reel_visit visit,
                   void *arg, struct diag *d);
 err mem_event_add(struct index *index, const struct reel_place *camera, uint32_t slot,
-                  const struct store_id *event_id, struct bytes event, uint64_t *sequence, struct diag *d);
+                  const struct store_id *event_id, bool picture, struct bytes event, uint64_t *sequence,
+                  struct diag *d);
+err mem_event_get(struct index *index, const struct reel_place *camera, uint32_t day,
+                  const struct store_id *event_id, struct blob *out, struct diag *d);
 err mem_event_list(struct index *index, const struct reel_place *camera, uint32_t day, uint64_t after,
                    uint32_t max, index_event_visit visit, void *arg, struct diag *d);
 err mem_pairing_put(struct index *index, const struct store_id *id, struct bytes announcement,

@@ -378,20 +378,20 @@ err mem_reel_scan(struct index *index, const struct store_id *from, bool tables,
 /* --- events and pairing --- */
 
 static err event_add(struct memory *m, const struct reel_place *place, uint32_t slot,
-                     const struct store_id *id, struct bytes value, uint64_t *sequence, struct diag *d) {
+                     const struct store_id *id, bool picture, struct bytes value, uint64_t *sequence,
+                     struct diag *d) {
     struct camera *c;
     size_t count = 0;
     err e = mi_camera_need(m, place, &c, d);
     if (e) return e;
     EACH(struct event, v, m->events) {
         if (v->camera != c) continue;
-        count += v->slot / STORE_DAY_SLOTS == slot / STORE_DAY_SLOTS;
+        count += v->picture == picture && v->slot / STORE_DAY_SLOTS == slot / STORE_DAY_SLOTS;
         if (!store_id_equal(&v->id, id)) continue;
         *sequence = v->sequence;
         return ERR_OK;
     }
-    if (count >= INDEX_EVENTS_DAY_MAX)
-        return diag_fail(d, ERR_LIMIT, "a camera has at most %u events in a day", INDEX_EVENTS_DAY_MAX);
+    if (count >= INDEX_EVENTS_DAY_MAX) return index_check_day_full(picture, d);
     e = mi_quota_check(m, &place->household, value.len, d);
     if (e) return e;
     struct blob copy = {0};
@@ -401,17 +401,35 @@ static err event_add(struct memory *m, const struct reel_place *place, uint32_t 
         blob_clear(&copy);
         return e ? e : mi_no_memory(d);
     }
-    *v = (struct event){.camera = c, .sequence = c->next_event++, .slot = slot, .id = *id, .value = copy};
+    *v = (struct event){
+        .camera = c, .sequence = c->next_event++, .slot = slot, .id = *id, .picture = picture, .value = copy};
     *sequence = v->sequence;
     return ERR_OK;
 }
 
 err mem_event_add(struct index *index, const struct reel_place *camera, uint32_t slot,
-                  const struct store_id *event_id, struct bytes event, uint64_t *sequence, struct diag *d) {
-    err e = index_check_size("an event", event.len, INDEX_EVENT_MAX_BYTES, d);
+                  const struct store_id *event_id, bool picture, struct bytes event, uint64_t *sequence,
+                  struct diag *d) {
+    err e = index_check_event(picture, event.len, d);
     if (e) return e;
     struct memory *m = mi_enter(index);
-    return mi_leave(m, event_add(m, camera, slot, event_id, event, sequence, d));
+    return mi_leave(m, event_add(m, camera, slot, event_id, picture, event, sequence, d));
+}
+
+static err event_get(struct memory *m, const struct reel_place *place, uint32_t day,
+                     const struct store_id *id, struct blob *out, struct diag *d) {
+    const struct camera *c = mi_camera_find(m, place);
+    EACH(struct event, v, m->events) {
+        if (!c || v->camera != c || v->slot / STORE_DAY_SLOTS != day || !store_id_equal(&v->id, id)) continue;
+        return mi_replace(out, blob_bytes(&v->value), d);
+    }
+    return diag_fail(d, ERR_NOT_FOUND, "that day has no such event");
+}
+
+err mem_event_get(struct index *index, const struct reel_place *camera, uint32_t day,
+                  const struct store_id *event_id, struct blob *out, struct diag *d) {
+    struct memory *m = mi_enter(index);
+    return mi_leave(m, event_get(m, camera, day, event_id, out, d));
 }
 
 /* They were added in the order of their sequence, and stay in it. */
@@ -421,7 +439,8 @@ err mem_event_list(struct index *index, const struct reel_place *camera, uint32_
     struct camera *c = mi_camera_find(m, camera);
     err e = ERR_OK;
     EACH(struct event, v, m->events)
-    if (!e && c && v->camera == c && v->slot / STORE_DAY_SLOTS == day && v->sequence > after && max && max--)
+    if (!e && c && v->camera == c && !v->picture && v->slot / STORE_DAY_SLOTS == day && v->sequence > after &&
+        max && max--)
         e = visit(arg, v->sequence, blob_bytes(&v->value));
     return mi_leave(m, e);
 }

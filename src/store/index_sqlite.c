@@ -151,6 +151,7 @@ const struct index_ops index_sqlite_ops = {
     .garbage_list = sq_garbage_list,
     .garbage_done = sq_garbage_done,
     .event_add = sq_event_add,
+    .event_get = sq_event_get,
     .event_list = sq_event_list,
     .pairing_put = sq_pairing_put,
     .pairing_get = sq_pairing_get,

@@ -78,8 +78,10 @@ err sq_camera_get(struct index *, const struct store_id *, const struct store_id
                   struct diag *);
 err sq_camera_set_retention(struct index *, const struct store_id *, const struct store_id *, uint32_t,
                             struct diag *);
-err sq_event_add(struct index *, const struct reel_place *, uint32_t, const struct store_id *, struct bytes,
-                 uint64_t *, struct diag *);
+err sq_event_add(struct index *, const struct reel_place *, uint32_t, const struct store_id *, bool,
+                 struct bytes, uint64_t *, struct diag *);
+err sq_event_get(struct index *, const struct reel_place *, uint32_t, const struct store_id *, struct blob *,
+                 struct diag *);
 err sq_event_list(struct index *, const struct reel_place *, uint32_t, uint64_t, uint32_t, index_event_visit,
                   void *, struct diag *);
 err sq_pairing_put(struct index *, const struct store_id *, struct bytes, uint32_t, struct diag *);

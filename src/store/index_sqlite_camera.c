@@ -99,25 +99,33 @@ err sq_camera_set_retention(struct index *index, const struct store_id *househol
     IN_WRITE(index, d, in_camera_set_retention(conn, &place, days, d));
 }
 
-/* --- events --- */
+/* --- events ---
+ *
+ * A picture's row has its sequence negated: so pictures lie apart from events, whose list never reads past
+ * them, and yet are counted, removed and checked with them. */
+
+#define EVENTS_OF_DAY "SELECT count(*) FROM events WHERE camera=?1 AND day=?2 AND sequence>0"
+#define PICTURES_OF_DAY "SELECT count(*) FROM events WHERE camera=?1 AND day=?2 AND sequence<0"
 
 static err in_event_add(struct db_conn *conn, const struct reel_place *place, uint32_t slot,
-                        const struct store_id *id, struct bytes event, uint64_t *sequence, struct diag *d) {
+                        const struct store_id *id, bool picture, struct bytes event, uint64_t *sequence,
+                        struct diag *d) {
     uint64_t camera = 0, count = 0, next = 0, day = slot / STORE_DAY_SLOTS;
     err e = in_camera_need(conn, place, &camera, d);
     if (e) return e;
-    e = db_number(conn, "SELECT sequence FROM events WHERE camera=?1 AND id=?2",
+    e = db_number(conn, "SELECT abs(sequence) FROM events WHERE camera=?1 AND id=?2",
                   BIND(v_int(camera), v_id(id)), sequence, d);
     if (e != ERR_NOT_FOUND) return e; /* it is there already, or something failed */
-    e = db_number(conn, "SELECT count(*) FROM events WHERE camera=?1 AND day=?2",
-                  BIND(v_int(camera), v_int(day)), &count, d);
-    if (!e && count >= INDEX_EVENTS_DAY_MAX)
-        e = diag_fail(d, ERR_LIMIT, "a camera has at most %u events in a day", INDEX_EVENTS_DAY_MAX);
+    e = db_number(conn, picture ? PICTURES_OF_DAY : EVENTS_OF_DAY, BIND(v_int(camera), v_int(day)), &count,
+                  d);
+    if (!e && count >= INDEX_EVENTS_DAY_MAX) e = index_check_day_full(picture, d);
     if (!e) e = in_quota_check(conn, &place->household, event.len, d);
     if (!e)
         e = db_number(conn, "SELECT next_event FROM cameras WHERE number=?1", BIND(v_int(camera)), &next, d);
     if (!e)
-        e = db_run(conn, "INSERT INTO events VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+        e = db_run(conn,
+                   picture ? "INSERT INTO events VALUES(?1, ?2, -?3, ?4, ?5, ?6)"
+                           : "INSERT INTO events VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
                    BIND(v_int(camera), v_int(day), v_int(next), v_int(slot), v_id(id), v_bytes(event)), NULL,
                    d);
     if (!e)
@@ -128,10 +136,30 @@ static err in_event_add(struct db_conn *conn, const struct reel_place *place, ui
 }
 
 err sq_event_add(struct index *index, const struct reel_place *camera, uint32_t slot,
-                 const struct store_id *event_id, struct bytes event, uint64_t *sequence, struct diag *d) {
-    err e = index_check_size("an event", event.len, INDEX_EVENT_MAX_BYTES, d);
+                 const struct store_id *event_id, bool picture, struct bytes event, uint64_t *sequence,
+                 struct diag *d) {
+    err e = index_check_event(picture, event.len, d);
     if (e) return e;
-    IN_WRITE(index, d, in_event_add(conn, camera, slot, event_id, event, sequence, d));
+    IN_WRITE(index, d, in_event_add(conn, camera, slot, event_id, picture, event, sequence, d));
+}
+
+static err in_event_get(struct db_conn *conn, const struct reel_place *place, uint32_t day,
+                        const struct store_id *id, struct blob *out, struct diag *d) {
+    uint64_t camera = 0;
+    err e = in_camera_find(conn, place, &camera, d);
+    if (e) return e;
+    AUTO(db_finish) sqlite3_stmt *stmt = NULL;
+    bool row = false;
+    e = db_query(conn, "SELECT event FROM events WHERE camera=?1 AND id=?2 AND day=?3",
+                 BIND(v_int(camera), v_id(id), v_int(day)), &stmt, d);
+    if (!e) e = db_step(conn, stmt, &row, d);
+    if (!e && !row) e = diag_fail(d, ERR_NOT_FOUND, "that day has no such event");
+    return e ? e : column_blob(stmt, 0, out, d);
+}
+
+err sq_event_get(struct index *index, const struct reel_place *camera, uint32_t day,
+                 const struct store_id *event_id, struct blob *out, struct diag *d) {
+    IN_READ(index, d, in_event_get(conn, camera, day, event_id, out, d));
 }
 
 static err in_event_list(struct db_conn *conn, const struct reel_place *place, uint32_t day, uint64_t after,

@@ -1,4 +1,4 @@
-/* Sealed events of a camera's day. */
+/* Sealed events of a camera's day, and their pictures. */
 #include <stdlib.h>
 
 #include "format/event.h"
@@ -27,6 +27,16 @@ static err head_check(struct bytes raw, const struct store_id *camera, uint64_t 
     return ERR_OK;
 }
 
+/* Live viewers hear of an event; its picture came before it. */
+static void tell(struct vault *v, const struct reel_place *place, uint64_t day, uint64_t sequence) {
+    char channel[CHANNEL_BYTES];
+    channel_live(&place->household, &place->camera, channel);
+    publish_json(v, channel, STREAM_NOTICE,
+                 json_pack("{s:s,s:o,s:I,s:I}", "kind", "event", "camera",
+                           json_hex(BYTES_OF(place->camera.bytes)), "day", (json_int_t)day, "sequence",
+                           (json_int_t)sequence));
+}
+
 enum http_outcome event_post(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     struct reel_place place = {.household = caller_of(request)->capability.household};
@@ -38,15 +48,11 @@ enum http_outcome event_post(void *vault, struct http_request *request, struct h
     err e = head_check(request->body, &place.camera, day, &head, &d);
     if (e) return reply_err(r, e, &d);
     memcpy(id.bytes, head.id, sizeof id.bytes);
-    e = v->index->ops->event_add(v->index, &place, head.slot, &id, request->body, &sequence, &d);
+    e = v->index->ops->event_add(v->index, &place, head.slot, &id, head.kind == EVENT_KIND_PICTURE,
+                                 request->body, &sequence, &d);
     if (e) return reply_err(r, e, &d);
     atomic_fetch_add(&v->count.events, 1);
-    char channel[CHANNEL_BYTES];
-    channel_live(&place.household, &place.camera, channel);
-    publish_json(v, channel, STREAM_NOTICE,
-                 json_pack("{s:s,s:o,s:I,s:I}", "kind", "event", "camera",
-                           json_hex(BYTES_OF(place.camera.bytes)), "day", (json_int_t)day, "sequence",
-                           (json_int_t)sequence));
+    if (head.kind == EVENT_KIND_EVENT) tell(v, &place, day, sequence);
     return reply_json(r, 201, json_pack("{s:I}", "sequence", (json_int_t)sequence));
 }
 
@@ -79,4 +85,19 @@ enum http_outcome event_list(void *vault, struct http_request *request, struct h
         return reply_json(r, 200, json_pack("{s:o,s:I}", "events", rows.list, "last", (json_int_t)rows.last));
     json_decref(rows.list);
     return reply_err(r, e, &d);
+}
+
+enum http_outcome event_get(void *vault, struct http_request *request, struct http_reply *r) {
+    struct vault *v = vault;
+    struct reel_place place = {.household = caller_of(request)->capability.household};
+    uint64_t day = 0;
+    struct store_id id;
+    AUTO(blob_clear) struct blob value = {0};
+    struct diag d = {0};
+    if (!request_id(request, 0, "event", &id, r) || !read_day(request, &place.camera, &day, NULL, r))
+        return HTTP_DONE;
+    err e = v->index->ops->event_get(v->index, &place, (uint32_t)day, &id, &value, &d);
+    if (e == ERR_NOT_FOUND) return reply_error(r, 404, "not_found", "that day has no such event");
+    if (e) return reply_err(r, e, &d);
+    return reply_text(r, 200, "application/octet-stream", &value);
 }

@@ -592,7 +592,8 @@ static void test_events(void **state) {
     char path[160];
     household_make(&vault, &h);
     camera_make(&c);
-    assert_int_equal(event_seal(&c.keys, c.id, 1, SLOT, bytes_text("{\"v\":1}"), id, &event), ERR_OK);
+    assert_int_equal(
+        event_seal(&c.keys, EVENT_KIND_EVENT, c.id, 1, SLOT, bytes_text("{\"v\":1}"), id, &event), ERR_OK);
     unsigned day = SLOT / 86400;
     snprintf(path, sizeof path, "/v1/events?camera=%s&day=%u", c.hex, day + 1);
     ASK(&vault, 400, NULL, "POST", path, h.writer_auth, .body = blob_bytes(&event));
@@ -609,6 +610,28 @@ static void test_events(void **state) {
     snprintf(path, sizeof path, "/v1/events?camera=%s&day=%u&after=1", c.hex, day);
     ASK(&vault, 200, &a, "GET", path, h.owner_auth);
     assert_int_equal(json_array_size(json_object_get(a.json, "events")), 0);
+    /* Its picture: stored and had by id, listed nowhere, and no larger than a picture may be. */
+    AUTO(blob_clear) struct blob picture = {0}, huge = {0};
+    static const uint8_t jpeg[EVENT_PICTURE_MAX_BYTES];
+    char hex[2 * EVENT_ID_BYTES + 1];
+    assert_int_equal(event_seal(&c.keys, EVENT_KIND_PICTURE, c.id, 1, SLOT, BYTES_OF(jpeg), id, &picture),
+                     ERR_OK);
+    hex_encode(BYTES_OF(id), hex);
+    snprintf(path, sizeof path, "/v1/events?camera=%s&day=%u", c.hex, day);
+    ASK(&vault, 201, &a, "POST", path, h.writer_auth, .body = blob_bytes(&picture));
+    ASK(&vault, 200, &a, "GET", path, h.owner_auth);
+    assert_int_equal(json_array_size(json_object_get(a.json, "events")), 1);
+    assert_int_equal(blob_append(&huge, blob_bytes(&picture)), ERR_OK);
+    huge.data[3] = 'V'; /* as large as a picture, and says it is an event */
+    ASK(&vault, 400, NULL, "POST", path, h.writer_auth, .body = blob_bytes(&huge));
+    snprintf(path, sizeof path, "/v1/events/%s?camera=%s&day=%u", hex, c.hex, day);
+    ASK(&vault, 403, NULL, "GET", path, h.writer_auth);
+    ASK(&vault, 200, &a, "GET", path, h.owner_auth);
+    assert_true(bytes_equal(blob_bytes(&a.body), blob_bytes(&picture)));
+    snprintf(path, sizeof path, "/v1/events/%s?camera=%s&day=%u", hex, c.hex, day + 1);
+    ASK(&vault, 404, NULL, "GET", path, h.owner_auth);
+    snprintf(path, sizeof path, "/v1/events/%s?camera=%s&day=%u", "xyz", c.hex, day);
+    ASK(&vault, 400, NULL, "GET", path, h.owner_auth);
     camera_clear(&c);
 }
 

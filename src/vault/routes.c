@@ -4,7 +4,7 @@
 #include "vault/vault.h"
 
 #define JSON VAULT_JSON_MAX_BYTES
-#define EVENT INDEX_EVENT_MAX_BYTES
+#define EVENT INDEX_PICTURE_MAX_BYTES /* the larger kind; event_post knows each kind's own limit */
 #define OBJECT INDEX_OBJECT_MAX_BYTES
 #define HOUSEHOLD (WHO_OWNER | WHO_WRITER)
 
@@ -36,6 +36,7 @@ static const struct http_route routes[] = {
     {"DELETE", "/v1/recordings", WHO_OWNER, 0, 0, recordings_delete},
     {"POST", "/v1/events", WHO_WRITER, 0, EVENT, event_post},
     {"GET", "/v1/events", WHO_OWNER, 0, 0, event_list},
+    {"GET", "/v1/events/{id}", WHO_OWNER, 0, 0, event_get},
     {"GET", "/v1/cameras", HOUSEHOLD, 0, 0, camera_list},
     {"PUT", "/v1/cameras/{camera}", HOUSEHOLD, 0, JSON, camera_put},
     {"DELETE", "/v1/cameras/{camera}", WHO_OWNER, 0, 0, camera_delete},

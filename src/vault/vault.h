@@ -210,6 +210,7 @@ HANDLER(timeline_get);
 HANDLER(recordings_delete);
 HANDLER(event_post);
 HANDLER(event_list);
+HANDLER(event_get);
 HANDLER(camera_list);
 HANDLER(camera_put);
 HANDLER(camera_delete);

@@ -388,7 +388,7 @@ static void test_quota(void **state) {
     struct reel_info third = reel_at(30, NOW + 120, NOW + 180);
     begin(f, &f->place, 30);
     assert_err(ops->reel_commit(f->index, &f->home, &third, NULL, NOW, D), ERR_NO_SPACE);
-    assert_err(ops->event_add(f->index, &f->place, NOW, &event, bytes_text("123456"), &sequence, D),
+    assert_err(ops->event_add(f->index, &f->place, NOW, &event, false, bytes_text("123456"), &sequence, D),
                ERR_NO_SPACE);
     assert_err(ops->object_put(f->index, &f->home, "k", 0, bytes_text("123456"), &current, D), ERR_NO_SPACE);
     assert_ok(ops->object_put(f->index, &f->home, "k", 0, bytes_text("12345"), &current, D));
@@ -489,7 +489,8 @@ static void test_range_remove(void **state) {
     store_minutes(f, 20);
     for (uint32_t i = 0; i < 20; i++) {
         struct store_id id = id_of(500 + i);
-        assert_ok(ops->event_add(f->index, &f->place, NOW + 60 * i, &id, bytes_text("event"), &sequence, D));
+        assert_ok(
+            ops->event_add(f->index, &f->place, NOW + 60 * i, &id, false, bytes_text("event"), &sequence, D));
     }
     uint64_t reels = 0, segments = 0, bytes = 0, events = 0;
     unsigned rounds = 0;
@@ -563,7 +564,7 @@ static void test_camera_removed(void **state) {
     struct store_id event = id_of(500);
     store_minutes(f, 7);
     begin(f, &f->place, 3000);
-    assert_ok(ops->event_add(f->index, &f->place, NOW, &event, bytes_text("event"), &sequence, D));
+    assert_ok(ops->event_add(f->index, &f->place, NOW, &event, false, bytes_text("event"), &sequence, D));
     assert_ok(ops->object_put(f->index, &f->home, key, 0, bytes_text("p"), &current, D));
     assert_ok(ops->object_put(f->index, &f->home, "camera/other", 0, bytes_text("p"), &current, D));
     do {
@@ -605,9 +606,10 @@ static void test_retention(void **state) {
         store_reel(f, &short_lived, 3000 + i, NOW - DAY * 3 + 60 * i, NOW - DAY * 3 + 60 * i + 60);
     }
     struct store_id old = id_of(500), young = id_of(501);
+    assert_ok(ops->event_add(f->index, &f->place, NOW - DAY * 2 - 1, &old, false, bytes_text("event"),
+                             &sequence, D));
     assert_ok(
-        ops->event_add(f->index, &f->place, NOW - DAY * 2 - 1, &old, bytes_text("event"), &sequence, D));
-    assert_ok(ops->event_add(f->index, &f->place, NOW - DAY * 2, &young, bytes_text("event"), &sequence, D));
+        ops->event_add(f->index, &f->place, NOW - DAY * 2, &young, false, bytes_text("event"), &sequence, D));
     uint64_t reels = 0, events = 0;
     unsigned rounds = 0;
     do {
@@ -649,13 +651,14 @@ static void test_events(void **state) {
     uint64_t first, second, again, third;
     struct store_id a = id_of(500), b = id_of(501), c = id_of(502), nobody = id_of(99);
     struct reel_place stranger = {nobody, f->camera};
-    assert_ok(ops->event_add(f->index, &f->place, NOW, &a, bytes_text("one"), &first, D));
-    assert_ok(ops->event_add(f->index, &f->place, NOW + DAY - 1, &b, bytes_text("two"), &second, D));
+    assert_ok(ops->event_add(f->index, &f->place, NOW, &a, false, bytes_text("one"), &first, D));
+    assert_ok(ops->event_add(f->index, &f->place, NOW + DAY - 1, &b, false, bytes_text("two"), &second, D));
     assert_true(second > first && first >= 1);
-    assert_ok(ops->event_add(f->index, &f->place, NOW, &a, bytes_text("one"), &again, D));
+    assert_ok(ops->event_add(f->index, &f->place, NOW, &a, false, bytes_text("one"), &again, D));
     assert_int_equal(again, first);
-    assert_ok(ops->event_add(f->index, &f->place, NOW + DAY, &c, bytes_text("three"), &third, D));
-    assert_err(ops->event_add(f->index, &stranger, NOW, &a, bytes_text("x"), &again, D), ERR_NOT_FOUND);
+    assert_ok(ops->event_add(f->index, &f->place, NOW + DAY, &c, false, bytes_text("three"), &third, D));
+    assert_err(ops->event_add(f->index, &stranger, NOW, &a, false, bytes_text("x"), &again, D),
+               ERR_NOT_FOUND);
     struct events seen = {0};
     assert_ok(ops->event_list(f->index, &f->place, NOW / DAY, 0, 100, note_event, &seen, D));
     assert_int_equal(seen.count, 2);
@@ -672,13 +675,58 @@ static void test_events(void **state) {
     assert_int_equal(removed.events, 1);
     uint64_t fourth; /* a removed event's number is not used again */
     struct store_id e = id_of(503);
-    assert_ok(ops->event_add(f->index, &f->place, NOW + DAY, &e, bytes_text("four"), &fourth, D));
+    assert_ok(ops->event_add(f->index, &f->place, NOW + DAY, &e, false, bytes_text("four"), &fourth, D));
     assert_true(fourth > third);
     static const uint8_t large[INDEX_EVENT_MAX_BYTES + 1];
     struct store_id l = id_of(504);
-    assert_err(ops->event_add(f->index, &f->place, NOW, &l, BYTES(large, sizeof large), &again, D),
+    assert_err(ops->event_add(f->index, &f->place, NOW, &l, false, BYTES(large, sizeof large), &again, D),
                ERR_LIMIT);
-    assert_ok(ops->event_add(f->index, &f->place, NOW, &l, BYTES(large, sizeof large - 1), &again, D));
+    assert_ok(ops->event_add(f->index, &f->place, NOW, &l, false, BYTES(large, sizeof large - 1), &again, D));
+}
+
+static void get_text(struct fixture *f, uint32_t day, const struct store_id *id, const char *expected) {
+    AUTO(blob_clear) struct blob got = {0};
+    err e = f->index->ops->event_get(f->index, &f->place, day, id, &got, D);
+    assert_int_equal(e, expected ? ERR_OK : ERR_NOT_FOUND);
+    if (expected) assert_true(bytes_equal(blob_bytes(&got), bytes_text(expected)));
+}
+
+/* A picture is had by its id alone, and goes when the events of its time go. */
+static void test_pictures(void **state) {
+    struct fixture *f = *state;
+    const struct index_ops *ops = f->index->ops;
+    uint64_t number, again, event;
+    struct store_id a = id_of(510), b = id_of(511), c = id_of(512), nobody = id_of(99), other = id_of(98);
+    assert_ok(ops->event_add(f->index, &f->place, NOW, &a, true, bytes_text("picture"), &number, D));
+    assert_ok(ops->event_add(f->index, &f->place, NOW, &a, true, bytes_text("picture"), &again, D));
+    assert_int_equal(number, again);
+    assert_ok(ops->event_add(f->index, &f->place, NOW, &b, false, bytes_text("event"), &event, D));
+    assert_true(event > number && number >= 1);
+    struct events seen = {0};
+    assert_ok(ops->event_list(f->index, &f->place, NOW / DAY, 0, 100, note_event, &seen, D));
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.last, event);
+    get_text(f, NOW / DAY, &a, "picture");
+    get_text(f, NOW / DAY, &b, "event");
+    get_text(f, NOW / DAY, &c, NULL);
+    get_text(f, NOW / DAY + 1, &a, NULL);
+    AUTO(blob_clear) struct blob none = {0};
+    struct reel_place strangers[] = {{nobody, f->camera}, {f->place.household, other}};
+    for (size_t i = 0; i < 2; i++)
+        assert_err(ops->event_get(f->index, &strangers[i], NOW / DAY, &a, &none, D), ERR_NOT_FOUND);
+    static const uint8_t large[INDEX_PICTURE_MAX_BYTES + 1];
+    assert_err(ops->event_add(f->index, &f->place, NOW, &c, true, BYTES(large, sizeof large), &again, D),
+               ERR_LIMIT);
+    assert_ok(ops->event_add(f->index, &f->place, NOW, &c, true, BYTES(large, sizeof large - 1), &again, D));
+    struct camera_info info;
+    assert_ok(ops->camera_get(f->index, &f->place.household, &f->camera, &info, D));
+    assert_int_equal(info.events_bytes, strlen("picture") + strlen("event") + sizeof large - 1);
+    struct index_removed removed;
+    assert_ok(ops->range_remove(f->index, &f->place, NOW, NOW + 1, 10, NOW, &removed, D));
+    assert_int_equal(removed.events, 3);
+    get_text(f, NOW / DAY, &a, NULL);
+    assert_ok(ops->camera_get(f->index, &f->place.household, &f->camera, &info, D));
+    assert_int_equal(info.events_bytes, 0);
 }
 
 static void test_pairing(void **state) {
@@ -898,6 +946,7 @@ int main(int argc, char **argv) {
         CASE(test_camera_removed),
         CASE(test_retention),
         CASE(test_events),
+        CASE(test_pictures),
         CASE(test_pairing),
         CASE(test_strays),
         CASE(test_scan),

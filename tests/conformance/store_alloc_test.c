@@ -61,7 +61,7 @@ static err use_store(struct keep *k) {
     if (e == ERR_CONFLICT) e = ERR_OK;
     if (!e) e = ix->object_get(k->index, &k->place.household, "k", &version, &value, D);
     if (!e) e = ix->setting_init(k->index, "s", bytes_text("v"), &value, D);
-    if (!e) e = ix->event_add(k->index, &k->place, KEEP_BASE, &event, bytes_text("e"), &sequence, D);
+    if (!e) e = ix->event_add(k->index, &k->place, KEEP_BASE, &event, false, bytes_text("e"), &sequence, D);
     if (!e) e = k->accounts->ops->create(k->accounts, &login, &secrets, bytes_text("keyring"), D);
     if (e == ERR_EXISTS) e = ERR_OK;
     if (!e) e = k->accounts->ops->session_add(k->accounts, &token, &login, 9, D);

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 CONFIG, DESCRIPTOR, STOP = 1, 2, 3
-WANT, INIT, FRAGMENT, PICTURE, MOTION, STATUS = 16, 17, 18, 19, 20, 21
+WANT, INIT, FRAGMENT, PICTURE, MOTION, STATUS, FRAME, RING = 16, 17, 18, 19, 20, 21, 22, 23
 KEY, SOUND = 1, 2
 
 
@@ -25,6 +25,18 @@ class Fragment:
         self.flags, self.wall_us, self.duration_us = struct.unpack(">BQI", payload[:13])
         self.data = payload[13:]
         self.arrived = arrived
+
+
+class Frame:
+    """A picture for recognition: I420."""
+
+    def __init__(self, payload, arrived):
+        (self.wall_us, self.flags, self.source_width, self.source_height, self.width, self.height,
+         count) = struct.unpack(">QBHHHHB", payload[:18])
+        self.regions = [tuple(payload[18 + 4 * i:22 + 4 * i]) for i in range(count)]
+        self.pixels = payload[18 + 4 * count:]
+        self.arrived = arrived
+        assert len(self.pixels) == self.width * self.height * 3 // 2
 
 
 class Worker:
@@ -84,7 +96,9 @@ class Worker:
             event = Init(payload)
         elif kind == FRAGMENT:
             event = Fragment(payload, time.time())
-        elif kind == STATUS:
+        elif kind == FRAME:
+            event = Frame(payload, time.time())
+        elif kind in (STATUS, RING):
             event = json.loads(payload)
         elif kind == PICTURE:
             event = (struct.unpack(">Q", payload[:8])[0], payload[8:])

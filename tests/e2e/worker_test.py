@@ -9,7 +9,7 @@ import tempfile
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from worker_hub import FRAGMENT, INIT, KEY, MOTION, PICTURE, SOUND, STATUS, WANT, Worker
+from worker_hub import FRAGMENT, FRAME, INIT, KEY, MOTION, PICTURE, SOUND, STATUS, WANT, Worker
 
 SOURCE = os.environ.get("CARDEA_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("CARDEA_BUILD") or os.path.join(SOURCE, "build")
@@ -202,6 +202,19 @@ def test_change_in_the_stream_makes_a_new_init():
             assert after.flags & KEY, "after an init comes no key frame"
 
 
+def moving_box(name, size, rate, noise=0):
+    """Gray, with a white box that crosses the right half from second 4 to 7; 12 s."""
+    out = path(name)
+    width, height = map(int, size.split("x"))
+    scale = width / 640
+    ffmpeg("-f", "lavfi", "-i", f"color=gray:size={size}:rate={rate}:duration=12", "-f", "lavfi", "-i",
+           f"color=white:size={int(60 * scale)}x{int(120 * scale)}:rate={rate}:duration=12", "-lavfi",
+           f"[0][1]overlay=x='if(between(t,4,7),({340 * scale}+{70 * scale}*(t-4)),-1000)':y={int(150 * scale)}"
+           + (f",noise=alls={noise}:allf=t" if noise else ""), "-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-g",
+           str(2 * rate), out)
+    return out
+
+
 def test_motion_is_seen_and_ends():
     """Noise-free stillness, then a box that moves across the right half, then stillness."""
     source = path("motion.mp4")
@@ -225,6 +238,174 @@ def test_motion_is_seen_and_ends():
             assert x >= 115 and y >= 60, f"a region at {x}, {y}"
     times = [struct.unpack(">Q", m[:8])[0] for m in w.of(MOTION)]
     assert all(b - a > 150000 for a, b in zip(times, times[1:])), "more than five messages in a second"
+
+
+def luma_at(frame, x, y):
+    return frame.pixels[y * frame.width + x]
+
+
+def test_frames_come_while_something_moves():
+    """A box crosses from second 4 to 7; the frames show it, at most five a second, and for two seconds after."""
+    source = moving_box("frames.mp4", "640x360", 10)
+    w = play(source, 20, lambda w: w.of(MOTION) and w.of(MOTION)[-1][8] == 0, motion=True, see=True, picture_s=1)
+    assert w.reached, f"{len(w.of(MOTION))} motion messages, {len(w.of(FRAME))} frames"
+    begin = w.frames()[0].wall_us
+    moving = [f for f in w.of(FRAME) if not f.flags]
+    assert 15 <= len(moving) <= 30, [(f.wall_us - begin) / 1e6 for f in moving]
+    assert all(b.wall_us - a.wall_us > 150000 for a, b in zip(moving, moving[1:])), "more than five frames a second"
+    for f in moving:
+        second = (f.wall_us - begin) / 1e6
+        assert 3.9 <= second <= 9.6 and f.flags == 0, f"a frame of what moves at {second} s"
+        assert (f.width, f.height, f.source_width, f.source_height) == (640, 360, 640, 360)
+        assert second > 7 or f.regions, "no region while the box is there"
+    shown = [f for f in moving if 4.3 < (f.wall_us - begin) / 1e6 < 6.5]
+    for f in shown:
+        x = int(340 + 70 * ((f.wall_us - begin) / 1e6 - 4)) + 30
+        assert luma_at(f, x, 200) > 200 and luma_at(f, 100, 200) < 150, "the box is not where it is"
+        assert any(r[0] <= x * 255 // 640 <= r[0] + r[2] for r in f.regions), (x, f.regions)
+    assert not [f for f in w.of(FRAME) if f.flags and 4.1 < (f.wall_us - begin) / 1e6 < 8.9], "a safety look in between"
+
+
+def test_a_still_scene_gets_a_safety_look():
+    source = path("safety.mp4")
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=10:duration=0.1", "-vf",
+           "loop=120:1,setpts=N/10/TB,format=yuvj420p", "-r", "10", "-t", "10", "-c:v", "libx264", "-preset", "veryfast", "-bf",
+           "0", "-g", "10", source)
+    w = play(source, 15, lambda w: w.of(FRAME), motion=True, see=True, picture_s=1)
+    assert w.reached, w.status()
+    f = w.of(FRAME)[0]
+    assert f.flags == 1 and (f.width, f.height, f.source_width, f.source_height) == (1280, 720, 1920, 1080)
+    assert min(f.pixels[:1280 * 720]) >= 10, "full range was not made limited"
+
+
+def test_without_see_no_frame_leaves():
+    w = play(moving_box("unseen.mp4", "640x360", 10), 20, lambda w: w.of(MOTION) and w.of(MOTION)[-1][8] == 0, motion=True)
+    assert w.reached and not w.of(FRAME)
+
+
+def test_a_lone_main_stream_is_seen_at_once():
+    """1080p with sensor noise, no substream: motion within half a second, and still decoding ends."""
+    source = moving_box("main.mp4", "1920x1080", 25, noise=4)
+    w = play(source, 30, lambda w: w.of(MOTION) and w.of(MOTION)[-1][8] == 0, motion=True, see=True)
+    assert w.reached, f"{len(w.of(MOTION))} motion messages"
+    begin = w.frames()[0].wall_us
+    first = (struct.unpack(">Q", w.of(MOTION)[0][:8])[0] - begin) / 1e6
+    assert 4.0 <= first <= 4.6, f"seen at {first} s"
+    assert [f for f in w.of(FRAME) if not f.flags][0].width == 1280
+
+
+MASKS = [[[1000, 2000], [4000, 1000], [3500, 6000]],  # a triangle
+         [[6000, 5000], [9000, 5200], [8800, 9000], [7500, 6500], [6100, 9100]],  # with a notch
+         [[9700, 0], [10000, 0], [10000, 1200], [9700, 1200]]]  # at the edge
+BLOCK = 8  # whole blocks are painted
+
+
+def inside(mask, x, y):
+    """Whether the point lies inside, by crossings to its left."""
+    result = False
+    for (ax, ay), (bx, by) in zip(mask, mask[1:] + mask[:1]):
+        if (ay <= y) != (by <= y) and ax + (y - ay) / (by - ay) * (bx - ax) < x:
+            result = not result
+    return result
+
+
+def places(width, height):
+    """The indices of pixels whose middle is inside of a mask, and of a sample of those well outside."""
+    hidden, open_ = [], []
+    for y in range(height):
+        for x in range(width):
+            at = lambda dx, dy: ((x + 0.5 + dx) * 10000 / width, (y + 0.5 + dy) * 10000 / height)
+            if any(inside(m, *at(0, 0)) for m in MASKS):
+                hidden.append(y * width + x)
+            elif (x + 31 * y) % 23 == 0:
+                ring = [at(dx, dy) for dx in (-12, 0, 12) for dy in (-12, 0, 12)]
+                if not any(inside(m, *p) for m in MASKS for p in ring):
+                    open_.append(y * width + x)
+    return hidden, open_
+
+
+def raw(source, width, height, pixel="yuv420p"):
+    """The decoded pictures of a file, as it says they are."""
+    data = ffmpeg("-i", source, "-map", "0:v", "-fps_mode", "passthrough", "-pix_fmt", pixel, "-f", "rawvideo", "-")
+    size = width * height * 3 // 2
+    return [data[i:i + size] for i in range(0, len(data) - size + 1, size)]
+
+
+def check_black(pictures, hidden, width, height, what, black=16, slack=10):
+    assert pictures, f"no {what}"
+    luma = width * height
+    for number, p in enumerate(pictures):
+        worst = max(abs(p[i] - black) for i in hidden)
+        assert worst <= slack, f"{what} {number}: {worst} off black"
+        chroma = {luma + (i // width // 2) * (width // 2) + i % width // 2 for i in hidden}
+        worst = max(max(abs(p[i] - 128), abs(p[i + luma // 4] - 128)) for i in chroma)
+        assert worst <= slack, f"{what} {number}: {worst} off gray"
+
+
+def psnr(a, b, places):
+    import math
+    error = sum((a[i] - b[i]) ** 2 for i in places) / len(places)
+    return 99 if error == 0 else 10 * math.log10(255 * 255 / error)
+
+
+def masked(source, seconds=1000, **config):
+    w = play(source, 30, lambda w: len(w.frames()) >= 60 and w.of(PICTURE) and w.of(FRAME), motion=True, see=True,
+             picture_s=1, masks=MASKS, **config)
+    assert w.reached and w.code == 0, (len(w.frames()), len(w.of(PICTURE)), len(w.of(FRAME)), w.status(), w.words)
+    return w
+
+
+def check_masked(w, source, width, height):
+    hidden, open_ = places(width, height)
+    with open(path("masked.mp4"), "wb") as f:
+        f.write(w.movie(lambda f: not f.flags & SOUND))
+    got = raw(path("masked.mp4"), width, height)
+    assert len(got) >= 58
+    check_black(got, hidden, width, height, "recorded picture")
+    was = raw(source, width, height)
+    values = sorted(psnr(got[i], was[i], open_) for i in range(min(len(was), 50)))
+    assert values[0] > 30, f"outside of the masks: {values[0]:.1f} dB at worst, {values[len(values) // 2]:.1f} in the middle"
+    print(f"# outside of the masks: {values[0]:.1f} dB at worst, {values[len(values) // 2]:.1f} in the middle")
+    for number, (_, jpeg) in enumerate(w.of(PICTURE)):
+        name = path(f"masked{number}.jpg")
+        with open(name, "wb") as f:
+            f.write(jpeg)
+        small = (320, height * 320 // width & ~1)
+        # JPEG's own ripples at the edges of black: its blocks are not the picture's.
+        check_black(raw(name, *small, "yuvj420p"), eroded(*small), *small, "picture", black=0, slack=24)
+    for f in w.of(FRAME):
+        assert (f.width, f.height) == (width, height)
+        check_black([f.pixels], hidden, width, height, "frame")
+
+
+def eroded(width, height):
+    """Inside of the masks, two pixels and more from their edges: scaling mixes what is next to each other."""
+    all_ = set(places(width, height)[0])
+    return [i for i in all_ if all(i + dx + dy * width in all_ for dx in (-2, 0, 2) for dy in (-2, 0, 2))]
+
+
+def test_masked_places_never_leave():
+    source = path("mask.mp4")
+    ffmpeg("-i", VTEST, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", "6", "-vf", "scale=640:360,fps=25",
+           "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-bf", "2", "-g", "25", "-c:a", "aac",
+           "-shortest", source)
+    w = masked(source)
+    check_masked(w, source, 640, 360)
+    check_fragments(w)
+    assert w.of(INIT)[0].head["audio_codec"] == "mp4a.40.2" and len(w.sounds()) > 10, "no sound"
+    keys = [f.wall_us for f in w.frames() if f.flags & KEY]
+    assert all(b - a <= 2100000 for a, b in zip(keys, keys[1:])), "key frames are further apart than two seconds"
+
+
+def test_masks_over_other_formats():
+    """4:2:2, 10 bits, the full range, H.265, and odd sizes: whatever the camera sends, the masks are black."""
+    for name, pixel, size, coder in (("422", "yuv422p", "320x240", "libx264"), ("ten", "yuv420p10le", "320x240", "libx264"),
+                                     ("full", "yuvj420p", "320x240", "libx264"), ("265", "yuv420p", "320x240", "libx265")):
+        source = path(f"mask{name}.mp4")
+        ffmpeg("-i", VTEST, "-t", "4", "-vf", f"scale={size.replace('x', ':')},fps=25", "-pix_fmt", pixel, "-c:v", coder, "-preset",
+               "ultrafast", "-crf", "20", "-g", "25", *(["-x265-params", "log-level=none"] if coder == "libx265" else []), source)
+        w = masked(source)
+        check_masked(w, source, 320, 240)
 
 
 def test_still_picture_is_still():

@@ -18,8 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct event_head head;
     AUTO(blob_clear) struct blob json = {0};
     struct diag d = {0};
-    err e = event_open(&root, BYTES(data, size), &head, &json, &d);
+    enum event_kind kind = size > 3 && data[3] == 'P' ? EVENT_KIND_PICTURE : EVENT_KIND_EVENT;
+    err e = event_open(&root, kind, BYTES(data, size), &head, &json, &d);
     if (e && (json.len || !d.text[0])) abort();
-    if (json.len > EVENT_DATA_MAX_BYTES) abort();
+    if (json.len > (kind == EVENT_KIND_PICTURE ? EVENT_PICTURE_MAX_BYTES : EVENT_DATA_MAX_BYTES)) abort();
     return 0;
 }

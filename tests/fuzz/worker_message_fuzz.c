@@ -14,6 +14,8 @@ static void decode(const struct worker_message *m) {
         struct worker_fragment fragment;
         struct worker_picture picture;
         struct worker_motion motion;
+        struct worker_frame frame;
+        struct worker_ring ring;
         struct worker_status status;
     } out;
     memset(&out, 0, sizeof out);
@@ -39,6 +41,17 @@ static void decode(const struct worker_message *m) {
         case WORKER_TYPE_MOTION:
             e = worker_motion_decode(m->payload, &out.motion, &d);
             if (!e && worker_motion_append(&again, &out.motion)) abort();
+            break;
+        case WORKER_TYPE_FRAME:
+            e = worker_frame_decode(m->payload, &out.frame, &d);
+            if (e) break;
+            if (worker_frame_append(&again, &out.frame) || again.len != WORKER_HEAD_BYTES + m->payload.len ||
+                memcmp(again.data + WORKER_HEAD_BYTES, m->payload.data, m->payload.len))
+                abort();
+            break;
+        case WORKER_TYPE_RING:
+            e = worker_ring_decode(m->payload, &out.ring, &d);
+            if (!e && worker_ring_append(&again, &out.ring)) abort();
             break;
         case WORKER_TYPE_STATUS:
             e = worker_status_decode(m->payload, &out.status, &d);

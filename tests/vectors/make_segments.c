@@ -368,42 +368,40 @@ static void make_mark(const char *folder) {
               cases);
 }
 
-static void event_case(json_t *cases, const char *name, const char *error, const struct timekey_set *keys,
-                       struct bytes raw) {
+static void event_case(json_t *cases, const char *name, const char *error, enum event_kind kind,
+                       const struct timekey_set *keys, struct bytes raw) {
     struct event_head head;
     struct diag d = {0};
-    AUTO(blob_clear) struct blob json = {0};
-    err e = event_open(keys, raw, &head, &json, &d);
+    AUTO(blob_clear) struct blob data = {0};
+    bool picture = kind == EVENT_KIND_PICTURE;
+    err e = event_open(keys, kind, raw, &head, &data, &d);
     if ((e == ERR_OK) != (error == NULL)) MUST(ERR_CONFLICT);
-    json_t *one = json_pack("{s:s, s:o, s:o}", "name", name, "keys", make_set(keys), "event", make_hex(raw));
+    json_t *one = json_pack("{s:s, s:s, s:o, s:o}", "name", name, "kind", picture ? "picture" : "event",
+                            "keys", make_set(keys), "event", make_hex(raw));
     if (!e)
         json_object_set_new(one, "expected",
                             json_pack("{s:o, s:I, s:I, s:o, s:o}", "camera", make_hex(BYTES_OF(head.camera)),
                                       "epoch", (json_int_t)head.epoch, "slot", (json_int_t)head.slot, "id",
-                                      make_hex(BYTES_OF(head.id)), "json", make_hex(blob_bytes(&json))));
+                                      make_hex(BYTES_OF(head.id)), picture ? "jpeg" : "json",
+                                      make_hex(blob_bytes(&data))));
     make_case(cases, error, one);
 }
 
-static void make_event(const char *folder) {
-    static const char json[] =
-        "{\"v\":1,\"label\":\"motion\",\"begin\":1700000000250000,\"end\":1700000004000000,"
-        "\"score\":0.75,\"zones\":[]}";
-    json_t *cases = json_array();
-    struct scene s;
-    uint8_t id[EVENT_ID_BYTES];
-    scene_init(&s);
-    make_bytes("event", id, sizeof id);
-    AUTO(blob_clear) struct blob raw = {0};
-    AUTO(timekey_set_clear) struct timekey_set keys = {0};
-    MUST(event_seal_with(&s.root, s.camera, 2, SLOT, bytes_text(json), id, &raw));
-    struct bytes whole = blob_bytes(&raw);
-    event_case(cases, "motion", NULL, &s.root, whole);
-    MUST(timekey_cover(&s.root, SLOT, SLOT + 1, &keys));
-    event_case(cases, "a grant of its second alone", NULL, &keys, whole);
-    MUST(timekey_cover(&s.root, SLOT - 10, SLOT, &keys));
-    event_case(cases, "a grant that ends one second early", "not_found", &keys, whole);
-    make_root("another root", &keys);
-    event_case(cases, "another root", "forged", &keys, whole);
+static const char motion_event[] =
+    "{\"v\":1,\"label\":\"motion\",\"begin\":1700000000250000,\"end\":1700000004000000,"
+    "\"score\":0.75,\"zones\":[]}";
+static const char person_event[] =
+    "{\"v\":1,\"label\":\"person\",\"begin\":1700000000250000,\"end\":1700000009000000,\"score\":0.81,"
+    "\"replaces\":\"000102030405060708090a0b0c0d0e0f\",\"zones\":[\"0a0b0c0d\"],\"crossed\":[\"01020304\"],"
+    "\"path\":[[0,4000,2500,900,3100],[8750,6100,2600,950,3300]],"
+    "\"picture\":\"f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff\","
+    "\"face\":{\"person\":\"00112233445566778899aabbccddeeff\",\"name\":\"Ada\"},\"model\":\"picodet-s-416\","
+    "\"alert\":{\"rule\":\"11223344\",\"name\":\"Somebody at the door\",\"at\":1700000001000000,"
+    "\"channels\":[\"55667788\"]},"
+    "\"quiet\":[{\"rule\":\"99aabbcc\",\"name\":\"At night\",\"because\":\"schedule\","
+    "\"text\":\"It was 14:13; this rule is on from 22:00 to 06:00.\"}]}";
+
+static void event_flips(json_t *cases, const struct timekey_set *keys, struct blob *raw) {
     static const struct {
         const char *name, *error;
         size_t at;
@@ -413,14 +411,63 @@ static void make_event(const char *folder) {
                  {"another id", "forged", 30},         {"another commitment", "forged", 46},
                  {"another ciphertext", "forged", 100}};
     for (size_t i = 0; i < sizeof flips / sizeof *flips; i++) {
-        raw.data[flips[i].at] ^= 1;
-        event_case(cases, flips[i].name, flips[i].error, &s.root, whole);
-        raw.data[flips[i].at] ^= 1;
+        raw->data[flips[i].at] ^= 1;
+        event_case(cases, flips[i].name, flips[i].error, EVENT_KIND_EVENT, keys, blob_bytes(raw));
+        raw->data[flips[i].at] ^= 1;
     }
-    event_case(cases, "cut short", "forged", &s.root, BYTES(raw.data, raw.len - 1));
-    event_case(cases, "no data", "invalid", &s.root, BYTES(raw.data, EVENT_HEAD_BYTES + 19));
+    event_case(cases, "cut short", "forged", EVENT_KIND_EVENT, keys, BYTES(raw->data, raw->len - 1));
+    event_case(cases, "no data", "invalid", EVENT_KIND_EVENT, keys, BYTES(raw->data, EVENT_HEAD_BYTES + 19));
+}
+
+/* The bytes stand for a JPEG: what seals and opens does not look into it. */
+static void event_pictures(json_t *cases, const struct scene *s) {
+    uint8_t id[EVENT_ID_BYTES], jpeg[700];
+    AUTO(blob_clear) struct blob raw = {0};
+    make_bytes("event picture", id, sizeof id);
+    make_bytes("jpeg", jpeg, sizeof jpeg);
+    MUST(event_seal_with(&s->root, EVENT_KIND_PICTURE, s->camera, 2, SLOT, BYTES_OF(jpeg), id, &raw));
+    event_case(cases, "a picture", NULL, EVENT_KIND_PICTURE, &s->root, blob_bytes(&raw));
+    event_case(cases, "a picture where an event should be", "invalid", EVENT_KIND_EVENT, &s->root,
+               blob_bytes(&raw));
+    raw.data[3] = 'V';
+    event_case(cases, "a picture that says it is an event", "forged", EVENT_KIND_EVENT, &s->root,
+               blob_bytes(&raw));
+    raw.len = 0;
+    make_bytes("event as picture", id, sizeof id);
+    MUST(event_seal_with(&s->root, EVENT_KIND_EVENT, s->camera, 2, SLOT, bytes_text(motion_event), id, &raw));
+    event_case(cases, "an event where a picture should be", "invalid", EVENT_KIND_PICTURE, &s->root,
+               blob_bytes(&raw));
+    raw.data[3] = 'P';
+    event_case(cases, "an event that says it is a picture", "forged", EVENT_KIND_PICTURE, &s->root,
+               blob_bytes(&raw));
+}
+
+static void make_event(const char *folder) {
+    json_t *cases = json_array();
+    struct scene s;
+    uint8_t id[EVENT_ID_BYTES];
+    const enum event_kind kind = EVENT_KIND_EVENT;
+    scene_init(&s);
+    make_bytes("event", id, sizeof id);
+    AUTO(blob_clear) struct blob raw = {0};
+    AUTO(blob_clear) struct blob rich = {0};
+    AUTO(timekey_set_clear) struct timekey_set keys = {0};
+    MUST(event_seal_with(&s.root, kind, s.camera, 2, SLOT, bytes_text(motion_event), id, &raw));
+    struct bytes whole = blob_bytes(&raw);
+    event_case(cases, "motion", NULL, kind, &s.root, whole);
+    MUST(timekey_cover(&s.root, SLOT, SLOT + 1, &keys));
+    event_case(cases, "a grant of its second alone", NULL, kind, &keys, whole);
+    MUST(timekey_cover(&s.root, SLOT - 10, SLOT, &keys));
+    event_case(cases, "a grant that ends one second early", "not_found", kind, &keys, whole);
+    make_root("another root", &keys);
+    event_case(cases, "another root", "forged", kind, &keys, whole);
+    event_flips(cases, &s.root, &raw);
+    make_bytes("rich event", id, sizeof id);
+    MUST(event_seal_with(&s.root, kind, s.camera, 2, SLOT + 9, bytes_text(person_event), id, &rich));
+    event_case(cases, "a person, updated", NULL, kind, &s.root, blob_bytes(&rich));
+    event_pictures(cases, &s);
     timekey_set_clear(&s.root);
-    make_file(folder, "event.json", "Sealed events.", "docs/formats.md, \"Event\"", cases);
+    make_file(folder, "event.json", "Sealed events and their pictures.", "docs/formats.md, \"Event\"", cases);
 }
 
 void make_segments(const char *folder) {

@@ -36,7 +36,7 @@ export function DebugView({ player, camera, onClose }: { player: Player; camera:
                 if (held.peek() === null) frames.value = clean(r.frames);
                 problem.value = null;
             } catch (e) {
-                problem.value = wordOf(e) === "unsupported" || wordOf(e) === "invalid" ? "This hub does not see yet: update it, and what it looks at is shown here." : messageOf(e);
+                problem.value = wordOf(e) === "unsupported" ? "This hub does not see yet: update it, and what it looks at is shown here." : messageOf(e);
             }
             if (!gone) timer = setTimeout(() => void ask(), EVERY_MS);
         };

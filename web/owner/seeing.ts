@@ -19,7 +19,7 @@ export async function loadSee(): Promise<void> {
         const word = wordOf(e);
         /* A reply that is late now and then does not take away what is known. */
         if (seeing.peek().kind === "here" && word !== "unsupported") return;
-        seeing.value = word === "unsupported" || word === "invalid" ? { kind: "old" } : { kind: "silent", message: messageOf(e) };
+        seeing.value = word === "unsupported" ? { kind: "old" } : { kind: "silent", message: messageOf(e) };
     }
 }
 

@@ -26,7 +26,7 @@ function done(): void {
 async function load(e: SeenEvent): Promise<string | null> {
     await turn();
     try {
-        const chosen = e.picture ? await client.eventPicture(e.camera, e.day, e.picture) : null;
+        const chosen = e.picture ? await client.eventPicture(e.camera, e.day * 86_400, e.picture) : null;
         const blob = chosen ?? (await client.picture(e.camera, e.begin / 1e6 + 0.5).then((p) => (p && Math.abs(p.slot - e.begin / 1e6) < 12 ? p.blob : null)));
         return blob && URL.createObjectURL(blob);
     } catch {

@@ -3,9 +3,8 @@ import { Api, type VaultInfo } from "./api.ts";
 import * as accounts from "./account.ts";
 import { b64, hex, unb64, type Bytes } from "./bytes.ts";
 import * as device from "./device.ts";
-import { CardeaError, forged, messageOf } from "./errors.ts";
-import { eventEpoch, openEvent, type CameraEvent } from "./event.ts";
-import { openEventPicture, pictureEpoch } from "./eventpicture.ts";
+import { CardeaError, messageOf } from "./errors.ts";
+import { eventDay, eventEpoch, openEvent, openEventPicture, type CameraEvent } from "./event.ts";
 import { eraseEvents, EventStore, type SyncState } from "./eventstore.ts";
 import { exportClip, type ExportResult } from "./export.ts";
 import { Household, type Profile } from "./household.ts";
@@ -349,9 +348,8 @@ export class Client {
 
     async events(camera: string, day: number): Promise<CameraEvent[]> {
         const { household } = this.home();
-        const { events } = await this.api.get<{ events: [number, string][] }>(`/v1/events?camera=${camera}&day=${day}&after=0`);
         const out = new Map<string, CameraEvent>();
-        for (const [, sealed] of events) {
+        for (const sealed of await this.sealedEvents(camera, day)) {
             try {
                 const raw = unb64(sealed);
                 const event = await openEvent(raw, await household.timeKeys(camera, eventEpoch(raw).epoch));
@@ -364,17 +362,35 @@ export class Client {
         return [...out.values()].sort((a, b) => a.begin - b.begin);
     }
 
-    /* The picture that was chosen for an event; null when there is none (any more). */
-    async eventPicture(camera: string, day: number, id: string): Promise<Blob | null> {
+    /* A day may hold more than the vault sends at once. */
+    private async sealedEvents(camera: string, day: number): Promise<string[]> {
+        const all: string[] = [];
+        for (let after = 0; ; ) {
+            const { events, last } = await this.api.get<{ events: [number, string][]; last: number }>(`/v1/events?camera=${camera}&day=${day}&after=${after}`);
+            all.push(...events.map(([, sealed]) => sealed));
+            if (events.length === 0 || last <= after) return all;
+            after = last;
+        }
+    }
+
+    /* The picture that an event names, by the event's slot; null: there is none, or its keys are gone. */
+    async eventPicture(camera: string, slot: number, id: string): Promise<Blob | null> {
         const { household } = this.home();
+        const day = eventDay(slot);
+        const raw = (await this.eventEntry(camera, day, id)) ?? (day > 0 ? await this.eventEntry(camera, day - 1, id) : null);
+        if (!raw) return null;
+        const picture = await openEventPicture(raw, await household.timeKeys(camera, eventEpoch(raw).epoch));
+        if (picture.id !== id) throw new CardeaError("forged", "the vault sent another picture than was asked for");
+        return new Blob([picture.jpeg], { type: "image/jpeg" });
+    }
+
+    /* One sealed entry of a day. A picture that was sealed just before midnight belongs to an event of the next day. */
+    private async eventEntry(camera: string, day: number, id: string): Promise<Bytes | null> {
         try {
-            const raw = await this.api.bytes(`/v1/events/${id}?camera=${camera}&day=${day}`);
-            const about = pictureEpoch(raw);
-            if (about.camera !== camera || about.id !== id) throw forged("event picture: the vault answered with another one");
-            return new Blob([await openEventPicture(raw, await household.timeKeys(camera, about.epoch))], { type: "image/jpeg" });
+            return await this.api.bytes(`/v1/events/${id}?camera=${camera}&day=${day}`);
         } catch (e) {
-            if (e instanceof CardeaError && (e.word === "not_found" || e.word === "no_key")) return null;
-            throw e;
+            notFoundIsFine(e);
+            return null;
         }
     }
 

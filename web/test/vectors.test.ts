@@ -7,7 +7,7 @@ import { argon2id } from "hash-wasm";
 import { boxOpen, boxPublic, boxSeal } from "../shared/box.ts";
 import { concat, hex, text, u32, unb64, unhex, utf8 } from "../shared/bytes.ts";
 import { CardeaError } from "../shared/errors.ts";
-import { eventEpoch, openEvent } from "../shared/event.ts";
+import { eventEpoch, openEvent, openEventPicture } from "../shared/event.ts";
 import { allows, openGrant, readGrant } from "../shared/grant.ts";
 import { hkdfExpand, hkdfExtract, hmac, sha256 } from "../shared/hash.ts";
 import { openHouseholdKeys, readCertificate } from "../shared/household.ts";
@@ -155,10 +155,15 @@ each("reel", async (c) => {
 each("event", async (c) => {
     const raw = unhex(c["event"]);
     const head = eventEpoch(raw);
-    const event = await openEvent(raw, new TimeKeys(decodeSet(unhex(c["keys"]))));
+    const keys = new TimeKeys(decodeSet(unhex(c["keys"])));
     const expected = c["expected"];
-    assert.deepEqual([head.camera, head.epoch, event.id], [expected.camera, expected.epoch, expected.id]);
-    assert.equal(event.begin, JSON.parse(text(unhex(expected.json))).begin);
+    if (c["kind"] === "picture") {
+        const picture = await openEventPicture(raw, keys);
+        return assert.deepEqual([head.camera, head.epoch, picture.id, hex(picture.jpeg)], [expected.camera, expected.epoch, expected.id, expected.jpeg]);
+    }
+    const { id, slot, ...event } = await openEvent(raw, keys);
+    assert.deepEqual([head.camera, head.epoch, id, slot], [expected.camera, expected.epoch, expected.id, expected.slot]);
+    assert.deepEqual(event, JSON.parse(text(unhex(expected.json))));
 });
 
 each("mark", async (c) => {

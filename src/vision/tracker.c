@@ -1,0 +1,335 @@
+#include "vision/tracker.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "vision/assign.h"
+#include "vision/look.h"
+
+#define SECOND 1000000.0f
+#define ACCELERATION 1.5f /* of the box's side, each second squared */
+#define SEEN_NOISE 0.06f  /* of the box's side */
+#define IOU_LEAST 0.15f
+#define IOU_LOW 0.3f /* for uncertain detections */
+#define REACH 1.2f   /* sides that a thing may be from where it was thought to be, without overlap */
+#define LOOK_ALIKE 0.75f
+#define LOOK_WEIGHT 0.3f
+#define LOOK_SAME_PLACE 0.97f /* a place that looks like it holds the same thing still */
+#define STILL_IOU 0.6f
+#define HIDDEN_PART 0.35f
+#define IN_VIEW 0.25f
+#define SEEN_CLOSELY 0.55f /* of the size at which it was found */
+#define DUPLICATE_PART 0.8f
+#define CLEARLY 0.12f    /* above its threshold */
+#define CHANCE_LOG -4.6f /* of 1 in 100 */
+
+/* --- Filters --- */
+
+static void filter_start(struct filter *f, float x, float side) {
+    float r = SEEN_NOISE * side;
+    *f = (struct filter){.x = x, .pxx = r * r, .pvv = side * side};
+}
+
+static void filter_predict(struct filter *f, float dt, float side) {
+    float q = ACCELERATION * side * dt, half = dt / 2;
+    f->x += f->v * dt;
+    f->pxx += dt * (2 * f->pxv + dt * f->pvv) + q * q * half * half;
+    f->pxv += dt * f->pvv + q * q * half;
+    f->pvv += q * q;
+}
+
+static void filter_correct(struct filter *f, float seen, float side) {
+    float r = SEEN_NOISE * side, s = f->pxx + r * r, kx = f->pxx / s, kv = f->pxv / s, off = seen - f->x;
+    f->x += kx * off;
+    f->v += kv * off;
+    f->pvv -= kv * f->pxv;
+    f->pxv -= kx * f->pxv;
+    f->pxx -= kx * f->pxx;
+}
+
+static float side_of(struct area a) {
+    return fmaxf(1e-3f, (a.x1 - a.x0 + a.y1 - a.y0) / 2);
+}
+
+static void box_numbers(struct area a, float out[4]) {
+    out[0] = (a.x0 + a.x1) / 2;
+    out[1] = (a.y0 + a.y1) / 2;
+    out[2] = a.x1 - a.x0;
+    out[3] = a.y1 - a.y0;
+}
+
+static struct area predicted(const struct track *t) {
+    float w = fmaxf(t->filters[2].x, 1e-3f) / 2, h = fmaxf(t->filters[3].x, 1e-3f) / 2;
+    float x = t->filters[0].x, y = t->filters[1].x;
+    return (struct area){x - w, y - h, x + w, y + h};
+}
+
+/* What nobody sees is not known to go on at the same speed. */
+static void predict(struct track *t, float dt) {
+    float side = side_of(t->box);
+    if (dt > 1) dt = 1;
+    for (int i = 0; i < 4; i++) {
+        if (t->still || i >= 2 || !t->seen_now) t->filters[i].v *= t->still ? 0 : 0.7f;
+        filter_predict(&t->filters[i], dt, side);
+    }
+}
+
+/* --- One track --- */
+
+static int by_size(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return x < y ? -1 : x > y;
+}
+
+static float median(const struct track *t) {
+    float sorted[TRACK_SCORES];
+    size_t n = t->hits < TRACK_SCORES ? t->hits : TRACK_SCORES;
+    memcpy(sorted, t->scores, sizeof sorted);
+    qsort(sorted, n, sizeof *sorted, by_size);
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+static void vote(struct track *t, const struct detection *f) {
+    t->votes[f->label] += f->score;
+    for (int i = 0; i < SEEN_LABELS; i++)
+        if (t->votes[i] > t->votes[t->label]) t->label = (enum seen_label)i;
+}
+
+/* Has it moved from where it stood? */
+static void settle(struct track *t, struct wall_us wall) {
+    if (area_iou(t->box, t->anchor) < STILL_IOU) {
+        t->anchor = t->box;
+        t->since = wall;
+        t->still = false;
+    } else if (wall.us - t->since.us >= TRACK_STILL_US && t->hits >= TRACK_CONFIRM_HITS) {
+        t->still = true;
+    }
+}
+
+/* What is only just believed has to be seen more often: half of a person who comes in is no dog for long. */
+static bool sure_of(const struct track *t, float threshold) {
+    uint32_t needed = t->score >= threshold + CLEARLY ? TRACK_CONFIRM_HITS : TRACK_DOUBTED_HITS;
+    return t->hits >= needed && t->score >= threshold;
+}
+
+static void hit(struct track *t, const struct detection *f, const int8_t *look, struct wall_us wall,
+                const struct tracker_input *in) {
+    float seen[4], side = side_of(f->box);
+    box_numbers(f->box, seen);
+    for (int i = 0; i < 4; i++) filter_correct(&t->filters[i], seen[i], side);
+    t->box = f->box;
+    t->scores[t->hits++ % TRACK_SCORES] = f->score;
+    t->looks++;
+    t->misses = 0;
+    t->seen = wall;
+    t->seen_now = true;
+    t->side_px += 0.3f * (f->side_px - t->side_px);
+    vote(t, f);
+    look_blend(t->look, look, f->score > DETECTION_DEFAULT ? 0.2f : 0.05f);
+    t->score = median(t);
+    settle(t, wall);
+    if (!t->confirmed && t->hits >= TRACK_CONFIRM_HITS && t->score >= in->threshold(in->context, t->label)) {
+        t->confirmed = true;
+        t->state = TRACK_NEW;
+    }
+}
+
+static void begin(struct tracker *k, const struct detection *f, const int8_t *look, struct wall_us wall) {
+    if (k->count == VISION_TRACKS_MAX) return;
+    struct track *t = &k->list[k->count++];
+    float seen[4], side = side_of(f->box);
+    *t = (struct track){.id = (*k->next_id)++,
+                        .label = f->label,
+                        .state = TRACK_SEEN,
+                        .seen_now = true,
+                        .score = f->score,
+                        .box = f->box,
+                        .first = wall,
+                        .seen = wall,
+                        .since = wall,
+                        .side_px = f->side_px,
+                        .anchor = f->box,
+                        .hits = 1,
+                        .looks = 1};
+    memcpy(t->look, look, sizeof t->look);
+    t->scores[0] = f->score;
+    t->votes[f->label] = f->score;
+    box_numbers(f->box, seen);
+    for (int i = 0; i < 4; i++) filter_start(&t->filters[i], seen[i], side);
+}
+
+/* --- Association --- */
+
+/* How much speaks for a detection to be this track; 0: nothing. */
+static float worth(const struct track *t, const struct detection *f, const int8_t *look, bool low) {
+    if (label_group(t->label) != label_group(f->label)) return 0;
+    struct area p = predicted(t);
+    float iou = fmaxf(area_iou(p, f->box), area_iou(t->box, f->box));
+    if (low) return iou >= IOU_LOW ? iou : 0;
+    float alike = look_cosine(t->look, look);
+    if (iou >= IOU_LEAST) return iou + LOOK_WEIGHT * fmaxf(0, alike);
+    /* Little is known yet of how it moves, or it was not seen for a while: near and alike is enough. */
+    float dx = (p.x0 + p.x1 - f->box.x0 - f->box.x1) / 2, dy = (p.y0 + p.y1 - f->box.y0 - f->box.y1) / 2;
+    float wide = fmaxf(p.x1 - p.x0, f->box.x1 - f->box.x0), high = fmaxf(p.y1 - p.y0, f->box.y1 - f->box.y0);
+    float far = sqrtf(dx * dx / (wide * wide) + dy * dy / (high * high));
+    float grown = area_size(f->box) / fmaxf(area_size(t->box), 1e-6f);
+    if (t->still || far > REACH || alike < LOOK_ALIKE || grown > 2.5f || grown < 0.4f) return 0;
+    return 0.1f * (1 - far / REACH) + LOOK_WEIGHT * (alike - LOOK_ALIKE) + 0.01f;
+}
+
+struct pairing {
+    bool track_taken[VISION_TRACKS_MAX], found_taken[DETECTIONS_MAX];
+};
+
+static bool is_low(const struct tracker_input *in, const struct detection *f) {
+    return f->score < in->threshold(in->context, f->label);
+}
+
+/* One stage: the detections that are (not) certain with the tracks that are still free. */
+static void associate(struct tracker *k, const struct tracker_input *in, bool low, struct pairing *p) {
+    static _Thread_local float worths[VISION_TRACKS_MAX * DETECTIONS_MAX];
+    size_t rows = 0, columns = 0, row_track[VISION_TRACKS_MAX], column_found[DETECTIONS_MAX];
+    int out[VISION_TRACKS_MAX];
+    for (size_t i = 0; i < k->count; i++)
+        if (!p->track_taken[i]) row_track[rows++] = i;
+    for (size_t i = 0; i < in->found->count; i++)
+        if (!p->found_taken[i] && is_low(in, &in->found->list[i]) == low) column_found[columns++] = i;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            worths[r * columns + c] = worth(&k->list[row_track[r]], &in->found->list[column_found[c]],
+                                            in->looks[column_found[c]], low);
+    assign(worths, rows, columns, out);
+    for (size_t r = 0; r < rows; r++) {
+        if (out[r] < 0) continue;
+        size_t i = row_track[r], f = column_found[out[r]];
+        p->track_taken[i] = p->found_taken[f] = true;
+        hit(&k->list[i], &in->found->list[f], in->looks[f], in->wall, in);
+    }
+}
+
+/* A second box on something that a track has already. */
+static bool duplicate(const struct tracker *k, const struct pairing *p, const struct detection *f) {
+    for (size_t i = 0; i < k->count; i++) {
+        const struct track *t = &k->list[i];
+        if (!p->track_taken[i] || label_group(t->label) != label_group(f->label)) continue;
+        if (area_iou(t->box, f->box) > 0.5f || area_inside(f->box, t->box) > DUPLICATE_PART) return true;
+    }
+    return false;
+}
+
+/* --- What was not seen --- */
+
+/* Was its place looked at, about as closely as when it was found? */
+static bool looked_at(const struct tracker_input *in, const struct track *t) {
+    struct area box = area_clip(t->box);
+    for (size_t i = 0; i < in->looked_count; i++) {
+        const struct looked *l = &in->looked[i];
+        float side = fmaxf((box.x1 - box.x0) * l->px_w, (box.y1 - box.y0) * l->px_h);
+        if (area_inside(box, l->area) > 0.9f && side >= SEEN_CLOSELY * t->side_px) return true;
+    }
+    return false;
+}
+
+static bool hidden(const struct tracker *k, const struct track *t) {
+    for (size_t i = 0; i < k->count; i++) {
+        const struct track *o = &k->list[i];
+        if (o != t && o->seen_now && area_inside(t->box, o->box) > HIDDEN_PART) return true;
+    }
+    return false;
+}
+
+/* Misses in a row that are no chance any more, for something found in hits of looks. */
+static uint32_t misses_allowed(const struct track *t) {
+    float rate = ((float)t->hits + 1) / ((float)t->looks + 2);
+    float n = CHANCE_LOG / logf(fminf(0.99f, 1.0001f - rate));
+    return n < 4 ? 4 : n > 40 ? 40 : (uint32_t)n;
+}
+
+static bool place_unchanged(const struct tracker_input *in, const struct track *t) {
+    int8_t now[VISION_LOOK_BYTES];
+    in->look(in->context, t->box, now);
+    return look_cosine(now, t->look) >= LOOK_SAME_PLACE;
+}
+
+static bool gone(const struct tracker *k, const struct tracker_input *in, struct track *t) {
+    int64_t unseen = in->wall.us - t->seen.us;
+    bool looked = looked_at(in, t), behind = hidden(k, t);
+    if (looked && !behind) {
+        t->misses++;
+        t->looks++;
+    }
+    if (!t->confirmed) return t->misses >= 2 || unseen > TRACK_HIDDEN_US;
+    if (t->still) {
+        if (t->misses && !behind && place_unchanged(in, t)) {
+            t->misses = 0;
+            t->seen = in->wall;
+        }
+        return t->misses >= misses_allowed(t) && unseen > TRACK_LOST_US;
+    }
+    if (area_size(area_clip(predicted(t))) < IN_VIEW * area_size(predicted(t))) return true;
+    if (behind) return unseen > TRACK_HIDDEN_US;
+    return (t->misses >= 3 && unseen > TRACK_LOST_US) || (t->misses && unseen > TRACK_HIDDEN_US) ||
+           unseen > TRACK_FORGET_US;
+}
+
+static void miss(struct tracker *k, const struct tracker_input *in, struct track *t) {
+    t->seen_now = false;
+    if (gone(k, in, t))
+        t->state = TRACK_LOST;
+    else if (!t->still && t->confirmed)
+        t->box = area_clip(predicted(t));
+}
+
+/* --- All of them --- */
+
+/* What was lost was told of with the last frame. */
+static void drop_lost(struct tracker *k) {
+    size_t kept = 0;
+    for (size_t i = 0; i < k->count; i++)
+        if (k->list[i].state != TRACK_LOST) k->list[kept++] = k->list[i];
+    k->count = kept;
+}
+
+/* The wall clock was set: times move along. */
+static void shift_times(struct tracker *k, int64_t by_us) {
+    for (size_t i = 0; i < k->count; i++) {
+        struct track *t = &k->list[i];
+        t->first.us += by_us;
+        t->seen.us += by_us;
+        t->since.us += by_us;
+    }
+}
+
+bool tracker_late(const struct tracker *k, struct wall_us wall) {
+    int64_t step = wall.us - k->last.us;
+    return k->last.us && step <= 0 && step > -TRACK_BACK_US;
+}
+
+err tracker_update(struct tracker *k, const struct tracker_input *in) {
+    int64_t step = in->wall.us - k->last.us;
+    if (tracker_late(k, in->wall)) return ERR_CONFLICT;
+    if (k->last.us && step <= 0) {
+        shift_times(k, step - 200000);
+        step = 200000;
+    }
+    float dt = k->last.us ? (float)step / SECOND : 0;
+    k->last = in->wall;
+    drop_lost(k);
+    struct pairing p = {.track_taken = {false}};
+    for (size_t i = 0; i < k->count; i++) {
+        k->list[i].state = TRACK_SEEN;
+        predict(&k->list[i], dt);
+    }
+    associate(k, in, false, &p);
+    associate(k, in, true, &p);
+    size_t known = k->count;
+    for (size_t i = 0; i < known; i++)
+        if (!p.track_taken[i]) k->list[i].seen_now = false;
+    for (size_t i = 0; i < known; i++)
+        if (!p.track_taken[i]) miss(k, in, &k->list[i]);
+    for (size_t i = 0; i < in->found->count; i++) {
+        const struct detection *f = &in->found->list[i];
+        if (!p.found_taken[i] && !is_low(in, f) && !duplicate(k, &p, f)) begin(k, f, in->looks[i], in->wall);
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,276 @@
+"""Alerts to real servers on loopback: a webhook's receiver, a push service that opens what it gets with WebCrypto, mosquitto,
+a mail server with STARTTLS and AUTH, an ntfy-like publisher. Servers go away and come back, and answer badly; the hub's part
+is killed -9 in between. Each alert arrives once."""
+import base64
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from notify_servers import Driver, PushService, Receiver, authority, endless, free_port, garbage, status, wait_for
+
+PROGRAM = sys.argv[1]
+CAMERA = "00112233445566778899aabbccddeeff"
+
+
+def alert_id(number):
+    return f"{number:032x}"
+
+
+def jpeg(folder, name, size):
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        with open(path, "wb") as f:
+            f.write(b"\xff\xd8\xff\xe0" + os.urandom(size - 6) + b"\xff\xd9")
+    return path
+
+
+def signed(request, secret):
+    t, v1 = (part.split("=")[1] for part in request["headers"]["Cardea-Signature"].split(","))
+    expected = hmac.new(secret.encode(), t.encode() + b"." + request["body"], hashlib.sha256).hexdigest()
+    return hmac.compare_digest(v1, expected) and abs(time.time() - int(t)) < 60
+
+
+def ids(requests):
+    return [r["headers"]["Idempotency-Key"] for r in requests]
+
+
+def state(driver, name, wanted):
+    channel = driver.channels()[name]
+    return channel if channel["state"] == wanted else None
+
+
+def settled(driver):
+    wait_for("the queue to be empty", lambda: os.listdir(os.path.join(driver.folder, "alerts")) == [], 30)
+
+
+def test_webhook(folder, driver):
+    receiver = Receiver()
+    made = driver.command("notify.add", kind="webhook", name="house", url=receiver.url + "/alert")
+    secret = made["secret"]
+    assert len(secret) == 64
+    picture = jpeg(folder, "a.jpg", 30000)
+    driver.alert(alert_id(1), title="Ein Mensch an der Tür", text="porch", camera=CAMERA, jpeg=picture)
+    wait_for("the alert", lambda: receiver.taken)
+    request = receiver.taken[0]
+    body = json.loads(request["body"])
+    assert signed(request, secret) and not signed(request, secret[:-1] + "x")
+    assert request["method"] == "POST" and request["path"] == "/alert" and ids([request]) == [alert_id(1)]
+    assert body["title"] == "Ein Mensch an der Tür" and body["camera"] == CAMERA and body["id"] == alert_id(1)
+    assert base64.urlsafe_b64decode(body["picture"] + "==") == open(picture, "rb").read()
+    wait_for("its state", lambda: state(driver, "house", "ok"))
+    driver.alert(alert_id(1), title="the same again")
+    driver.alert(alert_id(2), title="another")
+    wait_for("the second", lambda: len(receiver.taken) == 2)
+    assert ids(receiver.taken) == [alert_id(1), alert_id(2)]
+    settled(driver)
+    shown = json.dumps(driver.channels())
+    assert secret not in shown and '"secret": true' in shown
+    receiver.stop()
+
+
+def test_webhook_answers_badly(folder, driver):
+    receiver = Receiver()
+    driver.command("notify.add", kind="webhook", name="house", url=receiver.url, secret="0123456789abcdef")
+    receiver.misbehave += [status(503, Retry_After="7")]
+    driver.alert(alert_id(1), title="a")
+    failing = wait_for("the failure to be told", lambda: state(driver, "house", "failing"))
+    assert "503" in failing["message"] and failing["waiting"] == 1, failing
+    wait_for("the second try", lambda: receiver.taken, 20)
+    assert receiver.taken[0]["at"] - receiver.seen[0]["at"] >= 7, "Retry-After is honoured"
+    # A body without end, after a good status, is no reason to send again; nor is one that trickles.
+    receiver.misbehave += [endless(200)]
+    driver.alert(alert_id(2), title="b")
+    wait_for("the endless answer", lambda: len(receiver.seen) == 3)
+    settled(driver)
+    assert len(receiver.seen) == 3
+    # Redirects are not followed: the secret and the picture go where the owner said.
+    elsewhere = Receiver()
+    receiver.misbehave += [status(307, Location=elsewhere.url)]
+    driver.alert(alert_id(3), title="c")
+    failing = wait_for("the redirect to be told", lambda: state(driver, "house", "failing"))
+    assert "redirects" in failing["message"], failing
+    assert not elsewhere.seen
+    wait_for("the try after that", lambda: alert_id(3) in ids(receiver.taken), 20)
+    # Garbage, then an alert that is not wanted: the next one goes first.
+    receiver.misbehave += [garbage, status(400)]
+    driver.alert(alert_id(4), title="d")
+    driver.alert(alert_id(5), title="e")
+    wait_for("both", lambda: {alert_id(4), alert_id(5)} <= set(ids(receiver.taken)), 60)
+    assert sorted(ids(receiver.taken)) == [alert_id(i) for i in (1, 3, 4, 5)]
+    receiver.stop()
+
+
+def test_down_killed_and_up(folder, driver):
+    port = free_port()
+    driver.command("notify.add", kind="webhook", name="house", url=f"http://127.0.0.1:{port}", secret="0123456789abcdef")
+    other = Receiver()
+    driver.command("notify.add", kind="webhook", name="other", url=other.url, secret="0123456789abcdef")
+    for i in range(1, 4):
+        driver.alert(alert_id(i), title="x", jpeg=jpeg(folder, "a.jpg", 30000))
+    wait_for("the other channel, which is not held up", lambda: len(other.taken) == 3)
+    wait_for("that to be noted", lambda: driver.channels()["other"]["waiting"] == 0)
+    failing = wait_for("the failure", lambda: state(driver, "house", "failing"))
+    assert failing["waiting"] == 3
+    driver.restart()
+    driver.alert(alert_id(4), title="y")
+    wait_for("the fourth", lambda: driver.channels()["other"]["waiting"] == 0 and len(other.taken) == 4)
+    driver.restart()
+    receiver = Receiver(port)
+    wait_for("all four", lambda: len(receiver.taken) == 4, 30)
+    time.sleep(1)  # anything that came twice would have come by now: the queue is empty
+    assert sorted(ids(receiver.taken)) == sorted(ids(other.taken)) == [alert_id(i) for i in range(1, 5)]
+    settled(driver)
+    receiver.stop()
+    other.stop()
+
+
+def test_killed_in_the_middle(folder, driver):
+    """What was handed over and not noted comes again, under the same key: a receiver that looks at it has each once."""
+    receiver = Receiver()
+    driver.command("notify.add", kind="webhook", name="house", url=receiver.url, secret="0123456789abcdef")
+    number = 0
+    for _ in range(6):
+        for _ in range(5):
+            number += 1
+            driver.alert(alert_id(number), title="x", jpeg=jpeg(folder, "a.jpg", 30000))
+        wait_for("one of them", lambda: alert_id(number - 3) in ids(receiver.taken))
+        driver.restart()
+    settled(driver)
+    taken = ids(receiver.taken)
+    # Alerts that were asked for in the last milliseconds before a kill may be lost with the process; those that were on
+    # the disk are not.
+    assert len(set(taken)) >= number - 6 * 4 and len(taken) - len(set(taken)) <= 6, taken
+    receiver.stop()
+
+
+def test_web_push(folder, driver):
+    service = PushService()
+    try:
+        vapid = driver.command("notify.key")["vapid"]
+        subscription = service.subscribe()
+        phone = driver.command("notify.add", kind="webpush", name="phone", **subscription)["id"]
+        again = driver.command("notify.add", kind="webpush", name="phone", **subscription)["id"]
+        assert phone == again, "the same browser is one channel"
+        small, big = jpeg(folder, "small.jpg", 2400), jpeg(folder, "big.jpg", 2401)
+        driver.alert(alert_id(1), title="Jemand ist an der Tür", text="porch, 14:03", camera=CAMERA, small=small, jpeg=jpeg(folder, "a.jpg", 30000))
+        driver.alert(alert_id(2), title="without", small=big)
+        driver.alert(alert_id(3), title="é" * 300, text='"' * 500, small=small)
+        wait_for("three messages", lambda: len(service.messages()) == 3)
+        first, second, third = service.messages()
+        plain = json.loads(first["plain"])
+        assert plain["v"] == 1 and plain["id"] == alert_id(1) and plain["title"] == "Jemand ist an der Tür" and plain["camera"] == CAMERA
+        assert base64.urlsafe_b64decode(plain["picture"] + "==") == open(small, "rb").read()
+        assert first["topic"] == alert_id(1) and first["urgency"] == "high" and first["ttl"] == 86400
+        assert first["key"] == vapid and first["sub"].startswith("mailto:")
+        assert "picture" not in json.loads(second["plain"])
+        assert len(json.loads(third["plain"])["title"]) == 200 and len(json.loads(third["plain"])["text"]) == 400
+        assert {m["bytes"] for m in (first, second, third)} == {4096}, "sizes tell nothing"
+        said = driver.do(do="test", id=phone)
+        assert said["taken"] and "201" in said["said"], said
+        shown = json.dumps(driver.channels())
+        for secret in subscription.values():
+            assert secret not in shown
+        assert service.url in shown
+        service.control(status=429, times=1, retry_after=6)
+        driver.alert(alert_id(4), title="later")
+        wait_for("the fifth message", lambda: len(service.messages()) == 5, 20)
+        # The browser has ended its subscription.
+        service.control(status=410, times=1)
+        driver.alert(alert_id(5), title="nobody")
+        gone = wait_for("the end to be noticed", lambda: state(driver, "phone", "gone"))
+        assert not gone["on"] and "browser" in gone["message"], gone
+        driver.restart()
+        assert driver.channels()["phone"]["state"] == "gone"
+        settled(driver)
+        fresh = driver.command("notify.add", kind="webpush", name="phone", **service.subscribe())["id"]
+        assert len(driver.channels()) == 1 and fresh == phone
+        driver.alert(alert_id(6), title="back")
+        wait_for("the message after that", lambda: json.loads(service.messages()[-1]["plain"])["title"] == "back")
+    finally:
+        service.stop()
+
+
+def test_refusals(folder, driver):
+    cases = [
+        ({"kind": "webhook", "name": "a", "url": "http://example.com/x"}, "https://"),
+        ({"kind": "webhook", "name": "a", "url": "http://8.8.8.8/x"}, "https://"),
+        ({"kind": "webhook", "name": "a", "url": "https://user:word@example.com/x"}, "user name"),
+        ({"kind": "webhook", "name": "a", "url": "file:///etc/passwd"}, "https://"),
+        ({"kind": "webhook", "name": "a", "url": "https://example.com/x\r\ny"}, "https://"),
+        ({"kind": "webhook", "name": "a", "url": "https://example.com/" + "x" * 1024}, "url"),
+        ({"kind": "webhook", "name": "a", "url": "https://example.com", "secret": "short"}, "secret"),
+        ({"kind": "webhook", "name": "a", "url": "https://example.com", "more": 1}, "more"),
+        ({"kind": "webhook", "name": "a\nb", "url": "https://example.com"}, "one line"),
+        ({"kind": "webhook", "name": "x" * 65, "url": "https://example.com"}, "name"),
+        ({"kind": "pager", "name": "a"}, "kind"),
+        ({"kind": "webpush", "name": "a", "endpoint": "https://push.example/1", "p256dh": "AAAA", "auth": "AAAA"}, "p256dh"),
+    ]
+    for args, words in cases:
+        answer = driver.ask(do="command", verb="notify.add", args=args)
+        assert not answer["ok"] and words in answer["message"], (args, answer)
+    assert driver.channels() == {}
+    for i in range(32):
+        driver.command("notify.add", kind="webhook", name=f"n{i}", url="https://example.com")
+    answer = driver.ask(do="command", verb="notify.add", args={"kind": "webhook", "name": "n32", "url": "https://example.com"})
+    assert not answer["ok"] and "32" in answer["message"]
+    answer = driver.ask(do="command", verb="notify.add", args={"kind": "webhook", "name": "n3", "url": "https://example.com"})
+    assert not answer["ok"] and "n3" in answer["message"]
+    one = driver.channels()["n3"]["id"]
+    driver.command("notify.set", id=one, name="renamed", on=False)
+    assert driver.channels()["renamed"]["state"] in ("off", "new")
+    answer = driver.ask(do="test", id=one)
+    assert not answer["ok"] and "switched off" in answer["message"]
+    driver.command("notify.remove", id=one)
+    assert not driver.ask(do="command", verb="notify.remove", args={"id": one})["ok"]
+    assert os.stat(os.path.join(driver.folder, "notify.json")).st_mode & 0o777 == 0o600
+    # A name that leads out of the house is not spoken to in the clear, whatever it is called.
+    removed = driver.channels()["n1"]["id"]
+    driver.command("notify.set", id=removed, url="http://not-there.local/")
+    answer = driver.ask(do="test", id=removed)
+    assert not answer["ok"], answer
+
+
+TESTS = [test_webhook, test_webhook_answers_badly, test_down_killed_and_up, test_killed_in_the_middle, test_web_push, test_refusals]
+
+
+def main():
+    only = sys.argv[2:]
+    tests = [t for t in TESTS if not only or t.__name__ in only]
+    print(f"1..{len(tests)}", flush=True)
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        folder = tempfile.mkdtemp(prefix="cardea-notify-")
+        os.mkdir(os.path.join(folder, "hub"), 0o700)
+        ca = authority(folder)[0]
+        driver = None
+        try:
+            driver = Driver(PROGRAM, os.path.join(folder, "hub"), ca)
+            test(folder, driver)
+            driver.stop()
+            print(f"ok {number} - {test.__name__}", flush=True)
+        except BaseException:
+            failed += 1
+            print(f"not ok {number} - {test.__name__}", flush=True)
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}")
+            if driver and driver.process.poll() is None:
+                print(f"# {driver.ask(do='channels')}", os.listdir(os.path.join(folder, "hub/alerts")))
+            with open(os.path.join(folder, "driver.log"), errors="replace") as f:
+                for line in f.read().splitlines()[-20:]:
+                    print(f"# driver: {line}")
+            if driver:
+                driver.kill()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(1 if failed else 0)
+
+
+main()
