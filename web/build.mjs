@@ -39,7 +39,7 @@ const pages = await build({
     jsxImportSource: "preact",
     define: { WORKER_URL: JSON.stringify(`/${worker}`) },
 });
-const style = entryOf(await build({ ...common, entryPoints: ["owner/style.css"] }), "owner/style.css", ".css");
+const style = entryOf(await build({ ...common, entryPoints: ["owner/main.css"] }), "owner/main.css", ".css");
 const main = entryOf(pages, "owner/main.tsx", ".js");
 
 const html = (await readFile(`${here}index.html`, "utf8")).replace("main.js", main).replace("style.css", style);

@@ -2,7 +2,8 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { messageOf, wordOf } from "../shared/errors.ts";
-import { labelName, type DebugFrame, type DebugTrack } from "../shared/seeing.ts";
+import { becauseWords } from "../shared/rules.ts";
+import { labelName, type DebugFrame, type DebugTrack, type DebugWhy } from "../shared/seeing.ts";
 import { clockTime } from "./format.ts";
 import { Glyph } from "./glyph.tsx";
 import { drawBoxes, percent } from "./overlay.tsx";
@@ -16,14 +17,13 @@ const STILL_FITS_US = 1.2e6; /* a picture may be that far from the frame that wa
 
 const clean = (frames: unknown): DebugFrame[] => (Array.isArray(frames) ? frames : [])
     .filter((f): f is DebugFrame => typeof f?.wall === "number")
-    .map((f) => ({ ...f, regions: f.regions ?? [], tracks: f.tracks ?? [], why: f.why ?? [], ms: f.ms ?? 0 }))
+    .map((f) => ({ ...f, regions: f.regions ?? [], tracks: f.tracks ?? [], ms: f.ms ?? 0 }))
     .sort((a, b) => a.wall - b.wall);
-
-const whyText = (w: DebugFrame["why"][number]): string => (typeof w === "string" ? w : (w.text ?? w.because ?? ""));
 
 export function DebugView({ player, camera, onClose }: { player: Player; camera: string; onClose: () => void }) {
     const frames = useSignal<DebugFrame[]>([]);
     const held = useSignal<number | null>(null); /* a frame that was chosen, by its time */
+    const why = useSignal<DebugWhy[]>([]);
     const problem = useSignal<string | null>(null);
     const canvas = useRef<HTMLCanvasElement>(null);
     useEffect(() => {
@@ -31,9 +31,12 @@ export function DebugView({ player, camera, onClose }: { player: Player; camera:
         let timer: ReturnType<typeof setTimeout>;
         const ask = async (): Promise<void> => {
             try {
-                const r = await command<{ frames: unknown }>("see.debug", { camera });
+                const r = await command<{ frames: unknown; why?: DebugWhy[] }>("see.debug", { camera });
                 if (gone) return;
-                if (held.peek() === null) frames.value = clean(r.frames);
+                if (held.peek() === null) {
+                    frames.value = clean(r.frames);
+                    why.value = Array.isArray(r.why) ? r.why : [];
+                }
                 problem.value = null;
             } catch (e) {
                 problem.value = wordOf(e) === "unsupported" ? "This hub does not see yet: update it, and what it looks at is shown here." : messageOf(e);
@@ -94,8 +97,12 @@ export function DebugView({ player, camera, onClose }: { player: Player; camera:
                     <div class="debug-now">
                         <p class="num">{clockTime(f.wall / 1e6)} · {f.regions.length === 0 ? "nothing moved" : `${f.regions.length} ${f.regions.length === 1 ? "place" : "places"} moved (dashed)`} · {f.tracks.length === 0 ? "nothing found" : `${f.tracks.length} found`}</p>
                         {f.tracks.length > 0 && <ul class="debug-tracks">{f.tracks.map((t, i) => <Track key={t.id ?? i} track={t} />)}</ul>}
-                        {f.why.length > 0 && <ul class="debug-why">{f.why.map((w, i) => <li key={i}>{whyText(w)}</li>)}</ul>}
                     </div>
+                )}
+                {why.value.length > 0 && (
+                    <ul class="debug-why" aria-label="What the rules say now">
+                        {why.value.map((w, i) => <li key={i} class={w.because === "alert" ? "alert" : ""}><strong>{w.rule}</strong> {labelName(w.label ?? "")}{w.track !== undefined ? ` #${w.track}` : ""}: {w.text ?? becauseWords(w.because ?? "")}</li>)}
+                    </ul>
                 )}
             </section>
         </>

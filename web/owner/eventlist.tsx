@@ -63,7 +63,14 @@ export async function eventsAt(found: Found, places: number[]): Promise<(SeenEve
     return places.map((p) => known.get(found.rows[p]!) ?? null);
 }
 
-export function EventList({ found, chosen, onChoose }: { found: Found; chosen: string | null; onChoose: (place: number, e: SeenEvent) => void }) {
+interface ListParts {
+    found: Found;
+    chosen: string | null;
+    at: number; /* the chosen one's place, or -1 */
+    onChoose: (e: SeenEvent) => void;
+}
+
+export function EventList({ found, chosen, at, onChoose }: ListParts) {
     const host = useRef<HTMLDivElement>(null);
     const [width, setWidth] = useState(0);
     const window_ = useSignal<[number, number]>([0, 0]);
@@ -88,6 +95,15 @@ export function EventList({ found, chosen, onChoose }: { found: Found; chosen: s
         addEventListener("resize", look);
         return () => (removeEventListener("scroll", look), removeEventListener("resize", look));
     }, [blocks]);
+
+    /* An event that was led to (an alert, the keys) is brought into view; one that was clicked is there already. */
+    useEffect(() => {
+        if (at < 0 || width === 0) return;
+        const block = blocks.find((b) => at >= b.first && at < b.first + b.count);
+        if (!block || !host.current?.checkVisibility()) return;
+        const y = host.current.getBoundingClientRect().top + block.top + HEAD + Math.floor((at - block.first) / shape.columns) * shape.row;
+        if (y < 70 || y + shape.row > innerHeight) scrollBy({ top: y - innerHeight / 3, behavior: "instant" });
+    }, [at, blocks]);
 
     const [from, to] = window_.value;
     const seen = blocks.filter((b) => b.top + b.height > from && b.top < to);
@@ -117,7 +133,7 @@ export function EventList({ found, chosen, onChoose }: { found: Found; chosen: s
                             <div class="ev-at" role="listitem" aria-posinset={p + 1} aria-setsize={found.total} key={found.rows[p]}
                                 style={{ top: `${HEAD + row * shape.row}px`, height: `${shape.row - GAP}px`, left: `${(100 / shape.columns) * column}%`, width: `${100 / shape.columns}%`,
                                     paddingLeft: `${(GAP * column) / shape.columns}px`, paddingRight: `${(GAP * (shape.columns - 1 - column)) / shape.columns}px` }}>
-                                {e ? <Card event={e} chosen={e.id === chosen} onChoose={() => onChoose(p, e)} /> : <span class="ev-card ghost" aria-hidden="true"><span class="thumb" /></span>}
+                                {e ? <Card event={e} chosen={e.id === chosen} onChoose={() => onChoose(e)} /> : <span class="ev-card ghost" aria-hidden="true"><span class="thumb" /></span>}
                             </div>
                         );
                     })}

@@ -103,7 +103,7 @@ export function EventsPage() {
                     <SyncWords total={found.value.total} filtered={filtered} />
                 </header>
                 <Filters />
-                {found.value.total > 0 ? <EventList found={found.value} chosen={id} onChoose={(_, e) => open(e.id === id ? null : e)} />
+                {found.value.total > 0 ? <EventList found={found.value} chosen={id} at={place.value} onChoose={(e) => open(e.id === id ? null : e)} />
                     : ready.value && !(sync.value.busy && sync.value.count === 0) ? <Nothing filtered={filtered} /> : <Waiting />}
             </div>
             {id && (

@@ -67,3 +67,6 @@ export function longDay(s: number): string {
 }
 export const localDate = (v: string): string => day.format(new Date(`${v}T12:00`));
 export const dateValue = (s: number): string => localInput(s).slice(0, 10);
+
+const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+export const shortDay = (s: number): string => short.format(s * 1000);

@@ -88,7 +88,7 @@ function VisionCard() {
             {on && vision?.message && !well && <Message kind="warn" title="Recognition is not at work">{sentence(vision.message)} Recording goes on; events say that nobody was looking.</Message>}
             {model?.message && <Message kind={coarse ? "info" : "warn"}>{sentence(model.message)}</Message>}
             <dl class="figures">
-                <div><dt>Model</dt><dd>{model ? (coarse ? "Built-in classifier" : model.name) : "None"} <small>{model ? (coarse ? "coarse: person, vehicle, animal" : (KINDS[model.kind] ?? model.kind)) : ""}</small></dd></div>
+                <div><dt>Model</dt><dd>{model ? (coarse ? "Built-in classifier" : model.name) : "None"} <small class="below">{model ? (coarse ? "coarse: person, vehicle, animal" : (KINDS[model.kind] ?? model.kind)) : ""}</small></dd></div>
                 {vision?.detect_ms !== undefined && <div><dt>One look takes</dt><dd>{Math.round(vision.detect_ms)} <small>ms</small></dd></div>}
                 {vision?.frames !== undefined && <div><dt>Pictures looked at</dt><dd>{vision.frames.toLocaleString()} <small>{skipped >= 0.5 ? `${Math.round(skipped)} % skipped, the hub is busy` : ""}</small></dd></div>}
             </dl>

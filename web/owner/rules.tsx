@@ -51,7 +51,7 @@ function RuleCard({ rule, state, begin, onClose }: { rule: Rule; state: SeeState
 
     const save = (): void => {
         setBusy(true);
-        const { id: _, ...settings } = { ...now_, name: now_.name.trim() || suggestName(now_, ruleNames.peek()) };
+        const { id: _, ...settings } = { ...now_, name: now_.name.trim() || freeName(suggestName(now_, ruleNames.peek()), state.rules.filter((r) => r.id !== rule.id).map((r) => r.name)) };
         void attempt(fresh ? tell("rule.add", settings) : tell("rule.set", { id: rule.id, ...settings })).then((ok) => {
             setBusy(false);
             if (!ok) return;
@@ -103,6 +103,12 @@ function RuleCard({ rule, state, begin, onClose }: { rule: Rule; state: SeeState
             )}
         </section>
     );
+}
+
+function freeName(name: string, taken: string[]): string {
+    let free = name;
+    for (let n = 2; taken.includes(free); n++) free = `${name} ${n}`;
+    return free;
 }
 
 interface SlotProps {

@@ -3,7 +3,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { Stats } from "../shared/stats.ts";
-import { dateValue, dayName, longDay, startOfDay } from "./format.ts";
+import { dateValue, longDay, shortDay, startOfDay } from "./format.ts";
 import { colorVar, Glyph, groupName } from "./glyph.tsx";
 import { choose, go, route } from "./route.ts";
 import { cameraNames, names, pollEvents, sync } from "./seeing.ts";
@@ -124,7 +124,7 @@ function Chart({ days, series }: { days: number[]; series: Series[] }) {
             scales: { x: { time: false, range: (_, a, b) => [a - 0.6, b + 0.6] }, y: { range: (_, __, most) => [0, Math.max(4, most * 1.08)] } },
             series: [{}, ...series.map((x) => ({ label: x.name, fill: color(x.color), stroke: color(x.color), width: 0, paths: bars, points: { show: false } })).reverse()],
             axes: [
-                { stroke: color("--muted"), grid: { show: false }, ticks: { show: false }, font: `12px ${style.fontFamily}`, size: 30, space: 56, values: (_, v) => v.map((i) => (Number.isInteger(i) && days[i] !== undefined ? dayName(days[i]!).replace(/^\D+,? /, "") : "")) },
+                { stroke: color("--muted"), grid: { show: false }, ticks: { show: false }, font: `12px ${style.fontFamily}`, size: 30, space: 64, values: (_, v) => v.map((i) => (Number.isInteger(i) && days[i] !== undefined ? shortDay(days[i]!) : "")) },
                 { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: `12px ${style.fontFamily}`, size: 42, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
             ],
             hooks: { setCursor: [(u) => (hover.value = u.cursor.idx ?? null)] },
@@ -145,11 +145,11 @@ function Chart({ days, series }: { days: number[]; series: Series[] }) {
         <figure class="chart">
             <div ref={host} class="chart-plot" aria-hidden="true" />
             <figcaption class="chart-now">{i !== null && days[i] !== undefined ? <><strong>{longDay(days[i]!)}</strong> {series.filter((x) => x.values[i]! > 0).map((x) => <span key={x.name}><i style={{ background: `var(${x.color})` }} />{x.name} {x.values[i]}</span>)}</> : <span class="muted">Choose a day to see its events</span>}</figcaption>
-            <table class="sr">
+            <div class="sr"><table>
                 <caption>Events by day</caption>
                 <thead><tr><th scope="col">Day</th>{series.map((x) => <th scope="col" key={x.name}>{x.name}</th>)}</tr></thead>
                 <tbody>{days.map((d, n) => <tr key={d}><th scope="row">{longDay(d)}</th>{series.map((x) => <td key={x.name}>{x.values[n]}</td>)}</tr>)}</tbody>
-            </table>
+            </table></div>
         </figure>
     );
 }

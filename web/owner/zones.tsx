@@ -114,6 +114,8 @@ function Editor({ camera, state }: { camera: CameraView; state: SeeState }) {
         say("Zones are saved");
     };
     const tangled = edit.shapes.find((s) => s.kind !== "line" && geo.tangled(s.points));
+    const zoneNames = edit.shapes.filter((s) => s.kind !== "mask").map((s) => s.name.trim());
+    const twice = zoneNames.find((n, i) => zoneNames.indexOf(n) !== i);
     const add = (kind: Shape["kind"]): void => {
         const used = new Set(edit.shapes.map((s) => s.name));
         const base = kind === "include" ? "Zone" : KIND_WORDS[kind].one;
@@ -153,10 +155,11 @@ function Editor({ camera, state }: { camera: CameraView; state: SeeState }) {
                     </ul>
                 )}
                 {tangled && <Message kind="warn">The edges of “{tangled.name}” cross each other. Move a point so that its shape is clear.</Message>}
+                {twice !== undefined && <Message kind="warn">Two zones are called “{twice}”. Give one another name, so that rules can tell them apart.</Message>}
                 {error && <Message kind="bad">{error}</Message>}
                 <div class="actions">
                     <Button look="quiet" disabled={!dirty} onClick={() => edit.reset(saved)}>Discard</Button>
-                    <Button look="main" busy={busy} disabled={!dirty || tangled !== undefined} onClick={() => (masksOf(edit.shapes) !== masksOf(saved) ? setAsking(true) : void run(save))}>Save</Button>
+                    <Button look="main" busy={busy} disabled={!dirty || tangled !== undefined || twice !== undefined} onClick={() => (masksOf(edit.shapes) !== masksOf(saved) ? setAsking(true) : void run(save))}>Save</Button>
                 </div>
             </div>
             {asking && (

@@ -188,5 +188,12 @@ export interface DebugFrame {
     regions: number[][];
     tracks: DebugTrack[];
     ms: number;
-    why: (string | { track?: number | string; text?: string; because?: string })[];
+}
+/* What the rules say of the objects that are there now. */
+export interface DebugWhy {
+    track?: number | string;
+    label?: string;
+    rule?: string;
+    because?: string;
+    text?: string;
 }
