@@ -2,8 +2,8 @@
  *
  *     length (4): counts what follows | type (1) | payload
  *
- * Which types there are, and how long each may be, is the protocol's (docs/worker.md, docs/seeing.md): it gives
- * a function for that. Neither side trusts the other. Threads: no shared state. */
+ * Which types there are, and how long each may be, is the protocol's (docs/worker.md, docs/seeing.md): it
+ * gives a function for that. Neither side trusts the other. Threads: no shared state. */
 #ifndef CARDEA_BASE_MESSAGE_READER_H
 #define CARDEA_BASE_MESSAGE_READER_H
 
@@ -55,15 +55,15 @@ int message_reader_take_descriptor(struct message_reader *r);
 /* Closes what is left and wipes. */
 void message_reader_clear(struct message_reader *r);
 
-/* Begins a message; what is appended to *out before message_end is its payload. On ERR_NO_MEMORY *out is as it
- * was. */
+/* Begins a message; what is appended to *out before message_end is its payload. On ERR_NO_MEMORY *out is as
+ * it was. */
 err message_begin(struct blob *out, uint8_t type, size_t *mark) CHECKED;
 /* ERR_LIMIT: longer than `limit` says, or no such type; it is removed again. */
 err message_end(struct blob *out, size_t mark, message_limit_fn *limit) CHECKED;
 
-/* Sends what it can of *rest without waiting, and takes it off the front; a descriptor (-1: none) goes with the
- * first byte and stays the caller's.
- *   ERR_BUSY  the socket is full      ERR_UNREACHABLE  the other end is gone      ERR_IO */
+/* Sends what it can of *rest without waiting, and takes it off the front; a descriptor (-1: none) goes with
+ * the first byte and stays the caller's. ERR_BUSY  the socket is full      ERR_UNREACHABLE  the other end is
+ * gone      ERR_IO */
 err message_send_some(int socket, struct bytes *rest, int descriptor) CHECKED;
 
 /* Sends whole messages over a blocking or non-blocking socket, waiting up to a second. ERR_TIMEOUT,

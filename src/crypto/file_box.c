@@ -17,7 +17,8 @@ static void derive(const uint8_t key[FILE_BOX_KEY_BYTES], const char *name, uint
     hash_hkdf_expand(key, "cardea/1 file", bytes_text(name), (struct buffer){out, 32});
 }
 
-err file_box_seal(const uint8_t key[FILE_BOX_KEY_BYTES], const char *name, struct bytes plain, struct blob *out) {
+err file_box_seal(const uint8_t key[FILE_BOX_KEY_BYTES], const char *name, struct bytes plain,
+                  struct blob *out) {
     uint8_t head[FILE_BOX_HEAD_BYTES] = {'C', 'R', 'D', 'B', 1, 1}, aes[32];
     size_t before = out->len;
     int n = 0;

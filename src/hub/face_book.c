@@ -1,7 +1,7 @@
 /* The plaintext of DIR/faces (faces.h):
  *
- *     version 1 (1) | people (1) | { id (8) | excluded (1) | name | consent by | consent µs (8) | added µs (8) |
- *     templates (1) | template * } * | suggestions (1) | { id (8) | seen (4) | first µs (8) | last µs (8) |
+ *     version 1 (1) | people (1) | { id (8) | excluded (1) | name | consent by | consent µs (8) | added µs
+ * (8) | templates (1) | template * } * | suggestions (1) | { id (8) | seen (4) | first µs (8) | last µs (8) |
  *     template | length (4) | JPEG } *
  *
  * Texts are length (1) | UTF-8; a template is 256 floats as their IEEE 754 bits (4 each). */

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -17,8 +17,9 @@
 #define KEY_SLOTS 2
 #define SAME_FACE_MIN 0.50f /* of suggestions: again the same stranger */
 
-/* DIR/faces.key: two slots, one of which is zeros but while a deletion is under way. A deletion writes a fresh key to
- * the empty slot, then the file under it, then zeros over the old key, each durable before the next. */
+/* DIR/faces.key: two slots, one of which is zeros but while a deletion is under way. A deletion writes a
+ * fresh key to the empty slot, then the file under it, then zeros over the old key, each durable before the
+ * next. */
 struct faces {
     char path[PATH_TEXT_BYTES], key_path[PATH_TEXT_BYTES];
     uint8_t keys[KEY_SLOTS][FILE_BOX_KEY_BYTES];
@@ -37,9 +38,11 @@ static bool empty_key(const uint8_t key[FILE_BOX_KEY_BYTES]) {
 /* Writes a slot where it lies: a copy elsewhere would leave the old key on the disk. */
 static err write_slot(const struct faces *f, size_t slot, struct diag *d) {
     AUTO(fd_close) int fd = open(f->key_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    ssize_t n = fd < 0 ? -1 : pwrite(fd, f->keys[slot], FILE_BOX_KEY_BYTES, (off_t)(slot * FILE_BOX_KEY_BYTES));
+    ssize_t n =
+        fd < 0 ? -1 : pwrite(fd, f->keys[slot], FILE_BOX_KEY_BYTES, (off_t)(slot * FILE_BOX_KEY_BYTES));
     if (n != FILE_BOX_KEY_BYTES || fsync(fd))
-        return diag_fail(d, errno == ENOSPC ? ERR_NO_SPACE : ERR_IO, "cannot write %s: %s", f->key_path, strerror(errno));
+        return diag_fail(d, errno == ENOSPC ? ERR_NO_SPACE : ERR_IO, "cannot write %s: %s", f->key_path,
+                         strerror(errno));
     return ERR_OK;
 }
 
@@ -172,7 +175,8 @@ static bool sound(const float e[VISION_EMBEDDING_FLOATS]) {
     return isfinite(length) && fabsf(length - 1) < 0.01f;
 }
 
-void faces_look(const struct faces *f, const float embedding[VISION_EMBEDDING_FLOATS], struct faces_match *out) {
+void faces_look(const struct faces *f, const float embedding[VISION_EMBEDDING_FLOATS],
+                struct faces_match *out) {
     const struct face_person *best = NULL;
     *out = (struct faces_match){.state = FACE_NONE};
     if (!sound(embedding)) return;
@@ -210,10 +214,10 @@ json_t *faces_people(const struct faces *f) {
     json_t *list = json_array();
     for (size_t i = 0; i < f->book.people_count; i++) {
         const struct face_person *p = &f->book.people[i];
-        json_array_append_new(list, json_pack("{s:o,s:s,s:{s:s,s:o},s:o,s:b,s:i}", "id", json_hex(BYTES_OF(p->id)),
-                                              "name", p->name, "consent", "by", p->by, "at",
-                                              time_json(p->consent_at), "added", time_json(p->added), "exclude",
-                                              p->exclude, "templates", (int)p->count));
+        json_array_append_new(
+            list, json_pack("{s:o,s:s,s:{s:s,s:o},s:o,s:b,s:i}", "id", json_hex(BYTES_OF(p->id)), "name",
+                            p->name, "consent", "by", p->by, "at", time_json(p->consent_at), "added",
+                            time_json(p->added), "exclude", p->exclude, "templates", (int)p->count));
     }
     return list;
 }
@@ -235,7 +239,8 @@ static struct face_person *find_name(struct faces *f, const char *name) {
 static err new_person(struct faces *f, const char *name, const char *by, struct wall_us now,
                       struct face_person **out, struct diag *d) {
     if (f->book.people_count == FACES_PEOPLE_MAX)
-        return diag_fail(d, ERR_LIMIT, "at most %d people can be named: remove somebody first", FACES_PEOPLE_MAX);
+        return diag_fail(d, ERR_LIMIT, "at most %d people can be named: remove somebody first",
+                         FACES_PEOPLE_MAX);
     struct face_person *p = &f->book.people[f->book.people_count];
     *p = (struct face_person){.consent_at = now, .added = now};
     random_bytes(p->id, sizeof p->id);
@@ -301,9 +306,11 @@ static void drop_suggestion(struct faces *f, size_t i) {
     f->book.suggestion_count--;
 }
 
-static struct face_suggestion *same_stranger(struct faces *f, const float embedding[VISION_EMBEDDING_FLOATS]) {
+static struct face_suggestion *same_stranger(struct faces *f,
+                                             const float embedding[VISION_EMBEDDING_FLOATS]) {
     for (size_t i = 0; i < f->book.suggestion_count; i++)
-        if (cosine(f->book.suggestions[i].template, embedding) >= SAME_FACE_MIN) return &f->book.suggestions[i];
+        if (cosine(f->book.suggestions[i].template, embedding) >= SAME_FACE_MIN)
+            return &f->book.suggestions[i];
     return NULL;
 }
 
@@ -356,8 +363,8 @@ err faces_name(struct faces *f, const char *id, const char *name, const char *by
     float template[1][VISION_EMBEDDING_FLOATS];
     err e = find_suggestion(f, id, &i, d);
     if (e) return e;
-    memcpy(template[0], f->book.suggestions[i].template, sizeof template[0]);
-    e = faces_add(f, name, by, now, (const float(*)[VISION_EMBEDDING_FLOATS])template, 1, person, d);
+    memcpy(template[0], f -> book.suggestions[i].template, sizeof template[0]);
+    e = faces_add(f, name, by, now, (const float(*)[VISION_EMBEDDING_FLOATS]) template, 1, person, d);
     wipe(template, sizeof template);
     if (e) return e;
     drop_suggestion(f, i);

@@ -1,9 +1,10 @@
 /* faces.h: the people whom the household has named, and what their faces are recognised by.
  *
- * DIR/faces holds everything, sealed under the key in DIR/faces.key (crypto/file_box.h). Whatever deletes a template
- * seals what remains under a fresh key and overwrites the old one: no copy of the file, wherever it is, opens after
- * that. Of a face that nobody has named nothing is kept, unless suggestions are asked for, and then for
- * FACES_SUGGEST_S. What crosses this interface as an embedding has length 1; others are refused. Threads: one. */
+ * DIR/faces holds everything, sealed under the key in DIR/faces.key (crypto/file_box.h). Whatever deletes a
+ * template seals what remains under a fresh key and overwrites the old one: no copy of the file, wherever it
+ * is, opens after that. Of a face that nobody has named nothing is kept, unless suggestions are asked for,
+ * and then for FACES_SUGGEST_S. What crosses this interface as an embedding has length 1; others are refused.
+ * Threads: one. */
 #ifndef CARDEA_HUB_FACES_H
 #define CARDEA_HUB_FACES_H
 
@@ -23,7 +24,8 @@
 
 struct faces;
 
-/* Reads what there is. ERR_FORGED, ERR_INVALID: the file is damaged or its key is another's; it is left alone. */
+/* Reads what there is. ERR_FORGED, ERR_INVALID: the file is damaged or its key is another's; it is left
+ * alone. */
 err faces_open(const char *data, struct faces **out, struct diag *d) CHECKED;
 void faces_free(struct faces *f); /* wipes; NULL is fine */
 
@@ -34,7 +36,8 @@ struct faces_match {
     char person[PERSON_ID_CHARS + 1], name[PERSON_NAME_MAX_BYTES + 1];
 };
 /* FACE_UNKNOWN when there is no match. */
-void faces_look(const struct faces *f, const float embedding[VISION_EMBEDDING_FLOATS], struct faces_match *out);
+void faces_look(const struct faces *f, const float embedding[VISION_EMBEDDING_FLOATS],
+                struct faces_match *out);
 bool faces_any(const struct faces *f);
 
 /* [{"id","name","consent":{"by","at"},"added","exclude","templates":n}] */
@@ -57,7 +60,7 @@ json_t *faces_suggestions(const struct faces *f);
 err faces_name(struct faces *f, const char *id, const char *name, const char *by, struct wall_us now,
                char person[PERSON_ID_CHARS + 1], struct diag *d) CHECKED;
 err faces_dismiss(struct faces *f, const char *id, struct diag *d) CHECKED; /* ERR_NOT_FOUND */
-err faces_suggest_none(struct faces *f, struct diag *d) CHECKED;           /* forgets all suggestions */
+err faces_suggest_none(struct faces *f, struct diag *d) CHECKED;            /* forgets all suggestions */
 /* Forgets suggestions whose time is over. */
 void faces_tick(struct faces *f, struct wall_us now);
 

@@ -50,8 +50,10 @@ static err open_parts(struct hub *h, const struct hub_options *o, struct diag *d
 }
 
 err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) {
-    *h =
-        (struct hub){.identity = options->identity, .camera_program = options->camera_program, .mail.fd = -1};
+    *h = (struct hub){.identity = options->identity,
+                      .camera_program = options->camera_program,
+                      .mail.fd = -1,
+                      .alerts.fd = -1};
     h->discovery.socket.fd = -1;
     h->started = steady_now();
     h->seen = calloc(1, sizeof *h->seen);
@@ -64,6 +66,7 @@ err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) {
                                       .spool = h->spool,
                                       .outbox = h->outbox};
     if (!e) e = link_new(&link, &h->link, d);
+    if (!e) e = hub_seeing_init(h, options, d); /* before the cameras: it knows what is masked */
     if (e) return e;
     h->mail = (struct watch){.fd = link_fd(h->link), .ready = on_mail, .context = h};
     e = event_loop_add(h->loop, &h->mail, EPOLLIN);
@@ -75,6 +78,7 @@ err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) {
         if (hub_camera_start(h, &h->cameras.list[i], &why))
             log_error("camera %s: not started: %s", h->cameras.list[i].name, why.text);
     }
+    hub_seeing_start(h);
     hub_tick(h);
     return e;
 }
@@ -88,6 +92,7 @@ void hub_tick(struct hub *h) {
             recorder_tick(c->streams[i].recorder);
         }
     }
+    hub_seeing_tick(h, now);
     pace_workers(h);
     hub_tests_tick(h);
     hub_discover_tick(h);
@@ -138,6 +143,7 @@ void hub_clear(struct hub *h) {
     while (any_running(h) && steady_now().us < until.us) event_loop_round(h->loop, 50);
     hub_tests_clear(h);
     hub_discover_clear(h);
+    hub_seeing_clear(h); /* events of what goes on are ended while there are keys */
     while (h->list) hub_camera_stop(h, h->list->streams[0].id);
     link_free(h->link, GRACE_MS);
     forward_keys_close(h->keys);

@@ -6,6 +6,8 @@
 #include "hub/cameras.h"
 #include "hub/link.h"
 #include "hub/recorder.h"
+#include "hub/seeing.h"
+#include "hub/vision.h"
 #include "hub/worker.h"
 #include "media/onvif.h"
 
@@ -32,6 +34,7 @@ struct hub_stream {
 struct hub_camera {
     struct hub *hub;
     struct hub_camera *next;
+    uint8_t number;               /* by which vision knows it */
     struct hub_stream streams[2]; /* main, sub */
     size_t stream_count;
 };
@@ -73,6 +76,10 @@ struct hub {
     struct outbox *outbox;
     struct forward_keys *keys;
     struct link *link;
+    struct vision *vision;
+    struct seeing *seeing;
+    struct notify *notify;
+    struct watch alerts; /* what channels say: notify_fd */
     struct cameras cameras;
     struct hub_camera *list;
     struct hub_test tests[HUB_TESTS_MAX];
@@ -84,7 +91,8 @@ struct hub {
 };
 
 struct hub_options {
-    const char *data, *vault, *ca_file, *camera_program;
+    const char *data, *vault, *ca_file, *camera_program, *vision_program;
+    const char *models; /* a folder with published weights; NULL */
     uint64_t spool_limit_bytes;
     struct identity *identity; /* paired; borrowed */
 };
@@ -104,6 +112,8 @@ void hub_camera_stop(struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]);
 struct hub_camera *hub_camera_find(const struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]);
 err hub_camera_apply(struct hub *h, struct hub_camera *c, const struct camera_settings *s, bool restart,
                      struct diag *d) CHECKED;
+/* Its workers start anew, by the settings that are in force now. */
+err hub_camera_restart(struct hub *h, struct hub_camera *c, struct diag *d) CHECKED;
 err hub_new_epoch(void *context, const uint8_t stream[CAMERA_ID_BYTES], struct diag *d) CHECKED;
 err hub_publish(struct hub *h, const struct camera_settings *s, struct hub_stream *stream,
                 struct diag *d) CHECKED;
@@ -124,6 +134,23 @@ void hub_tests_clear(struct hub *h);
 err hub_discover_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], struct diag *d) CHECKED;
 void hub_discover_tick(struct hub *h);
 void hub_discover_clear(struct hub *h);
+
+/* hub_seeing.c: what is seen, and who is told. Before the cameras start; after them; about once a second. */
+err hub_seeing_init(struct hub *h, const struct hub_options *options, struct diag *d) CHECKED;
+void hub_seeing_start(struct hub *h);
+void hub_seeing_tick(struct hub *h, struct steady_us now);
+void hub_seeing_clear(struct hub *h);
+void hub_seen_frame(struct hub_stream *s, const struct worker_frame *m);
+void hub_seen_motion(struct hub_stream *s, const struct worker_motion *m);
+void hub_seen_ring(struct hub_stream *s);
+/* The camera's worker is gone: so is what was seen. */
+void hub_seen_end(struct hub_camera *c);
+void hub_seen_forget(struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]);
+/* Cameras came, went or were renamed. */
+void hub_seen_cameras(struct hub *h);
+/* Verbs from see. to model. ERR_UNSUPPORTED: none of them. */
+err hub_seeing_command(struct hub *h, const struct command *c, json_t **result, bool *later,
+                       struct diag *d) CHECKED;
 
 /* hub_status.c. NULL: out of memory. */
 json_t *hub_status(struct hub *h);

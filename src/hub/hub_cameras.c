@@ -121,9 +121,16 @@ static err on_picture(void *context, const struct worker_picture *m, struct diag
 }
 
 static void on_motion(void *context, const struct worker_motion *m) {
-    struct hub_stream *s = context;
-    for (size_t i = 0; i < s->camera->stream_count; i++)
-        recorder_motion(s->camera->streams[i].recorder, m->score);
+    hub_seen_motion(context, m);
+}
+
+static void on_frame(void *context, const struct worker_frame *m) {
+    hub_seen_frame(context, m);
+}
+
+static void on_ring(void *context, const struct worker_ring *m) {
+    (void)m;
+    hub_seen_ring(context);
 }
 
 static void on_paused(void *context) {
@@ -134,6 +141,7 @@ static void on_paused(void *context) {
 static void on_ended(void *context) {
     struct hub_stream *s = context;
     if (s->recorder) recorder_end(s->recorder);
+    hub_seen_end(s->camera);
 }
 
 /* --- Starting and stopping
@@ -141,13 +149,16 @@ static void on_ended(void *context) {
 
 static err start_worker(struct hub_stream *s, const struct camera_settings *settings, struct diag *d) {
     struct hub *h = s->camera->hub;
-    const struct worker_options o = {
+    /* Where there is a substream it is the cheaper one to look at. */
+    bool look = settings->record.mode != RECORD_MODE_OFF && s->sub == settings->has_sub;
+    const struct worker_masks *masks = seeing_masks(h->seeing, settings->id);
+    struct worker_options o = {
         .program = h->camera_program,
         .name = settings->name,
         .url = s->sub ? settings->sub_url : settings->url,
         .audio = settings->audio && !s->sub,
-        /* Where there is a substream it is the cheaper one to look at. */
-        .motion = settings->record.mode != RECORD_MODE_OFF && s->sub == settings->has_sub,
+        .motion = look,
+        .see = look && seeing_on(h->seeing),
         .sub = s->sub,
         .picture_s = HUB_PICTURE_S,
         .loop = h->loop,
@@ -156,9 +167,12 @@ static err start_worker(struct hub_stream *s, const struct camera_settings *sett
                    .fragment = on_fragment,
                    .picture = on_picture,
                    .motion = on_motion,
+                   .frame = on_frame,
+                   .ring = on_ring,
                    .paused = on_paused,
                    .ended = on_ended},
     };
+    if (masks) o.masks = *masks;
     return worker_new(&o, &s->worker, d);
 }
 
@@ -169,8 +183,6 @@ static err start_stream(struct hub_stream *s, const struct camera_settings *sett
         .keys = h->keys,
         .spool = h->spool,
         .link = h->link,
-        .outbox = h->outbox,
-        .events = !s->sub,
         .new_epoch = hub_new_epoch,
         .context = h,
     };
@@ -195,10 +207,21 @@ static void free_camera(struct hub_camera *c) {
     free(c);
 }
 
+static uint8_t free_number(const struct hub *h) {
+    uint8_t n = 0;
+    for (const struct hub_camera *c = h->list; c;) {
+        bool taken = c->number == n;
+        n = (uint8_t)(n + taken);
+        c = taken ? h->list : c->next;
+    }
+    return n;
+}
+
 err hub_camera_start(struct hub *h, const struct camera_settings *s, struct diag *d) {
     struct hub_camera *c = calloc(1, sizeof *c);
     if (!c) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     c->hub = h;
+    c->number = free_number(h);
     c->stream_count = s->has_sub ? 2 : 1;
     err e = ERR_OK;
     for (size_t i = 0; i < c->stream_count && !e; i++) {
@@ -215,6 +238,7 @@ err hub_camera_start(struct hub *h, const struct camera_settings *s, struct diag
     struct hub_camera **at = &h->list;
     while (*at) at = &(*at)->next;
     *at = c;
+    hub_seen_cameras(h);
     return ERR_OK;
 }
 
@@ -222,10 +246,26 @@ void hub_camera_stop(struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]) {
     struct hub_camera *c = hub_camera_find(h, camera);
     for (struct hub_camera **at = &h->list; *at; at = &(*at)->next) {
         if (*at != c) continue;
+        hub_seen_end(c);
         *at = c->next;
         free_camera(c);
+        hub_seen_cameras(h);
         return;
     }
+}
+
+static err restart_stream(struct hub_stream *s, const struct camera_settings *settings, struct diag *d) {
+    worker_free(s->worker);
+    s->worker = NULL;
+    return start_worker(s, settings, d);
+}
+
+err hub_camera_restart(struct hub *h, struct hub_camera *c, struct diag *d) {
+    const struct camera_settings *settings = cameras_find(&h->cameras, c->streams[0].id);
+    if (!settings) return diag_fail(d, ERR_NOT_FOUND, "there is no such camera");
+    err e = ERR_OK;
+    for (size_t i = 0; i < c->stream_count && !e; i++) e = restart_stream(&c->streams[i], settings, d);
+    return e;
 }
 
 err hub_camera_apply(struct hub *h, struct hub_camera *c, const struct camera_settings *s, bool restart,
@@ -234,13 +274,12 @@ err hub_camera_apply(struct hub *h, struct hub_camera *c, const struct camera_se
         struct hub_stream *stream = &c->streams[i];
         recorder_settings(stream->recorder, &s->record);
         if (restart) {
-            worker_free(stream->worker);
-            stream->worker = NULL;
-            err e = start_worker(stream, s, d);
+            err e = restart_stream(stream, s, d);
             if (e) return e;
         }
         err e = hub_publish(h, s, stream, d);
         if (e) return e;
     }
+    hub_seen_cameras(h);
     return ERR_OK;
 }

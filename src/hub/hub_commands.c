@@ -95,6 +95,7 @@ static err do_remove(struct hub *h, const struct command *c, json_t **result, st
     e = cameras_remove(&h->cameras, s, d);
     if (e) return e;
     hub_camera_stop(h, ids[0]);
+    hub_seen_forget(h, ids[0]);
     for (size_t i = 0; i < count; i++) {
         char hex[2 * CAMERA_ID_BYTES + 1];
         hex_encode(BYTES_OF(ids[i]), hex);
@@ -164,6 +165,8 @@ static err run(struct hub *h, const struct command *c, json_t **result, bool *la
         *later = verbs[i].later;
         return verbs[i].run(h, c, result, d);
     }
+    err e = hub_seeing_command(h, c, result, later, d);
+    if (e != ERR_UNSUPPORTED || strchr(c->verb, '.')) return e;
     return diag_fail(d, ERR_UNSUPPORTED, "this hub does not know \"%s\"", c->verb);
 }
 

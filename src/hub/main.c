@@ -33,13 +33,13 @@ static void on_signal(int number) {
 }
 
 struct arguments {
-    const char *vault, *data, *ca_file, *camera_program, *code_file;
+    const char *vault, *data, *ca_file, *camera_program, *vision_program, *code_file;
     uint64_t spool_limit_bytes;
 };
 
 static int usage(void) {
     fputs("usage: cardea-hub --vault URL --data DIR [--ca FILE] [--setup-code-file FILE]\n"
-          "                  [--camera-program PATH] [--spool-limit BYTES]\n",
+          "                  [--camera-program PATH] [--vision-program PATH] [--spool-limit BYTES]\n",
           stderr);
     return 2;
 }
@@ -50,6 +50,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *a) {
                                             {"ca", required_argument, NULL, 'c'},
                                             {"ca-file", required_argument, NULL, 'c'},
                                             {"camera-program", required_argument, NULL, 'p'},
+                                            {"vision-program", required_argument, NULL, 'i'},
                                             {"spool-limit", required_argument, NULL, 'l'},
                                             {"setup-code-file", required_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
@@ -60,6 +61,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *a) {
             case 'd': a->data = optarg; break;
             case 'c': a->ca_file = optarg; break;
             case 'p': a->camera_program = optarg; break;
+            case 'i': a->vision_program = optarg; break;
             case 's': a->code_file = optarg; break;
             case 'l':
                 a->spool_limit_bytes = strtoull(optarg, &end, 10);
@@ -72,11 +74,11 @@ static bool read_arguments(int argc, char **argv, struct arguments *a) {
 }
 
 /* Installed, or in the build's tree beside this program. */
-static const char *find_camera_program(char out[PATH_TEXT_BYTES]) {
-    static const char *const beside[] = {"cardea-camera", "../camera/cardea-camera"};
+static const char *find_program(const char *name, const char *in_build, char out[PATH_TEXT_BYTES]) {
+    const char *const beside[] = {name, in_build};
     char self[PATH_TEXT_BYTES];
     const char *folder = getenv("CARDEA_LIBEXEC");
-    if (folder && !path_join(out, folder, "cardea-camera")) return out;
+    if (folder && !path_join(out, folder, name)) return out;
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     char *slash = NULL;
     if (n > 0) {
@@ -87,7 +89,7 @@ static const char *find_camera_program(char out[PATH_TEXT_BYTES]) {
         *slash = 0;
         if (!path_join(out, self, beside[i]) && access(out, X_OK) == 0) return out;
     }
-    snprintf(out, PATH_TEXT_BYTES, "%s/cardea-camera", CARDEA_LIBEXEC_DIR);
+    snprintf(out, PATH_TEXT_BYTES, "%s/%s", CARDEA_LIBEXEC_DIR, name);
     return out;
 }
 
@@ -169,14 +171,19 @@ static void run(struct hub *h) {
 }
 
 static err serve(const struct arguments *a, struct identity *id, struct diag *d) {
-    char found[PATH_TEXT_BYTES];
-    const struct hub_options options = {.data = a->data,
-                                        .vault = a->vault,
-                                        .ca_file = a->ca_file,
-                                        .camera_program = a->camera_program ? a->camera_program
-                                                                            : find_camera_program(found),
-                                        .spool_limit_bytes = a->spool_limit_bytes,
-                                        .identity = id};
+    char camera[PATH_TEXT_BYTES], vision[PATH_TEXT_BYTES];
+    struct hub_options options = {.data = a->data,
+                                  .vault = a->vault,
+                                  .ca_file = a->ca_file,
+                                  .camera_program = a->camera_program,
+                                  .vision_program = a->vision_program,
+                                  .models = getenv("CARDEA_MODELS"),
+                                  .spool_limit_bytes = a->spool_limit_bytes,
+                                  .identity = id};
+    if (!options.camera_program)
+        options.camera_program = find_program("cardea-camera", "../camera/cardea-camera", camera);
+    if (!options.vision_program)
+        options.vision_program = find_program("cardea-vision", "../vision/cardea-vision", vision);
     struct hub h;
     err e = hub_init(&h, &options, d);
     if (!e) run(&h);

@@ -51,7 +51,8 @@ void negatives_add(struct negative_list *list, const struct negative *n) {
 size_t negatives_remove(struct negative_list *list, const struct negative *n) {
     size_t before = list->count;
     for (size_t i = list->count; i-- > 0;)
-        if (alike(&list->items[i], n) || memcmp(list->items[i].event, n->event, sizeof n->event) == 0) drop(list, i);
+        if (alike(&list->items[i], n) || memcmp(list->items[i].event, n->event, sizeof n->event) == 0)
+            drop(list, i);
     return before - list->count;
 }
 
@@ -72,10 +73,10 @@ json_t *negatives_json(const struct negative_list *list) {
     json_t *all = json_array();
     for (size_t i = 0; i < list->count; i++) {
         const struct negative *n = &list->items[i];
-        json_t *one = json_pack("{s:o,s:o,s:s,s:[i,i,i,i],s:o,s:I}", "camera", json_hex(BYTES_OF(n->camera)), "event",
-                                json_hex(BYTES_OF(n->event)), "label", seen_label_text(n->label), "box", n->box.x,
-                                n->box.y, n->box.w, n->box.h, "look", json_base64(BYTES_OF(n->look)), "at",
-                                (json_int_t)n->at.us);
+        json_t *one = json_pack("{s:o,s:o,s:s,s:[i,i,i,i],s:o,s:I}", "camera", json_hex(BYTES_OF(n->camera)),
+                                "event", json_hex(BYTES_OF(n->event)), "label", seen_label_text(n->label),
+                                "box", n->box.x, n->box.y, n->box.w, n->box.h, "look",
+                                json_base64(BYTES_OF(n->look)), "at", (json_int_t)n->at.us);
         if (json_array_append_new(all, one)) {
             json_decref(all);
             return NULL;
@@ -106,8 +107,12 @@ static err read_one(json_t *o, struct negative *n, struct diag *d) {
         {.name = "event", .kind = JSON_KIND_HEX, .required = true, .max = sizeof n->event, .out = n->event},
         {.name = "label", .kind = JSON_KIND_TEXT, .required = true, .max = 16, .out = &label},
         {.name = "box", .kind = JSON_KIND_ARRAY, .required = true, .max = 4, .out = &box},
-        {.name = "look", .kind = JSON_KIND_BASE64, .required = true, .min = VISION_LOOK_BYTES,
-         .max = VISION_LOOK_BYTES, .out = &look},
+        {.name = "look",
+         .kind = JSON_KIND_BASE64,
+         .required = true,
+         .min = VISION_LOOK_BYTES,
+         .max = VISION_LOOK_BYTES,
+         .out = &look},
         {.name = "at", .kind = JSON_KIND_INT, .required = true, .min = 0, .max = INT64_MAX, .out = &at},
     };
     if (!json_is_object(o)) return diag_fail(d, ERR_INVALID, "it must be an object");

@@ -1,12 +1,12 @@
-/* negatives.h: what the household called not interesting: where it was and what it looked like, as 64 numbers, no
- * picture (docs/seeing.md, "Rules"). Threads: no shared state. */
+/* negatives.h: what the household called not interesting: where it was and what it looked like, as 64
+ * numbers, no picture (docs/seeing.md, "Rules"). Threads: no shared state. */
 #ifndef CARDEA_HUB_NEGATIVES_H
 #define CARDEA_HUB_NEGATIVES_H
 
 #include "format/segment.h"
 #include "vision/vision_message.h"
 
-#define NEGATIVES_MAX 512 /* the oldest makes room */
+#define NEGATIVES_MAX 512          /* the oldest makes room */
 #define NEGATIVE_OVERLAP_MIN 0.30f /* of the boxes: intersection over union */
 #define NEGATIVE_ALIKE_MIN 0.80f   /* of the looks: cosine */
 
@@ -29,12 +29,13 @@ void negatives_add(struct negative_list *list, const struct negative *n);
 size_t negatives_remove(struct negative_list *list, const struct negative *n);
 void negatives_forget(struct negative_list *list, const uint8_t camera[CAMERA_ID_BYTES]);
 
-/* Whether something of that camera, kind, place and look was called not interesting. A vehicle is like any other, and
- * so is an animal: what it is called changes from frame to frame. */
+/* Whether something of that camera, kind, place and look was called not interesting. A vehicle is like any
+ * other, and so is an animal: what it is called changes from frame to frame. */
 bool negatives_hold(const struct negative_list *list, const struct negative *n);
 
 float box_overlap(const struct place_box *a, const struct place_box *b); /* intersection over union */
-float look_alike(const int8_t a[VISION_LOOK_BYTES], const int8_t b[VISION_LOOK_BYTES]); /* -1..1; 0: one is empty */
+float look_alike(const int8_t a[VISION_LOOK_BYTES],
+                 const int8_t b[VISION_LOOK_BYTES]); /* -1..1; 0: one is empty */
 
 json_t *negatives_json(const struct negative_list *list); /* NULL: out of memory */
 err negatives_read(json_t *o, struct negative_list *out, struct diag *d) CHECKED;

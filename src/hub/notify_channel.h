@@ -74,7 +74,7 @@ struct channel_ops {
     void (*presence)(struct channel *c, bool home);
 };
 
-extern const struct channel_ops channel_webpush, channel_webhook;
+extern const struct channel_ops channel_webpush, channel_webhook, channel_ntfy, channel_smtp;
 
 /* For kinds without a connection of their own. */
 void channel_no_poll(struct channel *c);
@@ -86,9 +86,9 @@ void channel_no_presence(struct channel *c, bool home);
 struct request_channel {
     struct channel base;
     struct outgoing_transfer *transfer;
-    /* What an answer with this status means; only where it differs from request_result's view. May be NULL.
+    /* What an answer with this status means; where that differs from HTTP's. May be NULL.
      */
-    enum channel_result (*judge)(int status, enum channel_result usual);
+    enum channel_result (*judge)(struct request_channel *c, int status, enum channel_result usual);
     const char *mend; /* what to do when the other side refuses who we are: "set a new token" */
 };
 err request_send(struct request_channel *c, const struct outgoing_request *request, struct diag *d);

@@ -47,7 +47,7 @@ static void on_done(void *context, err e, const struct outgoing_answer *answer, 
         snprintf(o.said, sizeof o.said, "%.299s", d->text);
     } else {
         o.result = usual_result(answer->status);
-        if (c->judge) o.result = c->judge(answer->status, o.result);
+        if (c->judge) o.result = c->judge(c, answer->status, o.result);
         if (answer->status >= 300 && answer->status < 400)
             snprintf(o.said, sizeof o.said,
                      "the server redirects elsewhere (%.150s): give the address it leads to", answer->said);

@@ -88,7 +88,6 @@ static void on_done(void *context, const struct channel_outcome *o) {
     struct notify *n = r->notify;
     bool testing = r->testing;
     r->busy = r->testing = false;
-    if (testing) finish_test(r, o);
     switch (o->result) {
         case CHANNEL_TAKEN:
             r->backoff_ms = 0;
@@ -96,15 +95,15 @@ static void on_done(void *context, const struct channel_outcome *o) {
             if (!testing) note_latency(r);
             if (!testing) alert_queue_settle(n->queue, r->number, r->id, true);
             health_set(n, r->slot, "ok", o->said);
-            return;
-        case CHANNEL_GONE: retire(r, o->said); return;
-        case CHANNEL_REFUSED:
-            if (!testing) alert_queue_refused(n->queue, r->number, r->id);
             break;
-        case CHANNEL_AGAIN: break;
+        case CHANNEL_GONE: retire(r, o->said); break;
+        case CHANNEL_REFUSED:
+        case CHANNEL_AGAIN:
+            if (!testing && o->result == CHANNEL_REFUSED) alert_queue_refused(n->queue, r->number, r->id);
+            if (!testing) back_off(r, o->retry_after_s);
+            health_set(n, r->slot, "failing", o->said);
     }
-    if (!testing) back_off(r, o->retry_after_s);
-    health_set(n, r->slot, "failing", o->said);
+    if (testing) finish_test(r, o);
 }
 
 static void on_connected(void *context) {

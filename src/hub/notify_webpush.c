@@ -57,7 +57,8 @@ static void close_channel(struct channel *c) {
     free(w);
 }
 
-static enum channel_result judge(int status, enum channel_result usual) {
+static enum channel_result judge(struct request_channel *c, int status, enum channel_result usual) {
+    (void)c;
     return status == 404 || status == 410 ? CHANNEL_GONE : usual; /* RFC 8030 section 7.3 */
 }
 

@@ -10,8 +10,8 @@
 #include "crypto/hash.h"
 #include "hub/rules.h"
 
-/* A record: number (8) | id (16) | camera (16) | label (1) | open (1) | score (4) | begin (8) | end (8) | box (8) |
- * look (64) | zeros | check (8): the first bytes of SHA-256 of what stands before. Number 0: empty. */
+/* A record: number (8) | id (16) | camera (16) | label (1) | open (1) | score (4) | begin (8) | end (8) | box
+ * (8) | look (64) | zeros | check (8): the first bytes of SHA-256 of what stands before. Number 0: empty. */
 #define CHECK_AT (RECENT_BYTES - 8)
 
 struct record {
@@ -51,7 +51,8 @@ static bool decode(const uint8_t in[RECENT_BYTES], struct record *r) {
     uint8_t hash[HASH_BYTES];
     uint32_t score = be32_get(in + 42);
     hash_sha256(BYTES(in, CHECK_AT), hash);
-    if (memcmp(hash, in + CHECK_AT, RECENT_BYTES - CHECK_AT) != 0 || in[40] >= LABELS_ALL || in[41] > 1) return false;
+    if (memcmp(hash, in + CHECK_AT, RECENT_BYTES - CHECK_AT) != 0 || in[40] >= LABELS_ALL || in[41] > 1)
+        return false;
     *r = (struct record){.number = be64_get(in)};
     memcpy(r->e.id, in + 8, 16);
     memcpy(r->e.camera, in + 24, CAMERA_ID_BYTES);

@@ -1,8 +1,8 @@
-/* recent.h: which object an event was about, for a while: so that the owner can say "not interesting" of an event
- * that the hub has sealed and cannot open, and so that an event is ended that a crash left open.
+/* recent.h: which object an event was about, for a while: so that the owner can say "not interesting" of an
+ * event that the hub has sealed and cannot open, and so that an event is ended that a crash left open.
  *
- * DIR/recent: RECENT_MAX records of RECENT_BYTES, written where they lie; the newest replaces the oldest. What a crash
- * tore is left out. Place, kind and look (64 numbers); no picture, no face. Threads: one. */
+ * DIR/recent: RECENT_MAX records of RECENT_BYTES, written where they lie; the newest replaces the oldest.
+ * What a crash tore is left out. Place, kind and look (64 numbers); no picture, no face. Threads: one. */
 #ifndef CARDEA_HUB_RECENT_H
 #define CARDEA_HUB_RECENT_H
 
@@ -27,8 +27,8 @@ struct recent_event {
 err recent_open(const char *data, struct recent **out, struct diag *d) CHECKED;
 void recent_free(struct recent *r);
 
-/* `replaces` (or NULL) is an event that goes on under another id: it is not open any more. Failing is logged: an event
- * of which the owner can say nothing is better than none. */
+/* `replaces` (or NULL) is an event that goes on under another id: it is not open any more. Failing is logged:
+ * an event of which the owner can say nothing is better than none. */
 void recent_add(struct recent *r, const struct recent_event *e, const uint8_t *replaces);
 const struct recent_event *recent_find(const struct recent *r, const uint8_t id[16]); /* NULL; borrowed */
 /* An open one, to be ended; NULL when there is none. */

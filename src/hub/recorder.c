@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "format/event.h"
 #include "format/segment_writer.h"
 
 #define IDLE_US 3000000 /* after so long without a fragment the segment and its reel end */
@@ -14,13 +13,9 @@
 
 enum use { USE_NONE, USE_LIVE, USE_HOLD, USE_KEEP };
 
-struct event_state {
-    bool open, told;
-    struct wall_us begin, last;
+struct motion_state {
+    bool open;
     struct steady_us last_seen;
-    uint8_t score;
-    uint32_t picture_slot;
-    uint8_t id[EVENT_ID_BYTES]; /* of what was told */
 };
 
 struct recorder {
@@ -43,7 +38,7 @@ struct recorder {
     enum use reel_use;
     uint32_t reel_segments;
     struct steady_us active, motion_until;
-    struct event_state event;
+    struct motion_state motion;
     char trouble[200];
 };
 
@@ -108,9 +103,9 @@ static bool reel_goes_on(const struct recorder *r, enum use use, const struct fo
 static err take_reel(struct recorder *r, enum use use, const struct forward_slot *at, struct diag *d) {
     if (reel_goes_on(r, use, at)) return ERR_OK;
     end_reel(r);
-    enum spool_kind kind = use != USE_KEEP ? SPOOL_KIND_HELD
-                           : r->event.open ? SPOOL_KIND_EVENT
-                                           : SPOOL_KIND_KEEP;
+    enum spool_kind kind = use != USE_KEEP  ? SPOOL_KIND_HELD
+                           : r->motion.open ? SPOOL_KIND_EVENT
+                                            : SPOOL_KIND_KEEP;
     err e = spool_reel_begin(r->o.spool, r->o.stream, at->epoch, at->slot, kind, &r->reel, d);
     r->reel_use = use;
     r->reel_segments = 0;
@@ -292,77 +287,38 @@ err recorder_picture(struct recorder *r, const struct worker_picture *p, struct 
     return ERR_OK;
 }
 
-/* --- Motion and events
- * -------------------------------------------------------------------------------------------- */
+/* --- Motion
+ * ------------------------------------------------------------------------------------------------------- */
 
-/* An update is sealed in the slot in which it is made: the keys of the begin are gone by then. */
-static void tell_event(struct recorder *r) {
-    struct event_state *v = &r->event;
-    struct forward_slot at;
-    char hex[2 * EVENT_ID_BYTES + 1], camera[2 * CAMERA_ID_BYTES + 1];
-    struct diag d = {{0}};
-    if (find_slot(r, wall_now(), &at, &d)) return;
-    AUTO(json_release)
-    json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f}", "v", 1, "label", "motion", "begin",
-                          (json_int_t)v->begin.us, "end", (json_int_t)v->last.us, "score", v->score / 255.0);
-    if (!o) return;
-    if (v->told) {
-        hex_encode(BYTES_OF(v->id), hex);
-        json_object_set_new(o, "replaces", json_string(hex));
-    }
-    if (v->picture_slot)
-        json_object_set_new(o, "picture", json_pack("{s:I}", "slot", (json_int_t)v->picture_slot));
-    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(3));
-    AUTO(blob_clear) struct blob sealed = {0};
-    if (text && !event_seal(at.keys, EVENT_KIND_EVENT, r->o.stream, at.epoch, at.slot, bytes_text(text),
-                            v->id, &sealed)) {
-        v->told = true;
-        hex_encode(BYTES(r->o.stream, CAMERA_ID_BYTES), camera);
-        outbox_add_later(r->o.outbox,
-                         json_pack("{s:s,s:s,s:I}", "kind", "event", "camera", camera, "day",
-                                   (json_int_t)(at.slot / EVENT_DAY_SLOTS)),
-                         blob_bytes(&sealed));
-    }
-    free(text);
+bool recorder_minds(struct recorder *r) {
+    return r->settings.mode != RECORD_MODE_OFF &&
+           (r->settings.mode != RECORD_MODE_SCHEDULE || wanted(r) == USE_KEEP);
 }
 
-static void end_event(struct recorder *r) {
-    if (!r->event.open) return;
-    tell_event(r);
-    r->event = (struct event_state){0};
-}
-
-void recorder_motion(struct recorder *r, uint8_t score) {
-    if (score == 0 || r->settings.mode == RECORD_MODE_OFF) return;
-    if (r->settings.mode == RECORD_MODE_SCHEDULE && wanted(r) != USE_KEEP) return;
+void recorder_motion(struct recorder *r) {
+    if (!recorder_minds(r)) return;
     struct steady_us now = steady_now();
-    struct event_state *v = &r->event;
-    bool first = !v->open;
+    bool first = !r->motion.open;
     r->motion_until.us = now.us + (int64_t)(r->settings.post_s ? r->settings.post_s : 1) * 1000000;
-    if (first) {
-        *v = (struct event_state){
-            .open = true, .begin = wall_now(), .picture_slot = r->open ? r->segment_slot : 0};
-        if (r->settings.mode == RECORD_MODE_MOTION) {
-            spool_promote_held(r->o.spool, r->o.stream, wall_slot(v->begin) - r->settings.pre_s,
-                               SPOOL_KIND_EVENT);
-            link_wake(r->o.link, true);
-        }
+    r->motion = (struct motion_state){true, now};
+    if (first && r->settings.mode == RECORD_MODE_MOTION) {
+        spool_promote_held(r->o.spool, r->o.stream, wall_slot(wall_now()) - r->settings.pre_s,
+                           SPOOL_KIND_EVENT);
+        link_wake(r->o.link, true);
     }
-    v->last = wall_now();
-    v->last_seen = now;
-    if (score > v->score) v->score = score;
     if (r->reel && r->reel_use == USE_KEEP) spool_reel_promote(r->reel, SPOOL_KIND_EVENT);
-    if (first && r->o.events) tell_event(r);
 }
 
-static void event_tick(struct recorder *r, struct steady_us now) {
-    struct event_state *v = &r->event;
-    if (!v->open) return;
-    if (now.us - v->last_seen.us < EVENT_MERGE_US && v->last.us - v->begin.us < EVENT_MOST_US) return;
-    if (r->o.events)
-        end_event(r);
-    else
-        *v = (struct event_state){0};
+static void motion_tick(struct recorder *r, struct steady_us now) {
+    if (now.us - r->motion.last_seen.us >= MOTION_MERGE_US) r->motion.open = false;
+}
+
+err recorder_slot(struct recorder *r, struct forward_slot *out, struct diag *d) {
+    return find_slot(r, wall_now(), out, d);
+}
+
+uint32_t recorder_segment_slot(const struct recorder *r) {
+    return r->open ? r->segment_slot : 0;
 }
 
 /* --- Life
@@ -397,14 +353,13 @@ void recorder_settings(struct recorder *r, const struct record_settings *setting
 }
 
 void recorder_end(struct recorder *r) {
-    if (r->o.events) end_event(r);
     end_segment(r);
     end_reel(r);
 }
 
 void recorder_tick(struct recorder *r) {
     struct steady_us now = steady_now();
-    event_tick(r, now);
+    motion_tick(r, now);
     if (r->reel && now.us - r->active.us > IDLE_US) {
         end_segment(r);
         end_reel(r);
@@ -415,6 +370,6 @@ void recorder_tick(struct recorder *r) {
 }
 
 void recorder_state(const struct recorder *r, struct recorder_state *out) {
-    *out = (struct recorder_state){.recording = r->reel && r->reel_use == USE_KEEP, .motion = r->event.open};
+    *out = (struct recorder_state){.recording = r->reel && r->reel_use == USE_KEEP, .motion = r->motion.open};
     snprintf(out->trouble, sizeof out->trouble, "%s", r->trouble);
 }

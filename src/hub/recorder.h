@@ -21,8 +21,7 @@
 #define SEGMENT_LEAST_US 1000000
 #define SEGMENT_MOST_US 60000000
 #define SEGMENT_MOST_BYTES (12u << 20)
-#define EVENT_MERGE_US 5000000 /* motion that returns within it is the same event */
-#define EVENT_MOST_US 600000000
+#define MOTION_MERGE_US 5000000      /* motion that returns within it has not ended */
 #define WORKER_CLOCK_OFF_US 30000000 /* a worker's time stamps this far off the hub's clock are of no use */
 
 struct recorder;
@@ -33,8 +32,6 @@ struct recorder_options {
     struct forward_keys *keys;
     struct spool *spool;
     struct link *link;
-    struct outbox *outbox;
-    bool events; /* whether motion of this stream becomes events */
     /* Makes a new epoch's root durable and begins it. */
     err (*new_epoch)(void *context, const uint8_t stream[CAMERA_ID_BYTES], struct diag *d);
     void *context;
@@ -51,7 +48,15 @@ err recorder_fragment(struct recorder *r, const struct worker_fragment *f, struc
 err recorder_picture(struct recorder *r, const struct worker_picture *p, struct diag *d) CHECKED;
 /* After what came at once: writes it and offers it to the uploader. */
 void recorder_flush(struct recorder *r);
-void recorder_motion(struct recorder *r, uint8_t score);
+/* Whether what moves is to be kept now: neither off nor outside the schedule. What is not to be kept is not
+ * to be looked at either. */
+bool recorder_minds(struct recorder *r);
+/* Something that is worth keeping moves. Nothing happens unless recorder_minds. */
+void recorder_motion(struct recorder *r);
+/* The second in which something that happens now is sealed; begins a new epoch where there must be one. */
+err recorder_slot(struct recorder *r, struct forward_slot *out, struct diag *d) CHECKED;
+/* The slot of the segment in progress, whose picture record shows what happens now; 0: none. */
+uint32_t recorder_segment_slot(const struct recorder *r);
 
 /* About once a second. */
 void recorder_tick(struct recorder *r);

@@ -24,10 +24,11 @@ static err read_labels(json_t *list, struct rule *out, struct diag *d) {
         for (int l = SEEN_NOTHING + 1; word && l < LABELS_ALL && found == LABELS_ALL; l++)
             if (strcmp(word, label_word(l)) == 0) found = l;
         if (found == LABELS_ALL)
-            return diag_fail(d, ERR_INVALID,
-                             "\"labels\": \"%.40s\" is not person, car, truck, bus, motorcycle, bicycle, dog, cat, "
-                             "bird, animal, package, vehicle, pet or ring",
-                             word ? word : "");
+            return diag_fail(
+                d, ERR_INVALID,
+                "\"labels\": \"%.40s\" is not person, car, truck, bus, motorcycle, bicycle, dog, cat, "
+                "bird, animal, package, vehicle, pet or ring",
+                word ? word : "");
         labels |= 1u << found;
     }
     if (!labels) return diag_fail(d, ERR_INVALID, "\"labels\": a rule looks for at least one");
@@ -44,7 +45,8 @@ static err read_ids(json_t *list, const char *name, size_t bytes, char *out, siz
     json_array_foreach(list, i, item) {
         const char *hex = json_string_value(item);
         if (!hex || hex_decode(hex, (struct buffer){raw, bytes}))
-            return diag_fail(d, ERR_INVALID, "\"%s\": each is an id of %zu lower-case hex digits", name, bytes * 2);
+            return diag_fail(d, ERR_INVALID, "\"%s\": each is an id of %zu lower-case hex digits", name,
+                             bytes * 2);
         hex_encode(BYTES(raw, bytes), out + i * room);
     }
     *count = json_array_size(list);
@@ -75,7 +77,8 @@ static err read_who(json_t *who, struct rule *out, struct diag *d) {
         return diag_fail(d, ERR_INVALID, "\"who\" must be anyone, unknown, known, or 1 to %d people's ids",
                          RULE_PEOPLE_MAX);
     out->who = RULE_WHO_THESE;
-    return read_ids(who, "who", PERSON_ID_BYTES, out->people[0], sizeof out->people[0], &out->person_count, d);
+    return read_ids(who, "who", PERSON_ID_BYTES, out->people[0], sizeof out->people[0], &out->person_count,
+                    d);
 }
 
 static err read_presence(const char *word, struct rule *out, struct diag *d) {
@@ -111,9 +114,18 @@ err rule_read(json_t *o, bool is_new, struct rule *out, struct diag *d) {
     json_t *who = json_object_get(o, "who");
     int64_t dwell = r.dwell_s, cooldown = r.cooldown_s;
     const struct json_field fields[] = {
-        {.name = "name", .kind = JSON_KIND_TEXT, .required = is_new, .min = 1, .max = RULE_NAME_MAX_BYTES, .out = &name},
+        {.name = "name",
+         .kind = JSON_KIND_TEXT,
+         .required = is_new,
+         .min = 1,
+         .max = RULE_NAME_MAX_BYTES,
+         .out = &name},
         {.name = "on", .kind = JSON_KIND_BOOL, .out = &r.on},
-        {.name = "labels", .kind = JSON_KIND_ARRAY, .required = is_new, .max = RULE_LABELS_MAX, .out = &l.labels},
+        {.name = "labels",
+         .kind = JSON_KIND_ARRAY,
+         .required = is_new,
+         .max = RULE_LABELS_MAX,
+         .out = &l.labels},
         {.name = "cameras", .kind = JSON_KIND_ARRAY, .max = RULE_CAMERAS_MAX, .out = &l.cameras},
         {.name = "zones", .kind = JSON_KIND_ARRAY, .max = RULE_ZONES_MAX, .out = &l.zones},
         {.name = "schedule", .kind = JSON_KIND_ARRAY, .max = SCHEDULE_MAX, .out = &l.schedule},
@@ -147,13 +159,14 @@ json_t *rule_json(const struct rule *r) {
     json_t *labels = json_array(), *cameras = json_array();
     for (int l = SEEN_NOTHING + 1; l < LABELS_ALL; l++)
         if (r->labels >> l & 1) json_array_append_new(labels, json_string(label_word(l)));
-    for (size_t i = 0; i < r->camera_count; i++) json_array_append_new(cameras, json_hex(BYTES_OF(r->cameras[i])));
+    for (size_t i = 0; i < r->camera_count; i++)
+        json_array_append_new(cameras, json_hex(BYTES_OF(r->cameras[i])));
     json_t *who = r->who == RULE_WHO_THESE ? texts(r->people[0], sizeof r->people[0], r->person_count)
                                            : json_string(whos[r->who]);
-    return json_pack("{s:s,s:s,s:b,s:o,s:o,s:o,s:o,s:s,s:o,s:i,s:I,s:o}", "id", r->id, "name", r->name, "on", r->on,
-                     "labels", labels, "cameras", cameras, "zones",
-                     texts(r->zones[0], sizeof r->zones[0], r->zone_count), "schedule", schedule_json(&r->schedule),
-                     "presence", presences[r->presence], "who", who, "dwell_s", r->dwell_s, "cooldown_s",
-                     (json_int_t)r->cooldown_s, "channels",
+    return json_pack("{s:s,s:s,s:b,s:o,s:o,s:o,s:o,s:s,s:o,s:i,s:I,s:o}", "id", r->id, "name", r->name, "on",
+                     r->on, "labels", labels, "cameras", cameras, "zones",
+                     texts(r->zones[0], sizeof r->zones[0], r->zone_count), "schedule",
+                     schedule_json(&r->schedule), "presence", presences[r->presence], "who", who, "dwell_s",
+                     r->dwell_s, "cooldown_s", (json_int_t)r->cooldown_s, "channels",
                      texts(r->channels[0], sizeof r->channels[0], r->channel_count));
 }

@@ -29,10 +29,10 @@ const char *label_word(int label) {
 
 const char *label_phrase(int label) {
     static const char *const phrases[SEEN_LABELS] = {
-        [SEEN_NOTHING] = "nothing",       [SEEN_PERSON] = "a person",   [SEEN_CAR] = "a car",
-        [SEEN_TRUCK] = "a truck",         [SEEN_BUS] = "a bus",         [SEEN_MOTORCYCLE] = "a motorcycle",
-        [SEEN_BICYCLE] = "a bicycle",     [SEEN_DOG] = "a dog",         [SEEN_CAT] = "a cat",
-        [SEEN_BIRD] = "a bird",           [SEEN_ANIMAL] = "an animal",  [SEEN_PACKAGE] = "a package",
+        [SEEN_NOTHING] = "nothing",   [SEEN_PERSON] = "a person",  [SEEN_CAR] = "a car",
+        [SEEN_TRUCK] = "a truck",     [SEEN_BUS] = "a bus",        [SEEN_MOTORCYCLE] = "a motorcycle",
+        [SEEN_BICYCLE] = "a bicycle", [SEEN_DOG] = "a dog",        [SEEN_CAT] = "a cat",
+        [SEEN_BIRD] = "a bird",       [SEEN_ANIMAL] = "an animal", [SEEN_PACKAGE] = "a package",
     };
     return label < SEEN_LABELS ? phrases[label] : extra[label - SEEN_LABELS].phrase;
 }
@@ -124,7 +124,8 @@ static void zone_names(const struct zone_list *zones, uint32_t set, char *out, s
         if (set >> i & 1) join(out, room, "%s%s", out[0] ? ", " : "", zones->zones[i].name);
 }
 
-static bool judge_zone(const struct rule *r, const struct rule_facts *f, uint32_t mine, struct rule_verdict *v) {
+static bool judge_zone(const struct rule *r, const struct rule_facts *f, uint32_t mine,
+                       struct rule_verdict *v) {
     char text[80];
     if (!of_camera(r, f->camera)) {
         add(v, BECAUSE_ZONE, "This rule is for other cameras.");
@@ -151,8 +152,9 @@ static void judge_when(const struct rule *r, const struct rule_facts *f, struct 
         add(v, BECAUSE_SCHEDULE, "It was %s; this rule is on %s.", now, text);
     }
     if (r->presence != RULE_PRESENCE_ANY && (r->presence == RULE_PRESENCE_HOME) != f->home)
-        add(v, BECAUSE_PRESENCE, f->home ? "Somebody was at home; this rule is on while everybody is away."
-                                         : "Everybody was away; this rule is on while somebody is at home.");
+        add(v, BECAUSE_PRESENCE,
+            f->home ? "Somebody was at home; this rule is on while everybody is away."
+                    : "Everybody was away; this rule is on while somebody is at home.");
 }
 
 static bool is_among(const struct rule *r, const char *person) {
@@ -168,17 +170,22 @@ static void judge_who(const struct rule *r, const struct rule_facts *f, struct r
     if (r->who == RULE_WHO_UNKNOWN) {
         if (known)
             add(v, BECAUSE_PERSON, "It was %s; this rule is for people whom nobody knows.", name);
-        else if (f->label == SEEN_PERSON && f->face == FACE_NONE && f->now.us - f->begin.us < RULE_FACE_WAIT_US)
+        else if (f->label == SEEN_PERSON && f->face == FACE_NONE &&
+                 f->now.us - f->begin.us < RULE_FACE_WAIT_US)
             add(v, BECAUSE_PERSON, "Who it was could not be seen yet.");
     } else if (r->who == RULE_WHO_KNOWN) {
-        if (!known) add(v, BECAUSE_PERSON, "No familiar face was seen; this rule is for people whom you know.");
+        if (!known)
+            add(v, BECAUSE_PERSON, "No familiar face was seen; this rule is for people whom you know.");
     } else if (!known || !is_among(r, f->person)) {
-        add(v, BECAUSE_PERSON, known ? "It was %s; this rule is for others." : "No face was seen of those for whom this rule is.",
+        add(v, BECAUSE_PERSON,
+            known ? "It was %s; this rule is for others."
+                  : "No face was seen of those for whom this rule is.",
             name);
     }
 }
 
-static void judge_dwell(const struct rule *r, const struct rule_facts *f, uint32_t mine, struct rule_verdict *v) {
+static void judge_dwell(const struct rule *r, const struct rule_facts *f, uint32_t mine,
+                        struct rule_verdict *v) {
     if (r->dwell_s == 0) return;
     int64_t longest = 0;
     if (r->zone_count == 0) longest = f->now.us - f->begin.us;
@@ -187,20 +194,23 @@ static void judge_dwell(const struct rule *r, const struct rule_facts *f, uint32
         if (mine >> i & 1 && since && f->now.us - since > longest) longest = f->now.us - since;
     }
     if (longest < (int64_t)r->dwell_s * 1000000)
-        add(v, BECAUSE_DWELL, "It stayed for %lld s; this rule waits for %u s.", (long long)(longest / 1000000),
-            r->dwell_s);
+        add(v, BECAUSE_DWELL, "It stayed for %lld s; this rule waits for %u s.",
+            (long long)(longest / 1000000), r->dwell_s);
 }
 
 static void judge_object(const struct rule *r, const struct rule_facts *f, struct rule_verdict *v) {
     if (f->label == LABEL_RING) return;
     if (f->score < RULE_SCORE_MIN)
-        add(v, BECAUSE_SCORE, "It was sure by %d %% only; from %d %% it would have alerted.", (int)(f->score * 100),
-            (int)(RULE_SCORE_MIN * 100));
+        add(v, BECAUSE_SCORE, "It was sure by %d %% only; from %d %% it would have alerted.",
+            (int)(f->score * 100), (int)(RULE_SCORE_MIN * 100));
     if (f->still) add(v, BECAUSE_STILL, "It was there already and did not move.");
     if (f->not_interesting) {
         add(v, BECAUSE_NOT_INTERESTING, "It looks like what you called not interesting in this place.");
         v->final = true;
     }
+}
+
+static void judge_cooldown(const struct rule *r, const struct rule_facts *f, struct rule_verdict *v) {
     int64_t since = f->now.us - f->last_alert.us;
     if (f->last_alert.us && since >= 0 && since < (int64_t)r->cooldown_s * 1000000) {
         add(v, BECAUSE_COOLDOWN, "This rule had alerted %lld s before; it does so once in %u s.",
@@ -219,6 +229,7 @@ void rule_judge(const struct rule *r, const struct rule_facts *f, struct rule_ve
         return;
     }
     judge_object(r, f, out);
+    judge_cooldown(r, f, out);
     judge_when(r, f, out);
     judge_who(r, f, out);
     judge_dwell(r, f, mine, out);

@@ -19,7 +19,7 @@
 #define RULE_DWELL_MAX_S 600
 #define RULE_COOLDOWN_MAX_S 86400
 #define RULE_DEFAULT_COOLDOWN_S 60
-#define RULE_SCORE_MIN 0.40f     /* less sure than this is told, and alerts nobody */
+#define RULE_SCORE_MIN 0.40f      /* less sure than this is told, and alerts nobody */
 #define RULE_FACE_WAIT_US 3000000 /* so long a rule for strangers waits for a face */
 #define PERSON_ID_BYTES 8
 #define PERSON_ID_CHARS (2 * PERSON_ID_BYTES)
@@ -58,8 +58,8 @@ struct rule_list {
 
 /* The rule that a new home has: a person, or a ring, anywhere, always. */
 void rule_default(struct rule *out);
-/* Changes what o names; a rule that is new begins as rule_default without labels and name, which o must give. `id` is
- * not among the fields. ERR_INVALID names the field. */
+/* Changes what o names; a rule that is new begins as rule_default without labels and name, which o must give.
+ * `id` is not among the fields. ERR_INVALID names the field. */
 err rule_read(json_t *o, bool is_new, struct rule *out, struct diag *d) CHECKED;
 json_t *rule_json(const struct rule *r); /* NULL: out of memory */
 
@@ -89,8 +89,8 @@ struct rule_facts {
     struct wall_us now, begin;
     bool still, not_interesting;
     const struct zone_list *zones; /* of the camera */
-    /* By zone: whether it is or was touched (a line: was crossed), and since when without a break; 0: it is not
-     * there. */
+    /* By zone: whether it is or was touched (a line: was crossed), and since when without a break; 0: it is
+     * not there. */
     uint32_t touched;
     struct wall_us since[ZONES_MAX];
     enum face_state face;

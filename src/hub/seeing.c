@@ -82,7 +82,8 @@ static void settle_if_still(struct seeing *s, struct see_camera *c, struct see_t
         see_track_settle(s, c, t);
 }
 
-static void take_track(struct seeing *s, struct see_camera *c, const struct seen_track *m, struct wall_us wall) {
+static void take_track(struct seeing *s, struct see_camera *c, const struct seen_track *m,
+                       struct wall_us wall) {
     if (m->label <= SEEN_NOTHING || m->label >= SEEN_LABELS) return;
     struct see_track *t = track_need(c, m->id);
     if (!t) return;
@@ -107,7 +108,8 @@ static bool anything_moves(const struct see_camera *c) {
     return false;
 }
 
-void seeing_sightings(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES], const struct vision_sightings *m) {
+void seeing_sightings(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES],
+                      const struct vision_sightings *m) {
     struct see_camera *c = s->on ? see_camera_need(s, camera) : NULL;
     if (!c) return;
     if (!see_looks(s, c, m->wall)) c->looking_since = m->wall;
@@ -228,8 +230,8 @@ static void end_left_open(struct seeing *s) {
         hex_encode(BYTES_OF(e.id), hex);
         AUTO(json_release)
         json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f,s:s,s:b}", "v", 1, "label", label_word(e.label), "begin",
-                              (json_int_t)e.begin.us, "end", (json_int_t)e.end.us, "score", (double)e.score, "replaces",
-                              hex, "gap", 1);
+                              (json_int_t)e.begin.us, "end", (json_int_t)e.end.us, "score", (double)e.score,
+                              "replaces", hex, "gap", 1);
         uint8_t old[16], id[16] = {0};
         memcpy(old, e.id, sizeof old);
         bool known = s->ports.camera_name(s->ports.context, e.camera) != NULL;
@@ -246,7 +248,8 @@ err seeing_new(const char *data, const struct seeing_ports *ports, struct seeing
     struct diag why = {{0}};
     if (!s) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     s->ports = *ports;
-    err e = path_join(s->path, data, "seeing.json") ? diag_fail(d, ERR_LIMIT, "the path is too long") : ERR_OK;
+    err e =
+        path_join(s->path, data, "seeing.json") ? diag_fail(d, ERR_LIMIT, "the path is too long") : ERR_OK;
     if (!e) e = see_load(s, d);
     if (!e) e = recent_open(data, &s->recent, d);
     if (e) {

@@ -1,7 +1,7 @@
 /* seeing.h: from what cardea-vision saw to events and alerts, by the household's zones, rules and familiar
- * faces (docs/seeing.md). DIR/seeing.json holds zones, masks, rules, presence and what was called not interesting;
- * faces.h and recent.h say what else there is. Cameras are named by their main stream. Threads: the recording
- * loop. */
+ * faces (docs/seeing.md). DIR/seeing.json holds zones, masks, rules, presence and what was called not
+ * interesting; faces.h and recent.h say what else there is. Cameras are named by their main stream. Threads:
+ * the recording loop. */
 #ifndef CARDEA_HUB_SEEING_H
 #define CARDEA_HUB_SEEING_H
 
@@ -13,9 +13,9 @@
 
 #define EVENT_MERGE_US 5000000 /* motion that returns within it is the same event */
 #define EVENT_MOST_US 600000000
-#define SEEING_SETTLE_US 60000000  /* what stands still for so long is one event, which ends */
-#define SEEING_PICTURE_US 500000   /* so long an event waits for its first picture */
-#define SEEING_LOOK_US 15000000    /* without a sighting for so long, nobody looks at the camera */
+#define SEEING_SETTLE_US 60000000 /* what stands still for so long is one event, which ends */
+#define SEEING_PICTURE_US 500000  /* so long an event waits for its first picture */
+#define SEEING_LOOK_US 15000000   /* without a sighting for so long, nobody looks at the camera */
 #define SEEING_PATH_MAX 40
 
 struct seeing;
@@ -43,7 +43,8 @@ struct seeing_ports {
     void (*masks)(void *context, const uint8_t camera[CAMERA_ID_BYTES]);
 };
 
-/* ERR_INVALID: DIR/seeing.json is damaged. It is left alone, and nothing may be recorded: what it masks is not known. */
+/* ERR_INVALID: DIR/seeing.json is damaged. It is left alone, and nothing may be recorded: what it masks is
+ * not known. */
 err seeing_new(const char *data, const struct seeing_ports *ports, struct seeing **out,
                struct diag *d) CHECKED;
 /* When the cameras are known: ends events that the last run left open. */
@@ -72,8 +73,8 @@ bool seeing_wants_faces(const struct seeing *s);
 /* The masks of a camera; borrowed, NULL when there are none. */
 const struct worker_masks *seeing_masks(const struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES]);
 
-/* Verbs of docs/seeing.md from see. to face.; *later: replied by `done` when all is well. `see.get` is what seeing
- * knows: the hub adds the model, vision and channels. */
+/* Verbs of docs/seeing.md from see. to face.; *later: replied by `done` when all is well. `see.get` is what
+ * seeing knows: the hub adds the model, vision and channels. */
 typedef void seeing_done_fn(void *context, const uint8_t command[16], err e, json_t *result /* taken */,
                             const struct diag *d);
 err seeing_command(struct seeing *s, const uint8_t command[16], const char *verb, json_t *args,

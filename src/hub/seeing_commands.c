@@ -1,5 +1,5 @@
-/* What the owner asks of seeing (docs/seeing.md, "Commands to the hub"). Settings are in force only when they are
- * durable: a change that cannot be stored is taken back. */
+/* What the owner asks of seeing (docs/seeing.md, "Commands to the hub"). Settings are in force only when they
+ * are durable: a change that cannot be stored is taken back. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -8,13 +8,15 @@
 
 #define MUTE_MAX_US (7LL * 86400 * 1000000)
 
-/* The camera that args name; it is taken out of them. It is the hub's, though seeing may not have heard of it. */
+/* The camera that args name; it is taken out of them. It is the hub's, though seeing may not have heard of
+ * it. */
 static err take_camera(struct seeing *s, json_t *args, struct see_camera **out, struct diag *d) {
     uint8_t id[CAMERA_ID_BYTES];
     const char *hex = json_string_value(json_object_get(args, "camera"));
     if (!hex || hex_decode(hex, (struct buffer){id, sizeof id}))
         return diag_fail(d, ERR_INVALID, "\"camera\" must be a camera's id");
-    if (!s->ports.camera_name(s->ports.context, id)) return diag_fail(d, ERR_NOT_FOUND, "this hub has no such camera");
+    if (!s->ports.camera_name(s->ports.context, id))
+        return diag_fail(d, ERR_NOT_FOUND, "this hub has no such camera");
     *out = see_camera_need(s, id);
     if (!*out) return diag_fail(d, ERR_LIMIT, "too many cameras");
     json_object_del(args, "camera");
@@ -34,8 +36,8 @@ static err do_get(struct seeing *s, json_t *args, json_t **result, struct diag *
         json_object_set(masks, hex, json_object_get(one, "masks"));
     }
     *result = json_pack("{s:b,s:{s:s,s:s},s:o,s:o,s:O,s:o,s:I,s:i}", "on", s->on, "presence", "now",
-                        s->home ? "home" : "away", "by", s->presence_by, "zones", zones, "masks", masks, "rules",
-                        json_object_get(o, "rules"), "faces", see_people_json(s), "muted_until",
+                        s->home ? "home" : "away", "by", s->presence_by, "zones", zones, "masks", masks,
+                        "rules", json_object_get(o, "rules"), "faces", see_people_json(s), "muted_until",
                         (json_int_t)s->muted_until.us, "negatives", (int)s->negatives.count);
     json_decref(o);
     return *result ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "out of memory");
@@ -74,7 +76,11 @@ static err do_set(struct seeing *s, json_t *args, json_t **result, struct diag *
     const struct json_field fields[] = {
         {.name = "on", .kind = JSON_KIND_BOOL, .out = &next.on},
         {.name = "presence", .kind = JSON_KIND_TEXT, .max = 8, .out = &presence, .present = &said},
-        {.name = "muted_until", .kind = JSON_KIND_INT, .min = 0, .max = now + MUTE_MAX_US, .out = &next.muted_until.us},
+        {.name = "muted_until",
+         .kind = JSON_KIND_INT,
+         .min = 0,
+         .max = now + MUTE_MAX_US,
+         .out = &next.muted_until.us},
         {.name = "faces", .kind = JSON_KIND_BOOL, .out = &next.faces_on},
         {.name = "suggest", .kind = JSON_KIND_BOOL, .out = &next.suggest},
     };
@@ -122,7 +128,8 @@ static err check_zones_used(const struct seeing *s, const struct see_camera *c, 
         for (size_t r = 0; !stays && r < s->rules.count; r++)
             for (size_t k = 0; k < s->rules.rules[r].zone_count; k++)
                 if (strcmp(s->rules.rules[r].zones[k], z->id) == 0)
-                    return diag_fail(d, ERR_CONFLICT, "the rule \"%s\" is about the zone \"%s\": change the rule first",
+                    return diag_fail(d, ERR_CONFLICT,
+                                     "the rule \"%s\" is about the zone \"%s\": change the rule first",
                                      s->rules.rules[r].name, z->name);
     }
     return ERR_OK;
@@ -189,7 +196,8 @@ static err find_rule(struct seeing *s, json_t *args, size_t *out, struct diag *d
         json_object_del(args, "id");
         return ERR_OK;
     }
-    return diag_fail(d, id ? ERR_NOT_FOUND : ERR_INVALID, id ? "there is no such rule" : "\"id\" must be a rule's id");
+    return diag_fail(d, id ? ERR_NOT_FOUND : ERR_INVALID,
+                     id ? "there is no such rule" : "\"id\" must be a rule's id");
 }
 
 static err check_rule_name(const struct seeing *s, const struct rule *r, struct diag *d) {
@@ -276,8 +284,8 @@ static err do_feedback(struct seeing *s, json_t *args, json_t **result, struct d
     if (e) return e;
     const struct recent_event *seen = recent_find(s->recent, event);
     if (!seen || memcmp(seen->camera, c->id, CAMERA_ID_BYTES) != 0)
-        return diag_fail(d, ERR_NOT_FOUND, "the hub does not remember this event: it knows the last %d of objects",
-                         RECENT_MAX);
+        return diag_fail(d, ERR_NOT_FOUND,
+                         "the hub does not remember this event: it knows the last %d of objects", RECENT_MAX);
     if (seen->label >= SEEN_LABELS)
         return diag_fail(d, ERR_UNSUPPORTED, "a ring is somebody's wish, not something that looks like it");
     struct negative n = {.label = (enum seen_label)seen->label, .box = seen->box, .at = wall_now()};
@@ -298,13 +306,19 @@ static const struct {
     const char *verb;
     err (*run)(struct seeing *s, json_t *args, json_t **result, struct diag *d);
 } verbs[] = {
-    {"see.get", do_get},         {"see.set", do_set},         {"see.debug", do_debug},
-    {"zone.set", do_zones},      {"mask.set", do_masks},      {"rule.add", do_rule_add},
-    {"rule.set", do_rule_set},   {"rule.remove", do_rule_remove}, {"event.feedback", do_feedback},
+    {"see.get", do_get},
+    {"see.set", do_set},
+    {"see.debug", do_debug},
+    {"zone.set", do_zones},
+    {"mask.set", do_masks},
+    {"rule.add", do_rule_add},
+    {"rule.set", do_rule_set},
+    {"rule.remove", do_rule_remove},
+    {"event.feedback", do_feedback},
 };
 
-err seeing_command(struct seeing *s, const uint8_t command[16], const char *verb, json_t *args, json_t **result,
-                   bool *later, seeing_done_fn *done, void *context, struct diag *d) {
+err seeing_command(struct seeing *s, const uint8_t command[16], const char *verb, json_t *args,
+                   json_t **result, bool *later, seeing_done_fn *done, void *context, struct diag *d) {
     *later = false;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(verb, verbs[i].verb) == 0) return verbs[i].run(s, args, result, d);

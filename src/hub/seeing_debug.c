@@ -1,5 +1,5 @@
-/* see.debug: the last minute, frame by frame: where it moved, what was seen there, and what the rules said. In memory
- * alone; some 150 KiB for a camera that is looked at. */
+/* see.debug: the last minute, frame by frame: where it moved, what was seen there, and what the rules said.
+ * In memory alone; some 150 KiB for a camera that is looked at. */
 #include <stdlib.h>
 
 #include "hub/seeing_internal.h"
@@ -62,12 +62,8 @@ void see_debug_note(struct see_camera *c, const struct vision_sightings *m) {
     f->track_count = (uint8_t)(m->count < TRACKS ? m->count : TRACKS);
     for (size_t i = 0; i < f->track_count; i++) {
         const struct seen_track *t = &m->tracks[i];
-        f->tracks[i] = (struct noted_track){t->id,
-                                            (uint8_t)t->label,
-                                            (uint8_t)t->state,
-                                            (uint8_t)(t->score * 100 + 0.5f),
-                                            t->still,
-                                            t->box};
+        f->tracks[i] = (struct noted_track){
+            t->id, (uint8_t)t->label, (uint8_t)t->state, (uint8_t)(t->score * 100 + 0.5f), t->still, t->box};
     }
 }
 
@@ -81,13 +77,14 @@ static json_t *frame_json(const struct noted_frame *f) {
     }
     for (size_t i = 0; i < f->track_count; i++) {
         const struct noted_track *t = &f->tracks[i];
-        json_array_append_new(tracks, json_pack("{s:I,s:s,s:f,s:[i,i,i,i],s:b,s:s}", "id", (json_int_t)t->id, "label",
-                                                seen_label_text((enum seen_label)t->label), "score", t->score / 100.0,
-                                                "box", t->box.x, t->box.y, t->box.w, t->box.h, "still", t->still,
-                                                "state", states[t->state <= TRACK_LOST ? t->state : TRACK_SEEN]));
+        json_array_append_new(tracks,
+                              json_pack("{s:I,s:s,s:f,s:[i,i,i,i],s:b,s:s}", "id", (json_int_t)t->id, "label",
+                                        seen_label_text((enum seen_label)t->label), "score", t->score / 100.0,
+                                        "box", t->box.x, t->box.y, t->box.w, t->box.h, "still", t->still,
+                                        "state", states[t->state <= TRACK_LOST ? t->state : TRACK_SEEN]));
     }
-    return json_pack("{s:I,s:o,s:o,s:i,s:b}", "wall", (json_int_t)f->wall.us, "regions", regions, "tracks", tracks, "ms",
-                     (int)f->ms, "answered", f->answered);
+    return json_pack("{s:I,s:o,s:o,s:i,s:b}", "wall", (json_int_t)f->wall.us, "regions", regions, "tracks",
+                     tracks, "ms", (int)f->ms, "answered", f->answered);
 }
 
 /* What the rules say of the objects that are there now. */
@@ -99,10 +96,10 @@ static json_t *why_json(const struct seeing *s, const struct see_camera *c) {
             const struct see_answer *a = &t->answers[k];
             const char *text = a->alerted ? "It alerted." : a->count ? a->reasons[0].text : "";
             if (!text[0]) continue;
-            json_array_append_new(list, json_pack("{s:I,s:s,s:s,s:s,s:s}", "track", (json_int_t)t->id, "label",
-                                                  seen_label_text(t->label), "rule", s->rules.rules[k].name, "because",
-                                                  a->alerted ? "alert" : because_word(a->reasons[0].because), "text",
-                                                  text));
+            json_array_append_new(
+                list, json_pack("{s:I,s:s,s:s,s:s,s:s}", "track", (json_int_t)t->id, "label",
+                                seen_label_text(t->label), "rule", s->rules.rules[k].name, "because",
+                                a->alerted ? "alert" : because_word(a->reasons[0].because), "text", text));
         }
     }
     return list;

@@ -114,7 +114,8 @@ struct see_camera {
     uint8_t id[CAMERA_ID_BYTES];
     struct zone_list zones;
     struct worker_masks masks;
-    struct wall_us looked, looking_since; /* of the last frame; of the first without a break. 0: nobody looks */
+    struct wall_us looked,
+        looking_since; /* of the last frame; of the first without a break. 0: nobody looks */
     struct see_track *tracks[VISION_TRACKS_MAX]; /* NULL where there is none */
     struct see_heir heirs[SEE_HEIRS_MAX];
     size_t heir_next;
@@ -167,12 +168,14 @@ void see_track_update(struct seeing *s, struct see_camera *c, struct see_track *
 void see_track_judge(struct seeing *s, struct see_camera *c, struct see_track *t, struct wall_us now);
 void see_rules_changed(struct seeing *s); /* what they said of objects is forgotten, but for alerts */
 /* The alert that a rule gives; remembers it for the cool-down. */
-void see_alert_take(struct see_camera *c, const struct rule *r, bool ring, struct wall_us at, struct see_alert *into);
+void see_alert_take(struct see_camera *c, const struct rule *r, bool ring, struct wall_us at,
+                    struct see_alert *into);
 struct wall_us see_last_alert(const struct see_camera *c, const struct rule *r, bool ring);
 
 /* seeing_tell.c */
 /* Tells what has changed, if it is time: an event waits a moment for its first picture. */
-void see_track_flush(struct seeing *s, struct see_camera *c, struct see_track *t, struct wall_us now, bool at_once);
+void see_track_flush(struct seeing *s, struct see_camera *c, struct see_track *t, struct wall_us now,
+                     bool at_once);
 /* Tells its end, unless it was never told and never will be, and forgets it. */
 void see_track_end(struct seeing *s, struct see_camera *c, struct see_track *t, bool gap);
 /* The same for what stands still: it stays known. */
@@ -189,7 +192,8 @@ struct see_notice {
     uint32_t zones;
     struct bytes jpeg;
 };
-void see_alert_send(struct seeing *s, struct see_camera *c, const struct see_alert *a, const struct see_notice *n);
+void see_alert_send(struct seeing *s, struct see_camera *c, const struct see_alert *a,
+                    const struct see_notice *n);
 
 /* seeing_motion.c */
 void see_motion_tick(struct seeing *s, struct see_camera *c, struct wall_us now);
@@ -202,8 +206,9 @@ json_t *see_debug_json(const struct seeing *s, const struct see_camera *c);
 void see_debug_free(struct see_debug *g);
 
 /* seeing_people.c */
-err see_people_command(struct seeing *s, const uint8_t command[16], const char *verb, json_t *args, json_t **result,
-                       bool *later, seeing_done_fn *done, void *context, struct diag *d) CHECKED;
+err see_people_command(struct seeing *s, const uint8_t command[16], const char *verb, json_t *args,
+                       json_t **result, bool *later, seeing_done_fn *done, void *context,
+                       struct diag *d) CHECKED;
 void see_people_tick(struct seeing *s, struct wall_us now);
 void see_people_clear(struct seeing *s);
 json_t *see_people_json(const struct seeing *s);

@@ -1,7 +1,8 @@
 /* What moves without being anything known, and rings.
  *
- * Where nobody looks (seeing is off, or vision is gone) motion is told at once and again when it ends. Where somebody
- * does it is told when it ends, and only if nothing that is known moved meanwhile: that has its own event. */
+ * Where nobody looks (seeing is off, or vision is gone) motion is told at once and again when it ends. Where
+ * somebody does it is told when it ends, and only if nothing that is known moved meanwhile: that has its own
+ * event. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -17,8 +18,8 @@ static void tell(struct seeing *s, struct see_camera *c, bool looked) {
     struct diag d = {{0}};
     char hex[33];
     AUTO(json_release)
-    json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f}", "v", 1, "label", "motion", "begin", (json_int_t)v->begin.us, "end",
-                          (json_int_t)v->last.us, "score", v->score / 255.0);
+    json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f}", "v", 1, "label", "motion", "begin",
+                          (json_int_t)v->begin.us, "end", (json_int_t)v->last.us, "score", v->score / 255.0);
     if (!o) return;
     if (v->told) {
         hex_encode(BYTES_OF(v->event), hex);
@@ -31,13 +32,15 @@ static void tell(struct seeing *s, struct see_camera *c, bool looked) {
         v->told = true;
 }
 
-void seeing_motion(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES], struct wall_us wall, uint8_t score) {
+void seeing_motion(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES], struct wall_us wall,
+                   uint8_t score) {
     struct see_camera *c = score ? see_camera_need(s, camera) : NULL;
     if (!c) return;
     struct see_motion *v = &c->motion;
     bool first = !v->open, looked = see_looks(s, c, wall);
     if (first) {
-        *v = (struct see_motion){.open = true, .begin = wall, .slot = s->ports.slot(s->ports.context, camera)};
+        *v =
+            (struct see_motion){.open = true, .begin = wall, .slot = s->ports.slot(s->ports.context, camera)};
         s->ports.state(s->ports.context, camera, "motion", true);
     }
     v->last = wall;
@@ -101,8 +104,8 @@ static void judge(struct seeing *s, struct see_camera *c, const struct see_track
     }
 }
 
-static void send_ring(struct seeing *s, struct see_camera *c, const struct see_track *who, const struct see_alert *a,
-                      const uint8_t event[16]) {
+static void send_ring(struct seeing *s, struct see_camera *c, const struct see_track *who,
+                      const struct see_alert *a, const uint8_t event[16]) {
     char title[2 * PERSON_NAME_MAX_BYTES + 64];
     bool known = who && who->face.state == FACE_KNOWN;
     const char *name = s->ports.camera_name(s->ports.context, c->id);
@@ -129,10 +132,11 @@ void seeing_ring(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES], struct
     json_t *quiet = json_array();
     judge(s, c, who, wall, &alert, quiet);
     AUTO(json_release)
-    json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f,s:o}", "v", 1, "label", "ring", "begin", (json_int_t)wall.us, "end",
-                          (json_int_t)wall.us, "score", 1.0, "quiet", quiet);
+    json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f,s:o}", "v", 1, "label", "ring", "begin", (json_int_t)wall.us,
+                          "end", (json_int_t)wall.us, "score", 1.0, "quiet", quiet);
     if (!o) return;
-    if (who && who->jpeg.len && !s->ports.picture(s->ports.context, camera, blob_bytes(&who->jpeg), picture, &d)) {
+    if (who && who->jpeg.len &&
+        !s->ports.picture(s->ports.context, camera, blob_bytes(&who->jpeg), picture, &d)) {
         hex_encode(BYTES_OF(picture), hex);
         json_object_set_new(o, "picture", json_string(hex));
     } else {

@@ -1,4 +1,5 @@
-/* face.*: naming people. A face is added by pictures that vision makes embeddings of, so face.add is answered later. */
+/* face.*: naming people. A face is added by pictures that vision makes embeddings of, so face.add is answered
+ * later. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -19,7 +20,12 @@ json_t *see_people_json(const struct seeing *s) {
 
 static err read_consent(json_t *o, const char **by, struct diag *d) {
     const struct json_field fields[] = {
-        {.name = "by", .kind = JSON_KIND_TEXT, .required = true, .min = 1, .max = FACES_CONSENT_MAX_BYTES, .out = by},
+        {.name = "by",
+         .kind = JSON_KIND_TEXT,
+         .required = true,
+         .min = 1,
+         .max = FACES_CONSENT_MAX_BYTES,
+         .out = by},
     };
     err e = o ? JSON_READ(o, fields, d) : ERR_INVALID;
     if (e) diag_prefix(d, "\"consent\" (who has asked the person, and may say so)");
@@ -27,8 +33,8 @@ static err read_consent(json_t *o, const char **by, struct diag *d) {
 }
 
 static void refuse(struct see_pending *p, size_t picture, const char *why) {
-    char text[200];
-    snprintf(text, sizeof text, "picture %zu: %s", picture + 1, why[0] ? why : "there is no face in it");
+    char text[240];
+    snprintf(text, sizeof text, "picture %zu: %.190s", picture + 1, why[0] ? why : "there is no face in it");
     json_array_append_new(p->refused, json_string(text));
 }
 
@@ -85,14 +91,23 @@ static struct see_pending *pending_new(struct seeing *s) {
     return NULL;
 }
 
-static err do_add(struct seeing *s, const uint8_t command[16], json_t *args, seeing_done_fn *done, void *context,
-                  struct diag *d) {
+static err do_add(struct seeing *s, const uint8_t command[16], json_t *args, seeing_done_fn *done,
+                  void *context, struct diag *d) {
     const char *name = NULL, *by = NULL;
     json_t *consent = NULL, *pictures = NULL;
     const struct json_field fields[] = {
-        {.name = "name", .kind = JSON_KIND_TEXT, .required = true, .min = 1, .max = PERSON_NAME_MAX_BYTES, .out = &name},
+        {.name = "name",
+         .kind = JSON_KIND_TEXT,
+         .required = true,
+         .min = 1,
+         .max = PERSON_NAME_MAX_BYTES,
+         .out = &name},
         {.name = "consent", .kind = JSON_KIND_OBJECT, .required = true, .out = &consent},
-        {.name = "pictures", .kind = JSON_KIND_ARRAY, .required = true, .max = FACES_ADD_MAX, .out = &pictures},
+        {.name = "pictures",
+         .kind = JSON_KIND_ARRAY,
+         .required = true,
+         .max = FACES_ADD_MAX,
+         .out = &pictures},
     };
     err e = need_faces(s, d);
     if (!e) e = JSON_READ(args, fields, d);
@@ -215,7 +230,12 @@ static err do_name(struct seeing *s, json_t *args, json_t **result, struct diag 
     char person[PERSON_ID_CHARS + 1];
     const struct json_field fields[] = {
         {.name = "id", .kind = JSON_KIND_TEXT, .required = true, .max = PERSON_ID_CHARS, .out = &id},
-        {.name = "name", .kind = JSON_KIND_TEXT, .required = true, .min = 1, .max = PERSON_NAME_MAX_BYTES, .out = &name},
+        {.name = "name",
+         .kind = JSON_KIND_TEXT,
+         .required = true,
+         .min = 1,
+         .max = PERSON_NAME_MAX_BYTES,
+         .out = &name},
         {.name = "consent", .kind = JSON_KIND_OBJECT, .required = true, .out = &consent},
     };
     err e = need_faces(s, d);
@@ -244,8 +264,8 @@ static const struct {
     {"face.name", do_name}, {"face.dismiss", do_dismiss},
 };
 
-err see_people_command(struct seeing *s, const uint8_t command[16], const char *verb, json_t *args, json_t **result,
-                       bool *later, seeing_done_fn *done, void *context, struct diag *d) {
+err see_people_command(struct seeing *s, const uint8_t command[16], const char *verb, json_t *args,
+                       json_t **result, bool *later, seeing_done_fn *done, void *context, struct diag *d) {
     if (!s->faces) return need_faces(s, d);
     if (strcmp(verb, "face.add") == 0) {
         err e = do_add(s, command, args, done, context, d);

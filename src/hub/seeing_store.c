@@ -1,7 +1,7 @@
 /* DIR/seeing.json:
  *
- *     {"v":1,"on":bool,"home":bool,"presence_by":text,"muted_until":µs,"faces":bool,"suggest":bool,"rules":[rule with
- *      id],"cameras":{camera: {"zones":[…],"masks":[…]}},"negatives":[…]} */
+ *     {"v":1,"on":bool,"home":bool,"presence_by":text,"muted_until":µs,"faces":bool,"suggest":bool,"rules":[rule
+ * with id],"cameras":{camera: {"zones":[…],"masks":[…]}},"negatives":[…]} */
 #include <stdio.h>
 
 #include "base/file.h"
@@ -16,12 +16,14 @@ json_t *see_settings_json(const struct seeing *s) {
         char hex[2 * CAMERA_ID_BYTES + 1];
         if (c->zones.count == 0 && c->masks.count == 0) continue;
         hex_encode(BYTES_OF(c->id), hex);
-        json_object_set_new(cameras, hex, json_pack("{s:o,s:o}", "zones", zones_json(&c->zones), "masks",
-                                                    worker_masks_json(&c->masks)));
+        json_object_set_new(
+            cameras, hex,
+            json_pack("{s:o,s:o}", "zones", zones_json(&c->zones), "masks", worker_masks_json(&c->masks)));
     }
-    return json_pack("{s:i,s:b,s:b,s:s,s:I,s:b,s:b,s:o,s:o,s:o}", "v", 1, "on", s->on, "home", s->home, "presence_by",
-                     s->presence_by, "muted_until", (json_int_t)s->muted_until.us, "faces", s->faces_on, "suggest",
-                     s->suggest, "rules", rules, "cameras", cameras, "negatives", negatives_json(&s->negatives));
+    return json_pack("{s:i,s:b,s:b,s:s,s:I,s:b,s:b,s:o,s:o,s:o}", "v", 1, "on", s->on, "home", s->home,
+                     "presence_by", s->presence_by, "muted_until", (json_int_t)s->muted_until.us, "faces",
+                     s->faces_on, "suggest", s->suggest, "rules", rules, "cameras", cameras, "negatives",
+                     negatives_json(&s->negatives));
 }
 
 err see_store(const struct seeing *s, struct diag *d) {
@@ -80,13 +82,21 @@ static err load_from(struct seeing *s, json_t *o, struct diag *d) {
         {.name = "on", .kind = JSON_KIND_BOOL, .required = true, .out = &s->on},
         {.name = "home", .kind = JSON_KIND_BOOL, .required = true, .out = &s->home},
         {.name = "presence_by", .kind = JSON_KIND_TEXT, .required = true, .max = 64, .out = &by},
-        {.name = "muted_until", .kind = JSON_KIND_INT, .required = true, .min = 0, .max = INT64_MAX,
+        {.name = "muted_until",
+         .kind = JSON_KIND_INT,
+         .required = true,
+         .min = 0,
+         .max = INT64_MAX,
          .out = &s->muted_until.us},
         {.name = "faces", .kind = JSON_KIND_BOOL, .required = true, .out = &s->faces_on},
         {.name = "suggest", .kind = JSON_KIND_BOOL, .required = true, .out = &s->suggest},
         {.name = "rules", .kind = JSON_KIND_ARRAY, .required = true, .max = RULES_MAX, .out = &rules},
         {.name = "cameras", .kind = JSON_KIND_OBJECT, .required = true, .out = &cameras},
-        {.name = "negatives", .kind = JSON_KIND_ARRAY, .required = true, .max = NEGATIVES_MAX, .out = &negatives},
+        {.name = "negatives",
+         .kind = JSON_KIND_ARRAY,
+         .required = true,
+         .max = NEGATIVES_MAX,
+         .out = &negatives},
     };
     err e = JSON_READ(o, fields, d);
     if (!e) e = load_rules(s, rules, d);
@@ -108,6 +118,9 @@ err see_load(struct seeing *s, struct diag *d) {
     }
     if (!e) e = json_parse(blob_bytes(&text), &o, d);
     if (!e) e = load_from(s, o, d);
-    if (e) diag_prefix(d, "%s is damaged (put it back from a copy, or remove it: zones, masks and rules go with it)", s->path);
+    if (e)
+        diag_prefix(
+            d, "%s is damaged (put it back from a copy, or remove it: zones, masks and rules go with it)",
+            s->path);
     return e;
 }

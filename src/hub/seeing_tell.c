@@ -16,9 +16,10 @@ json_t *see_zone_ids(const struct zone_list *zones, uint32_t set) {
 
 json_t *see_alert_json(const struct see_alert *a) {
     json_t *channels = json_array();
-    for (size_t i = 0; i < a->channel_count; i++) json_array_append_new(channels, json_string(a->channels[i]));
-    return json_pack("{s:s,s:s,s:I,s:o,s:s}", "rule", a->rule, "name", a->name, "at", (json_int_t)a->at.us, "channels",
-                     channels, "text", a->text);
+    for (size_t i = 0; i < a->channel_count; i++)
+        json_array_append_new(channels, json_string(a->channels[i]));
+    return json_pack("{s:s,s:s,s:I,s:o,s:s}", "rule", a->rule, "name", a->name, "at", (json_int_t)a->at.us,
+                     "channels", channels, "text", a->text);
 }
 
 void see_quiet_json(const struct rule *r, const struct rule_reason *reasons, size_t count, json_t *list) {
@@ -58,10 +59,10 @@ enum telling { TELL_OPEN, TELL_END, TELL_SETTLED, TELL_GAP };
 
 static json_t *event_json(const struct seeing *s, const struct see_camera *c, const struct see_track *t,
                           enum telling how) {
-    json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f,s:o,s:o,s:o}", "v", 1, "label", seen_label_text(t->label), "begin",
-                          (json_int_t)t->begin.us, "end", (json_int_t)t->last.us, "score", (double)t->score, "zones",
-                          see_zone_ids(&c->zones, t->touched & ~t->crossed), "crossed",
-                          see_zone_ids(&c->zones, t->crossed), "path", path_json(&t->path));
+    json_t *o = json_pack("{s:i,s:s,s:I,s:I,s:f,s:o,s:o,s:o}", "v", 1, "label", seen_label_text(t->label),
+                          "begin", (json_int_t)t->begin.us, "end", (json_int_t)t->last.us, "score",
+                          (double)t->score, "zones", see_zone_ids(&c->zones, t->touched & ~t->crossed),
+                          "crossed", see_zone_ids(&c->zones, t->crossed), "path", path_json(&t->path));
     if (!o) return NULL;
     if (how == TELL_OPEN) json_object_set_new(o, "open", json_true());
     if (how == TELL_GAP) json_object_set_new(o, "gap", json_true());
@@ -69,7 +70,8 @@ static json_t *event_json(const struct seeing *s, const struct see_camera *c, co
     if (t->told) set_hex(o, "replaces", t->event);
     if (t->has_picture) set_hex(o, "picture", t->picture);
     if (t->face.state == FACE_KNOWN)
-        json_object_set_new(o, "face", json_pack("{s:s,s:s}", "person", t->face.person, "name", t->face.name));
+        json_object_set_new(o, "face",
+                            json_pack("{s:s,s:s}", "person", t->face.person, "name", t->face.name));
     if (t->face.state == FACE_UNKNOWN) json_object_set_new(o, "face", json_pack("{s:b}", "unknown", 1));
     if (t->alert.given) json_object_set_new(o, "alert", see_alert_json(&t->alert));
     json_t *quiet = quiet_json(s, t);
@@ -129,7 +131,8 @@ static void tell(struct seeing *s, struct see_camera *c, struct see_track *t, en
     remember(s, c, t, how == TELL_OPEN, told ? before : NULL);
 }
 
-void see_alert_send(struct seeing *s, struct see_camera *c, const struct see_alert *a, const struct see_notice *n) {
+void see_alert_send(struct seeing *s, struct see_camera *c, const struct see_alert *a,
+                    const struct see_notice *n) {
     struct alert out = {.label = label_word(n->label),
                         .title = n->title,
                         .text = a->text,
@@ -153,11 +156,13 @@ void see_alert_send(struct seeing *s, struct see_camera *c, const struct see_ale
     if (s->ports.alert(s->ports.context, &out, &d)) log_warning("an alert was lost: %s", d.text);
 }
 
-static void send_alert(struct seeing *s, struct see_camera *c, struct see_track *t, const struct see_alert *a) {
+static void send_alert(struct seeing *s, struct see_camera *c, struct see_track *t,
+                       const struct see_alert *a) {
     char title[2 * PERSON_NAME_MAX_BYTES + 64];
     bool known = t->face.state == FACE_KNOWN;
     const char *name = s->ports.camera_name(s->ports.context, c->id);
-    snprintf(title, sizeof title, "%s: %s", name ? name : "", known ? t->face.name : label_phrase((int)t->label));
+    snprintf(title, sizeof title, "%s: %s", name ? name : "",
+             known ? t->face.name : label_phrase((int)t->label));
     see_alert_send(s, c, a,
                    &(struct see_notice){.event = t->event,
                                         .title = title,
@@ -182,7 +187,8 @@ static bool hidden(const struct see_camera *c, const struct see_track *t) {
     return !t->told && zones_excluding(&c->zones, t->inside);
 }
 
-void see_track_flush(struct seeing *s, struct see_camera *c, struct see_track *t, struct wall_us now, bool at_once) {
+void see_track_flush(struct seeing *s, struct see_camera *c, struct see_track *t, struct wall_us now,
+                     bool at_once) {
     if (!t->confirmed || !t->wants_telling || hidden(c, t)) return;
     if (!at_once && t->jpeg.len == 0 && now.us - t->confirmed_at.us < SEEING_PICTURE_US) return;
     tell_with_alert(s, c, t, TELL_OPEN);

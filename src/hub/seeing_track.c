@@ -4,9 +4,9 @@
 #include "hub/seeing_internal.h"
 
 #define PATH_STEP_MS 200
-#define PATH_STILL 30          /* less than this far from the last point is no new point */
-#define WAS_THERE_US 5000000   /* first seen so soon after somebody began to look */
-#define WAS_THERE_MOVE 400     /* and not moved by more than this */
+#define PATH_STILL 30        /* less than this far from the last point is no new point */
+#define WAS_THERE_US 5000000 /* first seen so soon after somebody began to look */
+#define WAS_THERE_MOVE 400   /* and not moved by more than this */
 #define HEIR_OVERLAP_MIN 0.20f
 #define HEIR_ALIKE_MIN 0.60f
 
@@ -77,7 +77,8 @@ static void update_face(const struct seeing *s, struct see_track *t, const struc
     t->unknown_looks++;
     if (t->unknown_looks >= SEE_UNKNOWN_LOOKS) t->face = m;
     if (!s->suggest || face->quality <= t->unknown_quality) return;
-    t->unknown_quality = face->quality; /* held until the object is gone, only for who asked for suggestions */
+    t->unknown_quality =
+        face->quality; /* held until the object is gone, only for who asked for suggestions */
     memcpy(t->unknown, face->embedding, sizeof t->unknown);
 }
 
@@ -126,7 +127,8 @@ struct wall_us see_last_alert(const struct see_camera *c, const struct rule *r, 
 }
 
 /* The first rule gives its name; the channels of others are told too. */
-void see_alert_take(struct see_camera *c, const struct rule *r, bool ring, struct wall_us at, struct see_alert *into) {
+void see_alert_take(struct see_camera *c, const struct rule *r, bool ring, struct wall_us at,
+                    struct see_alert *into) {
     struct see_last_alert *l = last_alert(c, r);
     char stoppers[ALERT_TEXT_MAX_BYTES];
     if (ring)
@@ -148,20 +150,22 @@ void see_alert_take(struct see_camera *c, const struct rule *r, bool ring, struc
     if (r->channel_count == 0) into->channel_count = 0;
     for (size_t i = 0; i < r->channel_count && into->channel_count < RULE_CHANNELS_MAX; i++) {
         bool there = false;
-        for (size_t k = 0; k < into->channel_count; k++) there |= strcmp(into->channels[k], r->channels[i]) == 0;
+        for (size_t k = 0; k < into->channel_count; k++)
+            there |= strcmp(into->channels[k], r->channels[i]) == 0;
         if (!there) memcpy(into->channels[into->channel_count++], r->channels[i], NOTIFY_CHANNEL_ID_BYTES);
     }
 }
 
-static bool called_not_interesting(const struct seeing *s, const struct see_camera *c, const struct see_track *t) {
+static bool called_not_interesting(const struct seeing *s, const struct see_camera *c,
+                                   const struct see_track *t) {
     struct negative n = {.label = t->label, .box = t->judged_box};
     memcpy(n.camera, c->id, sizeof n.camera);
     memcpy(n.look, t->look, sizeof n.look);
     return negatives_hold(&s->negatives, &n);
 }
 
-static void gather(const struct seeing *s, const struct see_camera *c, const struct see_track *t, struct wall_us now,
-                   struct rule_facts *f) {
+static void gather(const struct seeing *s, const struct see_camera *c, const struct see_track *t,
+                   struct wall_us now, struct rule_facts *f) {
     *f = (struct rule_facts){.label = t->label,
                              .score = t->score,
                              .now = now,
@@ -207,7 +211,8 @@ static void inherit(const struct see_camera *c, struct see_track *t, struct wall
     for (size_t h = 0; h < SEE_HEIRS_MAX; h++) {
         const struct see_heir *old = &c->heirs[h];
         if (!old->at.us || old->label != t->label || wall.us - old->at.us > SEE_HEIR_US ||
-            box_overlap(&old->box, &t->box) < HEIR_OVERLAP_MIN || look_alike(old->look, t->look) < HEIR_ALIKE_MIN)
+            box_overlap(&old->box, &t->box) < HEIR_OVERLAP_MIN ||
+            look_alike(old->look, t->look) < HEIR_ALIKE_MIN)
             continue;
         for (size_t i = 0; i < old->count && i < RULES_MAX; i++) {
             t->answers[i] = (struct see_answer){.alerted = true};
@@ -224,10 +229,12 @@ static void place_answers(const struct seeing *s, struct see_track *t) {
     memset(t->answers, 0, sizeof t->answers);
     for (size_t i = 0; i < s->rules.count; i++)
         for (size_t b = 0; b < RULES_MAX; b++)
-            if (before[b].alerted && strcmp(before[b].rule, s->rules.rules[i].id) == 0) t->answers[i] = before[b];
+            if (before[b].alerted && strcmp(before[b].rule, s->rules.rules[i].id) == 0)
+                t->answers[i] = before[b];
 }
 
-static void confirm(const struct seeing *s, const struct see_camera *c, struct see_track *t, struct wall_us wall) {
+static void confirm(const struct seeing *s, const struct see_camera *c, struct see_track *t,
+                    struct wall_us wall) {
     t->confirmed = t->wants_telling = true;
     t->confirmed_at = wall;
     t->judged_box = t->box;

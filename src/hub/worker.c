@@ -26,7 +26,7 @@ void worker_reap(void) {
     }
 }
 
-static void bury(pid_t pid) {
+void worker_bury(pid_t pid) {
     kill(pid, SIGKILL);
     if (waitpid(pid, NULL, WNOHANG) == 0) {
         if (dying_count < DYING_MAX)
@@ -89,7 +89,7 @@ static void on_log(void *context, uint32_t events) {
 
 static void end_process(struct worker *w) {
     if (!w->pid) return;
-    bury(w->pid);
+    worker_bury(w->pid);
     w->pid = 0;
     worker_want_clear(w);
     event_loop_close(w->o.loop, &w->socket);

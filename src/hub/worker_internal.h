@@ -61,6 +61,9 @@ struct worker {
 /* worker_spawn.c: *out_socket and *out_log are the hub's ends. ERR_NOT_FOUND: no such program. */
 err worker_spawn(const char *program, pid_t *out_pid, int *out_socket, int *out_log, struct diag *d) CHECKED;
 
+/* worker.c: kills it; what takes a moment to die is reaped by worker_reap. */
+void worker_bury(pid_t pid);
+
 /* worker_want.c */
 err worker_want_serve(struct worker *w, const struct worker_want *m, struct diag *d) CHECKED;
 void worker_want_tick(struct worker *w, struct steady_us now);

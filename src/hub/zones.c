@@ -9,8 +9,8 @@ static const char *const directions[] = {"both", "in", "out"};
 
 /* --- Geometry --- */
 
-/* Twice the area of the triangle a, b, c: above 0 when c lies to the right of the way from a to b, as seen in a
- * picture whose y grows downwards. */
+/* Twice the area of the triangle a, b, c: above 0 when c lies to the right of the way from a to b, as seen in
+ * a picture whose y grows downwards. */
 static int64_t turn(struct place_point a, struct place_point b, struct place_point c) {
     return (int64_t)(b.x - a.x) * (c.y - a.y) - (int64_t)(b.y - a.y) * (c.x - a.x);
 }
@@ -24,7 +24,8 @@ static bool on_edge(struct place_point a, struct place_point b, struct place_poi
 }
 
 /* Whether two edges have a point in common. */
-static bool edges_meet(struct place_point a, struct place_point b, struct place_point c, struct place_point d) {
+static bool edges_meet(struct place_point a, struct place_point b, struct place_point c,
+                       struct place_point d) {
     int64_t abc = turn(a, b, c), abd = turn(a, b, d), cda = turn(c, d, a), cdb = turn(c, d, b);
     if (((abc > 0 && abd < 0) || (abc < 0 && abd > 0)) && ((cda > 0 && cdb < 0) || (cda < 0 && cdb > 0)))
         return true;
@@ -128,8 +129,10 @@ static err read_points(json_t *list, struct zone *z, struct diag *d) {
         json_t *x = json_array_get(item, 0), *y = json_array_get(item, 1);
         json_int_t at[2] = {json_is_integer(x) ? json_integer_value(x) : -1,
                             json_is_integer(y) ? json_integer_value(y) : -1};
-        if (json_array_size(item) != 2 || at[0] < 0 || at[0] > PLACE_WHOLE || at[1] < 0 || at[1] > PLACE_WHOLE)
-            return diag_fail(d, ERR_INVALID, "\"points\": each is [x, y], whole numbers from 0 to %d", PLACE_WHOLE);
+        if (json_array_size(item) != 2 || at[0] < 0 || at[0] > PLACE_WHOLE || at[1] < 0 ||
+            at[1] > PLACE_WHOLE)
+            return diag_fail(d, ERR_INVALID, "\"points\": each is [x, y], whole numbers from 0 to %d",
+                             PLACE_WHOLE);
         z->points[i] = (struct place_point){(int32_t)at[0], (int32_t)at[1]};
     }
     z->count = count;
@@ -148,7 +151,12 @@ static err read_zone(json_t *o, struct zone *z, struct diag *d) {
     int word = 0;
     const struct json_field fields[] = {
         {.name = "id", .kind = JSON_KIND_HEX, .max = ZONE_ID_BYTES, .out = id, .present = &given},
-        {.name = "name", .kind = JSON_KIND_TEXT, .required = true, .min = 1, .max = ZONE_NAME_MAX_BYTES, .out = &name},
+        {.name = "name",
+         .kind = JSON_KIND_TEXT,
+         .required = true,
+         .min = 1,
+         .max = ZONE_NAME_MAX_BYTES,
+         .out = &name},
         {.name = "kind", .kind = JSON_KIND_TEXT, .required = true, .max = 16, .out = &kind},
         {.name = "points", .kind = JSON_KIND_ARRAY, .required = true, .max = ZONE_POINTS_MAX, .out = &points},
         {.name = "direction", .kind = JSON_KIND_TEXT, .max = 16, .out = &direction},
@@ -205,8 +213,8 @@ json_t *zones_json(const struct zone_list *list) {
         json_t *points = json_array();
         for (size_t k = 0; k < z->count; k++)
             json_array_append_new(points, json_pack("[i,i]", z->points[k].x, z->points[k].y));
-        json_t *one = json_pack("{s:s,s:s,s:s,s:o}", "id", z->id, "name", z->name, "kind", kinds[z->kind], "points",
-                                points);
+        json_t *one = json_pack("{s:s,s:s,s:s,s:o}", "id", z->id, "name", z->name, "kind", kinds[z->kind],
+                                "points", points);
         if (one && z->kind == ZONE_LINE)
             json_object_set_new(one, "direction", json_string(directions[z->direction]));
         if (!one || json_array_append_new(all, one)) {

@@ -1,20 +1,26 @@
 #include "media/motion.h"
 
 #include <libavcodec/avcodec.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
 #include <math.h>
 #include <stdlib.h>
 
-#include "media/motion_grid.h"
+#include "media/mask_paint.h"
+#include "media/motion_model.h"
 #include "media/picture.h"
 
 #define GOP_MAX_BYTES (3u << 20) /* kept, so that decoding can begin in the middle of one */
 #define GOP_MAX_FRAMES 600
-#define LOOK_US 190000       /* between two looks, and two messages: five a second of 20 or 25 frames */
-#define STILL_US 4000000     /* without motion before the decoder goes away */
-#define AFTER_US 2000000     /* pictures go on for this long */
-#define KEY_LOOK_US 20000000 /* between safety looks at a key frame, while nothing hints at change */
-#define SAFETY_US 30000000   /* between pictures of a still scene */
-#define CATCH_UP_US 50000    /* of decoding in one call, so that recording goes on in between */
+#define LOOK_US 190000            /* between two looks, and two messages: five a second of 20 or 25 frames */
+#define STILL_US 4000000          /* without motion before the decoder goes away */
+#define AFTER_US 2000000          /* pictures go on for this long */
+#define KEY_LOOK_US 20000000      /* between safety looks at a key frame, while nothing hints at change */
+#define KEY_LOOK_OFTEN_US 1800000 /* where sizes tell little: they spread widely, or have misled */
+#define KEY_LOOK_LARGE_US 7500000 /* the same, of larger pictures */
+#define SPREAD_WIDE 0.5f          /* of the mean */
+#define SAFETY_US 30000000        /* between pictures of a still scene */
+#define CATCH_UP_US 50000         /* of decoding in one call, so that recording goes on in between */
 /* Larger pictures (a main stream without a substream) cost several times as much to decode. */
 #define LARGE_PIXELS (1024u * 576u)
 #define LARGE_STILL_US 2500000
@@ -55,7 +61,8 @@ struct motion {
     AVPacket *packet;
     AVFrame *frame, *shown; /* shown: of the key frame that comes next */
     AVFrame *next;          /* what the decoder fills, and empties at its last call */
-    struct motion_grid grid;
+    struct motion_model model;
+    struct SwsContext *scaler; /* for pixel formats that are not planar, or deeper than 8 bits */
     int64_t look_us, key_look_us, moved_us, safety_us; /* arrival times */
     bool moving, large, fruitful, was_shown;
     struct motion_counts counts;
@@ -68,6 +75,7 @@ void motion_free(struct motion *m) {
     av_frame_free(&m->frame);
     av_frame_free(&m->shown);
     av_frame_free(&m->next);
+    sws_freeContext(m->scaler);
     blob_clear(&m->config);
     blob_clear(&m->gop);
     free(m);
@@ -155,14 +163,38 @@ static void keep(struct motion *m, const struct media_sample *s) {
 
 /* --- Looking --- */
 
-static bool look(struct motion *m, const AVFrame *f, struct worker_motion *out) {
-    bool planar = f->format == AV_PIX_FMT_YUV420P || f->format == AV_PIX_FMT_YUVJ420P ||
-                  f->format == AV_PIX_FMT_YUV422P || f->format == AV_PIX_FMT_YUVJ422P ||
-                  f->format == AV_PIX_FMT_GRAY8;
-    if (!planar || f->width < MOTION_GRID_COLUMNS * 2 || f->height < MOTION_GRID_ROWS * 2) return false;
-    float cells[MOTION_GRID_CELLS];
-    motion_grid_cells(f->data[0], (size_t)f->linesize[0], f->width, f->height, cells);
-    motion_grid_look(&m->grid, cells, out);
+static bool reduce_planes(const AVFrame *f, struct model_picture *out) {
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get((enum AVPixelFormat)f->format);
+    if (!mask_paint_takes(f->format) || f->width < MODEL_COLUMNS || f->height < MODEL_ROWS) return false;
+    model_reduce(f->data[0], (size_t)f->linesize[0], f->width, f->height, out->luma, MODEL_COLUMNS,
+                 MODEL_ROWS);
+    int width = f->width >> format->log2_chroma_w, height = f->height >> format->log2_chroma_h;
+    out->colour = format->nb_components == 3 && width >= MODEL_COLUMNS / 2 && height >= MODEL_ROWS / 2;
+    if (!out->colour) return true;
+    model_reduce(f->data[1], (size_t)f->linesize[1], width, height, out->u, MODEL_COLUMNS / 2,
+                 MODEL_ROWS / 2);
+    model_reduce(f->data[2], (size_t)f->linesize[2], width, height, out->v, MODEL_COLUMNS / 2,
+                 MODEL_ROWS / 2);
+    return true;
+}
+
+/* Of any other kind, or tiny. */
+static bool reduce_scaled(struct motion *m, const AVFrame *f, struct model_picture *out) {
+    m->scaler =
+        sws_getCachedContext(m->scaler, f->width, f->height, (enum AVPixelFormat)f->format, MODEL_COLUMNS,
+                             MODEL_ROWS, AV_PIX_FMT_YUV420P, SWS_AREA, NULL, NULL, NULL);
+    if (!m->scaler) return false;
+    uint8_t *const to[4] = {out->luma, out->u, out->v, NULL};
+    const int strides[4] = {MODEL_COLUMNS, MODEL_COLUMNS / 2, MODEL_COLUMNS / 2, 0};
+    sws_scale(m->scaler, (const uint8_t *const *)f->data, f->linesize, 0, f->height, to, strides);
+    out->colour = true;
+    return true;
+}
+
+static bool look(struct motion *m, const AVFrame *f, int64_t now_us, struct worker_motion *out) {
+    struct model_picture p = {.colour = false};
+    if (!reduce_planes(f, &p) && !reduce_scaled(m, f, &p)) return false;
+    motion_model_look(&m->model, &p, (double)now_us / 1e6, out);
     m->counts.looks++;
     return true;
 }
@@ -208,6 +240,7 @@ static bool start_decoder(struct motion *m) {
 static void stop_decoder(struct motion *m) {
     avcodec_free_context(&m->decoder);
     av_frame_unref(m->frame);
+    motion_model_settle(&m->model);
     end_still(&m->base);
     if (m->fruitful)
         m->base.strictness = 1;
@@ -216,7 +249,7 @@ static void stop_decoder(struct motion *m) {
 }
 
 /* Decodes what was kept, up to the frame at hand or for as long as one call may take. */
-static bool catch_up(struct motion *m) {
+static bool catch_up(struct motion *m, int64_t now_us) {
     int64_t until = steady_now().us + CATCH_UP_US;
     bool picture = false;
     while (m->next_frame < m->frame_count) {
@@ -225,7 +258,7 @@ static bool catch_up(struct motion *m) {
         picture = decode(m, BYTES(m->gop.data + k->offset, k->bytes)) || picture;
         struct worker_motion ignored;
         /* The key frame's picture is the background if there is none yet. */
-        if (first && picture && !m->grid.learnt) look(m, m->frame, &ignored);
+        if (first && picture && !m->model.learnt) look(m, m->frame, now_us, &ignored);
         if (m->next_frame < m->frame_count && steady_now().us >= until) return false;
     }
     return picture;
@@ -253,16 +286,21 @@ static bool look_at_key(struct motion *m, const struct media_sample *s, struct m
         if (!any) return false;
         picture = m->frame;
     }
-    if (!look(m, picture, &out->motion)) return false;
-    bool moves = out->motion.score > 0;
+    if (!look(m, picture, s->arrived.us, &out->motion)) return false;
+    bool moves = m->model.suspect;
     if (!moves) offer(m, picture, s->arrived.us, true, out);
     out->motion.score = out->motion.count = 0; /* told once more pictures agree */
     return moves;
 }
 
+static int64_t key_look_apart(const struct motion *m) {
+    bool telling = m->base.spread < SPREAD_WIDE * m->base.mean && m->base.strictness <= STRICTER;
+    return telling ? KEY_LOOK_US : m->large ? KEY_LOOK_LARGE_US : KEY_LOOK_OFTEN_US;
+}
+
 static void idle_frame(struct motion *m, const struct media_sample *s, struct motion_seen *out) {
     bool wanted = m->base.known ? !s->key && hints_at_change(&m->base, s->data.len) : s->key;
-    bool due = m->was_shown || s->arrived.us - m->key_look_us >= KEY_LOOK_US;
+    bool due = m->was_shown || s->arrived.us - m->key_look_us >= key_look_apart(m);
     if (m->base.known && s->key && due) wanted |= look_at_key(m, s, out);
     if (!wanted || !m->gop_whole || !start_decoder(m)) return;
     out->picture = NULL;
@@ -281,8 +319,8 @@ static void busy_frame(struct motion *m, const struct media_sample *s, struct mo
         avcodec_free_context(&m->decoder);
         return;
     }
-    bool picture = m->gop_whole ? catch_up(m) : decode(m, s->data);
-    if (!picture || !wanted || !look(m, m->frame, &out->motion)) return;
+    bool picture = m->gop_whole ? catch_up(m, s->arrived.us) : decode(m, s->data);
+    if (!picture || !wanted || !look(m, m->frame, s->arrived.us, &out->motion)) return;
     m->look_us = s->arrived.us;
     if (out->motion.score) {
         m->moved_us = s->arrived.us;

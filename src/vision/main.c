@@ -21,6 +21,7 @@
 #define STATUS_MS 5000
 #define MEMORY_MAX_BYTES                                                                                     \
     (UINT64_C(3) << 30) /* of address space; libraries and threads alone map some 700 MB */
+#define NICE 5
 #define FILES_MAX (VISION_MODEL_FILES_MAX + FACES_FILES)
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK)
 
@@ -246,6 +247,7 @@ int main(int argc, char **argv) {
     }
     be_alone(argv);
     mallopt(M_ARENA_MAX, 2);
+    (void)!nice(NICE); /* recording goes first */
     AUTO(program_clear) struct program p = {.file_count = 0};
     struct diag d = {{0}};
     err e = run(&p, &d);

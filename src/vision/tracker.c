@@ -128,7 +128,7 @@ static void hit(struct track *t, const struct detection *f, const int8_t *look, 
     look_blend(t->look, look, f->score > DETECTION_DEFAULT ? 0.2f : 0.05f);
     t->score = median(t);
     settle(t, wall);
-    if (!t->confirmed && t->hits >= TRACK_CONFIRM_HITS && t->score >= in->threshold(in->context, t->label)) {
+    if (!t->confirmed && sure_of(t, in->threshold(in->context, t->label))) {
         t->confirmed = true;
         t->state = TRACK_NEW;
     }

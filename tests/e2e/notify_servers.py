@@ -2,6 +2,7 @@
 import base64
 import http.server
 import json
+import logging
 import os
 import queue
 import select
@@ -12,6 +13,8 @@ import threading
 import time
 import urllib.request
 
+logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -189,3 +192,97 @@ def authority(folder):
     run("x509", "-req", "-in", path("server.csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-days", "2", "-extfile",
         path("server.ext"), "-out", path("server.pem"))
     return path("ca.pem"), path("server.pem"), path("server.key")
+
+
+class MailServer:
+    """aiosmtpd: STARTTLS or TLS from the first byte, and AUTH; keeps what it is given."""
+
+    def __init__(self, cert=None, key=None, implicit=False, password=None, refuse=()):
+        import ssl
+        from aiosmtpd.controller import Controller
+        from aiosmtpd.smtp import AuthResult, LoginPassword
+        self.mails, self.logins, self.refuse = [], [], list(refuse)
+        more = {}
+        context = None
+        if cert:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(cert, key)
+        if password:
+            def check(server, session, envelope, mechanism, data):
+                good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"hub", password.encode())
+                self.logins.append((good, session.ssl is not None))
+                return AuthResult(success=good, handled=False)
+            more = {"authenticator": check, "auth_required": True, "auth_require_tls": not implicit}
+        if context and not implicit:
+            more |= {"tls_context": context, "require_starttls": True}
+        self.controller = Controller(self, hostname="127.0.0.1", port=free_port(), ssl_context=context if implicit else None, **more)
+        self.controller.start()
+        self.port = self.controller.port
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.refuse:
+            return self.refuse.pop(0)
+        self.mails.append({"from": envelope.mail_from, "to": envelope.rcpt_tos, "data": envelope.content, "tls": session.ssl is not None})
+        return "250 kept as number %d" % len(self.mails)
+
+    def stop(self):
+        self.controller.stop()
+
+
+class Broker:
+    """mosquitto with a password and, where there is a certificate, TLS; what it retains does not survive it."""
+
+    def __init__(self, folder, cert=None, key=None, user="hub", password="pa55word"):
+        self.folder, self.port, self.user, self.password = folder, free_port(), user, password
+        self.cert = cert
+        passwords = os.path.join(folder, "mosquitto.passwords")
+        subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, user, password], check=True, capture_output=True)
+        subprocess.run(["mosquitto_passwd", "-b", passwords, "watcher", "watching"], check=True, capture_output=True)
+        os.chmod(passwords, 0o644)
+        self.config = os.path.join(folder, "mosquitto.conf")
+        with open(self.config, "w") as f:
+            f.write(f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nuser root\n")
+            if cert:
+                f.write(f"certfile {cert}\nkeyfile {key}\n")
+        self.start()
+
+    def start(self):
+        self.log = open(os.path.join(self.folder, "mosquitto.log"), "ab")
+        self.process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.config], stdout=self.log, stderr=self.log)
+        wait_for("mosquitto", self.listens, 10)
+
+    def listens(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+
+    def arguments(self, ca=None):
+        args = ["-h", "localhost" if ca else "127.0.0.1", "-p", str(self.port), "-u", "watcher", "-P", "watching"]
+        return args + (["--cafile", ca] if ca else [])
+
+    def publish(self, topic, payload, ca=None, retain=False):
+        subprocess.run(["mosquitto_pub", *self.arguments(ca), "-q", "1", "-t", topic, "-m", payload, *(["-r"] if retain else [])], check=True)
+
+
+class Watcher:
+    """mosquitto_sub on everything: `last` by topic, and `all` in order. Payloads are bytes."""
+
+    def __init__(self, broker, ca=None):
+        self.all, self.last = [], {}
+        self.process = subprocess.Popen(["mosquitto_sub", *broker.arguments(ca), "-q", "1", "-t", "#", "-F", "%r %t %x"], stdout=subprocess.PIPE,
+                                        text=True)
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            retained, topic, payload = line.rstrip("\n").split(" ", 2)
+            self.all.append((topic, bytes.fromhex(payload), retained == "1"))
+            self.last[topic] = bytes.fromhex(payload)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)

@@ -2,6 +2,9 @@
 a mail server with STARTTLS and AUTH, an ntfy-like publisher. Servers go away and come back, and answer badly; the hub's part
 is killed -9 in between. Each alert arrives once."""
 import base64
+import email
+import email.header
+import email.policy
 import hashlib
 import hmac
 import json
@@ -14,7 +17,8 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from notify_servers import Driver, PushService, Receiver, authority, endless, free_port, garbage, status, wait_for
+from notify_servers import (Broker, Driver, MailServer, PushService, Receiver, Watcher, authority, endless, free_port, garbage, status,
+                            wait_for)
 
 PROGRAM = sys.argv[1]
 CAMERA = "00112233445566778899aabbccddeeff"
@@ -198,6 +202,108 @@ def test_web_push(folder, driver):
         service.stop()
 
 
+def mail_of(one):
+    return email.message_from_bytes(one["data"], policy=email.policy.default)
+
+
+def test_smtp(folder, driver):
+    ca, cert, key = (os.path.join(folder, name) for name in ("ca.pem", "server.pem", "server.key"))
+    server = MailServer(cert, key, password="se cret")
+    url = f"smtp://localhost:{server.port}"
+    settings = {"from": "hub@example.org", "to": "anna@example.org, ben@example.org", "user": "hub", "password": "se cret"}
+    mail = driver.command("notify.add", kind="smtp", name="mail", url=url, **settings)["id"]
+    picture = jpeg(folder, "a.jpg", 30000)
+    title = "Jemand ist an der Tür\r\nBcc: victim@example.org €€€€€€€€€€€€€€€€€€€€€"
+    driver.alert(alert_id(1), title=title, text=".\n..\nTür <b>&</b>\nQUIT\n", jpeg=picture)
+    wait_for("the mail", lambda: server.mails)
+    one = server.mails[0]
+    m = mail_of(one)
+    assert one["tls"] and server.logins == [(True, True)], "the password goes over TLS alone"
+    assert one["from"] == "hub@example.org" and one["to"] == ["anna@example.org", "ben@example.org"]
+    assert m["Subject"] == title.replace("\r\n", "  ") and m["Bcc"] is None, m["Subject"]
+    assert m["Message-ID"].strip() == f"<{alert_id(1)}@example.org>" and abs(m["Date"].datetime.timestamp() - time.time()) < 60
+    assert m["Auto-Submitted"] == "auto-generated"
+    assert not m.defects and all(not part.defects for part in m.walk())
+    text, html, image = m.get_body(("plain",)), m.get_body(("html",)), [p for p in m.walk() if p.get_content_type() == "image/jpeg"][0]
+    assert text.get_content().split() == [".", "..", "Tür", "<b>&</b>", "QUIT"], text.get_content()
+    assert "&lt;b&gt;&amp;" in html.get_content() and "<b>" not in html.get_content()
+    assert image.get_content() == open(picture, "rb").read() and image["Content-Disposition"].startswith("inline")
+    assert f"cid:{image['Content-ID'].strip('<>')}" in html.get_content()
+    driver.alert(alert_id(2), title="no picture")
+    wait_for("the second", lambda: len(server.mails) == 2)
+    assert mail_of(server.mails[1])["Subject"] == "no picture"
+    said = driver.do(do="test", id=mail)
+    assert "250 kept as number 3" in said["said"], said
+    # A server that is busy; then one that refuses the password.
+    server.refuse += ["451 later, please"]
+    driver.alert(alert_id(3), title="later")
+    failing = wait_for("the failure", lambda: state(driver, "mail", "failing"))
+    assert "451" in failing["message"], failing
+    wait_for("the mail after all", lambda: len(server.mails) == 4, 20)
+    driver.command("notify.set", id=mail, password="wrong")
+    answer = driver.ask(do="test", id=mail)
+    assert not answer["ok"] and "password" in answer["message"] and "wrong" not in answer["message"], answer
+    assert "se cret" not in json.dumps(driver.channels())
+    settled(driver)
+    server.stop()
+
+
+def test_smtp_without_trust(folder, driver):
+    ca, cert, key = (os.path.join(folder, name) for name in ("ca.pem", "server.pem", "server.key"))
+    plain, implicit = MailServer(), MailServer(cert, key, implicit=True, password="secret")
+    settings = {"from": "hub@example.org", "to": "anna@example.org"}
+    # Not this machine by its name, so STARTTLS is asked for; the server has none, and gets nothing.
+    away = driver.command("notify.add", kind="smtp", name="away", url=f"smtp://[::ffff:127.0.0.1]:{plain.port}", **settings)["id"]
+    answer = driver.ask(do="test", id=away)
+    assert not answer["ok"] and "STARTTLS" in answer["message"] and not plain.mails, answer
+    near = driver.command("notify.add", kind="smtp", name="near", url=f"smtp://127.0.0.1:{plain.port}", **settings)["id"]
+    driver.do(do="test", id=near)
+    assert len(plain.mails) == 1
+    tls = driver.command("notify.add", kind="smtp", name="tls", url=f"smtps://localhost:{implicit.port}", user="hub", password="secret", **settings)["id"]
+    driver.do(do="test", id=tls)
+    assert len(implicit.mails) == 1
+    driver.args = driver.args[:2]  # without the authority that made the certificate
+    driver.restart()
+    answer = driver.ask(do="test", id=tls)
+    assert not answer["ok"] and "certificate" in answer["message"] and len(implicit.mails) == 1, answer
+    for wrong in ({"from": "hub@example.org\r\nX: y"}, {"to": "anna"}, {"to": "a@b.c, x@y.z\nBcc: v@w.x"}, {"to": ",".join(["a@b.c"] * 9)},
+                  {"user": "only"}, {"url": "smtp://user:word@mail.example"}, {"url": "http://mail.example"}):
+        args = {"kind": "smtp", "name": "x", "url": "smtps://mail.example", **settings, **wrong}
+        assert not driver.ask(do="command", verb="notify.add", args=args)["ok"], wrong
+    plain.stop()
+    implicit.stop()
+
+
+def test_ntfy(folder, driver):
+    server = Receiver()
+    driver.command("notify.add", kind="ntfy", name="ntfy", url=server.url + "/cardea-alerts", token="tk_abcdef", click="https://home.example/app")
+    picture = jpeg(folder, "a.jpg", 30000)
+    driver.alert(alert_id(1), title="Jemand ist an der Tür", text="ein\nMensch €", label="person", jpeg=picture)
+    wait_for("the message", lambda: server.taken)
+    one = server.taken[0]
+    h = one["headers"]
+    decoded = lambda name: str(email.header.make_header(email.header.decode_header(h[name])))
+    assert one["method"] == "PUT" and one["path"] == "/cardea-alerts" and one["body"] == open(picture, "rb").read()
+    assert decoded("Title") == "Jemand ist an der Tür" and decoded("Message") == "ein Mensch €", decoded("Message")
+    assert h["Title"].isascii() and h["Filename"] == "alert.jpg" and h["Priority"] == "4" and h["Tags"] == "bust_in_silhouette"
+    assert h["Click"] == "https://home.example/app" and h["Authorization"] == "Bearer tk_abcdef" and h["X-Sequence-ID"] == alert_id(1)
+    driver.alert(alert_id(2), title="a dog", text="in the garden", label="dog")
+    wait_for("the one without picture", lambda: len(server.taken) == 2)
+    assert server.taken[1]["body"] == b"in the garden" and server.taken[1]["headers"]["Priority"] == "3" and server.taken[1]["headers"]["Title"] == "a dog"
+    server.misbehave += [status(400, b'{"code":40014,"http":400,"error":"invalid request: attachments not allowed"}')]
+    driver.alert(alert_id(3), title="c", text="without, then", jpeg=picture)
+    wait_for("the message without what the server refuses", lambda: len(server.taken) == 3, 20)
+    assert server.taken[2]["body"] == b"without, then"
+    server.misbehave += [status(401, b"unauthorized")]
+    driver.alert(alert_id(4), title="d")
+    failing = wait_for("the refusal", lambda: state(driver, "ntfy", "failing"))
+    assert "set a new token" in failing["message"] and "tk_abcdef" not in json.dumps(failing), failing
+    for wrong in ({"url": server.url}, {"url": server.url + "/?x"}, {"token": "a b"}, {"click": "javascript:alert(1)"}):
+        args = {"kind": "ntfy", "name": "x", "url": server.url + "/topic", **wrong}
+        assert not driver.ask(do="command", verb="notify.add", args=args)["ok"], wrong
+    server.stop()
+
+
 def test_refusals(folder, driver):
     cases = [
         ({"kind": "webhook", "name": "a", "url": "http://example.com/x"}, "https://"),
@@ -238,7 +344,8 @@ def test_refusals(folder, driver):
     assert not answer["ok"], answer
 
 
-TESTS = [test_webhook, test_webhook_answers_badly, test_down_killed_and_up, test_killed_in_the_middle, test_web_push, test_refusals]
+TESTS = [test_webhook, test_webhook_answers_badly, test_down_killed_and_up, test_killed_in_the_middle, test_web_push, test_smtp,
+         test_smtp_without_trust, test_ntfy, test_refusals]
 
 
 def main():
