@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import * as h from "./home.mjs";
-import { hubState, stubHub } from "./preview_hub.mjs";
+import { giveHub, hubState, stubHub } from "./preview_hub.mjs";
 
 const run = promisify(execFile);
 const source = resolve(new URL("../..", import.meta.url).pathname);
@@ -128,8 +128,8 @@ async function seed(home, folder, clips, state) {
     return { s, items };
 }
 
-const PAGES = (cameras, event) => [
-    ["wall", "#/"], ["events", "#/events"], ["event", `#/events?e=${event}`], ["alerts", "#/alerts"], ["rule", "#/alerts?rule=aa000001"], ["channels", "#/alerts?show=channels"],
+const PAGES = (cameras, event, rule) => [
+    ["wall", "#/"], ["events", "#/events"], ["event", `#/events?e=${event}`], ["alerts", "#/alerts"], ["rule", `#/alerts?rule=${rule}`], ["channels", "#/alerts?show=channels"],
     ["stats", "#/stats"], ["settings", "#/settings"], ["faces", "#/faces"], ["zones", `#/camera/${cameras[0]}/zones`], ["camera", `#/camera/${cameras[0]}`], ["debug", `#/camera/${cameras[0]}?debug=1`],
     ["health", "#/health"], ["nothing", "#/events?q=zeppelin"], ["camera-settings", `#/camera/${cameras[0]}/settings`],
 ];
@@ -146,22 +146,26 @@ try {
     await page.evaluate(() => window.cardea.client.stay());
     const cameras = await page.evaluate(async () => (await window.cardea.client.view()).cameras.map((c) => ({ id: c.id, name: c.profile.name })));
     const seesItself = await page.evaluate(() => window.cardea.client.command("see.get", {}).then(() => true, () => false));
-    const state = seesItself ? null : hubState(cameras);
+    const state = seesItself ? await giveHub(page, hubState(cameras)) : hubState(cameras);
     console.log(seesItself ? "the hub sees" : "the hub does not see: its settings are answered from here");
     const { items } = await seed(home, folder, clips, state);
     console.log(`${home.url}: ${items.length} events`);
-    if (state) await stubHub(page.context(), state);
+    if (!seesItself) await stubHub(page.context(), state);
     await page.goto(`${home.url}/#/events`);
     await page.reload();
     await page.waitForSelector("nav.nav", { timeout: 60_000 });
     const found = await h.until("events", () => page.evaluate(async () => { const f = await window.cardea.client.findEvents({ labels: ["person"], alerted: true }, { cameras: {}, zones: {}, people: {} }); return f.total > 20 ? (await window.cardea.client.eventRows([f.rows[0]]))[0].id : null; }), 60_000);
+    if (seesItself) {
+        const own = await h.until("an event of the hub's own", () => page.evaluate(async (t) => { await window.cardea.client.syncEvents(); const f = await window.cardea.client.findEvents({ from: t, without: ["motion"] }, { cameras: {}, zones: {}, people: {} }); return f.total; }, Date.now() / 1000 - 110), 90_000);
+        console.log(`${own} events of the hub's own`);
+    }
     if (shots) {
         await mkdir(shots, { recursive: true });
         for (const [size, width, height] of [["390", 390, 844], ["1280", 1280, 860], ["2560", 2560, 1440]])
             for (const scheme of size === "2560" ? ["dark"] : ["light", "dark"]) {
                 await page.setViewportSize({ width, height });
                 await page.emulateMedia({ colorScheme: scheme });
-                for (const [name, hash] of PAGES(cameras.map((c) => c.id), found)) {
+                for (const [name, hash] of PAGES(cameras.map((c) => c.id), found, state.rules[0].id)) {
                     if (only && !only.split(",").includes(name)) continue;
                     await page.goto(`${home.url}/${hash}`);
                     await page.waitForLoadState("networkidle").catch(() => undefined);

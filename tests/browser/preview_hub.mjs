@@ -13,7 +13,7 @@ export function hubState(cameras) {
     const base = { on: true, cameras: [], zones: [], schedule: [], presence: "any", who: "anyone", dwell_s: 0, cooldown_s: 60, channels: [] };
     return {
         on: true, model: { name: "Built-in classifier", kind: "motion-classifier", state: "ready", message: null }, models: [],
-        vision: { state: "ready", since: null, message: null, frames: 48211, skipped: 310, detect_ms: 7.2 },
+        vision: { state: "working", since: null, message: null, frames: 48211, skipped: 310, detect_ms: 7.2 },
         presence: { now: "home", by: "the owner" }, zones, masks: { [id("Front garden")]: [[[8200, 1800], [9900, 1800], [9900, 4200], [8200, 4200]]] },
         rules: [
             { ...base, id: "aa000001", name: "People on the path", labels: ["person"], zones: ["0a000001"], dwell_s: 3, cooldown_s: 300 },
@@ -31,6 +31,17 @@ export function hubState(cameras) {
         ],
         muted_until: 0,
     };
+}
+
+/* The same given to a hub that sees; answers with what it made of it. */
+export async function giveHub(page, state) {
+    return page.evaluate(async (s) => {
+        const command = (verb, args) => window.cardea.client.command(verb, args);
+        for (const [camera, zones] of Object.entries(s.zones)) await command("zone.set", { camera, zones });
+        for (const { id, ...rule } of s.rules) await command("rule.add", { ...rule, channels: [] });
+        await command("notify.add", { kind: "ntfy", name: "My phone", url: "http://127.0.0.1:18830/topic" });
+        return command("see.get", {});
+    }, state);
 }
 
 /* Answers between the page and its worker, before a command would be sealed. */

@@ -17,7 +17,7 @@ const STILL_FITS_US = 1.2e6; /* a picture may be that far from the frame that wa
 
 const clean = (frames: unknown): DebugFrame[] => (Array.isArray(frames) ? frames : [])
     .filter((f): f is DebugFrame => typeof f?.wall === "number")
-    .map((f) => ({ ...f, regions: f.regions ?? [], tracks: f.tracks ?? [], ms: f.ms ?? 0 }))
+    .map((f) => ({ ...f, regions: f.regions ?? [], tracks: f.tracks ?? [], ms: f.ms ?? 0, answered: f.answered !== false }))
     .sort((a, b) => a.wall - b.wall);
 
 export function DebugView({ player, camera, onClose }: { player: Player; camera: string; onClose: () => void }) {
@@ -25,7 +25,16 @@ export function DebugView({ player, camera, onClose }: { player: Player; camera:
     const held = useSignal<number | null>(null); /* a frame that was chosen, by its time */
     const why = useSignal<DebugWhy[]>([]);
     const problem = useSignal<string | null>(null);
-    const canvas = useRef<HTMLCanvasElement>(null);
+    const canvas = useRef<HTMLCanvasElement | null>(null);
+    /* Over the picture, which is not this view's own. */
+    useEffect(() => {
+        const c = document.createElement("canvas");
+        c.className = "boxes";
+        c.setAttribute("aria-hidden", "true");
+        player.video.after(c);
+        canvas.current = c;
+        return () => c.remove();
+    }, [player]);
     useEffect(() => {
         let gone = false;
         let timer: ReturnType<typeof setTimeout>;
@@ -52,7 +61,7 @@ export function DebugView({ player, camera, onClose }: { player: Player; camera:
 
     const nearest = (t: number): DebugFrame | null => {
         let best: DebugFrame | null = null;
-        for (const f of frames.value) if (!best || Math.abs(f.wall - t) < Math.abs(best.wall - t)) best = f;
+        for (const f of frames.value) if (f.answered && (!best || Math.abs(f.wall - t) < Math.abs(best.wall - t))) best = f;
         return best;
     };
     const current = (): DebugFrame | null => {
@@ -77,15 +86,13 @@ export function DebugView({ player, camera, onClose }: { player: Player; camera:
         if (next) hold(next);
     };
     const f = current();
+    const skipped = frames.value.filter((x) => !x.answered).length;
     return (
-        <>
-            <canvas ref={canvas} class="boxes debug-boxes" aria-hidden="true" />
             <section class="debug" aria-label="What it sees, and why">
                 <header>
                     <h2>What it sees, and why</h2>
-                    <span class="muted num">{frames.value.length > 0 ? `${frames.value.length} looks in the last minute${f ? `, this one took ${Math.round(f.ms)} ms` : ""}` : ""}</span>
-                    <div class="grow" />
-                    <Tool icon="stepBack" label="The look before" disabled={frames.value.length === 0} onClick={() => step(-1)} />
+                    <span class="muted num">{frames.value.length > 0 ? `Looked ${frames.value.filter((x) => x.answered).length} times in the last minute${skipped > 0 ? `, skipped ${skipped}` : ""}${f?.answered ? `; this one took ${Math.round(f.ms)} ms` : ""}` : ""}</span>
+                        <Tool icon="stepBack" label="The look before" disabled={frames.value.length === 0} onClick={() => step(-1)} />
                     <Tool icon="stepOn" label="The next look" disabled={frames.value.length === 0} onClick={() => step(1)} />
                     {held.value !== null && <Button onClick={() => { held.value = null; player.live(); }}>Go on live</Button>}
                     <Tool icon="close" label="Close this view" onClick={onClose} />
@@ -95,7 +102,7 @@ export function DebugView({ player, camera, onClose }: { player: Player; camera:
                 {!problem.value && frames.value.length === 0 && <p class="muted">{see.value?.on === false ? "Seeing is off." : "Nothing has moved in the last minute, so it had nothing to look at. Walk past the camera."}</p>}
                 {f && (
                     <div class="debug-now">
-                        <p class="num">{clockTime(f.wall / 1e6)} · {f.regions.length === 0 ? "nothing moved" : `${f.regions.length} ${f.regions.length === 1 ? "place" : "places"} moved (dashed)`} · {f.tracks.length === 0 ? "nothing found" : `${f.tracks.length} found`}</p>
+                        <p class="num">{clockTime(f.wall / 1e6)} · {f.regions.length === 0 ? "nothing moved" : `${f.regions.length} ${f.regions.length === 1 ? "place" : "places"} moved (dashed)`} · {!f.answered ? "skipped, the hub was busy" : f.tracks.length === 0 ? "nothing found" : `${f.tracks.length} found`}</p>
                         {f.tracks.length > 0 && <ul class="debug-tracks">{f.tracks.map((t, i) => <Track key={t.id ?? i} track={t} />)}</ul>}
                     </div>
                 )}
@@ -105,7 +112,6 @@ export function DebugView({ player, camera, onClose }: { player: Player; camera:
                     </ul>
                 )}
             </section>
-        </>
     );
 }
 
@@ -119,6 +125,7 @@ function Track({ track: t }: { track: DebugTrack }) {
     );
 }
 
+const heightOf = (f: DebugFrame): number => (f.answered ? Math.min(26, 7 + 6 * f.tracks.length) : 4);
 /* A mark for each look: higher where more was found. */
 function Strip({ frames, now: at, onPick }: { frames: DebugFrame[]; now: number | null; onPick: (f: DebugFrame) => void }) {
     const last = frames[frames.length - 1]!.wall;
@@ -132,7 +139,7 @@ function Strip({ frames, now: at, onPick }: { frames: DebugFrame[]; now: number 
     };
     return (
         <svg ref={ref} class="debug-strip" viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label="Looks of the last minute; step through them with the buttons" onPointerDown={pick}>
-            {frames.map((f) => <rect key={f.wall} class={f.wall === at ? "on" : f.tracks.length > 0 ? "found" : ""} x={x(f.wall) - 0.2} width="0.4" y={28 - Math.min(26, 6 + 7 * f.tracks.length)} height={Math.min(26, 6 + 7 * f.tracks.length)} />)}
+            {frames.map((f) => <rect key={f.wall} class={f.wall === at ? "on" : f.tracks.length > 0 ? "found" : f.answered ? "" : "skipped"} x={x(f.wall) - 0.2} width="0.4" y={28 - heightOf(f)} height={heightOf(f)} />)}
         </svg>
     );
 }

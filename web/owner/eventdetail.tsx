@@ -73,6 +73,9 @@ function Moment({ event: e }: { event: SeenEvent }) {
             gone = true;
             made?.close();
         };
+    }, [e.camera, e.begin]);
+    useEffect(() => {
+        events.value = [...events.peek().filter((x) => x.id !== e.id && x.id !== e.replaces), e];
     }, [e.id]);
     useSignalEffect(() => {
         if (!player) return;

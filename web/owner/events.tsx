@@ -71,6 +71,7 @@ export function EventsPage() {
         const wanted = route.value.query.get("e");
         if (!wanted) return void (opened.value = null);
         if (opened.peek()?.id === wanted && !opened.peek()?.open) return;
+        /* It may have been told again since: what took its place is shown. */
         void client.eventById(wanted).then((e) => {
             if (route.peek().query.get("e") === wanted && e) opened.value = e;
         }).catch(() => undefined);
@@ -103,12 +104,12 @@ export function EventsPage() {
                     <SyncWords total={found.value.total} filtered={filtered} />
                 </header>
                 <Filters />
-                {found.value.total > 0 ? <EventList found={found.value} chosen={id} at={place.value} onChoose={(e) => open(e.id === id ? null : e)} />
+                {found.value.total > 0 ? <EventList found={found.value} chosen={showing?.id ?? null} at={place.value} onChoose={(e) => open(e.id === showing?.id ? null : e)} />
                     : ready.value && !(sync.value.busy && sync.value.count === 0) ? <Nothing filtered={filtered} /> : <Waiting />}
             </div>
             {id && (
                 <aside class="events-detail" aria-label="Event">
-                    {showing ? <EventDetail key={showing.id} event={showing} onClose={() => open(null)}
+                    {showing ? <EventDetail key={`${showing.camera} ${showing.begin}`} event={showing} onClose={() => open(null)}
                         onOlder={place.value >= 0 && place.value < found.value.total - 1 ? () => step(1) : null} onNewer={place.value > 0 ? () => step(-1) : null} />
                         : <NotHere onClose={() => open(null)} />}
                 </aside>

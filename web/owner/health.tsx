@@ -77,19 +77,19 @@ function VisionCard() {
     }
     const { on, model, vision } = s.state;
     const coarse = model?.kind === "motion-classifier";
-    const well = vision?.state === "ready" || vision?.state === "running" || vision?.state === "ok" || vision?.state === "idle";
+    const well = vision?.state === "working";
     const skipped = vision && (vision.frames ?? 0) + (vision.skipped ?? 0) > 0 ? (100 * (vision.skipped ?? 0)) / ((vision.frames ?? 0) + (vision.skipped ?? 0)) : 0;
     return (
         <section class="card" aria-label="Seeing">
             <div class="card-head">
                 <h2>Seeing</h2>
-                <span class={`pill ${!on ? "" : well ? "good" : "warn"}`}>{!on ? "Off" : well ? "Looking" : (vision?.state ?? "unknown")}</span>
+                <span class={`pill ${!on ? "" : well ? "good" : "warn"}`}>{!on ? "Off" : well ? "Looking" : vision?.state === "starting" ? "Starting" : "Not at work"}</span>
             </div>
             {on && vision?.message && !well && <Message kind="warn" title="Recognition is not at work">{sentence(vision.message)} Recording goes on; events say that nobody was looking.</Message>}
-            {model?.message && <Message kind={coarse ? "info" : "warn"}>{sentence(model.message)}</Message>}
+            {well && model?.message && <Message kind={coarse ? "info" : "warn"}>{sentence(model.message)}</Message>}
             <dl class="figures">
                 <div><dt>Model</dt><dd>{model ? (coarse ? "Built-in classifier" : model.name) : "None"} <small class="below">{model ? (coarse ? "coarse: person, vehicle, animal" : (KINDS[model.kind] ?? model.kind)) : ""}</small></dd></div>
-                {vision?.detect_ms !== undefined && <div><dt>One look takes</dt><dd>{Math.round(vision.detect_ms)} <small>ms</small></dd></div>}
+                {(vision?.detect_ms ?? 0) > 0 && <div><dt>One look takes</dt><dd>{Math.round(vision!.detect_ms!)} <small>ms</small></dd></div>}
                 {vision?.frames !== undefined && <div><dt>Pictures looked at</dt><dd>{vision.frames.toLocaleString()} <small>{skipped >= 0.5 ? `${Math.round(skipped)} % skipped, the hub is busy` : ""}</small></dd></div>}
             </dl>
             <Switch label="Look for people, vehicles and pets" hint="Off: the hub records without looking, and nothing alerts." checked={on} onChange={(v) => void attempt(tell("see.set", { on: v }))} />

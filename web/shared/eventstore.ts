@@ -273,7 +273,7 @@ export class EventStore {
         const had = events.length;
         events = [...events, ...fresh].slice(0, PER_DAY);
         if (settled) {
-            /* Nothing more will come: what was told again is kept once. */
+            /* Nothing more will come: what was told again is kept once, without its history. */
             const old = new Set(events.map((e) => e.replaces));
             events = events.filter((e) => !old.has(e.id));
             this.index.forget(day.camera, day.day * DAY, (day.day + 1) * DAY);

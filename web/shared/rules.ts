@@ -44,10 +44,14 @@ export function timeWords(t: RuleTime): string {
     return every(t.days) ? hours : `${dayWords(t.days)}${hours === "all day" ? "" : ` ${hours}`}`;
 }
 
+/* A doorbell is not seen, it rings. */
+const rings = (rule: Rule): "only" | "too" | "no" => (!rule.labels.includes("ring") ? "no" : rule.labels.length === 1 ? "only" : "too");
+
 function whatWords(rule: Rule, names: RuleNames): string {
     if (rule.labels.length === 0) return "nothing yet";
+    if (rings(rule) === "only") return "the doorbell";
     const people = rule.labels.includes("person");
-    const others = rule.labels.filter((l) => l !== "person").map(oneOf);
+    const others = rule.labels.filter((l) => l !== "person" && l !== "ring").map(oneOf);
     const person = rule.who === "unknown" ? "a person who is not known" : rule.who === "known" ? "somebody known"
         : Array.isArray(rule.who) ? listed(rule.who.map((p) => names.people[p] ?? "somebody removed")) : "a person";
     return listed(people ? [person, ...others] : others);
@@ -57,10 +61,10 @@ function whereWords(rule: Rule, names: RuleNames): { verb: string; place: string
     const zones = rule.zones.map((z) => names.zones[z]);
     const known = zones.filter((z): z is Zone => z !== undefined);
     const lines = known.filter((z) => z.kind === "line");
-    const verb = lines.length > 0 && lines.length === known.length ? "crosses" : rule.dwell_s > 0 ? "stands in" : "is in";
+    const verb = rings(rule) === "only" ? "rings" : lines.length > 0 && lines.length === known.length ? "crosses" : rule.dwell_s > 0 ? "stands in" : "is in";
     if (rule.zones.length > 0) return { verb, place: listed(zones.map((z) => z?.name ?? "a removed zone")), unset: false };
-    if (rule.cameras.length > 0) return { verb: "is seen by", place: listed(rule.cameras.map((c) => names.cameras[c] ?? "a removed camera")), unset: false };
-    return { verb: "is seen", place: "anywhere", unset: true };
+    if (rule.cameras.length > 0) return { verb: rings(rule) === "only" ? "rings at" : "is seen by", place: listed(rule.cameras.map((c) => names.cameras[c] ?? "a removed camera")), unset: false };
+    return { verb: rings(rule) === "only" ? "rings" : "is seen", place: "anywhere", unset: true };
 }
 
 /* When [a person or a pet] stands in [Driveway] [for 10 s], [while nobody is home], [at night], tell [Phone and E-mail]; [not again for 5 min]. */
@@ -74,6 +78,7 @@ export function ruleParts(rule: Rule, names: RuleNames): Part[] {
         { text: where.place, slot: "where", unset: where.unset },
         { text: " " },
         { text: rule.dwell_s > 0 ? `for ${span(rule.dwell_s)}` : "however briefly", slot: "dwell", unset: rule.dwell_s === 0 },
+        ...(rings(rule) === "too" ? [{ text: ", or " }, { text: "the doorbell rings", slot: "what" as Slot }] : []),
         { text: ", " },
         { text: rule.presence === "away" ? "while nobody is home" : rule.presence === "home" ? "while somebody is home" : "whether or not somebody is home", slot: "presence", unset: rule.presence === "any" },
         { text: ", " },
@@ -92,6 +97,7 @@ export function ruleSentence(rule: Rule, names: RuleNames): string {
     const some = [
         `When ${whatWords(rule, names)} ${where.verb}${where.unset ? "" : ` ${where.place}`}`,
         rule.dwell_s > 0 ? ` for ${span(rule.dwell_s)}` : "",
+        rings(rule) === "too" ? " or the doorbell rings" : "",
         rule.presence === "away" ? ", while nobody is home" : rule.presence === "home" ? ", while somebody is home" : "",
         rule.schedule.length > 0 ? `, ${listed(rule.schedule.map(timeWords))}` : "",
         ` → ${rule.channels.length === 0 ? "every channel" : listed(rule.channels.map((c) => names.channels[c] ?? "a removed channel"), "and")}`,

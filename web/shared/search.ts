@@ -23,6 +23,7 @@ export interface Names {
     people: Record<string, string>;
 }
 
+const CHAIN_MAX = 64; /* an event is told again a few times at most; a circle of them is somebody's joke */
 const ALERTED = 1;
 const GONE = 2;
 const OPEN = 4;
@@ -77,7 +78,7 @@ export class EventIndex {
     private sorted = 0; /* rows that `order` knows */
     private gone = 0;
     private rowOf = new Map<string, number>();
-    private replaced = new Set<string>();
+    private replaced = new Map<string, string>(); /* what was told again, by what */
     private readonly labels = new Dictionary<string>();
     private readonly cameras = new Dictionary<string>();
     private readonly people = new Dictionary<string>();
@@ -91,7 +92,7 @@ export class EventIndex {
     /* Adds an event, or puts it in the place of the one it replaces, whichever comes first. `ref` is given back by refOf. */
     add(e: SeenEvent, ref: number): void {
         if (e.replaces) {
-            this.replaced.add(e.replaces);
+            this.replaced.set(e.replaces, e.id);
             this.drop(e.replaces);
         }
         if (this.replaced.has(e.id)) return;
@@ -234,7 +235,19 @@ export class EventIndex {
     cameraOf = (row: number): string => this.cameras.values[this.camera[row]!]!;
     labelOf = (row: number): string => this.labels.values[this.label[row]!]!;
     alerted = (row: number): boolean => (this.flags[row]! & ALERTED) !== 0;
-    rowFor = (id: string): number | null => this.rowOf.get(id) ?? null;
+
+    /* The row of an event, or of what took its place: an alert names the event as it was first told. */
+    rowFor(id: string): number | null {
+        let now = id;
+        for (let i = 0; i < CHAIN_MAX; i++) {
+            const row = this.rowOf.get(now);
+            if (row !== undefined) return row;
+            const next = this.replaced.get(now);
+            if (next === undefined) return null;
+            now = next;
+        }
+        return null;
+    }
 
     /* Labels, people and zones that occur, for the filters to offer. */
     facets(): { labels: string[]; people: string[]; zones: string[]; cameras: string[] } {

@@ -188,6 +188,7 @@ export interface DebugFrame {
     regions: number[][];
     tracks: DebugTrack[];
     ms: number;
+    answered: boolean; /* or skipped, because there was newer */
 }
 /* What the rules say of the objects that are there now. */
 export interface DebugWhy {

@@ -48,7 +48,13 @@ test("an update takes the place of what it replaces, whichever comes first", () 
         const found = i.find({}, names);
         assert.deepEqual(Array.from(found.rows, i.refOf), [2], `order ${order}`);
         assert.equal(i.count, 1);
+        for (const id of ["a", "b", "c"]) assert.equal(i.refOf(i.rowFor(id)!), 2, "each of its names leads to it");
+        assert.equal(i.rowFor("d"), null);
     }
+    const circle = new EventIndex();
+    circle.add(blank("a", { replaces: "b" }), 0);
+    circle.add(blank("b", { replaces: "a" }), 1);
+    assert.equal(circle.rowFor("a"), null);
 });
 
 test("what comes later is in its place by time", () => {

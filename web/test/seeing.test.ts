@@ -68,6 +68,8 @@ test("a rule reads as a sentence", () => {
     assert.equal(ruleSentence(rule({ zones: ["z2"], who: "unknown", cooldown_s: 0 }), names), "When a person who is not known crosses Gate → every channel");
     assert.match(ruleSentence(rule({ who: ["p1"], cameras: ["c0"] }), names), /^When Ada is seen by Front door/);
     assert.match(ruleSentence(rule({ zones: ["gone"] }), names), /a removed zone/);
+    assert.match(ruleSentence(rule({ labels: ["person", "ring"] }), names), /^When a person is seen or the doorbell rings →/);
+    assert.match(ruleSentence(rule({ labels: ["ring"] }), names), /^When the doorbell rings →/);
     const slots = ruleParts(full, names).map((p) => p.slot).filter(Boolean);
     assert.deepEqual(slots, ["what", "where", "dwell", "presence", "when", "channels", "cooldown"]);
     assert.equal(listed(["a", "b", "c"], "and"), "a, b and c");
