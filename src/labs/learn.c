@@ -1,6 +1,7 @@
 #include "labs/learn.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "labs/augment.h"
 
@@ -108,7 +109,10 @@ err learn_net(const struct crop_set *crops, const struct learn_plan *plan, struc
     return ERR_OK;
 }
 
-void learn_test(const struct classifier *c, const struct crop_set *crops, int place, struct learn_figures *out) {
+void learn_test(const struct classifier *c, const struct crop_set *crops, int place,
+                struct learn_figures *out) {
+    clock_t ticks = 0;
+    unsigned count = 0;
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < crops->count; i++) {
         const struct crop *crop = &crops->items[i];
@@ -117,7 +121,10 @@ void learn_test(const struct classifier *c, const struct crop_set *crops, int pl
         float scores[CLASSIFIER_CLASSES];
         int most = 0;
         augment_none(crop, rgb);
+        clock_t before = clock();
         classifier_run(c, rgb, scores);
+        ticks += clock() - before;
+        count++;
         for (int k = 1; k < CLASSIFIER_CLASSES; k++)
             if (scores[k] > scores[most]) most = k;
         out->said[crop->class][most]++;
@@ -127,6 +134,7 @@ void learn_test(const struct classifier *c, const struct crop_set *crops, int pl
         out->nothing_of += crop->class == CLASSIFIER_NOTHING;
         out->nothing_right += crop->class == CLASSIFIER_NOTHING && !person;
     }
+    out->ms = count ? 1000.0 * (double)ticks / CLOCKS_PER_SEC / count : 0;
 }
 
 static double part(unsigned of, unsigned all) {
@@ -144,6 +152,7 @@ void learn_print(FILE *to, const char *title, const struct learn_figures *f) {
                     classifier_class_text((enum classifier_class)c), all, s[0], s[1], s[2], s[3],
                     part(s[c], all));
     }
+    fprintf(to, "  %.2f ms of processor a crop\n", f->ms);
     if (f->person_of && f->nothing_of)
         fprintf(to, "  person against nothing: %.1f %% of %u persons, %.1f %% of %u nothings, mean %.1f %%\n",
                 part(f->person_right, f->person_of), f->person_of, part(f->nothing_right, f->nothing_of),

@@ -21,8 +21,10 @@ err learn_net(const struct crop_set *crops, const struct learn_plan *plan, struc
 struct learn_figures {
     unsigned said[CLASSIFIER_CLASSES][CLASSIFIER_CLASSES];
     unsigned person_right, person_of, nothing_right, nothing_of; /* where only these two are asked for */
+    double ms;                                                   /* for a crop; of this machine, now */
 };
-void learn_test(const struct classifier *c, const struct crop_set *crops, int place, struct learn_figures *out);
+void learn_test(const struct classifier *c, const struct crop_set *crops, int place,
+                struct learn_figures *out);
 void learn_print(FILE *to, const char *title, const struct learn_figures *f);
 
 #endif
