@@ -192,6 +192,14 @@ static err decode(struct bytes file, struct entry *entry, struct alert_message *
     return e;
 }
 
+err alert_queue_decode(struct bytes file, struct alert_message *out) {
+    struct entry *entry = calloc(1, sizeof *entry);
+    if (!entry) return ERR_NO_MEMORY;
+    err e = decode(file, entry, out);
+    free(entry);
+    return e;
+}
+
 static err read_file(const struct alert_queue *q, uint64_t number, struct entry *entry,
                      struct alert_message *m) {
     char path[PATH_TEXT_BYTES];

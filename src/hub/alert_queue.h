@@ -27,6 +27,10 @@ err alert_message_make(const struct alert *a, struct alert_message *out, struct 
 /* A text of the JSON, "" when it is not there. Borrowed. */
 const char *alert_text(const struct alert_message *m, const char *name);
 
+/* Reads a file of the queue, for alert_queue_open and the fuzzer. ERR_INVALID, ERR_NO_MEMORY: *out is empty.
+ */
+err alert_queue_decode(struct bytes file, struct alert_message *out) CHECKED;
+
 /* Reads what a former run left; what is damaged is removed and logged. */
 err alert_queue_open(const char *folder, struct alert_queue **out, struct diag *d) CHECKED;
 void alert_queue_close(struct alert_queue *q);
