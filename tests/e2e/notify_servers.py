@@ -123,6 +123,8 @@ class Receiver(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 65536  # one write for each answer
+    disable_nagle_algorithm = True
 
     def log_message(self, *args):
         pass

@@ -108,6 +108,7 @@ const server = http.createServer((request, response) => {
     const json = (o) => response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(o));
     try {
       if (request.url === "/subscribe") return json(await subscribe());
+      if (request.url === "/count") return json(messages.length);
       if (request.url === "/messages") return json({ messages, refused });
       if (request.url === "/control") return json((control = JSON.parse(Buffer.from(body))));
       if (control.times > 0) return misbehave(response);
