@@ -371,10 +371,16 @@ void notify_poll(struct notify *n, const struct notify_events *events) {
     }
     pthread_mutex_unlock(&n->lock);
     for (size_t i = 0; i < count; i++) {
-        if (mail[i].kind == MAIL_RING)
+        if (mail[i].kind == MAIL_GONE) {
+            pthread_mutex_lock(&n->lock);
+            settings_retire(n, mail[i].slot, mail[i].generation);
+            pthread_mutex_unlock(&n->lock);
+            outgoing_wake(n->outgoing);
+        } else if (mail[i].kind == MAIL_RING) {
             events->ring(events->context, mail[i].camera);
-        else
+        } else {
             events->presence(events->context, mail[i].kind == MAIL_HOME, mail[i].by);
+        }
     }
     for (size_t i = 0; i < over_count; i++)
         over[i].done(over[i].context, over[i].e, over[i].result, &over[i].d);
@@ -403,14 +409,19 @@ json_t *notify_channels(struct notify *n) {
         const struct channel_health *h = &n->health[i];
         char since[WALL_TEXT_BYTES];
         if (!r->used) continue;
+        /* What the thread has not looked at yet says what it is set to. */
+        const char *state = h->state ? h->state : r->gone ? "gone" : r->on ? "new" : "off";
+        const char *message = h->state  ? h->message
+                              : r->gone ? GONE_WORDS
+                              : r->on   ? "nothing was sent yet"
+                                        : "switched off";
         wall_format(h->since, since);
         json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b,s:o,s:s,s:s,s:o,s:I,s:I,s:o}", "id", r->id,
                                               "kind", r->ops->kind, "name", r->name, "on", r->on, "settings",
-                                              settings_shown(r), "state", h->state ? h->state : "new",
-                                              "message", h->state ? h->message : "nothing was sent yet",
-                                              "since", h->since.us ? json_string(since) : json_null(),
-                                              "waiting", (json_int_t)h->waiting, "dropped",
-                                              (json_int_t)h->dropped, "latency_ms", latency_json(h)));
+                                              settings_shown(r), "state", state, "message", message, "since",
+                                              h->since.us ? json_string(since) : json_null(), "waiting",
+                                              (json_int_t)h->waiting, "dropped", (json_int_t)h->dropped,
+                                              "latency_ms", latency_json(h)));
     }
     pthread_mutex_unlock(&n->lock);
     return list;

@@ -4,7 +4,8 @@
  *     notify_settings.c  DIR/notify.json, and the verbs that change it
  *     notify_runner.c    one channel at work: backoff, what came of it, its state
  *
- * `lock` guards all but what is marked as the thread's. It is never held across anything that waits. */
+ * `lock` guards all but what is marked as the thread's. The thread never holds it across anything that waits,
+ * so that the recording loop does not wait for it; notify.json is written by the recording loop alone. */
 #ifndef CARDEA_HUB_NOTIFY_INTERNAL_H
 #define CARDEA_HUB_NOTIFY_INTERNAL_H
 
@@ -20,6 +21,8 @@
 #define LATENCIES_KEPT 64
 #define BACKOFF_FIRST_MS 5000
 #define BACKOFF_MAX_MS 600000
+#define GONE_AGAIN_S 3600 /* should the recording loop not come to switch it off */
+#define GONE_WORDS "the browser has ended its subscription: turn notifications on again in that browser"
 
 /* A channel as it is set. */
 struct channel_record {
@@ -74,11 +77,13 @@ struct camera_state {
     bool on, dirty, pulse; /* pulse: it began, whatever it is now */
 };
 
-enum mail_kind { MAIL_HOME, MAIL_AWAY, MAIL_RING };
+enum mail_kind { MAIL_HOME, MAIL_AWAY, MAIL_RING, MAIL_GONE };
 struct notify_mail {
     enum mail_kind kind;
     char by[NOTIFY_NAME_MAX_BYTES + 1];
     uint8_t camera[16];
+    size_t slot; /* of MAIL_GONE, and which record is meant */
+    uint64_t generation;
 };
 
 struct inbox_item {
@@ -124,6 +129,8 @@ err settings_save(struct notify *n, struct diag *d) CHECKED;
 json_t *settings_shown(const struct channel_record *r);
 err settings_command(struct notify *n, const char *verb, json_t *args, json_t **result,
                      struct diag *d) CHECKED;
+/* The other side has ended a channel: it stays, switched off, so that the owner sees why it is silent. */
+void settings_retire(struct notify *n, size_t slot, uint64_t generation);
 struct channel_record *settings_find(struct notify *n, const char *id);
 
 /* notify_runner.c; the thread. */

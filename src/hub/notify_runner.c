@@ -44,23 +44,13 @@ static void back_off(struct runner *r, int retry_after_s) {
     r->retry_at.us = steady_now().us + wait_us;
 }
 
-/* The other side has ended it: the record stays, switched off, so that the owner sees why it is silent. */
+/* Switched off by the recording loop, in a moment. */
 static void retire(struct runner *r, const char *said) {
-    struct notify *n = r->notify;
-    struct diag d = {{0}};
-    static const char words[] =
-        "the browser has ended its subscription: turn notifications on again in that browser";
+    const struct notify_mail m = {.kind = MAIL_GONE, .slot = r->slot, .generation = r->generation};
     log_debug("channel %s: %s", r->id, said);
-    pthread_mutex_lock(&n->lock);
-    struct channel_record *record = &n->records[r->slot];
-    if (record->generation == r->generation) {
-        record->on = false;
-        record->gone = true;
-        record->generation = ++n->generation;
-        if (settings_save(n, &d)) log_warning("%s", d.text);
-    }
-    pthread_mutex_unlock(&n->lock);
-    health_set(n, r->slot, "gone", words);
+    r->retry_at.us = steady_now().us + INT64_C(1000000) * GONE_AGAIN_S;
+    health_set(r->notify, r->slot, "gone", GONE_WORDS);
+    notify_post(r->notify, &m);
 }
 
 static void finish_test(struct runner *r, const struct channel_outcome *o) {
@@ -195,8 +185,7 @@ void runner_sync(struct runner *r) {
     else if (record.used && !record.gone)
         health_set(n, r->slot, "off", "switched off");
     else if (record.used)
-        health_set(n, r->slot, "gone",
-                   "the browser has ended its subscription: turn notifications on again in that browser");
+        health_set(n, r->slot, "gone", GONE_WORDS);
     json_decref(settings);
 }
 

@@ -304,6 +304,16 @@ static err do_set(struct notify *n, json_t *args, json_t **result, struct diag *
     return e;
 }
 
+void settings_retire(struct notify *n, size_t slot, uint64_t generation) {
+    struct channel_record *r = &n->records[slot];
+    struct diag d = {{0}};
+    if (!r->used || r->generation != generation) return; /* changed meanwhile */
+    r->on = false;
+    r->gone = true;
+    changed(n, r);
+    if (settings_save(n, &d)) log_warning("%s", d.text);
+}
+
 static err do_remove(struct notify *n, json_t *args, json_t **result, struct diag *d) {
     struct channel_record *r, none = {0};
     (void)result;

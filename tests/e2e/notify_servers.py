@@ -116,6 +116,9 @@ class Receiver(http.server.ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, request, client_address):
+        pass  # the other side has closed, as it should
+
     def stop(self):
         self.shutdown()
         self.server_close()
