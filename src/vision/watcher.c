@@ -152,7 +152,7 @@ static bool all_known(const struct glance *g, const struct area *moving, size_t 
             float x = KNOWN_AROUND * (one->box.x1 - one->box.x0),
                   y = KNOWN_AROUND * (one->box.y1 - one->box.y0);
             struct area around = {one->box.x0 - x, one->box.y0 - y, one->box.x1 + x, one->box.y1 + y};
-            known = one->confirmed && one->seen_now && one->hits >= KNOWN_HITS && !one->still &&
+            known = one->confirmed && one->seen_now && one->hits >= KNOWN_HITS &&
                     one->score > detector_threshold(g->w->detector, one->label) + KNOWN_CLEARLY &&
                     area_inside(moving[i], around) > KNOWN_PART;
         }
