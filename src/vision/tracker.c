@@ -74,7 +74,7 @@ static void predict(struct track *t, float dt) {
     for (int i = 0; i < 4; i++) {
         if (t->still || i >= 2)
             t->filters[i].v = 0;
-        else if (!t->seen_now)
+        else if (t->misses)
             t->filters[i].v *= SLOWING;
         filter_predict(&t->filters[i], dt, i >= 2 ? side / 4 : side);
     }

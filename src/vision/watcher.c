@@ -14,7 +14,11 @@
 #define SURROUNDINGS_LEAST 0.03f
 #define CUT_BY_EDGE 0.6f /* what half a thing's picture is worth */
 #define EDGE 0.004f
-#define CUT_FURTHER 0.4f /* of its sides, around what a part's edge cut */
+#define KNOWN_AROUND 0.2f /* of a box's sides: motion there is its own */
+#define KNOWN_PART 0.8f   /* of what moved */
+#define KNOWN_HITS 5
+#define KNOWN_CLEARLY 0.1f /* above the threshold */
+#define CUT_FURTHER 0.4f   /* of its sides, around what a part's edge cut */
 
 /* What is remembered of a track for its picture and its face. */
 struct kept {
@@ -25,6 +29,7 @@ struct kept {
 
 struct watched {
     struct tracker tracker;
+    bool rested;      /* the last frame was not looked at, since nothing in it could be new */
     size_t cut_count; /* what a part's edge cut in the last frame: the next one looks further */
     struct area cut[CROPS_MAX];
     struct kept kept[VISION_TRACKS_MAX];
@@ -137,14 +142,38 @@ static void plan_tracks(struct glance *g) {
     }
 }
 
+/* Does all that moves belong to things that are well known? */
+static bool all_known(const struct glance *g, const struct area *moving, size_t count) {
+    const struct tracker *k = &g->c->tracker;
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        for (size_t t = 0; t < k->count && !known; t++) {
+            const struct track *one = &k->list[t];
+            float x = KNOWN_AROUND * (one->box.x1 - one->box.x0),
+                  y = KNOWN_AROUND * (one->box.y1 - one->box.y0);
+            struct area around = {one->box.x0 - x, one->box.y0 - y, one->box.x1 + x, one->box.y1 + y};
+            known = one->confirmed && one->seen_now && one->hits >= KNOWN_HITS &&
+                    one->score > detector_threshold(g->w->detector, one->label) + KNOWN_CLEARLY &&
+                    area_inside(moving[i], around) > KNOWN_PART;
+        }
+        if (!known) return false;
+    }
+    return count > 0;
+}
+
 static void plan(struct glance *g) {
-    struct area moving[VISION_REGIONS_MAX];
-    for (size_t i = 0; i < g->frame->region_count; i++) moving[i] = region_area(g->frame->regions[i]);
-    bool classifies = detector_classifies(g->w->detector);
-    crops_plan(&g->image, moving, g->frame->region_count, detector_side(g->w->detector), classifies,
-               &g->crops);
+    struct area moving[CROPS_MOVING_MAX];
+    size_t count = 0;
+    for (; count < g->frame->region_count; count++) moving[count] = region_area(g->frame->regions[count]);
+    for (size_t i = 0; i < g->c->cut_count; i++) moving[count++] = g->c->cut[i];
+    g->c->cut_count = 0;
+    bool classifies = detector_classifies(g->w->detector), safety = g->frame->flags & VISION_FRAME_SAFETY;
+    /* What is well known is looked at in every second frame: in between its way is known well enough. */
+    g->c->rested = !classifies && !safety && !g->c->rested && all_known(g, moving, count);
+    if (g->c->rested) return;
+    crops_plan(&g->image, moving, count, detector_side(g->w->detector), classifies, &g->crops);
     if (classifies) return; /* it says what moved, and knows nothing of what does not */
-    if (g->frame->flags & VISION_FRAME_SAFETY && g->crops.count < CROPS_MAX)
+    if (safety && g->crops.count < CROPS_MAX)
         g->crops.list[g->crops.count++] = (struct rect){0, 0, g->image.width, g->image.height};
     plan_tracks(g);
 }

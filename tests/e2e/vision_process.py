@@ -152,7 +152,7 @@ def frames(path, width, height, fps):
     command = ["ffmpeg", "-loglevel", "error", "-i", path, "-vf", f"fps={fps},scale={width}:{height}", "-pix_fmt", "yuv420p",
                "-f", "rawvideo", "-"]
     size = width * height * 3 // 2
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         for number in range(1 << 30):
             data = process.stdout.read(size)
             if len(data) < size:
