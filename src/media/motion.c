@@ -16,11 +16,12 @@
 #define STILL_US 4000000          /* without motion before the decoder goes away */
 #define AFTER_US 2000000          /* pictures go on for this long */
 #define KEY_LOOK_US 20000000      /* between safety looks at a key frame, while nothing hints at change */
-#define KEY_LOOK_OFTEN_US 1800000 /* where sizes tell little: they spread widely */
-#define KEY_LOOK_LARGE_US 7500000 /* the same, of larger pictures */
+#define KEY_LOOK_OFTEN_US 1800000 /* where sizes tell little: they spread widely, or the rate is used up */
+#define KEY_LOOK_LARGE_US 3800000 /* the same, of larger pictures */
 #define SPREAD_WIDE 0.5f          /* of the mean */
-#define SAFETY_US 30000000        /* between pictures of a still scene */
-#define CATCH_UP_US 50000         /* of decoding in one call, so that recording goes on in between */
+#define BITS_MANY 0.06f    /* for each pixel of a still scene: noise, and a rate that has no room for more */
+#define SAFETY_US 30000000 /* between pictures of a still scene */
+#define CATCH_UP_US 50000  /* of decoding in one call, so that recording goes on in between */
 /* Larger pictures (a main stream without a substream) cost several times as much to decode. */
 #define LARGE_PIXELS (1024u * 576u)
 #define LARGE_STILL_US 2500000
@@ -176,13 +177,13 @@ static void end_still(struct baseline *b) {
 }
 
 /* Whether sizes would show that something moves. */
-static bool sizes_tell(const struct baseline *b) {
+static bool sizes_tell(const struct baseline *b, float pixels) {
     float mean = 0, spread = 0;
     for (size_t i = 0; i < DISTANCES; i++) {
         mean += b->sizes[i].mean;
         spread += b->sizes[i].spread;
     }
-    return spread < SPREAD_WIDE * mean;
+    return spread < SPREAD_WIDE * mean && 8 * mean / DISTANCES < BITS_MANY * pixels;
 }
 
 static void keep(struct motion *m, const struct media_sample *s) {
@@ -335,7 +336,9 @@ static bool look_at_key(struct motion *m, const struct media_sample *s, struct m
 }
 
 static int64_t key_look_apart(const struct motion *m) {
-    return sizes_tell(&m->base) ? KEY_LOOK_US : m->large ? KEY_LOOK_LARGE_US : KEY_LOOK_OFTEN_US;
+    return sizes_tell(&m->base, (float)m->track.width * (float)m->track.height) ? KEY_LOOK_US
+           : m->large                                                           ? KEY_LOOK_LARGE_US
+                                                                                : KEY_LOOK_OFTEN_US;
 }
 
 static void idle_frame(struct motion *m, const struct media_sample *s, struct motion_seen *out) {
