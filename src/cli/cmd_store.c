@@ -93,12 +93,14 @@ const struct command commands_store[] = {
      .run = run_restore},
     {.name = "bench",
      .summary = "Figures, with a peer where there is one",
-     .usage = "record|seal|live|timeline|detect [--json] …",
+     .usage = "record|seal|live|timeline|detect|seeing|motion [--json] …",
      .help = "  seal      sealing a camera's fragments, against copying them\n"
              "  timeline  a day out of a year of cameras, on SQLite\n"
              "  record    CPU of recording, against ffmpeg\n"
              "  live      from a camera's packet to an opened record\n"
              "  detect    looking at a part of a picture and at a frame, for each model\n"
+             "  seeing    CPU of watching a still scene, against motion\n"
+             "  motion    what the eye for motion makes of FILE…\n"
              "From a source tree; what follows the name goes to the benchmark (bench/).\n",
      .run_raw = run_bench},
     {0},

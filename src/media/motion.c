@@ -16,11 +16,12 @@
 #define STILL_US 4000000          /* without motion before the decoder goes away */
 #define AFTER_US 2000000          /* pictures go on for this long */
 #define KEY_LOOK_US 20000000      /* between safety looks at a key frame, while nothing hints at change */
-#define KEY_LOOK_OFTEN_US 1800000 /* where sizes tell little: they spread widely, or have misled */
-#define KEY_LOOK_LARGE_US 7500000 /* the same, of larger pictures */
+#define KEY_LOOK_OFTEN_US 1800000 /* where sizes tell little: they spread widely, or the rate is used up */
+#define KEY_LOOK_LARGE_US 3800000 /* the same, of larger pictures */
 #define SPREAD_WIDE 0.5f          /* of the mean */
-#define SAFETY_US 30000000        /* between pictures of a still scene */
-#define CATCH_UP_US 50000         /* of decoding in one call, so that recording goes on in between */
+#define BITS_MANY 0.06f    /* for each pixel of a still scene: noise, and a rate that has no room for more */
+#define SAFETY_US 30000000 /* between pictures of a still scene */
+#define CATCH_UP_US 50000  /* of decoding in one call, so that recording goes on in between */
 /* Larger pictures (a main stream without a substream) cost several times as much to decode. */
 #define LARGE_PIXELS (1024u * 576u)
 #define LARGE_STILL_US 2500000
@@ -32,8 +33,10 @@
 #define LIMIT 5.0f
 #define DEVIATIONS_MOST 4.0f
 #define STRICTER 1.5f /* times the limit, after a run that saw nothing */
-#define STRICTEST 4.0f
+#define STRICTEST 3.5f
+#define FORGET_RATE 0.0005f /* of what is stricter, at each frame: some two minutes */
 #define BASELINE_RATE 0.02f
+#define DISTANCES 6        /* from the key frame: 1, 2 and 3, 4 to 7, up to 32 and more */
 #define SPREAD_LEAST 0.04f /* of the mean */
 #define SPREAD_LEAST_BYTES 8.0f
 
@@ -41,12 +44,20 @@ struct kept_frame {
     uint32_t offset, bytes;
 };
 
-/* Sizes of the frames between key frames while nothing moves. */
-struct baseline {
+/* Sizes of the frames at about the same distance from their key frame, while nothing moves: encoders mend
+ * what a key frame left coarse, so that the first ones are larger. */
+struct sizes {
     bool known;
-    float mean, spread, sum, strictness;
+    float mean, spread;
     double bytes, squares; /* of a run of the decoder, since something moved */
     unsigned frames;
+};
+
+struct baseline {
+    bool known;
+    struct sizes sizes[DISTANCES];
+    float sum, strictness;
+    unsigned since_key;
 };
 
 struct motion {
@@ -114,36 +125,65 @@ static float at_least(float a, float b) {
     return a > b ? a : b;
 }
 
+static struct sizes *sizes_at(struct baseline *b) {
+    size_t i = 0;
+    while (i + 1 < DISTANCES && b->since_key >> (i + 1)) i++;
+    return &b->sizes[i];
+}
+
+static float spread_of(const struct sizes *s) {
+    return at_least(s->spread, at_least(SPREAD_LEAST * s->mean, SPREAD_LEAST_BYTES));
+}
+
 /* The baseline follows slowly, and faster downwards. */
 static bool hints_at_change(struct baseline *b, size_t bytes) {
-    float off = (float)bytes - b->mean;
-    float spread = at_least(b->spread, at_least(SPREAD_LEAST * b->mean, SPREAD_LEAST_BYTES));
-    float deviations = off / spread;
+    struct sizes *s = sizes_at(b);
+    if (!s->known) *s = (struct sizes){.known = true, .mean = (float)bytes, .spread = (float)bytes / 2};
+    float off = (float)bytes - s->mean, deviations = off / spread_of(s);
     if (deviations > DEVIATIONS_MOST) deviations = DEVIATIONS_MOST;
     b->sum = at_least(0, b->sum + deviations - SLACK);
-    b->mean += off * (off < 0 ? 2 * BASELINE_RATE : BASELINE_RATE);
-    b->spread += (at_least(off, -off) * 1.25f - b->spread) * BASELINE_RATE; /* 1.25: of a bell curve */
+    b->strictness -= FORGET_RATE * (b->strictness - 1);
+    s->mean += off * (off < 0 ? 2 * BASELINE_RATE : BASELINE_RATE);
+    s->spread += (at_least(off, -off) * 1.25f - s->spread) * BASELINE_RATE; /* 1.25: of a bell curve */
     return b->sum >= LIMIT * b->strictness;
 }
 
 static void begin_still(struct baseline *b) {
-    b->bytes = b->squares = 0;
-    b->frames = 0;
+    for (size_t i = 0; i < DISTANCES; i++) {
+        b->sizes[i].bytes = b->sizes[i].squares = 0;
+        b->sizes[i].frames = 0;
+    }
 }
 
 static void count_still(struct baseline *b, size_t bytes) {
-    b->bytes += (double)bytes;
-    b->squares += (double)bytes * (double)bytes;
-    b->frames++;
+    struct sizes *s = sizes_at(b);
+    s->bytes += (double)bytes;
+    s->squares += (double)bytes * (double)bytes;
+    s->frames++;
 }
 
 static void end_still(struct baseline *b) {
     b->sum = 0;
-    if (b->frames < 2) return;
-    double mean = b->bytes / b->frames, square = b->squares / b->frames - mean * mean;
-    b->mean = (float)mean;
-    b->spread = (float)sqrt(square > 0 ? square : 0);
-    b->known = true;
+    for (size_t i = 0; i < DISTANCES; i++) {
+        struct sizes *s = &b->sizes[i];
+        if (s->frames < 2) continue;
+        double mean = s->bytes / s->frames, square = s->squares / s->frames - mean * mean;
+        /* A few frames say little about how far sizes spread: what is known of it goes on counting. */
+        float spread = (float)sqrt(square > 0 ? square : 0), share = s->known && s->frames < 16 ? 0.5f : 1;
+        s->mean = (float)mean;
+        s->spread += share * (spread - s->spread);
+        s->known = b->known = true;
+    }
+}
+
+/* Whether sizes would show that something moves. */
+static bool sizes_tell(const struct baseline *b, float pixels) {
+    float mean = 0, spread = 0;
+    for (size_t i = 0; i < DISTANCES; i++) {
+        mean += b->sizes[i].mean;
+        spread += b->sizes[i].spread;
+    }
+    return spread < SPREAD_WIDE * mean && 8 * mean / DISTANCES < BITS_MANY * pixels;
 }
 
 static void keep(struct motion *m, const struct media_sample *s) {
@@ -296,8 +336,9 @@ static bool look_at_key(struct motion *m, const struct media_sample *s, struct m
 }
 
 static int64_t key_look_apart(const struct motion *m) {
-    bool telling = m->base.spread < SPREAD_WIDE * m->base.mean && m->base.strictness <= STRICTER;
-    return telling ? KEY_LOOK_US : m->large ? KEY_LOOK_LARGE_US : KEY_LOOK_OFTEN_US;
+    return sizes_tell(&m->base, (float)m->track.width * (float)m->track.height) ? KEY_LOOK_US
+           : m->large                                                           ? KEY_LOOK_LARGE_US
+                                                                                : KEY_LOOK_OFTEN_US;
 }
 
 static void idle_frame(struct motion *m, const struct media_sample *s, struct motion_seen *out) {
@@ -343,6 +384,7 @@ void motion_frame(struct motion *m, const struct media_sample *s, struct wall_us
     *out = (struct motion_seen){.motion.wall = wall};
     m->counts.frames++;
     keep(m, s);
+    m->base.since_key = s->key ? 0 : m->base.since_key + 1;
     if (!m->decoder) {
         av_frame_unref(m->frame);
         idle_frame(m, s, out);

@@ -7,6 +7,8 @@
 
 #define NEAR_ENOUGH 2    /* samples that must be within reach */
 #define REACH_LEAST 8.0f /* of 255: an average of some 16 pixels is off by less than this by noise alone */
+#define REACH_LEAST_DARK 5.0f /* contrasts are small where little light is */
+#define REACH_LIGHT 0.045f    /* of the brightness, over 3.5 */
 #define REACH_MOST 60.0f
 #define REACH_DISTANCES 5.0f /* the reach follows so many times the usual distance */
 #define REACH_RATE 0.06f
@@ -34,6 +36,8 @@
 #define BLACK 15.0f   /* luma of no light; cameras of the full range have 0, and little is lost for them */
 #define TEXTURE 12.0f /* variance, of both, below which there is none */
 #define TEXTURE_NEW 35.0f /* what is left over of it that no light brings */
+#define TEXTURE_NEW_DARK 12.0f
+#define CHROMA_OFF_DARK 4.5f
 #define TEXTURE_LOST 0.5f /* of both */
 #define TEXTURE_KEPT 0.25f
 #define LIGHT_LEAST 0.25f /* brightness that light alone makes of a thing's usual one */
@@ -191,6 +195,10 @@ static void spread_least(const float *in, float *out, float sign) {
     }
 }
 
+static float least_reach(float brightness) {
+    return at_most(at_least(3.5f + REACH_LIGHT * brightness, REACH_LEAST_DARK), REACH_LEAST);
+}
+
 static float reach_at(const struct motion_model *m, int at) {
     return m->reach[at] * (1 + RESTLESS_REACH * m->restless[at]);
 }
@@ -265,14 +273,22 @@ static bool by_light(const struct texture *t) {
            t->left < TEXTURE_KEPT * t->together + 4;
 }
 
+/* Between two limits by the brightness that there is: 1 at that of a dull day. */
+static float by_brightness(float brightness, float dark, float bright) {
+    float share = at_most(at_least((brightness - BLACK) / 65, 0), 1);
+    return dark + (bright - dark) * share * share;
+}
+
 /* Whether the scene's texture is still there at this place: then only the light on it changed. Where the edge
  * of a shadow runs through the window, a corner of it is all on one side (as in Kuwahara's filter). */
 static uint8_t judge_place(const struct motion_model *m, const struct model_picture *p, int at) {
     int x = at % MODEL_COLUMNS - WINDOW, y = at / MODEL_COLUMNS - WINDOW;
     struct texture whole = compare_texture(m, p, x, y, 2 * WINDOW + 1);
-    if (chroma_off(m, p, at, whole.ratio) > CHROMA_OFF) return CHANGED;
+    if (chroma_off(m, p, at, whole.ratio) > by_brightness(m->mean[at], CHROMA_OFF_DARK, CHROMA_OFF))
+        return CHANGED;
     if (by_light(&whole)) return UNCHANGED;
-    if (whole.left <= TEXTURE_NEW || whole.left <= TEXTURE_LOST * whole.together) return UNSURE;
+    float fresh = by_brightness(m->mean[at], TEXTURE_NEW_DARK, TEXTURE_NEW);
+    if (whole.left <= fresh || whole.left <= TEXTURE_LOST * whole.together) return UNSURE;
     for (int corner = 0; corner < 4; corner++) {
         struct texture part =
             compare_texture(m, p, x + corner % 2 * WINDOW, y + corner / 2 * WINDOW, WINDOW + 1);
@@ -319,7 +335,8 @@ static void learn(struct motion_model *m, const struct model_picture *p, const f
         if (m->mask[i]) continue;
         m->mean[i] += rate * ((float)p->luma[i] - m->mean[i]);
         m->distance[i] += DISTANCE_RATE * (nearest[i] - m->distance[i]);
-        float wanted = at_most(at_least(m->distance[i] * REACH_DISTANCES, REACH_LEAST), REACH_MOST);
+        float wanted =
+            at_most(at_least(m->distance[i] * REACH_DISTANCES, least_reach(m->mean[i])), REACH_MOST);
         m->reach[i] += REACH_RATE * (wanted - m->reach[i]);
         learn_place_more(m, p, i, threshold);
     }

@@ -485,6 +485,24 @@ def test_a_hub_that_does_not_read_costs_no_memory():
     assert w.stop() == 0
 
 
+def test_a_hub_that_does_not_read_loses_frames_not_fragments():
+    """While the hub is behind, frames for recognition are left out, and at most one waits; every fragment comes."""
+    source = path("busy.mp4")
+    ffmpeg("-i", VTEST, "-t", "8", "-vf", "scale=1280:720,fps=10", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "26", "-g", "10", source)
+    w = Worker(PROGRAM, {"url": "file:" + source, "motion": True, "see": True, "picture_s": 0},
+               lambda want, given: (open(source, "rb"), None), ENVIRONMENT)
+    assert w.run(10, lambda w: len(w.of(FRAME)) > 5)
+    begun = len(w.events)
+    select_stalled(w, 3)
+    assert w.run(20, lambda w: len(w.events) > begun + 100)
+    assert w.stop() == 0
+    frames = w.frames()
+    steps = [b.wall_us - a.wall_us for a, b in zip(frames, frames[1:])]
+    assert max(steps) < 250000, f"a fragment is missing: a step of {max(steps)} us"
+    gaps = [b.wall_us - a.wall_us for a, b in zip(w.of(FRAME), w.of(FRAME)[1:])]
+    assert max(gaps) > 1500000, f"frames were kept for a hub that was behind: {sorted(gaps)[-3:]}"
+
+
 def memory_kb(pid):
     with open(f"/proc/{pid}/status") as f:
         return int(re.search(r"RssAnon:\s+(\d+)", f.read())[1])
