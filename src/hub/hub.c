@@ -11,14 +11,21 @@
 #define GRACE_MS 2500        /* for uploads when the hub ends */
 #define WORKERS_GRACE_MS 400 /* for their goodbyes to the cameras */
 
+/* Something moves and is looked at: whoever is to be told of it waits for each step. */
+static bool attentive(const struct hub_camera *c) {
+    return seeing_on(c->hub->seeing) && recorder_moves(c->streams[0].recorder);
+}
+
 /* Frames may come several at a time from the streams that nobody watches. */
-static void pace_workers(struct hub *h) {
+void hub_pace(struct hub *h) {
     struct worker_view v;
     for (struct hub_camera *c = h->list; c; c = c->next) {
         for (size_t i = 0; i < c->stream_count; i++) {
             worker_view(c->streams[i].worker, &v);
             bool streams = strcmp(v.state, "streaming") == 0;
-            worker_pace(c->streams[i].worker, !streams || link_viewers(h->link, c->streams[i].id) > 0);
+            bool looked_at = attentive(c) && i == c->stream_count - 1; /* the smaller one, if there are two */
+            worker_pace(c->streams[i].worker,
+                        !streams || looked_at || link_viewers(h->link, c->streams[i].id) > 0);
         }
     }
 }
@@ -32,7 +39,7 @@ static void on_mail(void *context, uint32_t events) {
         if (m.kind == LINK_MAIL_RING) hub_pressed(h, m.ring);
         link_mail_clear(&m);
     }
-    pace_workers(h);
+    hub_pace(h);
 }
 
 static err open_parts(struct hub *h, const struct hub_options *o, struct diag *d) {
@@ -96,7 +103,7 @@ void hub_tick(struct hub *h) {
         }
     }
     hub_seeing_tick(h, now);
-    pace_workers(h);
+    hub_pace(h);
     hub_tests_tick(h);
     hub_discover_tick(h);
     hub_offline_tick(h, false);
@@ -110,6 +117,7 @@ static bool in_a_hurry(const struct hub *h) {
     for (size_t i = 0; i < HUB_TESTS_MAX; i++)
         if (h->tests[i].used) return true;
     for (const struct hub_camera *c = h->list; c; c = c->next) {
+        if (attentive(c)) return true;
         for (size_t i = 0; i < c->stream_count; i++) {
             worker_view(c->streams[i].worker, &v);
             if (v.pid && strcmp(v.state, "streaming") != 0) return true;

@@ -107,6 +107,8 @@ err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) C
 /* Ends segments, gives uploads a moment, and frees everything: at most about 4 s. */
 void hub_clear(struct hub *h);
 void hub_tick(struct hub *h);
+/* Tells the workers whether somebody waits for their frames. */
+void hub_pace(struct hub *h);
 /* Handles what there is, waiting up to timeout_ms for it. While nobody watches and nothing else is going on,
  * what the workers send is taken HUB_BATCH_MS at a time: it saves most of the work, and nobody notices. */
 void hub_round(struct hub *h, int timeout_ms);

@@ -162,7 +162,9 @@ void hub_seen_frame(struct hub_stream *s, const struct worker_frame *m) {
 void hub_seen_motion(struct hub_stream *s, const struct worker_motion *m) {
     struct hub_camera *c = s->camera;
     if (m->score == 0 || !recorder_minds(c->streams[0].recorder)) return;
+    bool first = !recorder_moves(c->streams[0].recorder);
     for (size_t i = 0; i < c->stream_count; i++) recorder_motion(c->streams[i].recorder);
+    if (first) hub_pace(c->hub); /* from now on each frame at once */
     seeing_motion(c->hub->seeing, c->streams[0].id, wall_now(), m->score);
 }
 

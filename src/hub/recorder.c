@@ -317,6 +317,10 @@ void recorder_motion(struct recorder *r) {
     if (r->reel && r->reel_use == USE_KEEP) spool_reel_promote(r->reel, SPOOL_KIND_EVENT);
 }
 
+bool recorder_moves(const struct recorder *r) {
+    return r->motion.open;
+}
+
 static void motion_tick(struct recorder *r, struct steady_us now) {
     if (now.us - r->motion.last_seen.us >= MOTION_MERGE_US) r->motion.open = false;
 }

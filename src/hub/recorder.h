@@ -53,6 +53,7 @@ void recorder_flush(struct recorder *r);
 bool recorder_minds(struct recorder *r);
 /* Something that is worth keeping moves. Nothing happens unless recorder_minds. */
 void recorder_motion(struct recorder *r);
+bool recorder_moves(const struct recorder *r); /* something does, or did a moment ago */
 /* The second in which something that happens now is sealed; begins a new epoch where there must be one. */
 err recorder_slot(struct recorder *r, struct forward_slot *out, struct diag *d) CHECKED;
 /* The slot of the segment in progress, whose picture record shows what happens now; 0: none. */
