@@ -48,7 +48,7 @@ function Moment({ event: e }: { event: SeenEvent }) {
     const video = useRef<HTMLVideoElement>(null);
     const url = useEventPicture(e);
     const [recorded, setRecorded] = useState<boolean | null>(null);
-    const [player, setPlayer] = useState<Player | null>(null);
+    const player_ = useSignal<Player | null>(null);
     const shown = useSignal(false);
     const events = useSignal<SeenEvent[]>([e]);
     const boxes = useSignal(localStorage.getItem("boxes") !== "off");
@@ -66,7 +66,7 @@ function Moment({ event: e }: { event: SeenEvent }) {
             made = new Player(video.current, camera);
             inspect({ player: made });
             void made.seek(begin, true);
-            setPlayer(made);
+            player_.value = made;
         }).catch(() => setRecorded(false));
         void client.eventsBetween(e.camera, begin, end).then((all) => !gone && (events.value = all.some((x) => x.id === e.id) ? all : [...all, e])).catch(() => undefined);
         return () => {
@@ -78,11 +78,13 @@ function Moment({ event: e }: { event: SeenEvent }) {
         events.value = [...events.peek().filter((x) => x.id !== e.id && x.id !== e.replaces), e];
     }, [e.id]);
     useSignalEffect(() => {
+        const player = player_.value;
         if (!player) return;
         if (!player.loading.value && player.mode.value === "recorded") shown.value = true;
         /* It ends where the event ends, and can be seen again. */
         if (player.time.value > end && player.playing.peek()) player.pause();
     });
+    const player = player_.value;
     const again = (): void => void player?.seek(begin, true);
     const ended = player !== null && !player.playing.value && player.time.value > end - 0.5;
     return (

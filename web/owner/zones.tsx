@@ -328,7 +328,7 @@ function Canvas({ camera, edit, chosen }: { camera: CameraView; edit: Editing; c
                             {on && pts.map(([x, y], i) => (
                                 <g key={i}>
                                     <circle class="grab" cx={x} cy={y} r="34" onPointerDown={start(s, i)} onDblClick={() => drop(s, i)} />
-                                    <circle class="point" cx={x} cy={y} r="13" data-point={`${s.id}-${i}`} tabIndex={0} role="button" onKeyDown={key(s, i)} onPointerDown={start(s, i)} onDblClick={() => drop(s, i)}
+                                    <circle class="point" cx={x} cy={y} r="13" data-point={`${s.id}-${i}`} tabindex={0} role="button" onKeyDown={key(s, i)} onPointerDown={start(s, i)} onDblClick={() => drop(s, i)}
                                         aria-label={`Point ${i + 1} of ${s.points.length} of ${s.name}: ${Math.round(s.points[i]![0] / 100)} % from the left, ${Math.round(s.points[i]![1] / 100)} % from the top`} />
                                 </g>
                             ))}
