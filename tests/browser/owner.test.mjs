@@ -247,7 +247,8 @@ describe("the owner's app", { skip: lacking ?? false, timeout: 900_000 }, () => 
         await page.goto(`${home.url}/#/health`);
         await page.waitForSelector("table tbody tr:nth-child(2)", { timeout: 20_000 });
         assert.match(await page.locator("table").innerText(), /Front garden[\s\S]*Recording/);
-        await h.until("stored bytes", async () => /[kM]B/.test(await page.locator(".bars").innerText()));
+        /* A reel takes up to a minute to become a row, whose bytes are counted. */
+        await h.until("stored bytes", async () => /[kM]B/.test(await page.locator(".bars").innerText()), 90_000);
     });
 
     test("settings are kept, by the hub", async () => {
