@@ -1,5 +1,5 @@
-/* What the hub reads of the household's settings for seeing: zones, rules, what was called not interesting, and the
- * book of faces. The first byte says which. What is read is written, and read again as the same. */
+/* What the hub reads of the household's settings for seeing: zones, rules, what was called not interesting,
+ * and the book of faces. The first byte says which. What is read is written, and read again as the same. */
 #include <stdlib.h>
 
 #include "hub/faces.h"
@@ -55,7 +55,8 @@ static void negatives(struct bytes text) {
     AUTO(json_release) json_t *o = parse(text);
     if (!o || negatives_read(o, &list, NULL)) return;
     AUTO(json_release) json_t *written = negatives_json(&list);
-    if (!written || negatives_read(written, &again, NULL) || memcmp(&list, &again, sizeof list.count) != 0) abort();
+    if (!written || negatives_read(written, &again, NULL) || memcmp(&list, &again, sizeof list.count) != 0)
+        abort();
     for (size_t i = 0; i < list.count; i++) (void)negatives_hold(&list, &list.items[i]);
 }
 
