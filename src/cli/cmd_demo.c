@@ -95,11 +95,9 @@ static err add_camera(struct client *c, const struct hub_certificate *hub, const
                             *sub ? sub : NULL, "indoor", 0, "audio", 0);
     err e = hub_command(c, hub, "camera.add", ask, 25, &result, d);
     if (e) return e;
-    AUTO(json_release)
-    json_t *set = json_pack("{s:O, s:i}", "camera", json_object_get(result, "camera"), "retention_days",
-                            RETENTION_DAYS);
-    e = set ? hub_command(c, hub, "camera.set", set, 25, NULL, d)
-            : diag_fail(d, ERR_INVALID, "the hub names no camera");
+    const char *camera = json_string_value(json_object_get(result, "camera"));
+    if (!camera) return diag_fail(d, ERR_INVALID, "the hub names no camera");
+    e = hub_keep_days(c, hub, camera, json_string_value(json_object_get(result, "sub")), RETENTION_DAYS, d);
     return e || i > 0 ? e : add_zone(c, hub, json_object_get(result, "camera"), d);
 }
 

@@ -21,7 +21,7 @@ const struct option_spec cli_common_options[] = {
 };
 
 static const struct command *const groups[] = {
-    commands_home, commands_household, commands_camera, commands_see,
+    commands_home, commands_household, commands_camera, commands_model, commands_see,
     commands_rule, commands_footage,   commands_trust,  commands_store,
 };
 

@@ -92,7 +92,8 @@ struct hub {
 
 struct hub_options {
     const char *data, *vault, *ca_file, *camera_program, *vision_program;
-    const char *models; /* a folder with published weights; NULL */
+    const char *models;  /* a folder with published weights; NULL */
+    const char *builtin; /* the weights of the built-in classifier; NULL */
     uint64_t spool_limit_bytes;
     struct identity *identity; /* paired; borrowed */
 };

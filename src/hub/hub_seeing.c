@@ -257,6 +257,7 @@ err hub_seeing_init(struct hub *h, const struct hub_options *options, struct dia
     const struct vision_options vision = {.program = options->vision_program,
                                           .data = options->data,
                                           .published = options->models,
+                                          .builtin = options->builtin,
                                           .sign = &h->identity->sign,
                                           .loop = h->loop,
                                           .events = {h, on_sightings, on_picture, on_faces, on_gone}};

@@ -7,9 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
-#include <curl/curl.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -19,35 +17,15 @@
 
 #define VIEWERS 40
 
-static struct daemon vault;
-
 /* --- a reel that is sent piece by piece --- */
 
 struct sending {
     int fd;
 };
 
-static int dial(const struct daemon *d) {
-    unsigned port = 0;
-    assert_int_equal(sscanf(d->url, "http://127.0.0.1:%u", &port), 1);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
-static void send_all(int fd, const void *data, size_t len) {
-    for (size_t at = 0; at < len;) {
-        ssize_t n = send(fd, (const char *)data + at, len - at, MSG_NOSIGNAL);
-        assert_true(n > 0);
-        at += (size_t)n;
-    }
-}
-
 static int upload_begin(const struct household *h, const struct camera *c, bool store) {
     char head[600], reel[33];
-    int fd = dial(&vault);
+    int fd = daemon_dial(&vault);
     random_hex(reel);
     int n = snprintf(head, sizeof head,
                      "PUT /v1/reels/%s?camera=%s&epoch=1&offset=0&store=%d&live=1 HTTP/1.1\r\nHost: x\r\n"
@@ -468,19 +446,7 @@ static void test_stop(void **state) {
     daemon_clean(&d);
 }
 
-static int start(void **state) {
-    daemon_make(&vault, true);
-    daemon_start(&vault);
-    return 0;
-}
-
-static int stop(void **state) {
-    daemon_clean(&vault);
-    return 0;
-}
-
 int main(void) {
-    curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_live),          cmocka_unit_test(test_live_only),
         cmocka_unit_test(test_many_and_slow), cmocka_unit_test(test_latency),
@@ -488,5 +454,5 @@ int main(void) {
         cmocka_unit_test(test_hub_replaced),  cmocka_unit_test(test_pairing),
         cmocka_unit_test(test_stop),
     };
-    return cmocka_run_group_tests_name("vault live", tests, start, stop);
+    return cmocka_run_group_tests_name("vault live", tests, vault_start, vault_stop);
 }

@@ -66,6 +66,12 @@ void end_announce(struct vault *v, const struct store_key *capability) {
     publish(v, channel, STREAM_END, (struct bytes){0});
 }
 
+err capability_recheck(struct vault *v, const struct store_key *capability, struct diag *d) {
+    struct capability still;
+    err e = v->index->ops->capability_get(v->index, capability, &still, d);
+    return e == ERR_NOT_FOUND ? diag_fail(d, ERR_DENIED, "this access has been removed") : e;
+}
+
 void viewers_announce(struct vault *v, const struct store_id *household, const struct store_id *cameras,
                       size_t count) {
     char channel[CHANNEL_BYTES], hex[2 * STORE_ID_BYTES + 1];
@@ -110,6 +116,7 @@ err stream_open(struct stream *s, struct vault *v, struct http_request *request,
     char channel[CHANNEL_BYTES];
     channel_end(&caller_of(request)->capability.key, channel);
     if (!e) e = v->bus->ops->add(s->subscription, channel, STREAM_TAG_END, false, d);
+    if (!e) e = capability_recheck(v, &caller_of(request)->capability.key, d);
     if (e) {
         v->bus->ops->unsubscribe(s->subscription);
         http_waker_unref(s->waker);

@@ -68,6 +68,9 @@ void channel_end(const struct store_key *capability, char out[CHANNEL_BYTES]);
 
 /* Publishes JSON (taken; NULL is dropped). A notice that is lost is only late news. */
 void publish_json(struct vault *v, const char *channel, uint32_t kind, json_t *value);
+/* For who listens to a capability's end: was it removed between the request's admission and the subscription,
+ * when nobody heard? ERR_DENIED. */
+err capability_recheck(struct vault *v, const struct store_key *capability, struct diag *d) CHECKED;
 /* The capability has been removed: all that runs under it ends. */
 void end_announce(struct vault *v, const struct store_key *capability);
 /* Tells the household's hubs how many watch these cameras. */

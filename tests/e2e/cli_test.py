@@ -447,6 +447,36 @@ def test_the_store_is_checked_copied_and_put_back(folder):
         home.stop()
 
 
+def test_a_vault_that_goes_back_is_noticed(folder):
+    """Keys that were shredded come back with an older state of the vault: this device has seen the newer one."""
+    home, copy = Home(folder, "dora").start(), os.path.join(folder, "copy")
+    seen = os.path.join(home.data, "seen.json")
+    export = lambda: home.cardea("export", "yard", "--from", "-1h", "--to", "now", "-o", os.path.join(folder, "clip.mp4"), check=False)
+    try:
+        home.init()
+        home.add_camera("yard", "file:" + clip(os.path.join(folder, "source.mp4"), 8))
+        wait_streaming(home, "yard")
+        home.wait_recorded("yard", 8, 60)
+        home.cardea("timeline", "yard")
+        home.cardea("backup", copy)
+        home.cardea("delete", "yard", "--from", "-5m", "--to", "-1s", "--yes")
+        assert os.stat(seen).st_mode & 0o777 == 0o600
+    finally:
+        home.stop()
+    shutil.rmtree(os.path.join(home.data, "vault"))
+    home.cardea("restore", copy)
+    home.start()
+    try:
+        r = export()
+        assert r.returncode == 1 and not os.path.exists(os.path.join(folder, "clip.mp4")), r.stdout
+        for word in ("/root/", "this device has seen version 2", "holds a change back", seen):
+            assert word in r.stderr, r.stderr
+        os.unlink(seen)  # as it says, where a backup was put back on purpose
+        assert "holds a change back" not in export().stderr
+    finally:
+        home.stop()
+
+
 def test_the_demo_is_ready_soon_and_leaves_nothing_running(folder):
     if not os.path.exists("/usr/share/doc/opencv-doc/examples/data/vtest.avi"):
         print("# skipped: opencv-doc is not installed")
@@ -494,4 +524,4 @@ def test_help_names_every_command(folder):
 if __name__ == "__main__":
     main([test_help_names_every_command, test_a_new_passphrase_has_rules, test_init_without_a_running_home,
           test_a_killed_child_is_started_again, test_an_interrupted_start_goes_on, test_the_network_is_served_with_tls_alone,
-          test_the_store_is_checked_copied_and_put_back, test_the_demo_is_ready_soon_and_leaves_nothing_running, test_from_an_empty_folder_to_a_clip_that_proves_itself])
+          test_the_store_is_checked_copied_and_put_back, test_a_vault_that_goes_back_is_noticed, test_the_demo_is_ready_soon_and_leaves_nothing_running, test_from_an_empty_folder_to_a_clip_that_proves_itself])
