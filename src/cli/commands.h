@@ -11,6 +11,7 @@ extern const struct command commands_model[];     /* model … */
 extern const struct command commands_see[];       /* see zone … face … */
 extern const struct command commands_rule[];      /* rule … */
 extern const struct command commands_footage[];   /* export verify timeline events delete */
+extern const struct command commands_notify[];    /* notify doorbell */
 extern const struct command commands_trust[];     /* grants log */
 extern const struct command commands_store[];     /* fsck backup restore bench */
 
