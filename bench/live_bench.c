@@ -63,7 +63,7 @@ static void view(struct bench_home *b, int seconds, struct viewer *v) {
     }
     v->begin_us = steady_now().us + 5000000;
     v->until_us = v->begin_us + seconds * 1000000LL;
-    const struct live_handler handler = {v, take, NULL, NULL};
+    const struct live_handler handler = {.context = v, .item = take};
     err e = live_run(&c, cameras, count, &handler, &d);
     if (e != ERR_CANCELLED) bench_quit(d.text);
     if (!v->count) bench_quit("no stamped frame arrived");

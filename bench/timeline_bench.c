@@ -117,7 +117,7 @@ static void make(struct bench *b) {
     must(b->index->ops->household_create(b->index, &b->home, &owner, 0, &d), &d);
     for (uint32_t c = 0; c < b->cameras; c++) { /* numbered from 1 in this order */
         random_fill(&b->camera[c], sizeof b->camera[c]);
-        must(b->index->ops->camera_set_retention(b->index, &b->home, &b->camera[c], 0, &d), &d);
+        must(b->index->ops->camera_set_retention(b->index, &b->home, &b->camera[c], 0, false, &d), &d);
     }
     index_release(&b->index);
     double begin = now_ms();
@@ -258,7 +258,7 @@ static void measure_removal(struct bench *b) {
     tell(b, "  a batch of 500 of them", ms, count, 0);
 
     for (uint32_t c = 1; c < b->cameras; c++)
-        must(b->index->ops->camera_set_retention(b->index, &b->home, &b->camera[c], 1, &d), &d);
+        must(b->index->ops->camera_set_retention(b->index, &b->home, &b->camera[c], 1, false, &d), &d);
     struct index_sweep sweep = {0};
     uint32_t now = (FIRST_DAY + 2) * STORE_DAY_SLOTS + 60;
     begin = now_ms();

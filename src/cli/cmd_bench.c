@@ -8,7 +8,7 @@
 #include "cli/bench.h"
 #include "cli/programs.h"
 
-static const char *const benches[] = {"record", "seal", "live", "timeline"};
+static const char *const benches[] = {"record", "seal", "live", "timeline", "detect"};
 
 static int become(const char *name, int argc, char **argv) {
     char program[64], path[PATH_TEXT_BYTES];

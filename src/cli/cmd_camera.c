@@ -215,6 +215,7 @@ const struct command commands_camera[] = {
      .help = "URL: rtsp://user:password@host/path, rtsps://…, onvif://user:password@host, v4l2:/dev/video0, "
              "file:clip.mp4\n"
              "(plays in a loop). The address and its password go to the hub alone, sealed.\n"
+             "A name that leads to the hub's own machine is refused: write 127.0.0.1 if that is meant.\n"
              "  --sub URL   the camera's small stream: walls of cameras and old browsers use it\n",
      .options = add_options,
      .least = 2,

@@ -114,8 +114,9 @@ static void check_private(struct report *r, const char *data, const char *name) 
 }
 
 static void check_folder(struct report *r, const char *data) {
-    static const char *const private_names[] = {"",      "home.json",  "owner.json",     "hub",
-                                                "vault", "tls/ca.key", "tls/server.key", "setup-code"};
+    static const char *const private_names[] = {"",         "home.json",  "owner.json",     "hub",
+                                                "vault",    "tls/ca.key", "tls/server.key", "setup-code",
+                                                "seen.json"};
     struct stat info;
     struct statvfs fs;
     if (stat(data, &info)) {

@@ -1,4 +1,4 @@
-/* cmd_footage.c: export, timeline, events, delete. (verify is in cmd_verify.c.) */
+/* cmd_footage.c: export, timeline, delete. (verify is in cmd_verify.c, events in cmd_events.c.) */
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/events.h"
 #include "cli/session.h"
 #include "cli/verify.h"
-#include "client/events.h"
 #include "client/export.h"
 #include "client/shred.h"
 
@@ -193,89 +193,6 @@ static int run_timeline(struct cli *cli, const struct args *args) {
     return status;
 }
 
-/* ---- events ---- */
-
-struct event_output {
-    json_t *list;
-    const char *camera, *label;
-};
-
-static err show_event(void *context, const struct camera_event *event, struct diag *d) {
-    struct event_output *o = context;
-    if (o->label && strcmp(o->label, event->label) != 0) return ERR_OK;
-    json_t *copy = json_copy(event->json);
-    json_object_set_new(copy, "id", json_string(event->id));
-    json_object_set_new(copy, "camera", json_string(o->camera));
-    json_object_set_new(copy, "from", time_json((struct wall_us){event->begin_us}));
-    json_object_set_new(copy, "to", time_json((struct wall_us){event->end_us}));
-    return json_array_append_new(o->list, copy) ? diag_fail(d, ERR_NO_MEMORY, "out of memory") : ERR_OK;
-}
-
-static int by_begin(const void *a, const void *b) {
-    json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "begin"));
-    json_int_t y = json_integer_value(json_object_get(*(json_t *const *)b, "begin"));
-    return x < y ? -1 : x > y;
-}
-
-/* Of all cameras, by time. *out is returned. */
-static err sort_events(json_t *list, json_t **out) {
-    size_t n = json_array_size(list);
-    json_t **items = calloc(n + 1, sizeof *items);
-    json_t *sorted = json_array();
-    for (size_t i = 0; items && i < n; i++) items[i] = json_array_get(list, i);
-    if (items) qsort(items, n, sizeof *items, by_begin);
-    for (size_t i = 0; items && i < n; i++) json_array_append(sorted, items[i]);
-    bool whole = items && json_array_size(sorted) == n;
-    free(items);
-    *out = sorted;
-    return whole ? ERR_OK : ERR_NO_MEMORY;
-}
-
-static void print_events(json_t *list) {
-    size_t i;
-    json_t *event;
-    json_array_foreach(list, i, event) {
-        char from[48], length[32];
-        json_int_t begin = json_integer_value(json_object_get(event, "begin"));
-        json_int_t end = json_integer_value(json_object_get(event, "end"));
-        cli_time_text((struct wall_us){begin}, from);
-        cli_span_text((end - begin + 999999) / 1000000, length);
-        printf("%s  %8s  %-16s %-12s %3.0f %%\n", from, length,
-               json_string_value(json_object_get(event, "camera")),
-               json_string_value(json_object_get(event, "label")),
-               json_number_value(json_object_get(event, "score")) * 100);
-    }
-}
-
-static int run_events(struct cli *cli, const struct args *args) {
-    struct diag d = {{0}};
-    struct wall_us from, to, now = wall_now();
-    AUTO(session_close) struct session s = {0};
-    struct camera *only = NULL;
-    size_t unreadable = 0;
-    const char *name = args_value(args, "camera");
-    if (cli_range(args, (struct wall_us){now.us - 86400 * INT64_C(1000000)},
-                  (struct wall_us){now.us + 1000000}, &from, &to, &d))
-        return cli_usage("events", &d);
-    if (session_camera(cli, name, &s, &only, &d)) return cli_fail(&d);
-    AUTO(json_release) json_t *list = json_array();
-    AUTO(json_release) json_t *sorted = NULL;
-    struct event_output o = {.list = list, .label = args_value(args, "label")};
-    for (size_t i = 0; i < s.cameras.count; i++) {
-        struct camera *cam = &s.cameras.cameras[i];
-        if (cam->is_sub || (only && cam != only)) continue;
-        o.camera = cam->name;
-        if (camera_load_keys(&s.client, cam, &d) ||
-            camera_events(&s.client, cam, from, to, show_event, &o, &unreadable, &d))
-            return cli_fail(&d);
-    }
-    if (unreadable) fprintf(stderr, "cardea: %zu events cannot be opened: deleted, or damaged\n", unreadable);
-    if (sort_events(list, &sorted)) return cli_fail_text("out of memory");
-    if (cli->json) return print_json(sorted);
-    print_events(sorted);
-    return STATUS_DONE;
-}
-
 /* ---- delete ---- */
 
 static err shred_both(struct session *s, struct camera *cam, uint64_t from, uint64_t to,
@@ -316,11 +233,6 @@ static int run_delete(struct cli *cli, const struct args *args) {
 static const struct option_spec range_options[] = {{"from", 0, true, false}, {"to", 0, true, false}, {0}};
 static const struct option_spec export_options[] = {
     {"from", 0, true, false}, {"to", 0, true, false}, {"output", 'o', true, false}, {0}};
-static const struct option_spec events_options[] = {{"camera", 0, true, false},
-                                                    {"label", 0, true, false},
-                                                    {"from", 0, true, false},
-                                                    {"to", 0, true, false},
-                                                    {0}};
 static const struct option_spec delete_options[] = {
     {"from", 0, true, false}, {"to", 0, true, false}, {"yes", 'y', false, false}, {0}};
 
@@ -356,8 +268,8 @@ const struct command commands_footage[] = {
      .run = run_timeline},
     {.name = "events",
      .summary = "What was noticed, and when",
-     .usage = "[--camera C] [--label L] [--from T --to T] [--json]",
-     .help = "The last 24 hours unless --from says otherwise.\n",
+     .usage = EVENTS_USAGE,
+     .help = events_help,
      .options = events_options,
      .run = run_events},
     {.name = "delete",

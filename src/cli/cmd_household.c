@@ -255,6 +255,32 @@ static void print_camera(json_t *cam, bool *well) {
     putchar('\n');
 }
 
+/* Whether somebody looks, and whether those who are to be told can be. */
+static void print_seeing(json_t *seeing, bool *well) {
+    json_t *model = json_object_get(seeing, "model"), *vision = json_object_get(seeing, "vision"), *one;
+    const char *state = text_of(vision, "state"), *message = text_of(vision, "message");
+    if (!seeing) return;
+    if (!json_is_true(json_object_get(seeing, "on"))) {
+        puts("looking: off; `cardea see on` turns it on");
+        return;
+    }
+    if (!*message) message = text_of(model, "message");
+    printf("looking: %s, %s%s%s\n", text_of(model, "name"), state, *message ? ": " : "", message);
+    if (number(vision, "restarts"))
+        printf("  it was started again %lld times\n", (long long)number(vision, "restarts"));
+    if (strcmp(state, "failed") == 0) {
+        puts("  nobody looks: events are of motion alone; recording goes on. `cardea doctor` may know more");
+        *well = false;
+    }
+    size_t i;
+    json_array_foreach(json_object_get(seeing, "channels"), i, one) {
+        bool failing = strcmp(text_of(one, "state"), "failing") == 0;
+        printf("  alerts by %s (%s): %s%s%s\n", text_of(one, "name"), text_of(one, "kind"),
+               text_of(one, "state"), *text_of(one, "message") ? ": " : "", text_of(one, "message"));
+        *well = *well && !failing;
+    }
+}
+
 static void print_hub(json_t *status, bool *well) {
     json_t *hub = json_object_get(status, "hub"), *cam;
     char spool[24], limit[24], dropped[24], up[32];
@@ -284,6 +310,7 @@ static void print_hub(json_t *status, bool *well) {
     puts(json_array_size(cameras) ? "cameras:" : "cameras: none; add one with `cardea camera add`");
     size_t i;
     json_array_foreach(cameras, i, cam) print_camera(cam, well);
+    print_seeing(json_object_get(status, "seeing"), well);
 }
 
 static err read_usage(struct client *c, json_t **out, struct diag *d) {

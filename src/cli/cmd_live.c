@@ -75,6 +75,10 @@ static void trouble(void *context, err e, const char *why) {
     fprintf(stderr, "cardea: %s; trying again\n", why);
 }
 
+static void late(void *context, size_t camera, const char *why) {
+    fprintf(stderr, "cardea: %s; waiting for what is live\n", why);
+}
+
 static void notice(void *context, struct bytes text) {
     struct diag ignored;
     AUTO(json_release) json_t *json = NULL;
@@ -112,7 +116,8 @@ int run_live(struct cli *cli, const struct args *args) {
         if (!sub) return cli_fail_text("%s has no substream", cam->name);
         cam = sub;
     }
-    struct live_handler handler = {.context = &o, .item = take, .notice = notice, .trouble = trouble};
+    struct live_handler handler = {
+        .context = &o, .item = take, .notice = notice, .late = late, .trouble = trouble};
     err e = live_run(&s.client, &cam, 1, &handler, &d);
     return e == ERR_OK || o.reader_left ? STATUS_DONE : cli_fail(&d);
 }

@@ -45,6 +45,29 @@ err session_login(const struct cli *cli, char out[256], struct diag *d) {
     return e;
 }
 
+/* What this device has seen. A folder that is another user's is no reason to refuse; a damaged file is. */
+static err open_seen(const struct cli *cli, struct session *s, struct diag *d) {
+    char path[PATH_TEXT_BYTES];
+    err e = path_join(path, cli->data, "seen.json");
+    if (e) return diag_fail(d, e, "the path %s is too long", cli->data);
+    e = seen_open(path, &s->seen, d);
+    if (e == ERR_IO)
+        fprintf(stderr, "cardea: an older state of the household would not be noticed: %s\n", d->text);
+    s->client.seen = s->seen;
+    return e == ERR_IO ? ERR_OK : e;
+}
+
+static void save_seen(const struct cli *cli, struct session *s) {
+    struct diag why = {{0}};
+    if (!s->seen) return;
+    err e = folder_make(cli->data, &why);
+    if (!e) e = seen_save(s->seen, &why);
+    if (!e) return;
+    fprintf(stderr, "cardea: what was seen of the household is not remembered: %s\n", why.text);
+    seen_free(s->seen); /* said once */
+    s->seen = s->client.seen = NULL;
+}
+
 err session_open(const struct cli *cli, struct session *out, struct diag *d) {
     char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES], login[256], prompt[300];
     AUTO(secret_clear) struct secret passphrase = {0};
@@ -56,7 +79,9 @@ err session_open(const struct cli *cli, struct session *out, struct diag *d) {
     e = passphrase_read(cli, prompt, false, &passphrase, d);
     if (!e) e = client_open(&out->client, url, *ca_file ? ca_file : NULL, d);
     if (!e) e = client_sign_in(&out->client, login, blob_bytes(&passphrase.text), d);
+    if (!e) e = open_seen(cli, out, d);
     if (!e) e = client_unlock(&out->client, d);
+    if (!e) save_seen(cli, out);
     if (e == ERR_UNREACHABLE) diag_prefix(d, "no vault answers at %s", url);
     if (e) session_close(out);
     return e;
@@ -68,10 +93,10 @@ err session_camera(const struct cli *cli, const char *name, struct session *s, s
     err e = session_open(cli, s, d);
     if (e) return e;
     e = camera_list_read(&s->client, &s->cameras, &damaged, d);
+    if (!e) save_seen(cli, s);
     if (!e && damaged)
-        fprintf(stderr,
-                "cardea: %zu cameras' profiles are damaged or signed by nobody of this household: left out\n",
-                damaged);
+        fprintf(stderr, "cardea: %zu cameras' profiles cannot be trusted and are left out: %s\n", damaged,
+                d->text);
     if (!e && name) e = camera_find(&s->cameras, name, out, d);
     if (e) session_close(s);
     return e;
@@ -80,6 +105,8 @@ err session_camera(const struct cli *cli, const char *name, struct session *s, s
 void session_close(struct session *s) {
     struct diag ignored;
     camera_list_clear(&s->cameras);
+    if (s->seen) (void)!seen_save(s->seen, &ignored); /* what was stored and read since it was opened */
+    seen_free(s->seen);
     if (s->client.http) (void)!client_sign_out(&s->client, &ignored);
     client_clear(&s->client);
     *s = (struct session){0};

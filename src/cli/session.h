@@ -16,6 +16,7 @@ err session_login(const struct cli *cli, char out[256], struct diag *d) CHECKED;
 /* Connects, asks for the passphrase, signs in and opens the household. For AUTO: session_close. */
 struct session {
     struct client client;
+    struct seen *seen; /* DIR/seen.json; NULL where the folder cannot be read */
     struct camera_list cameras;
 };
 err session_open(const struct cli *cli, struct session *out, struct diag *d) CHECKED;

@@ -6,6 +6,7 @@
 
 #include "client/internal.h"
 #include "format/camera_object.h"
+#include "format/mark.h"
 
 #define NAME_LIST_BYTES 240
 
@@ -36,22 +37,54 @@ static err read_profile(struct camera *cam, struct diag *d) {
     const char *kind = client_text(cam->profile, "kind");
     cam->is_sub = strcmp(kind, "sub") == 0;
     snprintf(cam->name, sizeof cam->name, "%s", client_text(cam->profile, "name"));
-    if (hex_decode(client_text(cam->profile, "hub"), (struct buffer){cam->hub, sizeof cam->hub}) &&
-        !cam->is_sub)
+    if (hex_decode(client_text(cam->profile, "hub"), (struct buffer){cam->hub, sizeof cam->hub}))
         return diag_fail(d, ERR_INVALID, "the camera's profile names no hub");
     const char *sub = client_text(cam->profile, "sub");
     cam->has_sub = *sub && hex_decode(sub, (struct buffer){cam->sub, sizeof cam->sub}) == ERR_OK;
     return ERR_OK;
 }
 
+err camera_take_profile(const struct client *c, const struct object *profile, struct camera *cam,
+                        struct diag *d) {
+    AUTO(blob_clear) struct blob text = {0};
+    const struct hub_certificate *signer = client_hub_by_key(c, profile->signer);
+    if (!signer) return diag_fail(d, ERR_FORGED, "its profile is signed by no hub of this household");
+    err e = camera_profile_open(&c->household.box, cam->id, profile->payload, &text, d);
+    if (!e) e = json_parse(blob_bytes(&text), &cam->profile, d);
+    if (!e) e = read_profile(cam, d);
+    if (!e && memcmp(signer->hub, cam->hub, HUB_ID_BYTES) != 0)
+        e = diag_fail(d, ERR_FORGED, "its profile is signed by another hub than it names");
+    return e;
+}
+
+err camera_take_root(const struct client *c, const struct camera *cam, uint32_t epoch,
+                     const struct object *root, struct timekey_set *out, struct diag *d) {
+    const struct hub_certificate *signer = client_hub_by_key(c, root->signer);
+    bool ours = memcmp(root->signer, c->household.sign.public_key, sizeof root->signer) == 0;
+    if (!ours && (!signer || memcmp(signer->hub, cam->hub, HUB_ID_BYTES) != 0))
+        return diag_fail(d, ERR_FORGED, "%s is signed by another hub than the camera's", root->key);
+    return camera_root_open(&c->household.box, cam->id, epoch, root->payload, out, d);
+}
+
+err camera_take_mark(const struct client *c, const struct camera *cam, struct bytes mark,
+                     const struct hub_certificate **out, struct diag *d) {
+    struct mark read;
+    err e = mark_verify(mark, &read, d);
+    if (e) return e;
+    const struct hub_certificate *signer = client_hub_by_key(c, read.hub);
+    if (!signer) return diag_fail(d, ERR_FORGED, "a segment is signed by a hub that is not this household's");
+    if (memcmp(signer->hub, cam->hub, HUB_ID_BYTES) != 0)
+        return diag_fail(d, ERR_FORGED, "a segment is signed by another hub than the camera's");
+    *out = signer;
+    return ERR_OK;
+}
+
 static err open_camera(struct client *c, const char *key, struct camera *cam, struct diag *d) {
-    AUTO(blob_clear) struct blob raw = {0}, text = {0};
+    AUTO(blob_clear) struct blob raw = {0};
     struct object object;
     hex_encode(BYTES_OF(cam->id), cam->hex);
     err e = client_object_get(c, key, NULL, &raw, &object, d);
-    if (!e) e = camera_profile_open(&c->household.box, cam->id, object.payload, &text, d);
-    if (!e) e = json_parse(blob_bytes(&text), &cam->profile, d);
-    if (!e) e = read_profile(cam, d);
+    if (!e) e = camera_take_profile(c, &object, cam, d);
     if (e) diag_prefix(d, "camera %s", cam->hex);
     return e;
 }
@@ -166,7 +199,7 @@ static err add_epoch(void *context, const char *key, int64_t version, struct dia
     cam->epochs = more;
     struct camera_epoch *slot = &more[cam->epoch_count];
     *slot = (struct camera_epoch){.epoch = epoch, .version = object.version};
-    e = camera_root_open(&l->client->household.box, cam->id, epoch, object.payload, &slot->keys, d);
+    e = camera_take_root(l->client, cam, epoch, &object, &slot->keys, d);
     if (!e) cam->epoch_count++;
     return e;
 }

@@ -42,6 +42,17 @@ err camera_list_read(struct client *c, struct camera_list *out, size_t *damaged,
 err camera_find(struct camera_list *l, const char *name, struct camera **out, struct diag *d) CHECKED;
 struct camera *camera_by_id(struct camera_list *l, const uint8_t id[CAMERA_ID_BYTES]);
 
+/* A camera belongs to the hub that signs its profile. These take what has been verified as the household's
+ * (an object by client_object_get) for what its own camera's hub may have said; ERR_FORGED otherwise. */
+err camera_take_profile(const struct client *c, const struct object *profile, struct camera *cam,
+                        struct diag *d) CHECKED;
+/* A root may also be the household's own, after shredding. */
+err camera_take_root(const struct client *c, const struct camera *cam, uint32_t epoch,
+                     const struct object *root, struct timekey_set *out, struct diag *d) CHECKED;
+/* Whose mark it is: *out is the certificate of the camera's hub. */
+err camera_take_mark(const struct client *c, const struct camera *cam, struct bytes mark,
+                     const struct hub_certificate **out, struct diag *d) CHECKED;
+
 /* Reads and opens all roots of the camera; d as for objects. */
 err camera_load_keys(struct client *c, struct camera *cam, struct diag *d) CHECKED;
 /* The keys of an epoch, or NULL. */

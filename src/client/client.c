@@ -254,19 +254,28 @@ static err object_path(const char *key, char out[OBJECT_KEY_MAX_BYTES + 32], str
     return ERR_OK;
 }
 
+/* An object that has been verified: is it what this device has seen, or newer? */
+static err recall(struct client *c, const struct object *object, struct diag *d) {
+    if (!c->seen) return ERR_OK;
+    return seen_check(c->seen, c->keyring.households[c->household_index].id, object, d);
+}
+
 err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,
                       struct object *out, struct diag *d) {
     char path[OBJECT_KEY_MAX_BYTES + 32];
     err e = object_path(key, path, d);
     if (!e) e = client_bytes(c, path, NULL, raw, d);
     if (e) return e;
-    if (signer) return object_verify_from(blob_bytes(raw), signer, key, out, d);
+    if (signer) {
+        e = object_verify_from(blob_bytes(raw), signer, key, out, d);
+        return e ? e : recall(c, out, d);
+    }
     e = object_verify(blob_bytes(raw), out, d);
     if (e) return e;
     bool ours = memcmp(out->signer, c->household.sign.public_key, sizeof out->signer) == 0;
     if (strcmp(out->key, key) != 0 || (!ours && !client_hub_by_key(c, out->signer)))
         return diag_fail(d, ERR_FORGED, "the vault's object %s is signed by nobody of this household", key);
-    return ERR_OK;
+    return recall(c, out, d);
 }
 
 err client_object_put(struct client *c, const char *key, uint64_t version, struct bytes payload,
@@ -286,7 +295,10 @@ err client_object_put(struct client *c, const char *key, uint64_t version, struc
                                    .body = blob_bytes(&envelope),
                                    .timeout_ms = 30000};
     AUTO(http_response_clear) struct http_response response = {0};
-    return http_client_do(c->http, &request, &response, d);
+    e = http_client_do(c->http, &request, &response, d);
+    struct object stored;
+    if (!e) e = object_verify(blob_bytes(&envelope), &stored, d);
+    return e ? e : recall(c, &stored, d);
 }
 
 err client_object_list(struct client *c, const char *prefix, client_key_fn *fn, void *context,
@@ -343,6 +355,9 @@ err client_unlock(struct client *c, struct diag *d) {
     if (e) return e;
     e = household_keys_open(&c->keyring.box, c->keyring.households[c->household_index].id, blob_bytes(&raw),
                             &c->household, d);
+    struct object keys;
+    if (!e) e = object_verify(blob_bytes(&raw), &keys, d);
+    if (!e) e = recall(c, &keys, d);
     if (e) return e;
     c->unlocked = true;
     return client_read_hubs(c, d);

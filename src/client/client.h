@@ -6,6 +6,7 @@
 #define CARDEA_CLIENT_CLIENT_H
 
 #include "base/clock.h"
+#include "client/seen.h"
 #include "format/certificate.h"
 #include "format/household.h"
 #include "format/keyring.h"
@@ -31,6 +32,7 @@ struct client {
 
     struct household_keys household;
     bool unlocked;
+    struct seen *seen; /* borrowed; NULL: what was seen is not remembered */
 
     struct hub_certificate hubs[CLIENT_HUBS_MAX]; /* verified */
     struct blob hub_envelopes[CLIENT_HUBS_MAX];   /* as the vault keeps them, for exports */
@@ -74,7 +76,7 @@ err client_bytes(struct client *c, const char *path, const char *range, struct b
                  struct diag *d) CHECKED;
 
 /* Reads and checks an object; the payload is borrowed from *raw. `signer` NULL: any hub of the household, or
- * itself. */
+ * itself. ERR_FORGED: also when this device has seen a newer one. */
 err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,
                       struct object *out, struct diag *d) CHECKED;
 /* Signs with the household's key and stores; `version` is the new one, 1 to create. ERR_CONFLICT: somebody

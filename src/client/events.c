@@ -36,6 +36,7 @@ static err open_event(const struct camera *cam, struct bytes raw, struct found *
     if (e) return e;
     json_t *json = out->event.json;
     hex_encode(BYTES_OF(head.id), out->event.id);
+    out->event.slot = head.slot;
     snprintf(out->event.label, sizeof out->event.label, "%s", client_text(json, "label"));
     snprintf(out->replaces, sizeof out->replaces, "%s", client_text(json, "replaces"));
     out->event.begin_us = json_integer_value(json_object_get(json, "begin"));
@@ -132,4 +133,32 @@ err camera_events(struct client *c, const struct camera *cam, struct wall_us fro
         e = fn(context, event, d);
     }
     return e;
+}
+
+/* A picture that was sealed just before midnight belongs to an event of the next day. */
+static err read_entry(struct client *c, const struct camera *cam, uint32_t day, const char *id,
+                      struct blob *out, struct diag *d) {
+    char path[160];
+    snprintf(path, sizeof path, "/v1/events/%s?camera=%s&day=%u", id, cam->hex, day);
+    err e = client_bytes(c, path, NULL, out, d);
+    if (e != ERR_NOT_FOUND || day == 0) return e;
+    snprintf(path, sizeof path, "/v1/events/%s?camera=%s&day=%u", id, cam->hex, day - 1);
+    return client_bytes(c, path, NULL, out, d);
+}
+
+err camera_event_picture(struct client *c, const struct camera *cam, uint32_t slot, const char *id,
+                         struct blob *jpeg, struct diag *d) {
+    AUTO(blob_clear) struct blob raw = {0};
+    struct event_head head;
+    uint8_t wanted[EVENT_ID_BYTES];
+    if (hex_decode(id, (struct buffer){wanted, sizeof wanted}))
+        return diag_fail(d, ERR_INVALID, "the event names its picture wrongly");
+    err e = read_entry(c, cam, slot / EVENT_DAY_SLOTS, id, &raw, d);
+    if (!e) e = event_head_decode(blob_bytes(&raw), &head, d);
+    if (e) return e;
+    const struct timekey_set *keys = camera_keys(cam, head.epoch);
+    if (!keys) return diag_fail(d, ERR_NOT_FOUND, "there is no key for the picture");
+    if (memcmp(head.id, wanted, sizeof wanted) != 0 || memcmp(head.camera, cam->id, CAMERA_ID_BYTES) != 0)
+        return diag_fail(d, ERR_FORGED, "the vault sent another picture than was asked for");
+    return event_open(keys, EVENT_KIND_PICTURE, blob_bytes(&raw), &head, jpeg, d);
 }

@@ -155,13 +155,8 @@ static err start_file(struct export_state *s, const struct opened *o, const stru
 /* Which hub signed it; for a segment without a mark, the one before it. */
 static err signer_of(struct export_state *s, struct opened *o, const struct hub_certificate **out,
                      struct diag *d) {
-    struct mark mark;
-    *out = s->hub ? s->hub : s->client->hub_count ? &s->client->hubs[0] : NULL;
-    if (o->mark.len) {
-        err e = mark_verify(blob_bytes(&o->mark), &mark, d);
-        if (e) return e;
-        *out = client_hub_by_key(s->client, mark.hub);
-    }
+    *out = s->hub ? s->hub : client_hub_by_id(s->client, s->camera->hub);
+    if (o->mark.len) return camera_take_mark(s->client, s->camera, blob_bytes(&o->mark), out, d);
     if (!*out) return diag_fail(d, ERR_FORGED, "a segment is signed by a hub that is not this household's");
     return ERR_OK;
 }

@@ -8,6 +8,7 @@
 #include "format/command.h"
 
 #define ANSWER_MARGIN_MS 5000
+#define SET_WAIT_S 25
 
 static err post(struct client *c, const struct hub_certificate *hub, struct bytes body, int wait_s,
                 struct blob *out, struct diag *d) {
@@ -80,6 +81,23 @@ err hub_command(struct client *c, const struct hub_certificate *hub, const char 
     }
     if (result) *result = json_incref(reply.result);
     return ERR_OK;
+}
+
+err hub_keep_days(struct client *c, const struct hub_certificate *hub, const char *camera, const char *sub,
+                  uint32_t days, struct diag *d) {
+    AUTO(json_release)
+    json_t *set = json_pack("{s:s, s:I}", "camera", camera, "retention_days", (json_int_t)days);
+    if (!set) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    err e = hub_command(c, hub, "camera.set", set, SET_WAIT_S, NULL, d);
+    const char *const streams[] = {camera, sub};
+    for (size_t i = 0; !e && i < 2; i++) {
+        char path[80];
+        if (!streams[i]) continue;
+        AUTO(json_release) json_t *body = json_pack("{s:I}", "retention_days", (json_int_t)days);
+        snprintf(path, sizeof path, "/v1/cameras/%.32s", streams[i]);
+        e = body ? client_json(c, "PUT", path, body, NULL, d) : ERR_NO_MEMORY;
+    }
+    return e;
 }
 
 err hub_choose(struct client *c, const struct hub_certificate **out, struct diag *d) {

@@ -13,6 +13,11 @@
 err hub_command(struct client *c, const struct hub_certificate *hub, const char *verb, json_t *args,
                 int wait_s, json_t **result, struct diag *d) CHECKED;
 
+/* How long what a camera records is kept, 0 for ever: the hub is told, for the camera's profile, and then the
+ * vault, of each stream, since it lets no hub shorten that. Ids in hex; `sub` may be NULL. */
+err hub_keep_days(struct client *c, const struct hub_certificate *hub, const char *camera, const char *sub,
+                  uint32_t days, struct diag *d) CHECKED;
+
 /* The household's only hub, or the one that is online. ERR_NOT_FOUND: none; d says what to do. */
 err hub_choose(struct client *c, const struct hub_certificate **out, struct diag *d) CHECKED;
 

@@ -14,6 +14,7 @@
 struct view {
     struct segment_reader *reader;
     bool open; /* a segment's header was taken, and all since */
+    bool late; /* and that was said */
     uint8_t second;
     uint32_t slot;
 };
@@ -29,6 +30,16 @@ struct live {
     bool got_any;
 };
 
+/* A vault can send any segment it has ever had. */
+static bool is_late(struct live *l, size_t i, uint32_t slot) {
+    struct view *v = &l->views[i];
+    struct diag why;
+    bool late = live_check_slot(slot, wall_slot(wall_now()), &why) != ERR_OK;
+    if (late && !v->late && l->handler->late) l->handler->late(l->handler->context, i, why.text);
+    v->late = late;
+    return late;
+}
+
 static err on_header(struct live *l, size_t i, struct bytes payload, struct diag *d) {
     struct segment_header header;
     struct view *v = &l->views[i];
@@ -37,6 +48,7 @@ static err on_header(struct live *l, size_t i, struct bytes payload, struct diag
     if (e) return e;
     if (memcmp(header.camera, l->cameras[i]->id, CAMERA_ID_BYTES) != 0)
         return diag_fail(d, ERR_FORGED, "the vault sent another camera's segment");
+    if (is_late(l, i, header.slot)) return ERR_OK;
     const struct timekey_set *keys = camera_keys(l->cameras[i], header.epoch);
     if (!keys) { /* a new epoch began since we looked */
         e = camera_load_keys(l->client, l->cameras[i], d);

@@ -19,6 +19,9 @@ struct live_handler {
     err (*item)(void *context, const struct live_item *item, struct diag *d);
     /* JSON as the vault sent it; may be NULL. */
     void (*notice)(void *context, struct bytes json);
+    /* What comes as live of that camera is too old to be, and is left out until it is live again
+     * (LIVE_BEHIND_MAX_S); may be NULL. */
+    void (*late)(void *context, size_t camera, const char *why);
     /* The stream broke and is being opened again; may be NULL. */
     void (*trouble)(void *context, err e, const char *why);
 };

@@ -1,5 +1,7 @@
 #include "client/live_stream.h"
 
+#include <stdio.h>
+
 void live_stream_init(struct live_stream *s, uint8_t cameras) {
     *s = (struct live_stream){.cameras = cameras};
 }
@@ -62,4 +64,18 @@ err live_stream_feed(struct live_stream *s, struct bytes piece, live_message_fn 
     s->broken = e != ERR_OK;
     blob_drop_front(&s->held, at);
     return e;
+}
+
+err live_check_slot(uint32_t slot, uint32_t now, struct diag *d) {
+    if (slot >= now || now - slot <= LIVE_BEHIND_MAX_S) return ERR_OK;
+    uint32_t behind = now - slot, hours = behind / 3600, minutes = behind / 60 % 60;
+    char age[48];
+    if (hours)
+        snprintf(age, sizeof age, "%u h %u min", hours, minutes);
+    else
+        snprintf(age, sizeof age, "%u min", minutes);
+    return diag_fail(d, ERR_TIMEOUT,
+                     "what the vault sends as live is %s old and is not shown: the vault holds it back or "
+                     "repeats it, or this device's clock or the hub's is wrong",
+                     age);
 }

@@ -13,6 +13,11 @@ enum live_type { LIVE_HEADER = 1, LIVE_RECORD = 2, LIVE_NOTICE = 3, LIVE_BEAT = 
 #define LIVE_MESSAGE_HEAD_BYTES 6
 #define LIVE_RECORD_MAX_BYTES (SEGMENT_RECORD_MAX_BYTES + 4)
 
+/* How far behind this device's clock a live segment may begin: 60 s by which a vault still takes one for
+ * live, 64 s that a segment may last, and the rest for clocks that differ. What is older is not live, whoever
+ * signed it. */
+#define LIVE_BEHIND_MAX_S 300u
+
 struct live_message {
     enum live_type type;
     uint8_t camera;       /* index into the request's list, or LIVE_CAMERA_NONE */
@@ -33,5 +38,8 @@ void live_stream_clear(struct live_stream *s);
 typedef err live_message_fn(void *context, const struct live_message *message, struct diag *d);
 err live_stream_feed(struct live_stream *s, struct bytes piece, live_message_fn *fn, void *context,
                      struct diag *d) CHECKED;
+
+/* ERR_TIMEOUT: a segment of that slot is older than what may pass for live; d says it to a person. */
+err live_check_slot(uint32_t slot, uint32_t now, struct diag *d) CHECKED;
 
 #endif

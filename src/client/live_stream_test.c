@@ -117,12 +117,38 @@ static void a_handlers_error_ends_it(void **state) {
     live_stream_clear(&s);
 }
 
+/* Old segments are as valid as new ones; they are no live picture. */
+static void what_is_old_is_not_live(void **state) {
+    (void)state;
+    const uint32_t now = 1800000000;
+    const struct {
+        uint32_t slot;
+        err expected;
+        const char *says;
+    } cases[] = {
+        {now, ERR_OK, ""},
+        {now - 124, ERR_OK, ""},
+        {now - LIVE_BEHIND_MAX_S, ERR_OK, ""},
+        {now - LIVE_BEHIND_MAX_S - 1, ERR_TIMEOUT, " 5 min old"},
+        {now - 3600, ERR_TIMEOUT, " 1 h 0 min old"},
+        {now - 86400, ERR_TIMEOUT, " 24 h 0 min old"},
+        {0, ERR_TIMEOUT, "clock"},
+        {now + 100000, ERR_OK, ""}, /* this device's clock is behind: nothing can be of the future */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct diag d = {{0}};
+        assert_int_equal(live_check_slot(cases[i].slot, now, &d), cases[i].expected);
+        assert_non_null(strstr(d.text, cases[i].says));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_of_any_size_make_the_same_messages),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(the_largest_record_passes),
         cmocka_unit_test(a_handlers_error_ends_it),
+        cmocka_unit_test(what_is_old_is_not_live),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

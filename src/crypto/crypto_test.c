@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "crypto/file_box.h"
 #include "crypto/hash.h"
 #include "crypto/open.h"
 #include "crypto/passphrase.h"
@@ -68,6 +69,45 @@ static void test_box_between_strangers(void **state) {
         sealed.data[6 + bit / 8] ^= (uint8_t)(1u << bit % 8);
         assert_int_equal(box_open(&mine, "cardea/1 test", aad, box, &plain), ERR_FORGED);
         sealed.data[6 + bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static void test_file_box(void **state) {
+    (void)state;
+    uint8_t key[FILE_BOX_KEY_BYTES], other[FILE_BOX_KEY_BYTES], plain[1000];
+    random_bytes(key, sizeof key);
+    random_bytes(other, sizeof other);
+    random_bytes(plain, sizeof plain);
+    for (size_t len = 0; len <= sizeof plain; len += 1 + len / 2) {
+        AUTO(blob_clear) struct blob sealed = {0};
+        AUTO(blob_clear) struct blob again = {0};
+        AUTO(blob_clear) struct blob back = {0};
+        assert_int_equal(file_box_seal(key, "faces", BYTES(plain, len), &sealed), ERR_OK);
+        assert_int_equal(sealed.len, len + FILE_BOX_OVERHEAD_BYTES);
+        assert_int_equal(file_box_open(key, "faces", blob_bytes(&sealed), &back), ERR_OK);
+        assert_true(bytes_equal(blob_bytes(&back), BYTES(plain, len)));
+        assert_int_equal(file_box_seal(key, "faces", BYTES(plain, len), &again), ERR_OK);
+        assert_false(bytes_equal(blob_bytes(&sealed), blob_bytes(&again))); /* never the same twice */
+        assert_int_equal(file_box_open(other, "faces", blob_bytes(&sealed), &back), ERR_FORGED);
+        assert_int_equal(file_box_open(key, "others", blob_bytes(&sealed), &back), ERR_FORGED);
+        for (size_t i = 0; i < sealed.len; i += 1 + sealed.len / 9) {
+            sealed.data[i] ^= 0x20;
+            assert_int_equal(file_box_open(key, "faces", blob_bytes(&sealed), &back),
+                             i < 6 ? ERR_INVALID : ERR_FORGED);
+            sealed.data[i] ^= 0x20;
+        }
+        assert_int_equal(file_box_open(key, "faces", BYTES(sealed.data, FILE_BOX_OVERHEAD_BYTES - 1), &back),
+                         ERR_INVALID);
+        assert_int_equal(back.len, len); /* nothing was added by what was refused */
+        /* The key itself opens nothing: what is sealed under it plainly is not of this format. */
+        struct aead_opener *o = aead_opener_new();
+        uint8_t nothing[1000];
+        aead_opener_key(o, key);
+        assert_int_equal(aead_open(o, sealed.data + 6, BYTES(sealed.data, FILE_BOX_HEAD_BYTES),
+                                   BYTES(sealed.data + FILE_BOX_HEAD_BYTES, sealed.len - FILE_BOX_HEAD_BYTES),
+                                   (struct buffer){nothing, sizeof nothing}),
+                         ERR_FORGED);
+        aead_opener_free(o);
     }
 }
 
@@ -220,6 +260,7 @@ int main(void) {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_aead_keeps_its_key_and_refuses_changes),
         cmocka_unit_test(test_box_between_strangers),
+        cmocka_unit_test(test_file_box),
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_hash_in_pieces),
         cmocka_unit_test(test_recovery_names_the_word),

@@ -1,8 +1,10 @@
 #include "format/command.h"
 
 #include "crypto/hash.h"
-#include "format/envelope.h"
+#include "format/boxed.h"
 #include "format/json_bytes.h"
+
+static const struct boxed_kind kind = {"command", "cardea/1 command", COMMAND_MAX_BYTES};
 
 void command_clear(struct command *c) {
     if (!c) return;
@@ -23,32 +25,27 @@ err command_seal_with(const struct command *c, const struct sign_key *household,
                       const uint8_t hub_box[BOX_PUBLIC_BYTES], const uint8_t hub[HUB_ID_BYTES],
                       const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out) {
     AUTO(json_release)
-    json_t *value =
-        json_pack("{s:o, s:I, s:s, s:o}", "id", json_hex(BYTES_OF(c->id)), "time", (json_int_t)c->time.us,
-                  "verb", c->verb, "args", c->args ? json_incref(c->args) : json_object());
-    AUTO(blob_clear) struct blob text = {0};
-    AUTO(blob_clear) struct blob envelope = {0};
-    err e = json_append(value, &text);
-    if (!e) e = envelope_sign(household, "cardea/1 command", blob_bytes(&text), &envelope);
-    if (!e && envelope.len > COMMAND_MAX_BYTES - BOX_OVERHEAD_BYTES) e = ERR_LIMIT;
-    if (e) return e;
-    return box_seal_with(hub_box, ephemeral, "cardea/1 command", BYTES(hub, HUB_ID_BYTES),
-                         blob_bytes(&envelope), out);
+    json_t *value = json_pack("{s:o, s:I, s:o, s:s, s:o}", "id", json_hex(BYTES_OF(c->id)), "time",
+                              (json_int_t)c->time.us, "hub", json_hex(BYTES(hub, HUB_ID_BYTES)), "verb",
+                              c->verb, "args", c->args ? json_incref(c->args) : json_object());
+    return boxed_seal(&kind, value, household, hub_box, BYTES(hub, HUB_ID_BYTES), ephemeral, out);
 }
 
-static err decode(struct bytes text, struct command *out, struct diag *d) {
-    AUTO(json_release) json_t *value = NULL;
+static err decode(json_t *value, const uint8_t hub[HUB_ID_BYTES], struct command *out, struct diag *d) {
+    uint8_t named[HUB_ID_BYTES];
     const char *verb = NULL;
     json_t *args = NULL;
     const struct json_field fields[] = {
         JSON_ID("id", COMMAND_ID_BYTES, out->id),
         {"time", JSON_KIND_INT, true, 0, INT64_MAX, &out->time.us, NULL},
+        JSON_ID("hub", HUB_ID_BYTES, named),
         {"verb", JSON_KIND_TEXT, true, 1, COMMAND_VERB_MAX_BYTES, &verb, NULL},
         {"args", JSON_KIND_OBJECT, true, 0, 0, &args, NULL},
     };
-    err e = json_parse(text, &value, d);
-    if (!e) e = JSON_READ(value, fields, d);
+    err e = JSON_READ(value, fields, d);
     if (e) return e;
+    if (memcmp(named, hub, HUB_ID_BYTES) != 0)
+        return diag_fail(d, ERR_FORGED, "it was signed for another hub");
     memcpy(out->verb, verb, strlen(verb) + 1);
     out->args = json_incref(args);
     return ERR_OK;
@@ -57,15 +54,11 @@ static err decode(struct bytes text, struct command *out, struct diag *d) {
 err command_open(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const struct box_key *hub_key,
                  const uint8_t hub[HUB_ID_BYTES], const uint8_t household[SIGN_PUBLIC_BYTES],
                  struct wall_us now, struct command *out, struct diag *d) {
-    if (raw.len > COMMAND_MAX_BYTES)
-        return diag_fail(d, ERR_LIMIT, "command: larger than %u bytes", COMMAND_MAX_BYTES);
-    AUTO(blob_clear) struct blob envelope = {0};
-    struct bytes text;
-    err e = box_open(hub_key, "cardea/1 command", BYTES(hub, HUB_ID_BYTES), raw, &envelope);
-    if (e) return diag_fail(d, e, "command: not for this hub, or damaged");
+    AUTO(json_release) json_t *value = NULL;
     AUTO(command_clear) struct command found = {0};
-    e = envelope_verify_from(blob_bytes(&envelope), household, "cardea/1 command", &text, d);
-    if (!e) e = decode(text, &found, d);
+    err e = boxed_open(&kind, raw, hub_key, BYTES(hub, HUB_ID_BYTES), household, &value, d);
+    if (e) return e;
+    e = decode(value, hub, &found, d);
     if (e) {
         diag_prefix(d, "command");
         return e;

@@ -14,7 +14,7 @@
 
 #define COMMAND_ID_BYTES 16
 #define COMMAND_VERB_MAX_BYTES 32
-#define COMMAND_MAX_BYTES (64u << 10)
+#define COMMAND_MAX_BYTES (144u << 10) /* four pictures of a face in base64 */
 #define REPLY_MAX_BYTES (1u << 20)
 #define COMMAND_SKEW_US (5 * 60 * INT64_C(1000000))
 #define COMMAND_SEEN_MAX 4096
@@ -38,7 +38,8 @@ err command_seal_with(const struct command *c, const struct sign_key *household,
 
 /* `id` is the one the vault delivered it under; the signed one must be the same.
  *   ERR_INVALID  names the field     ERR_LIMIT  too large
- *   ERR_FORGED   not for this hub, not by this household, altered, or under another id
+ *   ERR_FORGED   not for this hub (the box, or the signed words), not by this household, altered, or under
+ *                another id
  *   ERR_DENIED   its time is more than COMMAND_SKEW_US off `now` */
 err command_open(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const struct box_key *hub_key,
                  const uint8_t hub[HUB_ID_BYTES], const uint8_t household[SIGN_PUBLIC_BYTES],

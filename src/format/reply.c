@@ -1,7 +1,9 @@
 #include "crypto/hash.h"
+#include "format/boxed.h"
 #include "format/command.h"
-#include "format/envelope.h"
 #include "format/json_bytes.h"
+
+static const struct boxed_kind kind = {"reply", "cardea/1 reply", REPLY_MAX_BYTES};
 
 void reply_clear(struct reply *r) {
     if (!r) return;
@@ -30,19 +32,10 @@ err reply_seal_with(const struct reply *r, const uint8_t command[COMMAND_ID_BYTE
                     const struct sign_key *hub, const uint8_t household_box[BOX_PUBLIC_BYTES],
                     const uint8_t ephemeral[BOX_SECRET_BYTES], struct blob *out) {
     AUTO(json_release) json_t *value = encode(r, command);
-    AUTO(blob_clear) struct blob text = {0};
-    AUTO(blob_clear) struct blob envelope = {0};
-    err e = json_append(value, &text);
-    if (!e) e = envelope_sign(hub, "cardea/1 reply", blob_bytes(&text), &envelope);
-    if (!e && envelope.len > REPLY_MAX_BYTES - BOX_OVERHEAD_BYTES) e = ERR_LIMIT;
-    if (e) return e;
-    return box_seal_with(household_box, ephemeral, "cardea/1 reply", BYTES(command, COMMAND_ID_BYTES),
-                         blob_bytes(&envelope), out);
+    return boxed_seal(&kind, value, hub, household_box, BYTES(command, COMMAND_ID_BYTES), ephemeral, out);
 }
 
-static err decode(struct bytes text, const uint8_t command[COMMAND_ID_BYTES], struct reply *out,
-                  struct diag *d) {
-    AUTO(json_release) json_t *value = NULL;
+static err decode(json_t *value, const uint8_t command[COMMAND_ID_BYTES], struct reply *out, struct diag *d) {
     uint8_t id[COMMAND_ID_BYTES];
     json_t *result = NULL;
     const char *error = NULL, *message = NULL;
@@ -53,8 +46,7 @@ static err decode(struct bytes text, const uint8_t command[COMMAND_ID_BYTES], st
         {"error", JSON_KIND_TEXT, false, 1, sizeof out->error - 1, &error, NULL},
         {"message", JSON_KIND_TEXT, false, 0, sizeof out->message - 1, &message, NULL},
     };
-    err e = json_parse(text, &value, d);
-    if (!e) e = JSON_READ(value, fields, d);
+    err e = JSON_READ(value, fields, d);
     if (e) return e;
     if (out->ok ? !result || error || message : result || !error || !message)
         return diag_fail(d, ERR_INVALID, "\"ok\" does not fit the other fields");
@@ -67,15 +59,11 @@ static err decode(struct bytes text, const uint8_t command[COMMAND_ID_BYTES], st
 
 err reply_open(struct bytes raw, const uint8_t command[COMMAND_ID_BYTES], const struct box_key *household,
                const uint8_t hub_sign[SIGN_PUBLIC_BYTES], struct reply *out, struct diag *d) {
-    if (raw.len > REPLY_MAX_BYTES)
-        return diag_fail(d, ERR_LIMIT, "reply: larger than %u bytes", REPLY_MAX_BYTES);
-    AUTO(blob_clear) struct blob envelope = {0};
-    struct bytes text;
-    err e = box_open(household, "cardea/1 reply", BYTES(command, COMMAND_ID_BYTES), raw, &envelope);
-    if (e) return diag_fail(d, e, "reply: not for this household and command, or damaged");
+    AUTO(json_release) json_t *value = NULL;
     AUTO(reply_clear) struct reply found = {0};
-    e = envelope_verify_from(blob_bytes(&envelope), hub_sign, "cardea/1 reply", &text, d);
-    if (!e) e = decode(text, command, &found, d);
+    err e = boxed_open(&kind, raw, household, BYTES(command, COMMAND_ID_BYTES), hub_sign, &value, d);
+    if (e) return e;
+    e = decode(value, command, &found, d);
     if (e) {
         diag_prefix(d, "reply");
         return e;

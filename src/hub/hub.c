@@ -29,6 +29,7 @@ static void on_mail(void *context, uint32_t events) {
     (void)events;
     while (!link_next(h->link, &m)) {
         if (m.kind == LINK_MAIL_COMMAND) hub_command(h, m.command, blob_bytes(&m.box));
+        if (m.kind == LINK_MAIL_RING) hub_pressed(h, m.ring);
         link_mail_clear(&m);
     }
     pace_workers(h);

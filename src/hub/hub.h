@@ -4,6 +4,7 @@
 #define CARDEA_HUB_HUB_H
 
 #include "hub/cameras.h"
+#include "hub/doorbell.h"
 #include "hub/link.h"
 #include "hub/recorder.h"
 #include "hub/seeing.h"
@@ -79,6 +80,7 @@ struct hub {
     struct vision *vision;
     struct seeing *seeing;
     struct notify *notify;
+    struct doorbells doorbells;
     struct watch alerts; /* what channels say: notify_fd */
     struct cameras cameras;
     struct hub_camera *list;
@@ -92,7 +94,8 @@ struct hub {
 
 struct hub_options {
     const char *data, *vault, *ca_file, *camera_program, *vision_program;
-    const char *models; /* a folder with published weights; NULL */
+    const char *models;  /* a folder with published weights; NULL */
+    const char *builtin; /* the weights of the built-in classifier; NULL */
     uint64_t spool_limit_bytes;
     struct identity *identity; /* paired; borrowed */
 };
@@ -143,6 +146,8 @@ void hub_seeing_clear(struct hub *h);
 void hub_seen_frame(struct hub_stream *s, const struct worker_frame *m);
 void hub_seen_motion(struct hub_stream *s, const struct worker_motion *m);
 void hub_seen_ring(struct hub_stream *s);
+/* A doorbell's request to the vault: which, as a hash. */
+void hub_pressed(struct hub *h, const uint8_t ring[LINK_RING_BYTES]);
 /* The camera's worker is gone: so is what was seen. */
 void hub_seen_end(struct hub_camera *c);
 void hub_seen_forget(struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]);

@@ -78,7 +78,8 @@ static err do_add(struct hub *h, const struct command *c, json_t **result, struc
         return e;
     }
     log_info("camera %s: added", s->name);
-    *result = json_pack("{s:o}", "camera", json_hex(BYTES_OF(s->id)));
+    *result = json_pack("{s:o,s:o*}", "camera", json_hex(BYTES_OF(s->id)), "sub",
+                        s->has_sub ? json_hex(BYTES_OF(s->sub)) : NULL);
     return ERR_OK;
 }
 

@@ -49,11 +49,17 @@ static json_t *camera_part(const struct hub_stream *s, const struct camera_setti
                      r.motion, "recording", r.recording);
 }
 
+/* Whether somebody looks, by what, and whether who is to be told can be. */
+static json_t *seeing_part(struct hub *h) {
+    return json_pack("{s:b,s:o,s:o,s:o}", "on", seeing_on(h->seeing), "model", vision_model(h->vision),
+                     "vision", vision_status(h->vision), "channels", notify_channels(h->notify));
+}
+
 json_t *hub_status(struct hub *h) {
     json_t *cameras = json_array();
     for (struct hub_camera *c = h->list; c && cameras; c = c->next)
         for (size_t i = 0; i < c->stream_count; i++)
             json_array_append_new(cameras,
                                   camera_part(&c->streams[i], cameras_find(&h->cameras, c->streams[i].id)));
-    return json_pack("{s:o,s:o}", "hub", hub_part(h), "cameras", cameras);
+    return json_pack("{s:o,s:o,s:o}", "hub", hub_part(h), "cameras", cameras, "seeing", seeing_part(h));
 }

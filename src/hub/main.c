@@ -93,6 +93,21 @@ static const char *find_program(const char *name, const char *in_build, char out
     return out;
 }
 
+/* In the source tree whose build this program is of, or installed. */
+static const char *find_builtin(char out[PATH_TEXT_BYTES]) {
+    char self[PATH_TEXT_BYTES];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) {
+        self[n] = 0;
+        char *slash = strrchr(self, '/');
+        if (slash) *slash = 0;
+        if (!path_join(out, self, "../../../data/models/motion-classifier.bin") && access(out, R_OK) == 0)
+            return out;
+    }
+    snprintf(out, PATH_TEXT_BYTES, "%s/models/motion-classifier.bin", CARDEA_DATA_DIR);
+    return out;
+}
+
 /* One hub for each folder: two would use each other's keys and spool. The lock lasts as long as the process.
  */
 static err lock_folder(const char *data, struct diag *d) {
@@ -171,13 +186,14 @@ static void run(struct hub *h) {
 }
 
 static err serve(const struct arguments *a, struct identity *id, struct diag *d) {
-    char camera[PATH_TEXT_BYTES], vision[PATH_TEXT_BYTES];
+    char camera[PATH_TEXT_BYTES], vision[PATH_TEXT_BYTES], builtin[PATH_TEXT_BYTES];
     struct hub_options options = {.data = a->data,
                                   .vault = a->vault,
                                   .ca_file = a->ca_file,
                                   .camera_program = a->camera_program,
                                   .vision_program = a->vision_program,
                                   .models = getenv("CARDEA_MODELS"),
+                                  .builtin = find_builtin(builtin),
                                   .spool_limit_bytes = a->spool_limit_bytes,
                                   .identity = id};
     if (!options.camera_program)

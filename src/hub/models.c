@@ -12,15 +12,17 @@
 #include "crypto/hash.h"
 #include "format/envelope.h"
 #include "hub/models_internal.h"
+#include "vision/classifier.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-err models_init(struct models *m, const char *data, const char *published, const struct sign_key *sign,
-                struct diag *d) {
+err models_init(struct models *m, const char *data, const char *published, const char *builtin,
+                const struct sign_key *sign, struct diag *d) {
     *m = (struct models){.sign = sign};
     if (path_join(m->folder, data, "models") ||
         snprintf(m->published, sizeof m->published, "%s", published ? published : "") >=
-            (int)sizeof m->published)
+            (int)sizeof m->published ||
+        snprintf(m->builtin, sizeof m->builtin, "%s", builtin ? builtin : "") >= (int)sizeof m->builtin)
         return diag_fail(d, ERR_LIMIT, "the path of the models is too long");
     return ERR_OK;
 }
@@ -55,6 +57,30 @@ static err find_published(const struct models *m, const struct published_model *
         if (find_published_file(m, p->name, &p->files[i], &out->files[i]))
             return diag_fail(d, ERR_NOT_FOUND, "the model %s is not here: `cardea model get %s` fetches it",
                              p->name, p->name);
+    return ERR_OK;
+}
+
+/* --- The built-in classifier --- */
+
+/* It came with the program, as the program's own code did, so its hash is that of what is there. */
+static err find_builtin(const struct models *m, struct model *out, struct diag *d) {
+    static const char *const labels[] = {"person", "vehicle", "animal"}; /* vision/classifier.h */
+    AUTO(blob_clear) struct blob data = {0};
+    err e = m->builtin[0] ? file_read(m->builtin, CLASSIFIER_FILE_MAX_BYTES, &data, d) : ERR_NOT_FOUND;
+    if (e) return diag_fail(d, ERR_NOT_FOUND, "the built-in classifier of what moves is not installed");
+    *out = (struct model){.licence = "AGPL-3.0-or-later", .file_count = 1};
+    struct vision_detector *t = &out->detector;
+    snprintf(t->name, sizeof t->name, "%s", MODEL_BUILTIN);
+    t->kind = VISION_MOTION_CLASSIFIER;
+    t->width = t->height = CLASSIFIER_SIDE;
+    t->files = 1;
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        snprintf(t->labels[t->label_count++], sizeof t->labels[0], "%s", labels[i]);
+    struct model_file *f = &out->files[0];
+    snprintf(f->name, sizeof f->name, "%s.bin", MODEL_BUILTIN);
+    snprintf(f->path, sizeof f->path, "%s", m->builtin);
+    f->bytes = (uint32_t)data.len;
+    hash_sha256(blob_bytes(&data), f->sha256);
     return ERR_OK;
 }
 
@@ -147,6 +173,7 @@ err models_find(const struct models *m, const char *name, struct model *out, str
     if (p == &published_faces || !name[0] || strlen(name) > VISION_MODEL_NAME_MAX_BYTES ||
         strchr(name, '/') || name[0] == '.')
         return diag_fail(d, ERR_NOT_FOUND, "there is no such model");
+    if (strcmp(name, MODEL_BUILTIN) == 0) return find_builtin(m, out, d);
     return p ? find_published(m, p, out, d) : find_own(m, name, out, d);
 }
 
@@ -154,6 +181,7 @@ err models_default(const struct models *m, const char *than, struct model *out, 
     const struct published_model *slow = than ? published_find(than) : NULL;
     for (const struct published_model *p = published_models; p->name; p++)
         if ((!slow || p->ms < slow->ms) && find_published(m, p, out, NULL) == ERR_OK) return ERR_OK;
+    if (find_builtin(m, out, NULL) == ERR_OK) return ERR_OK;
     return diag_fail(d, ERR_NOT_FOUND,
                      "there is no model here: `cardea model get yolox-nano` fetches one, and nothing is "
                      "recognised until then");
@@ -232,6 +260,9 @@ json_t *models_list(const struct models *m) {
         bad = json_array_append_new(list,
                                     entry(PUBLISHED_FACES, "faces", models_faces(m, faces, NULL) == ERR_OK,
                                           false, published_faces.licence, false, NULL));
+    if (!bad && find_builtin(m, &model, NULL) == ERR_OK)
+        bad = json_array_append_new(list, entry(MODEL_BUILTIN, vision_kind_text(VISION_MOTION_CLASSIFIER),
+                                                true, false, model.licence, false, NULL));
     int count = own_names(m, names);
     for (int i = 0; !bad && i < count; i++) {
         err e = find_own(m, names[i], &model, &d);

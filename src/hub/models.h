@@ -44,9 +44,12 @@ struct models {
     const struct sign_key *sign;     /* the hub's; borrowed */
 };
 
-/* Does not touch the disk. ERR_LIMIT: a path is too long. */
-err models_init(struct models *m, const char *data, const char *published, const struct sign_key *sign,
-                struct diag *d) CHECKED;
+#define MODEL_BUILTIN "motion-classifier" /* the name of the built-in classifier of motion crops */
+
+/* `published`, `builtin`: as in struct models, or NULL. Does not touch the disk. ERR_LIMIT: a path is too
+ * long. */
+err models_init(struct models *m, const char *data, const char *published, const char *builtin,
+                const struct sign_key *sign, struct diag *d) CHECKED;
 
 /* ERR_NOT_FOUND: no such model here (d says whether it could be fetched).   ERR_FORGED, ERR_INVALID: a
  * manifest that is not this hub's, or says what it must not. */

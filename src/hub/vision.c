@@ -244,11 +244,12 @@ err vision_new(const struct vision_options *options, struct vision **out, struct
     struct vision *v = calloc(1, sizeof *v);
     if (!v) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     v->o = *options;
-    v->o.program = v->o.data = v->o.published = NULL; /* copied */
+    v->o.program = v->o.data = v->o.published = v->o.builtin = NULL; /* copied */
     v->program = strdup(options->program);
     v->state = "off";
     v->since = wall_now();
-    err e = v->program ? models_init(&v->models, options->data, options->published, options->sign, d)
+    err e = v->program ? models_init(&v->models, options->data, options->published, options->builtin,
+                                     options->sign, d)
                        : diag_fail(d, ERR_NO_MEMORY, "out of memory");
     if (e) {
         vision_free(v);

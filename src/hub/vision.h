@@ -25,6 +25,7 @@ struct vision_options {
     const char *program;         /* cardea-vision */
     const char *data;            /* the hub's folder: DIR/models, and DIR/models/use names the model */
     const char *published;       /* a folder of published weights (CARDEA_MODELS); NULL */
+    const char *builtin;         /* the weights of the built-in classifier; NULL */
     const struct sign_key *sign; /* the hub's, for the manifests of the owner's models; borrowed */
     struct event_loop *loop;
     struct vision_events events;

@@ -2,7 +2,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "crypto/hash.h"
+#include "hub/camera_address.h"
 #include "hub/worker_internal.h"
 
 #define UDP_BUFFER_BYTES (1 << 20)
@@ -45,26 +46,17 @@ struct resolve {
     int fd;
 };
 struct resolved {
-    socklen_t len; /* 0: failed */
-    struct sockaddr_storage address;
+    err e;
+    struct diag why;
+    struct camera_address at;
 };
-
-static void look_up(const char *host, int flags, struct resolved *out) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags}, *list = NULL;
-    *out = (struct resolved){0};
-    if (getaddrinfo(host, NULL, &hints, &list) || !list) return;
-    if (list->ai_addrlen <= sizeof out->address) {
-        memcpy(&out->address, list->ai_addr, list->ai_addrlen);
-        out->len = list->ai_addrlen;
-    }
-    freeaddrinfo(list);
-}
+_Static_assert(sizeof(struct resolved) <= PIPE_BUF, "it is written at once");
 
 static void *resolve(void *context) {
     struct resolve *r = context;
-    struct resolved found;
-    look_up(r->host, AI_ADDRCONFIG, &found);
-    if (write(r->fd, &found, sizeof found) < 0) found.len = 0; /* nobody waits any more */
+    struct resolved found = {0};
+    found.e = camera_address_find(r->host, &found.at, &found.why);
+    if (write(r->fd, &found, sizeof found) < 0) found.at.len = 0; /* nobody waits any more */
     close(r->fd);
     free(r);
     return NULL;
@@ -112,31 +104,34 @@ static void connect_to(struct want *want) {
     if (event_loop_add(w->o.loop, &want->watch, EPOLLOUT)) refuse(want, "cannot watch the connection");
 }
 
+static void take_address(struct want *want, const struct resolved *found) {
+    if (found->e) {
+        refuse(want, found->why.text);
+        return;
+    }
+    want->worker->address = found->at.address;
+    want->worker->address_len = found->at.len;
+    connect_to(want);
+}
+
 static void on_resolved(void *context, uint32_t events) {
     struct want *want = context;
     struct worker *w = want->worker;
     struct resolved found = {0};
     (void)events;
-    if (read(want->watch.fd, &found, sizeof found) != (ssize_t)sizeof found) found.len = 0;
+    if (read(want->watch.fd, &found, sizeof found) != (ssize_t)sizeof found)
+        found.e = diag_fail(&found.why, ERR_NOT_FOUND, "the camera's host name is not known");
     event_loop_close(w->o.loop, &want->watch);
     want->resolving = false;
-    if (found.len == 0) {
-        refuse(want, "the camera's host name is not known");
-        return;
-    }
-    w->address = found.address;
-    w->address_len = found.len;
-    connect_to(want);
+    take_address(want, &found);
 }
 
 static void start_resolving(struct want *want) {
     struct worker *w = want->worker;
-    struct resolved found;
-    look_up(w->parsed.host, AI_NUMERICHOST, &found);
-    if (found.len) {
-        w->address = found.address;
-        w->address_len = found.len;
-        connect_to(want);
+    if (camera_host_is_address(w->parsed.host)) {
+        struct resolved found = {0};
+        found.e = camera_address_find(w->parsed.host, &found.at, &found.why);
+        take_address(want, &found);
         return;
     }
     int ends[2];

@@ -28,6 +28,7 @@
 #define INDEX_CAPABILITIES_MAX 256u
 #define INDEX_CAMERAS_MAX 1024u
 #define INDEX_UPLOADS_MAX 4096u /* reels begun and not committed */
+#define INDEX_CUTS_MAX 16u      /* deleted ranges that one upload tells apart */
 #define INDEX_EVENT_MAX_BYTES (17u * 1024 + 256)
 #define INDEX_PICTURE_MAX_BYTES (50u * 1024 + 256)
 #define INDEX_EVENTS_DAY_MAX 20000u /* for each camera and day; as many pictures */
@@ -98,6 +99,14 @@ struct index_upload {
     uint32_t begun; /* slot */
 };
 
+/* A deleted range, [from, to), that also concerns what an upload has brought or will bring. */
+struct index_cut {
+    uint32_t from, to;
+};
+/* Adds one to a list of at most INDEX_CUTS_MAX: what touches becomes one; when there are too many to tell
+ * apart, what lies between them goes too. False: it was in there. */
+bool index_cut_add(struct index_cut *cuts, size_t *count, uint32_t from, uint32_t to);
+
 /* What a deletion did; with `more`, call again. */
 struct index_removed {
     uint64_t reels, segments, bytes, events;
@@ -123,6 +132,7 @@ typedef err (*index_capability_visit)(void *arg, const struct capability *capabi
 typedef err (*index_event_visit)(void *arg, uint64_t sequence, struct bytes event);
 typedef err (*index_upload_visit)(void *arg, const struct index_upload *upload);
 typedef err (*index_reel_visit)(void *arg, const struct reel_place *place, const struct reel_info *reel);
+typedef err (*index_cut_visit)(void *arg, const struct reel_place *place, const struct store_id *reel);
 typedef err (*index_name_visit)(void *arg, const struct store_id *name, uint32_t since);
 typedef void (*index_report)(void *arg, const char *line);
 
@@ -182,9 +192,10 @@ struct index_ops {
                        struct diag *);
     err (*camera_get)(struct index *, const struct store_id *household, const struct store_id *camera,
                       struct camera_info *out, struct diag *); /* ERR_NOT_FOUND */
+    /* `lengthen`: only if it has never been set, or becomes no shorter (0 days are the longest), else
+     * ERR_DENIED. ERR_NOT_FOUND (household), ERR_LIMIT. */
     err (*camera_set_retention)(struct index *, const struct store_id *household,
-                                const struct store_id *camera, uint32_t days,
-                                struct diag *); /* ERR_NOT_FOUND (household), ERR_LIMIT */
+                                const struct store_id *camera, uint32_t days, bool lengthen, struct diag *);
     /* Its uploads, at most max_reels reels (with events among them), and once those are gone its objects and
      * itself. Call again while `more`. ERR_NOT_FOUND. */
     err (*camera_remove)(struct index *, const struct reel_place *camera, uint32_t max_reels, uint32_t now,
@@ -229,6 +240,19 @@ struct index_ops {
                         uint32_t max_reels, uint32_t now, struct index_removed *out, struct diag *);
     err (*reel_remove)(struct index *, const struct store_id *household, const struct store_id *reel,
                        uint32_t now, struct diag *); /* ERR_NOT_FOUND */
+    /* Writes [from, to) down with every upload of the camera as it is now, since reels that are on their way
+     * are in no row yet. A cut stays with its reel's name until cuts_done, through crash and commit (which
+     * narrows it to the reel's own slots); it goes with an upload that is given up and with its camera. */
+    err (*range_cut)(struct index *, const struct reel_place *camera, uint32_t from, uint32_t to,
+                     struct diag *);
+    /* The cuts of that name, ascending; none when it is not known. *count is at most INDEX_CUTS_MAX. */
+    err (*cuts_get)(struct index *, const struct store_id *household, const struct store_id *reel,
+                    struct index_cut cuts[INDEX_CUTS_MAX], size_t *count, struct diag *);
+    /* They have been applied. */
+    err (*cuts_done)(struct index *, const struct store_id *household, const struct store_id *reel,
+                     struct diag *);
+    /* The names with cuts that are uploads no more: what is to be applied now. */
+    err (*cuts_due)(struct index *, index_cut_visit, void *arg, struct diag *);
     /* What every camera's retention has outlived: reels and events that ended retention_days before `now`.
      * Starts with a zeroed *sweep; `more` says to call again with the same. */
     err (*retention_sweep)(struct index *, struct index_sweep *sweep, uint32_t now, uint32_t max_reels,

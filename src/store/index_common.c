@@ -48,6 +48,41 @@ err index_check_day_full(bool picture, struct diag *d) {
                      picture ? "pictures of events" : "events");
 }
 
+err index_deny_shorter(struct diag *d) {
+    return diag_fail(d, ERR_DENIED,
+                     "a hub may only lengthen how long recordings are kept: the owner shortens it");
+}
+
+bool index_cut_add(struct index_cut *cuts, size_t *count, uint32_t from, uint32_t to) {
+    for (size_t i = 0; i < *count; i++)
+        if (cuts[i].from <= from && cuts[i].to >= to) return false;
+    size_t kept = 0;
+    uint32_t lowest = from, highest = to;
+    for (size_t i = 0; i < *count; i++) {
+        if (cuts[i].from < lowest) lowest = cuts[i].from;
+        if (cuts[i].to > highest) highest = cuts[i].to;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        bool apart = cuts[i].to < from || cuts[i].from > to;
+        if (apart) {
+            cuts[kept++] = cuts[i];
+            continue;
+        }
+        if (cuts[i].from < from) from = cuts[i].from;
+        if (cuts[i].to > to) to = cuts[i].to;
+    }
+    if (kept == INDEX_CUTS_MAX) {
+        kept = 0;
+        from = lowest;
+        to = highest;
+    }
+    size_t place = kept;
+    for (; place && cuts[place - 1].from > from; place--) cuts[place] = cuts[place - 1];
+    cuts[place] = (struct index_cut){from, to};
+    *count = kept + 1;
+    return true;
+}
+
 err timeline_append(struct timeline *timeline, const struct reel_info *reel) {
     if ((timeline->count & (timeline->count - 1)) == 0) { /* full at each power of two */
         size_t room = timeline->count ? timeline->count * 2 : 1;

@@ -15,6 +15,12 @@ err index_check_event(bool picture, size_t len, struct diag *d) CHECKED; /* ERR_
 err index_check_day_full(bool picture, struct diag *d) CHECKED;
 err index_check_size(const char *what, size_t len, size_t max, struct diag *d) CHECKED;
 
+/* Would recordings be kept for a shorter time? 0 days are for ever. */
+static inline bool index_shorter(uint64_t days, uint64_t before) {
+    return days && (!before || days < before);
+}
+err index_deny_shorter(struct diag *d) CHECKED;
+
 /* The first slot at which a reel that reaches past `slot` may begin. */
 static inline uint32_t index_reach(uint32_t slot) {
     return slot > INDEX_REEL_SPAN_MAX_SLOTS ? slot - INDEX_REEL_SPAN_MAX_SLOTS : 0;

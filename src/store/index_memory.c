@@ -413,8 +413,8 @@ static void mem_close(struct index *index) {
         blob_clear(&p->announcement);
         blob_clear(&p->answer);
     }
-    struct list *lists[] = {&m->settings, &m->households, &m->capabilities, &m->objects,
-                            &m->cameras,  &m->names,      &m->events,       &m->pairings};
+    struct list *lists[] = {&m->settings, &m->households, &m->capabilities, &m->objects, &m->cameras,
+                            &m->names,    &m->cuts,       &m->events,       &m->pairings};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) list_clear(lists[i]);
     pthread_mutex_destroy(&m->lock);
     free(m);
@@ -454,6 +454,10 @@ static const struct index_ops memory_ops = {
     .range_edges = mem_range_edges,
     .range_remove = mem_range_remove,
     .reel_remove = mem_reel_remove,
+    .range_cut = mem_range_cut,
+    .cuts_get = mem_cuts_get,
+    .cuts_done = mem_cuts_done,
+    .cuts_due = mem_cuts_due,
     .retention_sweep = mem_retention_sweep,
     .garbage_list = mem_garbage_list,
     .garbage_done = mem_garbage_done,

@@ -31,6 +31,7 @@ struct object {
 struct camera {
     struct reel_place place;
     uint32_t retention_days;
+    bool retention_set;
     uint64_t next_event;
 };
 struct name {
@@ -39,6 +40,12 @@ struct name {
     struct camera *camera; /* of uploads and reels */
     uint32_t at, epoch;
     struct blob table;
+};
+struct cuts {
+    struct store_id name;
+    struct camera *camera;
+    struct index_cut list[INDEX_CUTS_MAX];
+    size_t count;
 };
 struct event {
     struct camera *camera;
@@ -58,7 +65,7 @@ struct pairing {
 struct memory {
     struct index index;
     pthread_mutex_t lock;
-    struct list settings, households, capabilities, objects, cameras, names, events, pairings;
+    struct list settings, households, capabilities, objects, cameras, names, cuts, events, pairings;
 };
 
 #define EACH(type, variable, list)                                                                           \
@@ -90,7 +97,7 @@ err mem_camera_list(struct index *index, const struct store_id *household, index
 err mem_camera_get(struct index *index, const struct store_id *household, const struct store_id *camera,
                    struct camera_info *out, struct diag *d);
 err mem_camera_set_retention(struct index *index, const struct store_id *household,
-                             const struct store_id *camera, uint32_t days, struct diag *d);
+                             const struct store_id *camera, uint32_t days, bool lengthen, struct diag *d);
 err mem_reel_begin(struct index *index, const struct index_upload *upload, struct diag *d);
 err mem_upload_get(struct index *index, const struct store_id *household, const struct store_id *reel,
                    struct index_upload *out, struct diag *d);
@@ -112,6 +119,13 @@ err mem_range_remove(struct index *index, const struct reel_place *camera, uint3
                      uint32_t max_reels, uint32_t now, struct index_removed *out, struct diag *d);
 err mem_reel_remove(struct index *index, const struct store_id *household, const struct store_id *reel,
                     uint32_t now, struct diag *d);
+err mem_range_cut(struct index *index, const struct reel_place *camera, uint32_t from, uint32_t to,
+                  struct diag *d);
+err mem_cuts_get(struct index *index, const struct store_id *household, const struct store_id *reel,
+                 struct index_cut cuts[INDEX_CUTS_MAX], size_t *count, struct diag *d);
+err mem_cuts_done(struct index *index, const struct store_id *household, const struct store_id *reel,
+                  struct diag *d);
+err mem_cuts_due(struct index *index, index_cut_visit visit, void *arg, struct diag *d);
 err mem_camera_remove(struct index *index, const struct reel_place *camera, uint32_t max_reels, uint32_t now,
                       struct index_removed *out, struct diag *d);
 err mem_retention_sweep(struct index *index, struct index_sweep *sweep, uint32_t now, uint32_t max_reels,

@@ -41,7 +41,7 @@ err mem_camera_get(struct index *index, const struct store_id *household, const 
 }
 
 err mem_camera_set_retention(struct index *index, const struct store_id *household,
-                             const struct store_id *camera, uint32_t days, struct diag *d) {
+                             const struct store_id *camera, uint32_t days, bool lengthen, struct diag *d) {
     if (days > INDEX_RETENTION_MAX_DAYS)
         return diag_fail(d, ERR_LIMIT, "retention is at most %u days (0: for ever)",
                          INDEX_RETENTION_MAX_DAYS);
@@ -49,7 +49,90 @@ err mem_camera_set_retention(struct index *index, const struct store_id *househo
     struct camera *c;
     struct memory *m = mi_enter(index);
     err e = mi_camera_need(m, &place, &c, d);
+    if (!e && lengthen && c->retention_set && index_shorter(days, c->retention_days))
+        e = index_deny_shorter(d);
     if (!e) c->retention_days = days;
+    if (!e) c->retention_set = true;
+    return mi_leave(m, e);
+}
+
+/* --- deleted ranges that wait for uploads --- */
+
+static struct cuts *cuts_find(struct memory *m, const struct store_id *name) {
+    EACH(struct cuts, c, m->cuts) if (store_id_equal(&c->name, name)) return c;
+    return NULL;
+}
+
+static void cuts_forget(struct memory *m, const struct store_id *name) {
+    struct cuts *c = cuts_find(m, name);
+    if (c) mi_list_drop(&m->cuts, c);
+}
+
+static void cuts_narrow(struct memory *m, const struct reel_info *reel) {
+    struct cuts *c = cuts_find(m, &reel->reel);
+    size_t kept = 0;
+    for (size_t i = 0; c && i < c->count; i++) {
+        struct index_cut cut = c->list[i];
+        if (cut.to <= reel->first || cut.from >= reel->end) continue;
+        if (cut.from < reel->first) cut.from = reel->first;
+        if (cut.to > reel->end) cut.to = reel->end;
+        c->list[kept++] = cut;
+    }
+    if (c) c->count = kept;
+    if (c && !kept) mi_list_drop(&m->cuts, c);
+}
+
+static err range_cut(struct memory *m, const struct reel_place *place, uint32_t from, uint32_t to,
+                     struct diag *d) {
+    struct camera *camera = mi_camera_find(m, place);
+    EACH(struct name, n, m->names) {
+        if (!camera || n->state != STATE_UPLOAD || n->camera != camera) continue;
+        struct cuts *c = cuts_find(m, &n->reel.reel);
+        if (!c) c = mi_list_add(&m->cuts, sizeof *c);
+        if (!c) return mi_no_memory(d);
+        c->name = n->reel.reel;
+        c->camera = camera;
+        index_cut_add(c->list, &c->count, from, to);
+    }
+    return ERR_OK;
+}
+
+err mem_range_cut(struct index *index, const struct reel_place *camera, uint32_t from, uint32_t to,
+                  struct diag *d) {
+    if (from >= to) return ERR_OK;
+    struct memory *m = mi_enter(index);
+    return mi_leave(m, range_cut(m, camera, from, to, d));
+}
+
+static struct cuts *cuts_of(struct memory *m, const struct store_id *household, const struct store_id *reel) {
+    struct cuts *c = cuts_find(m, reel);
+    return c && store_id_equal(&c->camera->place.household, household) ? c : NULL;
+}
+
+err mem_cuts_get(struct index *index, const struct store_id *household, const struct store_id *reel,
+                 struct index_cut cuts[INDEX_CUTS_MAX], size_t *count, struct diag *d) {
+    struct memory *m = mi_enter(index);
+    const struct cuts *c = cuts_of(m, household, reel);
+    *count = c ? c->count : 0;
+    if (c) memcpy(cuts, c->list, c->count * sizeof *cuts);
+    return mi_leave(m, ERR_OK);
+}
+
+err mem_cuts_done(struct index *index, const struct store_id *household, const struct store_id *reel,
+                  struct diag *d) {
+    struct memory *m = mi_enter(index);
+    struct cuts *c = cuts_of(m, household, reel);
+    if (c) mi_list_drop(&m->cuts, c);
+    return mi_leave(m, ERR_OK);
+}
+
+err mem_cuts_due(struct index *index, index_cut_visit visit, void *arg, struct diag *d) {
+    struct memory *m = mi_enter(index);
+    err e = ERR_OK;
+    EACH(struct cuts, c, m->cuts) {
+        const struct name *n = mi_name_find(m, &c->name);
+        if (!e && !(n && n->state == STATE_UPLOAD)) e = visit(arg, &c->camera->place, &c->name);
+    }
     return mi_leave(m, e);
 }
 
@@ -119,6 +202,7 @@ err mem_upload_drop(struct index *index, const struct store_id *household, const
     struct memory *m = mi_enter(index);
     struct name *n = mi_name_of(m, household, reel, STATE_UPLOAD);
     if (n) mi_garbage_make(n, now);
+    if (n) cuts_forget(m, reel);
     return mi_leave(m, n ? ERR_OK : diag_fail(d, ERR_NOT_FOUND, "there is no such upload"));
 }
 
@@ -139,6 +223,7 @@ static err reel_commit(struct memory *m, const struct store_id *household, const
     n->reel.epoch = n->epoch;
     n->reel.table = (struct bytes){0};
     n->state = STATE_REEL;
+    cuts_narrow(m, reel);
     return ERR_OK;
 }
 
@@ -266,6 +351,10 @@ static err camera_remove(struct memory *m, const struct reel_place *place, uint3
     struct camera *c = mi_camera_find(m, place);
     if (!c) return diag_fail(d, ERR_NOT_FOUND, "there is no such camera");
     EACH(struct name, n, m->names) if (n->state == STATE_UPLOAD && n->camera == c) mi_garbage_make(n, now);
+    for (size_t i = m->cuts.count; i-- > 0;) {
+        struct cuts *cuts = m->cuts.items[i];
+        if (cuts->camera == c) mi_list_drop(&m->cuts, cuts);
+    }
     range_remove(m, c, 0, (uint64_t)UINT32_MAX + 1, max_reels ? max_reels : 1, now, out);
     if (out->more) return ERR_OK;
     char hex[2 * STORE_ID_BYTES + 1], prefix[64];

@@ -36,6 +36,12 @@ static const char *const migrations[] = {
     "CREATE UNIQUE INDEX events_id ON events(camera, id);"
     "CREATE TABLE pairings(id BLOB PRIMARY KEY, announcement BLOB NOT NULL, answer BLOB,"
     "  expires INTEGER NOT NULL) WITHOUT ROWID;",
+    /* Deleted ranges by the name of an upload, or of the reel it became; see range_cut. */
+    "CREATE TABLE cuts(name BLOB NOT NULL, camera INTEGER NOT NULL, first INTEGER NOT NULL,"
+    "  end INTEGER NOT NULL, PRIMARY KEY(name, first)) WITHOUT ROWID;",
+    /* Whether a retention was ever asked for; of the cameras before this, it was. */
+    "ALTER TABLE cameras ADD COLUMN retention_set INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE cameras SET retention_set=1;",
 };
 
 static const struct db_options options = {
@@ -147,6 +153,10 @@ const struct index_ops index_sqlite_ops = {
     .range_edges = sq_range_edges,
     .range_remove = sq_range_remove,
     .reel_remove = sq_reel_remove,
+    .range_cut = sq_range_cut,
+    .cuts_get = sq_cuts_get,
+    .cuts_done = sq_cuts_done,
+    .cuts_due = sq_cuts_due,
     .retention_sweep = sq_retention_sweep,
     .garbage_list = sq_garbage_list,
     .garbage_done = sq_garbage_done,

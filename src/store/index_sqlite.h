@@ -50,6 +50,11 @@ err in_reel_remove(struct db_conn *conn, uint64_t camera, uint32_t first, const 
 err in_range_remove(struct db_conn *conn, uint64_t camera, uint64_t from, uint64_t to, uint32_t max_reels,
                     uint32_t now, struct index_removed *out, struct diag *d) CHECKED;
 
+/* A commit narrows the cuts of its name to [first, end). */
+err in_cuts_narrow(struct db_conn *conn, const struct store_id *name, uint32_t first, uint32_t end,
+                   struct diag *d) CHECKED;
+err in_cuts_forget(struct db_conn *conn, const struct store_id *name, struct diag *d) CHECKED;
+
 extern const struct index_ops index_sqlite_ops;
 
 /* index_sqlite_household.c */
@@ -76,7 +81,7 @@ err sq_object_remove(struct index *, const struct store_id *, const char *, stru
 err sq_camera_list(struct index *, const struct store_id *, index_camera_visit, void *, struct diag *);
 err sq_camera_get(struct index *, const struct store_id *, const struct store_id *, struct camera_info *,
                   struct diag *);
-err sq_camera_set_retention(struct index *, const struct store_id *, const struct store_id *, uint32_t,
+err sq_camera_set_retention(struct index *, const struct store_id *, const struct store_id *, uint32_t, bool,
                             struct diag *);
 err sq_event_add(struct index *, const struct reel_place *, uint32_t, const struct store_id *, bool,
                  struct bytes, uint64_t *, struct diag *);
@@ -105,6 +110,13 @@ err sq_timeline(struct index *, const struct reel_place *, uint32_t, uint32_t, u
 err sq_range_edges(struct index *, const struct reel_place *, uint32_t, uint32_t, struct timeline *,
                    struct diag *);
 err sq_reel_scan(struct index *, const struct store_id *, bool, index_reel_visit, void *, struct diag *);
+
+/* index_sqlite_cut.c */
+err sq_range_cut(struct index *, const struct reel_place *, uint32_t, uint32_t, struct diag *);
+err sq_cuts_get(struct index *, const struct store_id *, const struct store_id *,
+                struct index_cut[INDEX_CUTS_MAX], size_t *, struct diag *);
+err sq_cuts_done(struct index *, const struct store_id *, const struct store_id *, struct diag *);
+err sq_cuts_due(struct index *, index_cut_visit, void *, struct diag *);
 
 /* index_sqlite_remove.c */
 err sq_camera_remove(struct index *, const struct reel_place *, uint32_t, uint32_t, struct index_removed *,

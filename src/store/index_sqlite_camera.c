@@ -82,21 +82,27 @@ err sq_camera_get(struct index *index, const struct store_id *household, const s
 }
 
 static err in_camera_set_retention(struct db_conn *conn, const struct reel_place *place, uint32_t days,
-                                   struct diag *d) {
-    uint64_t number = 0;
+                                   bool lengthen, struct diag *d) {
+    uint64_t number = 0, before = 0, set = 0;
     err e = in_camera_need(conn, place, &number, d);
+    if (!e)
+        e = db_number(conn, "SELECT retention FROM cameras WHERE number=?1", BIND(v_int(number)), &before, d);
+    if (!e)
+        e = db_number(conn, "SELECT retention_set FROM cameras WHERE number=?1", BIND(v_int(number)), &set,
+                      d);
+    if (!e && lengthen && set && index_shorter(days, before)) e = index_deny_shorter(d);
     if (e) return e;
-    return db_run(conn, "UPDATE cameras SET retention=?2 WHERE number=?1", BIND(v_int(number), v_int(days)),
-                  NULL, d);
+    return db_run(conn, "UPDATE cameras SET retention=?2, retention_set=1 WHERE number=?1",
+                  BIND(v_int(number), v_int(days)), NULL, d);
 }
 
 err sq_camera_set_retention(struct index *index, const struct store_id *household,
-                            const struct store_id *camera, uint32_t days, struct diag *d) {
+                            const struct store_id *camera, uint32_t days, bool lengthen, struct diag *d) {
     if (days > INDEX_RETENTION_MAX_DAYS)
         return diag_fail(d, ERR_LIMIT, "retention is at most %u days (0: for ever)",
                          INDEX_RETENTION_MAX_DAYS);
     struct reel_place place = {*household, *camera};
-    IN_WRITE(index, d, in_camera_set_retention(conn, &place, days, d));
+    IN_WRITE(index, d, in_camera_set_retention(conn, &place, days, lengthen, d));
 }
 
 /* --- events ---

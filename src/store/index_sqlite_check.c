@@ -51,6 +51,9 @@ static const struct rule rules[] = {
     {"events are of no camera",
      "SELECT count(*) FROM events WHERE camera NOT IN (SELECT number FROM cameras)",
      "DELETE FROM events WHERE camera NOT IN (SELECT number FROM cameras)"},
+    {"deleted ranges are of no camera",
+     "SELECT count(*) FROM cuts WHERE camera NOT IN (SELECT number FROM cameras)",
+     "DELETE FROM cuts WHERE camera NOT IN (SELECT number FROM cameras)"},
     {"cameras, objects or capabilities are of no household",
      "SELECT (SELECT count(*) FROM cameras WHERE household NOT IN (SELECT household FROM households)) +"
      " (SELECT count(*) FROM objects WHERE household NOT IN (SELECT household FROM households)) +"

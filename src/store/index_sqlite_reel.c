@@ -125,7 +125,7 @@ static err in_upload_drop(struct db_conn *conn, const struct store_id *household
     if (!e)
         e = db_run(conn, "UPDATE cameras SET uploads=uploads-1 WHERE number=?1", BIND(v_int(known.camera)),
                    NULL, d);
-    return e;
+    return e ? e : in_cuts_forget(conn, reel, d);
 }
 
 err sq_upload_drop(struct index *index, const struct store_id *household, const struct store_id *reel,
@@ -149,7 +149,7 @@ static err in_reel_insert(struct db_conn *conn, uint64_t camera, uint64_t epoch,
         e = db_run(conn,
                    "UPDATE cameras SET reels=reels+1, bytes=bytes+?2, uploads=uploads-1 WHERE number=?1",
                    BIND(v_int(camera), v_int(reel->bytes)), NULL, d);
-    return e;
+    return e ? e : in_cuts_narrow(conn, &reel->reel, reel->first, reel->end, d);
 }
 
 static err in_reel_commit(struct db_conn *conn, const struct store_id *household,

@@ -149,7 +149,7 @@ static err in_uploads_drop(struct db_conn *conn, uint64_t camera, uint32_t now, 
         "UPDATE names SET state=3, camera=NULL, epoch=NULL, at=?2 WHERE state=1 AND state<>2 AND camera=?1",
         BIND(v_int(camera), v_int(now)), NULL, d);
     if (!e) e = db_run(conn, "UPDATE cameras SET uploads=0 WHERE number=?1", BIND(v_int(camera)), NULL, d);
-    return e;
+    return e ? e : db_run(conn, "DELETE FROM cuts WHERE camera=?1", BIND(v_int(camera)), NULL, d);
 }
 
 static err in_camera_remove(struct db_conn *conn, const struct reel_place *place, uint32_t max_reels,

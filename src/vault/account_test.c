@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <curl/curl.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -16,8 +15,6 @@
 #include "crypto/hash.h"
 #include "format/object.h"
 #include "vault/vault_fixture.h"
-
-static struct daemon vault;
 
 static json_t *sign_in_json(const char *login, const char *field, uint8_t byte) {
     uint8_t auth[32] = {byte};
@@ -189,6 +186,25 @@ static void test_objects(void **state) {
     put_object(&h, &h.owner, h.owner_auth, "household/keys/a", "household/keys/a", 2, "\"1\"", 204);
     put_object(&h, &h.writer, h.writer_auth, "household/keys/b", "household/keys/b", 1, "\"0\"", 403);
     put_object(&h, &h.writer, h.writer_auth, "camera/c/profile", "camera/c/profile", 1, "\"0\"", 204);
+    /* A camera is its hub's: another one of the household, or what signs in its name, writes nothing of it.
+     */
+    struct sign_key second;
+    char second_auth[128];
+    sign_key_generate(&second);
+    ASK(&vault, 201, NULL, "POST", "/v1/capabilities", h.owner_auth,
+        .json = json_pack("{s:o,s:s,s:s}", "capability", json_base64(BYTES_OF(second.public_key)), "role",
+                          "writer", "hub", "000102030405060708090a0b0c0d0e0f"));
+    access_get(&vault, &second, second_auth, 200);
+    put_object(&h, &second, second_auth, "camera/c/profile", "camera/c/profile", 2, "\"1\"", 403);
+    put_object(&h, &second, second_auth, "camera/c/root/1", "camera/c/root/1", 1, "\"0\"", 403);
+    put_object(&h, &second, second_auth, "camera/d/profile", "camera/d/profile", 1, "\"0\"", 204);
+    put_object(&h, &h.writer, h.writer_auth, "camera/d/profile", "camera/d/profile", 2, "\"1\"", 403);
+    ASK(&vault, 204, NULL, "DELETE", "/v1/objects/camera/d/profile", h.owner_auth);
+    put_object(&h, &h.writer, h.writer_auth, "camera/c/profile", "camera/c/profile", 2, "\"1\"", 204);
+    put_object(&h, &h.owner, h.owner_auth, "camera/c/profile", "camera/c/profile", 3, "\"2\"", 204);
+    put_object(&h, &h.writer, h.writer_auth, "camera/c/profile", "camera/c/profile", 4, "\"3\"", 403);
+    ASK(&vault, 204, NULL, "DELETE", "/v1/objects/camera/c/profile", h.owner_auth);
+    put_object(&h, &h.writer, h.writer_auth, "camera/c/profile", "camera/c/profile", 1, "\"0\"", 204);
     /* A stolen hub must not be able to destroy what its keys open. */
     put_object(&h, &h.writer, h.writer_auth, "camera/c/root/1", "camera/c/root/1", 1, "\"0\"", 204);
     put_object(&h, &h.writer, h.writer_auth, "camera/c/root/1", "camera/c/root/1", 2, "\"1\"", 403);
@@ -302,19 +318,7 @@ static void test_plain_errors(void **state) {
     assert_non_null(strstr((char *)a.body.data, "cardea_http_answers_total{status=\"4xx\"}"));
 }
 
-static int start(void **state) {
-    daemon_make(&vault, true);
-    daemon_start(&vault);
-    return 0;
-}
-
-static int stop(void **state) {
-    daemon_clean(&vault);
-    return 0;
-}
-
 int main(void) {
-    curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_account),
         cmocka_unit_test(test_nobody_learns_who_is_here),
@@ -325,5 +329,5 @@ int main(void) {
         cmocka_unit_test(test_refuses_to_start),
         cmocka_unit_test(test_plain_errors),
     };
-    return cmocka_run_group_tests_name("vault accounts", tests, start, stop);
+    return cmocka_run_group_tests_name("vault accounts", tests, vault_start, vault_stop);
 }

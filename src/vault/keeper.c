@@ -54,7 +54,7 @@ static err settle_stale(struct vault *v, const struct index_upload *upload, stru
     u->reel = upload->reel;
     u->place = upload->place;
     u->epoch = upload->epoch;
-    u->store = true;
+    u->store = u->by_vault = true;
     u->live = UPLOAD_LIVE_NEVER;
     if (!e)
         e = upload_open(u, held, &held, &info, d);
@@ -90,7 +90,8 @@ static err sweep_retention(struct vault *v, struct diag *d) {
 }
 
 err keeper_sweep(struct vault *v, struct diag *d) {
-    err e = sweep_retention(v, d);
+    err e = cuts_apply_due(v, d);
+    if (!e) e = sweep_retention(v, d);
     if (!e) e = sweep_uploads(v, d);
     if (!e) e = vault_collect(v, d);
     return e ? e : v->index->ops->pairing_sweep(v->index, slot_now(), d);

@@ -15,6 +15,7 @@
 #include "vault/pages.h"
 #include "vault/store_check.h"
 #include "vault/stream.h"
+#include "vault/upload.h"
 
 #define STOP_PATIENCE_MS 4000
 #define CERTIFICATE_MAX_BYTES (256u << 10)
@@ -122,6 +123,7 @@ static int serve(const struct options *o) {
     struct http_server_options server = {.tls_cert_pem = (const char *)s.cert.data,
                                          .tls_key_pem = (const char *)s.key.data,
                                          .behind_proxy = o->proxy};
+    if (!e && cuts_apply_due(&s.vault, &d)) log_error("what was deleted is not all removed yet: %s", d.text);
     if (!e) e = keeper_start(&s.vault, o->sweep_s, &s.keeper, &d);
     if (!e) e = http_server_start(&server, s.listen, s.listen_count, &s.server, &d);
     if (!e) {

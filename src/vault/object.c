@@ -1,5 +1,6 @@
 /* A household's small sealed things. The vault checks that an envelope is one, and says what it is stored as:
  * it can neither move, swap nor edit it, and it cannot read it. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "format/object.h"
@@ -66,16 +67,38 @@ static bool read_etag(const char *text, uint64_t *out) {
 }
 
 /* Is it an envelope of this key and version, by whoever's key stands in it? */
-static err envelope_check(struct bytes raw, const char *key, uint64_t version, struct diag *d) {
+static err envelope_check(struct bytes raw, const char *key, uint64_t version,
+                          uint8_t signer[SIGN_PUBLIC_BYTES], struct diag *d) {
     struct object o;
     err e = object_verify(raw, &o, d);
     if (e)
         return e == ERR_FORGED ? diag_fail(d, ERR_INVALID, "the envelope's signature does not fit")
                                : ERR_INVALID;
+    memcpy(signer, o.signer, SIGN_PUBLIC_BYTES);
     if (strcmp(o.key, key) != 0) return diag_fail(d, ERR_INVALID, "the envelope is of another key");
     if (o.version == version) return ERR_OK;
     return diag_fail(d, ERR_INVALID, "the envelope is of version %llu, not %llu",
                      (unsigned long long)o.version, (unsigned long long)version);
+}
+
+/* A camera is its hub's: another hub of the household, which may be a stolen one, writes nothing of it. Its
+ * hub is the signer of its profile. */
+static err camera_check(struct vault *v, const struct store_id *household, const char *key,
+                        const uint8_t signer[SIGN_PUBLIC_BYTES], struct diag *d) {
+    const char *rest = strchr(key + strlen("camera/"), '/');
+    char profile[INDEX_OBJECT_KEY_CHARS + 16];
+    AUTO(blob_clear) struct blob raw = {0};
+    struct object o;
+    uint64_t version;
+    if (!rest) return ERR_OK;
+    int n = snprintf(profile, sizeof profile, "%.*s/profile", (int)(rest - key), key);
+    if (n > INDEX_OBJECT_KEY_CHARS) return ERR_OK; /* there can be no such profile */
+    err e = v->index->ops->object_get(v->index, household, profile, &version, &raw, d);
+    if (e == ERR_NOT_FOUND) return ERR_OK;
+    if (!e && object_verify(blob_bytes(&raw), &o, NULL) == ERR_OK &&
+        memcmp(o.signer, signer, SIGN_PUBLIC_BYTES) != 0)
+        return diag_fail(d, ERR_DENIED, "this camera is another hub's");
+    return e;
 }
 
 enum http_outcome object_put(void *vault, struct http_request *request, struct http_reply *r) {
@@ -90,7 +113,10 @@ enum http_outcome object_put(void *vault, struct http_request *request, struct h
     if (replaces && caller_of(request)->who != WHO_OWNER && strstr(key, "/root/"))
         return reply_error(r, 403, "denied", "a hub may not replace keys that it has stored");
     struct diag d = {0};
-    err e = envelope_check(request->body, key, replaces + 1, &d);
+    uint8_t signer[SIGN_PUBLIC_BYTES];
+    err e = envelope_check(request->body, key, replaces + 1, signer, &d);
+    if (!e && caller_of(request)->who != WHO_OWNER)
+        e = camera_check(v, &caller_of(request)->capability.household, key, signer, &d);
     if (e) return reply_err(r, e, &d);
     e = v->index->ops->object_put(v->index, &caller_of(request)->capability.household, key, replaces,
                                   request->body, &current, &d);

@@ -205,8 +205,8 @@ enum http_outcome recordings_delete(void *vault, struct http_request *request, s
     struct index_removed removed = {0};
     struct diag d = {0};
     if (!read_span(request, &place.camera, &from, &to, NULL, r)) return HTTP_DONE;
-    uploads_deleted(v, &place, from, to);
-    err e = recordings_remove(v, &place, from, to, &removed, &d);
+    err e = uploads_cut(v, &place, from, to, &d);
+    if (!e) e = recordings_remove(v, &place, from, to, &removed, &d);
     if (e) return reply_err(r, e, &d);
     return reply_json(r, 200,
                       json_pack("{s:I,s:I,s:I,s:I}", "segments", (json_int_t)removed.segments, "bytes",
@@ -282,8 +282,10 @@ enum http_outcome camera_put(void *vault, struct http_request *request, struct h
         {"retention_days", JSON_KIND_INT, true, 0, INDEX_RETENTION_MAX_DAYS, &days, NULL}};
     if (!request_id(request, 0, "camera", &camera, r) || !REQUEST_JSON(request, fields, &document, r))
         return HTTP_DONE;
+    /* Whoever holds a stolen hub could have the vault delete what shows the theft. */
+    bool lengthen = caller_of(request)->who != WHO_OWNER;
     err e = v->index->ops->camera_set_retention(v->index, &caller_of(request)->capability.household, &camera,
-                                                (uint32_t)days, &d);
+                                                (uint32_t)days, lengthen, &d);
     return e ? reply_err(r, e, &d) : reply_empty(r, 204);
 }
 
@@ -292,9 +294,8 @@ enum http_outcome camera_delete(void *vault, struct http_request *request, struc
     struct reel_place place = {.household = caller_of(request)->capability.household};
     struct diag d = {0};
     if (!request_id(request, 0, "camera", &place.camera, r)) return HTTP_DONE;
-    uploads_deleted(v, &place, 0, UINT32_MAX);
     struct index_removed step = {.more = true};
-    err e = ERR_OK;
+    err e = uploads_cut(v, &place, 0, UINT32_MAX, &d);
     for (bool first = true; !e && step.more; first = false) {
         e = v->index->ops->camera_remove(v->index, &place, REMOVE_BATCH, slot_now(), &step, &d);
         if (e == ERR_NOT_FOUND && !first) e = ERR_OK, step.more = false;

@@ -7,9 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
-#include <curl/curl.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -19,8 +17,6 @@
 #include "vault/vault_fixture.h"
 
 #define SLOT 1800000000u /* of 2027: what is recorded need not be now */
-
-static struct daemon vault;
 
 struct recorded {
     struct blob bytes;
@@ -152,40 +148,51 @@ static void test_reel_refused(void **state) {
     camera_clear(&stranger);
 }
 
-static int dial(const struct daemon *d) {
-    unsigned port = 0;
-    assert_int_equal(sscanf(d->url, "http://127.0.0.1:%u", &port), 1);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
-static void send_all(int fd, const void *data, size_t len) {
-    for (size_t at = 0; at < len;) {
-        ssize_t n = send(fd, (const char *)data + at, len - at, MSG_NOSIGNAL);
-        assert_true(n > 0);
-        at += (size_t)n;
-    }
-}
-
 /* Half a reel on a connection that stays open: what a hub does while it records. */
-static int start_upload(const struct daemon *d, const struct household *h, const struct camera *c,
-                        const char *reel, uint64_t offset, struct bytes bytes) {
+static int start_upload_with(const struct daemon *d, const struct household *h, const struct camera *c,
+                             const char *reel, uint64_t offset, const char *more, struct bytes bytes) {
     char head[600], chunk[32];
-    int fd = dial(d);
-    int n =
-        snprintf(head, sizeof head,
-                 "PUT /v1/reels/%s?camera=%s&epoch=1&offset=%llu HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"
-                 "Transfer-Encoding: chunked\r\n\r\n",
-                 reel, c->hex, (unsigned long long)offset, h->writer_auth);
+    int fd = daemon_dial(d);
+    int n = snprintf(
+        head, sizeof head,
+        "PUT /v1/reels/%s?camera=%s&epoch=1&offset=%llu%s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n",
+        reel, c->hex, (unsigned long long)offset, more, h->writer_auth);
     send_all(fd, head, (size_t)n);
     n = snprintf(chunk, sizeof chunk, "%zx\r\n", bytes.len);
     send_all(fd, chunk, (size_t)n);
     send_all(fd, bytes.data, bytes.len);
     send_all(fd, "\r\n", 2);
     return fd;
+}
+
+static int start_upload(const struct daemon *d, const struct household *h, const struct camera *c,
+                        const char *reel, uint64_t offset, struct bytes bytes) {
+    return start_upload_with(d, h, c, reel, offset, "", bytes);
+}
+
+static void finish_upload(int fd, struct bytes rest) {
+    char chunk[32], line[64] = "";
+    if (rest.len) {
+        int n = snprintf(chunk, sizeof chunk, "%zx\r\n", rest.len);
+        send_all(fd, chunk, (size_t)n);
+        send_all(fd, rest.data, rest.len);
+        send_all(fd, "\r\n", 2);
+    }
+    send_all(fd, "0\r\n\r\n", 5);
+    assert_true(recv(fd, line, sizeof line - 1, 0) > 0);
+    assert_non_null(strstr(line, "201"));
+}
+
+static int64_t cell(json_t *rows, size_t row, size_t column) {
+    return json_integer_value(json_array_get(json_array_get(rows, row), column));
+}
+
+static void rows_of(const struct daemon *d, const struct household *h, const struct camera *c,
+                    struct answer *a) {
+    char path[160];
+    snprintf(path, sizeof path, "/v1/timeline?camera=%s&from=0&to=4294967295&detail=segments", c->hex);
+    ASK(d, 200, a, "GET", path, h->owner_auth);
 }
 
 /* Until the vault says that it holds `whole` bytes of the reel. */
@@ -235,6 +242,39 @@ static void test_resume(void **state) {
     camera_clear(&c);
 }
 
+/* A reel's name is its household's: what another one sends for its own viewers under that name hides no
+ * upload, and takes none over. */
+static void test_names_are_apart(void **state) {
+    struct household h, other;
+    struct camera c;
+    AUTO(recorded_clear) struct recorded r = {0};
+    AUTO(answer_clear) struct answer a = {0}, shown = {0};
+    char reel[33];
+    household_make(&vault, &h);
+    household_make(&vault, &other);
+    camera_make(&c);
+    record(&c, SLOT, 4, &r);
+    random_hex(reel);
+    int fd = start_upload(&vault, &h, &c, reel, 0, BYTES(r.bytes.data, r.ends[0]));
+    wait_held(&vault, &h, reel, r.ends[0]);
+    int theirs = start_upload_with(&vault, &other, &c, reel, 0, "&store=0", BYTES(r.bytes.data, r.ends[1]));
+    int64_t until = steady_now().us + 500000; /* it is listed as soon as its head has come */
+    while (steady_now().us < until) wait_held(&vault, &h, reel, r.ends[0]);
+    int second =
+        start_upload(&vault, &h, &c, reel, r.ends[0], BYTES(r.bytes.data + r.ends[0], r.ends[1] - r.ends[0]));
+    wait_held(&vault, &h, reel, r.ends[1]);
+    finish_upload(theirs, BYTES(NULL, 0));
+    finish_upload(second, BYTES(r.bytes.data + r.ends[1], r.bytes.len - r.ends[1]));
+    fd_close(&theirs);
+    fd_close(&second);
+    fd_close(&fd);
+    rows_of(&vault, &h, &c, &a);
+    assert_int_equal(cell(json_object_get(a.json, "reels"), 0, 5), 4);
+    rows_of(&vault, &other, &c, &shown);
+    assert_int_equal(json_array_size(json_object_get(shown.json, "reels")), 0);
+    camera_clear(&c);
+}
+
 /* The daemon dies in the middle of an upload, more than once; what it said it held, it holds. */
 static void test_killed(void **state) {
     struct daemon d;
@@ -278,9 +318,7 @@ static void test_killed(void **state) {
 }
 
 static void timeline_rows(const struct household *h, const struct camera *c, struct answer *a) {
-    char path[160];
-    snprintf(path, sizeof path, "/v1/timeline?camera=%s&from=0&to=4294967295&detail=segments", c->hex);
-    ASK(&vault, 200, a, "GET", path, h->owner_auth);
+    rows_of(&vault, h, c, a);
 }
 
 static void test_delete(void **state) {
@@ -354,6 +392,35 @@ static void test_delete(void **state) {
     camera_clear(&c);
 }
 
+/* A hub, which may be a stolen one, keeps recordings for longer and never for shorter. */
+static void test_retention_by_a_hub(void **state) {
+    struct household h;
+    AUTO(answer_clear) struct answer a = {0};
+    char hex[33], path[64];
+    household_make(&vault, &h);
+    random_hex(hex);
+    snprintf(path, sizeof path, "/v1/cameras/%s", hex);
+    const struct {
+        const char *auth;
+        int days;
+        long status;
+    } steps[] = {{h.writer_auth, 30, 204}, {h.writer_auth, 29, 403}, {h.writer_auth, 31, 204},
+                 {h.owner_auth, 7, 204},   {h.writer_auth, 6, 403},  {h.writer_auth, 0, 204},
+                 {h.writer_auth, 1, 403}};
+    int64_t kept = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        ASK(&vault, steps[i].status, &a, "PUT", path, steps[i].auth,
+            .json = json_pack("{s:i}", "retention_days", steps[i].days));
+        if (steps[i].status == 403)
+            assert_non_null(strstr(answer_text(&a, "message"), "only lengthen"));
+        else
+            kept = steps[i].days;
+        ASK(&vault, 200, &a, "GET", "/v1/cameras", h.owner_auth);
+        json_t *row = json_array_get(json_object_get(a.json, "cameras"), 0);
+        assert_int_equal(json_integer_value(json_object_get(row, "retention_days")), kept);
+    }
+}
+
 /* --- reels that are still arriving --- */
 
 #define ARRIVING 128
@@ -370,23 +437,6 @@ static json_t *wait_arrived(const struct household *h, const struct camera *c, u
         if (json_integer_value(json_array_get(last, 5)) == segments) return rows;
         if (steady_now().us > until) fail_msg("%u segments are not shown", segments);
     }
-}
-
-static int64_t cell(json_t *rows, size_t row, size_t column) {
-    return json_integer_value(json_array_get(json_array_get(rows, row), column));
-}
-
-static void finish_upload(int fd, struct bytes rest) {
-    char chunk[32], line[64] = "";
-    if (rest.len) {
-        int n = snprintf(chunk, sizeof chunk, "%zx\r\n", rest.len);
-        send_all(fd, chunk, (size_t)n);
-        send_all(fd, rest.data, rest.len);
-        send_all(fd, "\r\n", 2);
-    }
-    send_all(fd, "0\r\n\r\n", 5);
-    assert_true(recv(fd, line, sizeof line - 1, 0) > 0);
-    assert_non_null(strstr(line, "201"));
 }
 
 /* Whole segments are there to look at while the reel arrives, for its own household alone. */
@@ -546,6 +596,78 @@ static void test_arriving_deleted_often(void **state) {
     camera_clear(&c);
 }
 
+/* What is deleted while its reel is staged and no hub is connected stays deleted when the hub is back: after
+ * an hour, after a crash of the vault, and whether it was deleted before or after that. */
+static void test_deleted_while_broken_off(void **state) {
+    static const struct {
+        const char *label;
+        bool killed_before, killed_after;
+    } cases[] = {{"no restart", false, false}, {"killed before", true, false}, {"killed after", false, true}};
+    struct daemon d;
+    struct household h;
+    struct camera c;
+    daemon_make(&d, true);
+    daemon_start(&d);
+    household_make(&d, &h);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO(recorded_clear) struct recorded r = {0};
+        AUTO(answer_clear) struct answer a = {0};
+        char reel[33], path[160];
+        print_message("# %s\n", cases[i].label);
+        camera_make(&c);
+        record(&c, SLOT, 6, &r);
+        random_hex(reel);
+        int fd = start_upload(&d, &h, &c, reel, 0, BYTES(r.bytes.data, r.ends[3]));
+        wait_held(&d, &h, reel, r.ends[3]);
+        fd_close(&fd);
+        if (cases[i].killed_before) {
+            daemon_stop(&d, SIGKILL);
+            daemon_start(&d);
+        }
+        wait_held(&d, &h, reel, r.ends[3]);
+        const unsigned ranges[][2] = {
+            {2, 3}, {6, 8}, {10, 200}}; /* segments 1, 3, and 5, which is still to come */
+        for (size_t k = 0; k < 3; k++) {
+            snprintf(path, sizeof path, "/v1/recordings?camera=%s&from=%u&to=%u", c.hex, SLOT + ranges[k][0],
+                     SLOT + ranges[k][1]);
+            ASK(&d, 200, NULL, "DELETE", path, h.owner_auth);
+        }
+        if (cases[i].killed_after) {
+            daemon_stop(&d, SIGKILL);
+            daemon_start(&d);
+            wait_held(&d, &h, reel, r.ends[3]);
+        }
+        /* Not shown either, from the moment the hub is back. */
+        fd =
+            start_upload(&d, &h, &c, reel, r.ends[3], BYTES(r.bytes.data + r.ends[3], r.ends[4] - r.ends[3]));
+        wait_held(&d, &h, reel, r.ends[4]);
+        rows_of(&d, &h, &c, &a);
+        assert_int_equal(cell(json_object_get(a.json, "reels"), 0, 5), 3);
+        finish_upload(fd, BYTES(r.bytes.data + r.ends[4], r.bytes.len - r.ends[4]));
+        fd_close(&fd);
+        rows_of(&d, &h, &c, &a);
+        json_t *rows = json_object_get(a.json, "reels");
+        assert_int_equal(json_array_size(rows), 3);
+        for (size_t k = 0; k < 3; k++) { /* segments 0, 2 and 4 */
+            assert_int_equal(cell(rows, k, 2), SLOT + 4 * k);
+            assert_int_equal(cell(rows, k, 5), 1);
+        }
+        /* The next reel brings what was recorded since: only what was on its way was deleted. */
+        AUTO(recorded_clear) struct recorded next = {0};
+        record(&c, SLOT + 60, 1, &next);
+        random_hex(reel);
+        reel_send(&d, &h, &c, reel, blob_bytes(&next.bytes), 0, 201, NULL);
+        rows_of(&d, &h, &c, &a);
+        assert_int_equal(json_array_size(json_object_get(a.json, "reels")), 4);
+        camera_clear(&c);
+    }
+    daemon_stop(&d, SIGTERM);
+    AUTO(blob_clear) struct blob said = {0};
+    const char *const fsck[] = {"fsck", NULL};
+    if (daemon_run(&d, fsck, &said) != 0) fail_msg("fsck: %.*s", (int)said.len, (char *)said.data);
+    daemon_clean(&d);
+}
+
 /* While a reel becomes a row it is seen once at every moment, and its bytes can be had. */
 static void test_arriving_commits(void **state) {
     struct household h;
@@ -658,31 +780,22 @@ static void test_quota(void **state) {
     daemon_clean(&d);
 }
 
-static int start(void **state) {
-    daemon_make(&vault, true);
-    daemon_start(&vault);
-    return 0;
-}
-
-static int stop(void **state) {
-    daemon_clean(&vault);
-    return 0;
-}
-
 int main(void) {
-    curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reel),
         cmocka_unit_test(test_reel_refused),
         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_names_are_apart),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_retention_by_a_hub),
         cmocka_unit_test(test_arriving),
         cmocka_unit_test(test_arriving_deleted),
         cmocka_unit_test(test_arriving_deleted_often),
+        cmocka_unit_test(test_deleted_while_broken_off),
         cmocka_unit_test(test_arriving_commits),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_quota),
     };
-    return cmocka_run_group_tests_name("vault recordings", tests, start, stop);
+    return cmocka_run_group_tests_name("vault recordings", tests, vault_start, vault_stop);
 }

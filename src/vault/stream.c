@@ -37,6 +37,9 @@ void channel_reply(const struct store_id *household, const struct store_id *comm
 void channel_pairing(const struct store_id *pairing, char out[CHANNEL_BYTES]) {
     channel_name(out, "pairing/", pairing, NULL);
 }
+void channel_ring(const struct store_id *ring, char out[CHANNEL_BYTES]) {
+    channel_name(out, "ring/", ring, NULL);
+}
 void channel_end(const struct store_key *capability, char out[CHANNEL_BYTES]) {
     memcpy(out, "end/", 4);
     hex_encode(BYTES_OF(capability->bytes), out + 4);
@@ -64,6 +67,12 @@ void end_announce(struct vault *v, const struct store_key *capability) {
     char channel[CHANNEL_BYTES];
     channel_end(capability, channel);
     publish(v, channel, STREAM_END, (struct bytes){0});
+}
+
+err capability_recheck(struct vault *v, const struct store_key *capability, struct diag *d) {
+    struct capability still;
+    err e = v->index->ops->capability_get(v->index, capability, &still, d);
+    return e == ERR_NOT_FOUND ? diag_fail(d, ERR_DENIED, "this access has been removed") : e;
 }
 
 void viewers_announce(struct vault *v, const struct store_id *household, const struct store_id *cameras,
@@ -110,6 +119,7 @@ err stream_open(struct stream *s, struct vault *v, struct http_request *request,
     char channel[CHANNEL_BYTES];
     channel_end(&caller_of(request)->capability.key, channel);
     if (!e) e = v->bus->ops->add(s->subscription, channel, STREAM_TAG_END, false, d);
+    if (!e) e = capability_recheck(v, &caller_of(request)->capability.key, d);
     if (e) {
         v->bus->ops->unsubscribe(s->subscription);
         http_waker_unref(s->waker);

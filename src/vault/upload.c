@@ -125,14 +125,16 @@ err reel_describe(const struct reel_scanner *s, const struct store_id *reel, uin
 
 /* --- one upload for each name --- */
 
-/* Held while a name's writer is opened, so that a HEAD beside a PUT does not find it busy. */
-static pthread_mutex_t *reel_lock(struct vault *v, const struct store_id *reel) {
+pthread_mutex_t *upload_name_lock(struct vault *v, const struct store_id *reel) {
     return &v->reel_locks[reel->bytes[0] % VAULT_REEL_LOCKS];
 }
 
-static struct upload *find(struct vault *v, const struct store_id *reel) {
+/* The household's upload that is to be stored under that name: anybody can call anything by it that is not.
+ */
+static struct upload *find(struct vault *v, const struct store_id *household, const struct store_id *reel) {
     for (struct upload *u = v->uploads; u; u = u->next)
-        if (store_id_equal(&u->reel, reel)) return u;
+        if (u->store && store_id_equal(&u->reel, reel) && store_id_equal(&u->place.household, household))
+            return u;
     return NULL;
 }
 
@@ -140,11 +142,9 @@ static struct upload *find(struct vault *v, const struct store_id *reel) {
 static void take_over(struct upload *newer) {
     struct vault *v = newer->v;
     pthread_mutex_lock(&v->uploads_lock);
-    struct upload *old = find(v, &newer->reel);
+    struct upload *old = find(v, &newer->place.household, &newer->reel);
     if (old) {
         pthread_mutex_lock(&old->lock);
-        memcpy(newer->deleted, old->deleted, sizeof newer->deleted);
-        newer->deleted_count = old->deleted_count;
         v->blobs->ops->pause(old->writer);
         old->writer = NULL;
         old->taken = true;
@@ -178,32 +178,6 @@ static void delist(struct upload *u) {
     pthread_mutex_unlock(&v->uploads_lock);
 }
 
-static void note_deleted(struct upload *u, uint32_t from, uint32_t to) {
-    if (u->deleted_count ==
-        UPLOAD_DELETED_MAX) { /* too many to tell apart: what lies between them goes too */
-        for (size_t i = 0; i < u->deleted_count; i++) {
-            if (u->deleted[i].from < from) from = u->deleted[i].from;
-            if (u->deleted[i].to > to) to = u->deleted[i].to;
-        }
-        u->deleted_count = 0;
-    }
-    u->deleted[u->deleted_count].from = from;
-    u->deleted[u->deleted_count++].to = to;
-}
-
-void uploads_deleted(struct vault *v, const struct reel_place *place, uint32_t from, uint32_t to) {
-    pthread_mutex_lock(&v->uploads_lock);
-    for (struct upload *u = v->uploads; u; u = u->next) {
-        if (!store_id_equal(&u->place.household, &place->household) ||
-            !store_id_equal(&u->place.camera, &place->camera))
-            continue;
-        pthread_mutex_lock(&u->lock);
-        note_deleted(u, from, to);
-        pthread_mutex_unlock(&u->lock);
-    }
-    pthread_mutex_unlock(&v->uploads_lock);
-}
-
 static void mark_ended(void *arg) {
     struct upload *u = arg;
     atomic_store(&u->ended, true);
@@ -217,7 +191,7 @@ static err watch_capability(struct upload *u, struct diag *d) {
     err e = v->bus->ops->subscribe(v->bus, BUS_LIMITS_COMMAND, mark_ended, u, &u->end, d);
     if (!e) e = v->bus->ops->add(u->end, channel, STREAM_TAG_END, false, d);
     if (!e && v->bus->ops->take(u->end, &m) == ERR_OK) payload_unref(m.payload);
-    return e;
+    return e || u->by_vault ? e : capability_recheck(v, &u->capability, d);
 }
 
 static err open_store(struct upload *u, uint64_t offset, uint64_t *held, struct reel_info *done,
@@ -256,10 +230,11 @@ err upload_open(struct upload *u, uint64_t offset, uint64_t *held, struct reel_i
     atomic_fetch_add(&u->v->count.uploads, 1);
     err e = watch_capability(u, d);
     if (!e && u->store) {
-        pthread_mutex_t *lock = reel_lock(u->v, &u->reel);
+        pthread_mutex_t *lock = upload_name_lock(u->v, &u->reel);
         pthread_mutex_lock(lock);
         e = open_store(u, offset, held, done, d);
         if (!e) enlist(u);
+        if (!e) e = upload_cuts_load(u, d);
         pthread_mutex_unlock(lock);
     } else if (!e) {
         u->scanner = reel_scanner_new(u->place.camera.bytes, u->epoch);
@@ -317,20 +292,6 @@ static void drop(struct upload *u) {
     (void)ignored; /* the sweep gives old uploads up */
 }
 
-/* The rest of what arrives under a deleted range goes the same way; what other reels hold went then. */
-static void delete_arrived(struct upload *u, const struct reel_info *reel) {
-    for (size_t i = 0; i < u->deleted_count; i++) {
-        struct index_removed removed = {0};
-        struct diag d = {0};
-        uint32_t from = u->deleted[i].from > reel->first ? u->deleted[i].from : reel->first;
-        uint32_t to = u->deleted[i].to < reel->end ? u->deleted[i].to : reel->end;
-        if (from >= to) continue;
-        err e = recordings_remove(u->v, &u->place, from, to, &removed, &d);
-        if (e) log_error("a deleted range could not be removed from a new reel: %s", d.text);
-    }
-    u->deleted_count = 0;
-}
-
 static err commit(struct upload *u, struct reel_info *out, struct diag *d) {
     struct vault *v = u->v;
     AUTO(blob_clear) struct blob table = {0};
@@ -348,6 +309,16 @@ static err commit(struct upload *u, struct reel_info *out, struct diag *d) {
     if (!e) atomic_fetch_add(&v->count.reels, 1);
     out->table = (struct bytes){0};
     return e == ERR_EXISTS ? ERR_OK : e;
+}
+
+/* What was deleted of it while it arrived goes now. It stays written down until that has been done. */
+static void settle_cuts(struct upload *u) {
+    struct diag d = {0};
+    pthread_mutex_t *lock = upload_name_lock(u->v, &u->reel);
+    pthread_mutex_lock(lock);
+    err e = cuts_apply(u->v, &u->place, &u->reel, &d);
+    pthread_mutex_unlock(lock);
+    if (e) log_error("a deleted range is still to be removed from a new reel: %s", d.text);
 }
 
 err upload_finish(struct upload *u, struct reel_info *out, struct diag *d) {
@@ -368,7 +339,7 @@ err upload_finish(struct upload *u, struct reel_info *out, struct diag *d) {
     }
     pthread_mutex_unlock(&u->lock);
     delist(u); /* from here on a deletion finds the reel by its row */
-    if (!e) delete_arrived(u, out);
+    if (!e && u->store) settle_cuts(u);
     return e;
 }
 
@@ -419,10 +390,10 @@ void upload_free(struct upload *u) {
 /* --- HEAD, and what a crash left --- */
 
 /* While a connection has the reel. False: none has. */
-static bool held_by_connection(struct vault *v, const struct store_id *reel, uint64_t *held, err *e,
-                               struct diag *d) {
+static bool held_by_connection(struct vault *v, const struct store_id *household, const struct store_id *reel,
+                               uint64_t *held, err *e, struct diag *d) {
     pthread_mutex_lock(&v->uploads_lock);
-    struct upload *u = find(v, reel);
+    struct upload *u = find(v, household, reel);
     if (u && !u->writer) u = NULL;
     if (u) {
         pthread_mutex_lock(&u->lock);
@@ -439,7 +410,7 @@ static err held_now(struct vault *v, const struct store_id *household, const str
                     uint64_t *held, struct diag *d) {
     struct index_upload announced;
     err e = v->index->ops->upload_get(v->index, household, reel, &announced, d);
-    if (e || held_by_connection(v, reel, held, &e, d)) return e;
+    if (e || held_by_connection(v, household, reel, held, &e, d)) return e;
     struct blob_writer *writer = NULL;
     uint64_t staged = 0;
     e = v->blobs->ops->begin(v->blobs, reel, &writer, &staged, d);
@@ -461,9 +432,9 @@ static err held_now(struct vault *v, const struct store_id *household, const str
 
 err upload_held(struct vault *v, const struct store_id *household, const struct store_id *reel,
                 uint64_t *held, struct diag *d) {
-    pthread_mutex_lock(reel_lock(v, reel));
+    pthread_mutex_lock(upload_name_lock(v, reel));
     err e = held_now(v, household, reel, held, d);
-    pthread_mutex_unlock(reel_lock(v, reel));
+    pthread_mutex_unlock(upload_name_lock(v, reel));
     return e;
 }
 
@@ -481,5 +452,6 @@ err upload_adopt(struct vault *v, const struct index_upload *upload, struct reel
     reel_scanner_free(s);
     if (!e) e = v->index->ops->reel_commit(v->index, &upload->place.household, out, NULL, slot_now(), d);
     out->table = (struct bytes){0};
-    return e == ERR_EXISTS ? ERR_OK : e;
+    if (e == ERR_EXISTS) e = ERR_OK;
+    return e ? e : cuts_apply(v, &upload->place, &upload->reel, d);
 }

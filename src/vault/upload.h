@@ -11,7 +11,6 @@
 #include "vault/stream.h"
 
 #define UPLOAD_SCAN_PIECE_BYTES (256u << 10)
-#define UPLOAD_DELETED_MAX 16
 
 enum upload_live { UPLOAD_LIVE_NEVER, UPLOAD_LIVE_ALWAYS, UPLOAD_LIVE_RECENT };
 #define UPLOAD_RECENT_S 60 /* UPLOAD_LIVE_RECENT: a segment that begins within this of now is live */
@@ -22,7 +21,8 @@ struct upload {
     struct reel_place place;
     struct store_key capability;
     uint32_t epoch;
-    bool store; /* false: for live viewers only */
+    bool store;    /* false: for live viewers only */
+    bool by_vault; /* its own work, under no capability */
 
     pthread_mutex_t lock;
     struct blob_writer *writer; /* NULL: not stored, or taken by a newer connection */
@@ -31,9 +31,7 @@ struct upload {
     err bad; /* why it cannot be stored any more */
     struct diag why;
     uint64_t received;
-    struct {
-        uint32_t from, to;
-    } deleted[UPLOAD_DELETED_MAX]; /* ranges that were deleted while it arrived */
+    struct index_cut deleted[INDEX_CUTS_MAX]; /* while it arrived; the index has them too */
     size_t deleted_count;
 
     /* live */
@@ -65,11 +63,13 @@ void upload_free(struct upload *u);
 /* The upload's whole segments, made durable first. ERR_NOT_FOUND. */
 err upload_held(struct vault *v, const struct store_id *household, const struct store_id *reel,
                 uint64_t *held, struct diag *d) CHECKED;
-/* The reel of a blob that was committed when its row was not: makes the row. ERR_NOT_FOUND. */
+/* The reel of a blob that was committed when its row was not: makes the row. Its name's lock is held.
+ * ERR_NOT_FOUND. */
 err upload_adopt(struct vault *v, const struct index_upload *upload, struct reel_info *out,
                  struct diag *d) CHECKED;
-/* A deleted range also concerns what arrives at this moment. */
-void uploads_deleted(struct vault *v, const struct reel_place *place, uint32_t from, uint32_t to);
+/* Held while a name's writer is opened, so that a HEAD beside a PUT does not find it busy, and while its cuts
+ * are applied. */
+pthread_mutex_t *upload_name_lock(struct vault *v, const struct store_id *reel);
 
 /* Frees what silent channels keep; called now and then. */
 void uploads_forget_idle(struct vault *v);
@@ -77,6 +77,20 @@ void uploads_forget_idle(struct vault *v);
 /* The row of a finished scan. `table` is replaced and pointed into. ERR_INVALID: not one segment is there. */
 err reel_describe(const struct reel_scanner *s, const struct store_id *reel, uint32_t epoch,
                   struct blob *table, struct reel_info *out, struct diag *d) CHECKED;
+
+/* --- deletions of what is on its way (cut.c) --- */
+
+/* A deleted range also concerns what arrives at this moment, and what is staged until its hub is back: it is
+ * written down with each upload, and kept from being shown. */
+err uploads_cut(struct vault *v, const struct reel_place *place, uint32_t from, uint32_t to,
+                struct diag *d) CHECKED;
+/* What was deleted before this upload was opened. Call when it is in the list. */
+err upload_cuts_load(struct upload *u, struct diag *d) CHECKED;
+/* Removes what was deleted from a reel that has become whole; its name's lock is held. */
+err cuts_apply(struct vault *v, const struct reel_place *place, const struct store_id *reel,
+               struct diag *d) CHECKED;
+/* The same for all that a crash, or a failure, left. */
+err cuts_apply_due(struct vault *v, struct diag *d) CHECKED;
 
 /* recordings.c */
 err recordings_remove(struct vault *v, const struct reel_place *place, uint32_t from, uint32_t to,

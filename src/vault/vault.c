@@ -17,6 +17,7 @@ void vault_init(struct vault *v) {
     limiter_init(&v->sign_ins, SIGN_IN_TRIES, 600, 30);
     limiter_init(&v->strangers, STRANGER_TRIES, 600, 30);
     limiter_init(&v->pairings, VAULT_PAIRINGS_PER_PEER, VAULT_PAIRING_S, 0);
+    limiter_init(&v->rings, VAULT_RINGS_PER_PEER, 60, 2);
     v->started = steady_now();
 }
 
@@ -32,6 +33,7 @@ void vault_clear(struct vault *v) {
     limiter_clear(&v->sign_ins);
     limiter_clear(&v->strangers);
     limiter_clear(&v->pairings);
+    limiter_clear(&v->rings);
     pthread_mutex_destroy(&v->setup_lock);
     for (size_t i = 0; i < VAULT_REEL_LOCKS; i++) pthread_mutex_destroy(&v->reel_locks[i]);
     pthread_mutex_destroy(&v->uploads_lock);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <curl/curl.h>
 #include <dirent.h>
@@ -144,6 +145,38 @@ int daemon_refused(const char *const *args, struct blob *err_out) {
     int status = drain(pid, errs, err_out);
     close(out);
     return status;
+}
+
+struct daemon vault;
+
+int vault_start(void **state) {
+    curl_global_init(CURL_GLOBAL_ALL);
+    daemon_make(&vault, true);
+    daemon_start(&vault);
+    return 0;
+}
+
+int vault_stop(void **state) {
+    daemon_clean(&vault);
+    return 0;
+}
+
+int daemon_dial(const struct daemon *d) {
+    unsigned port = 0;
+    assert_int_equal(sscanf(d->url, "http://127.0.0.1:%u", &port), 1);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+void send_all(int fd, const void *data, size_t len) {
+    for (size_t at = 0; at < len;) {
+        ssize_t n = send(fd, (const char *)data + at, len - at, MSG_NOSIGNAL);
+        assert_true(n > 0);
+        at += (size_t)n;
+    }
 }
 
 /* --- requests --- */

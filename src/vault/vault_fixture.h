@@ -29,6 +29,15 @@ int daemon_run(struct daemon *d, const char *const *args, struct blob *out);
 /* The same start, expected to fail: status and standard error. */
 int daemon_refused(const char *const *args, struct blob *err_out);
 
+/* One for a whole group of tests, on disk: cmocka's group set-up and its end. */
+extern struct daemon vault;
+int vault_start(void **state);
+int vault_stop(void **state);
+
+/* A connection of the test's own, for what curl does not do; the caller closes it. */
+int daemon_dial(const struct daemon *d);
+void send_all(int fd, const void *data, size_t len);
+
 struct answer {
     long status;
     struct blob body, headers;

@@ -71,9 +71,9 @@ static bool merge_overlapping(struct area *list, size_t *count) {
 
 void crops_plan(const struct image *m, const struct area *moving, size_t count, int side, bool close,
                 struct crops *out) {
-    struct area list[VISION_REGIONS_MAX];
+    struct area list[CROPS_MOVING_MAX];
     size_t n = 0, i = 0, j = 0;
-    for (size_t k = 0; k < count && n < VISION_REGIONS_MAX; k++)
+    for (size_t k = 0; k < count && n < CROPS_MOVING_MAX; k++)
         if (area_size(moving[k]) > 0) list[n++] = with_margin(moving[k]);
     while (merge_overlapping(list, &n)) continue;
     float together = close ? 0 : TOGETHER * (float)side;

@@ -6,6 +6,7 @@
 #include "vision/image.h"
 
 #define CROPS_MAX 3
+#define CROPS_MOVING_MAX (VISION_REGIONS_MAX + CROPS_MAX)
 
 struct crops {
     size_t count;

@@ -15,6 +15,7 @@ static const struct detector_ops *const kinds[VISION_KINDS] = {
     [VISION_PICODET] = &detect_picodet,
     [VISION_YOLOX] = &detect_yolox,
     [VISION_DARKNET] = &detect_darknet,
+    [VISION_MOTION_CLASSIFIER] = &detect_classifier,
 };
 
 /* --- Labels --- */

@@ -16,7 +16,7 @@ struct detector_ops {
                struct diag *d);
     void (*clear)(struct detector *t);
 };
-extern const struct detector_ops detect_picodet, detect_yolox, detect_darknet;
+extern const struct detector_ops detect_classifier, detect_picodet, detect_yolox, detect_darknet;
 
 struct detector {
     const struct detector_ops *ops;

@@ -8,18 +8,20 @@
 
 #define SECOND 1000000.0f
 #define ACCELERATION 1.5f /* of the box's side, each second squared */
-#define SEEN_NOISE 0.06f  /* of the box's side */
+#define SLOWING 0.7f
+#define SEEN_NOISE 0.06f /* of the box's side */
 #define IOU_LEAST 0.15f
 #define IOU_LOW 0.3f /* for uncertain detections */
 #define REACH 1.2f   /* sides that a thing may be from where it was thought to be, without overlap */
 #define LOOK_ALIKE 0.75f
 #define LOOK_WEIGHT 0.3f
 #define LOOK_SAME_PLACE 0.97f /* a place that looks like it holds the same thing still */
-#define STILL_IOU 0.6f
+#define STILL_IOU 0.5f
 #define HIDDEN_PART 0.35f
 #define IN_VIEW 0.25f
 #define SEEN_CLOSELY 0.55f /* of the size at which it was found */
-#define DUPLICATE_PART 0.8f
+#define DUPLICATE_IOU 0.45f
+#define DUPLICATE_PART 0.9f
 #define CLEARLY 0.12f    /* above its threshold */
 #define CHANCE_LOG -4.6f /* of 1 in 100 */
 
@@ -64,13 +66,17 @@ static struct area predicted(const struct track *t) {
     return (struct area){x - w, y - h, x + w, y + h};
 }
 
-/* What nobody sees is not known to go on at the same speed. */
+/* What nobody sees is not known to go on at the same speed. Sizes have none: what a door or a pole hides bit
+ * by bit would shrink to nothing. */
 static void predict(struct track *t, float dt) {
     float side = side_of(t->box);
     if (dt > 1) dt = 1;
     for (int i = 0; i < 4; i++) {
-        if (t->still || i >= 2 || !t->seen_now) t->filters[i].v *= t->still ? 0 : 0.7f;
-        filter_predict(&t->filters[i], dt, side);
+        if (t->still || i >= 2)
+            t->filters[i].v = 0;
+        else if (!t->seen_now)
+            t->filters[i].v *= SLOWING;
+        filter_predict(&t->filters[i], dt, i >= 2 ? side / 4 : side);
     }
 }
 
@@ -108,7 +114,8 @@ static void settle(struct track *t, struct wall_us wall) {
 
 /* What is only just believed has to be seen more often: half of a person who comes in is no dog for long. */
 static bool sure_of(const struct track *t, float threshold) {
-    uint32_t needed = t->score >= threshold + CLEARLY ? TRACK_CONFIRM_HITS : TRACK_DOUBTED_HITS;
+    bool clear = t->score >= threshold + CLEARLY && t->whole_hits;
+    uint32_t needed = clear ? TRACK_CONFIRM_HITS : TRACK_DOUBTED_HITS;
     return t->hits >= needed && t->score >= threshold;
 }
 
@@ -116,8 +123,18 @@ static void hit(struct track *t, const struct detection *f, const int8_t *look, 
                 const struct tracker_input *in) {
     float seen[4], side = side_of(f->box);
     box_numbers(f->box, seen);
-    for (int i = 0; i < 4; i++) filter_correct(&t->filters[i], seen[i], side);
-    t->box = f->box;
+    /* A part's edge says nothing of where a thing ends. */
+    bool whole = !f->cut || !t->whole_hits;
+    t->whole_hits += !f->cut;
+    /* After a while nothing is known of its way: what it did meanwhile is no speed. */
+    bool anew = wall.us - t->seen.us > TRACK_ANEW_US;
+    for (int i = 0; i < 4 && whole; i++) {
+        if (anew)
+            filter_start(&t->filters[i], seen[i], side);
+        else
+            filter_correct(&t->filters[i], seen[i], side);
+    }
+    if (whole) t->box = f->box;
     t->scores[t->hits++ % TRACK_SCORES] = f->score;
     t->looks++;
     t->misses = 0;
@@ -150,6 +167,7 @@ static void begin(struct tracker *k, const struct detection *f, const int8_t *lo
                         .side_px = f->side_px,
                         .anchor = f->box,
                         .hits = 1,
+                        .whole_hits = !f->cut,
                         .looks = 1};
     memcpy(t->look, look, sizeof t->look);
     t->scores[0] = f->score;
@@ -207,12 +225,14 @@ static void associate(struct tracker *k, const struct tracker_input *in, bool lo
     }
 }
 
-/* A second box on something that a track has already. */
-static bool duplicate(const struct tracker *k, const struct pairing *p, const struct detection *f) {
+/* A second box on something that a track has already; but a child before her father is no second box. */
+static bool duplicate(const struct tracker *k, const struct detection *f) {
     for (size_t i = 0; i < k->count; i++) {
         const struct track *t = &k->list[i];
-        if (!p->track_taken[i] || label_group(t->label) != label_group(f->label)) continue;
-        if (area_iou(t->box, f->box) > 0.5f || area_inside(f->box, t->box) > DUPLICATE_PART) return true;
+        if (!t->seen_now || label_group(t->label) != label_group(f->label)) continue;
+        float iou = area_iou(t->box, f->box);
+        if (iou > DUPLICATE_IOU || (area_inside(f->box, t->box) > DUPLICATE_PART && iou > DUPLICATE_IOU / 2))
+            return true;
     }
     return false;
 }
@@ -329,7 +349,7 @@ err tracker_update(struct tracker *k, const struct tracker_input *in) {
         if (!p.track_taken[i]) miss(k, in, &k->list[i]);
     for (size_t i = 0; i < in->found->count; i++) {
         const struct detection *f = &in->found->list[i];
-        if (!p.found_taken[i] && !is_low(in, f) && !duplicate(k, &p, f)) begin(k, f, in->looks[i], in->wall);
+        if (!p.found_taken[i] && !is_low(in, f) && !duplicate(k, f)) begin(k, f, in->looks[i], in->wall);
     }
     return ERR_OK;
 }

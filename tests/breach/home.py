@@ -2,24 +2,16 @@
 
 Each test file is a script of functions named test_*, run by main(), which prints TAP. Processes are stopped by pid.
 Nothing sleeps in place of a wait: wait_for() polls a condition and fails, saying what it waited for."""
-import json, os, shutil, signal, subprocess, sys, tempfile, time, traceback
+import json, os, signal, subprocess, sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from scripted import run, tell_log, wait_for
 
 SOURCE = os.environ.get("CARDEA_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("CARDEA_BUILD") or os.path.join(SOURCE, "build")
 CARDEA = os.path.join(BUILD, "src/cli/cardea")
 VTEST = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
 PASSPHRASE = "correct horse battery staple"
-
-
-def wait_for(what, condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.1)
 
 
 def clip(path, seconds=8, source="vtest"):
@@ -175,25 +167,10 @@ def frames_of(path):
     return int(out.strip().strip(",").split("\n")[0])
 
 
+def tell_logs(folder):
+    for log in (f for f in files_under(folder) if f.endswith(".log")):
+        tell_log(log, os.path.basename(log), 15)
+
+
 def main(tests):
-    """tests: functions of one argument, the folder. Prints TAP; a failure shows the logs' ends."""
-    print(f"1..{len(tests)}", flush=True)
-    failed = 0
-    for number, test in enumerate(tests, 1):
-        folder = tempfile.mkdtemp(prefix="cardea-breach-")
-        try:
-            test(folder)
-            print(f"ok {number} - {test.__name__}", flush=True)
-        except BaseException:
-            failed += 1
-            print(f"not ok {number} - {test.__name__}", flush=True)
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-            for log in (f for f in files_under(folder) if f.endswith(".log")):
-                with open(log, errors="replace") as f:
-                    for line in f.read().splitlines()[-15:]:
-                        print(f"# {os.path.basename(log)}: {line}")
-            sys.stdout.flush()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(1 if failed else 0)
+    run(tests, "cardea-breach-", tell_logs)

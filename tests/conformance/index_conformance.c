@@ -1,107 +1,7 @@
 /* What every driver of index.h does. Usage: index_conformance sqlite|memory */
-#include "conformance.h"
+#include "index_fixture.h"
 
 #include <pthread.h>
-
-#include "store/index.h"
-
-#define DAY STORE_DAY_SLOTS
-#define NOW (20000u * DAY)
-
-static const char *driver = "sqlite";
-
-struct fixture {
-    char folder[64];
-    struct index *index;
-    struct store_id home, camera;
-    struct reel_place place;
-};
-
-static void open_index(struct fixture *f) {
-    char path[PATH_TEXT_BYTES];
-    assert_ok(path_join(path, f->folder, "index.sqlite"));
-    if (strcmp(driver, "memory") == 0)
-        assert_ok(index_memory_open(&f->index, D));
-    else
-        assert_ok(index_sqlite_open(path, &f->index, D));
-}
-
-static int setup(void **state) {
-    struct fixture *f = test_calloc(1, sizeof *f);
-    folder_make_fleeting(f->folder);
-    open_index(f);
-    f->home = id_of(1);
-    f->camera = id_of(2);
-    f->place = (struct reel_place){f->home, f->camera};
-    struct store_key owner = key_of(1);
-    assert_ok(f->index->ops->household_create(f->index, &f->home, &owner, 0, D));
-    *state = f;
-    return 0;
-}
-
-static void report_line(void *arg, const char *line) {
-    print_error("%s\n", line);
-}
-
-/* Whatever a test did, the index agrees with itself afterwards. */
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    uint64_t faults = 0;
-    assert_ok(f->index->ops->check(f->index, false, report_line, NULL, &faults, D));
-    assert_int_equal(faults, 0);
-    index_release(&f->index);
-    folder_remove(f->folder);
-    test_free(f);
-    return 0;
-}
-
-static const uint8_t table_bytes[20 * 1024];
-
-static struct reel_info reel_at(uint32_t number, uint32_t first, uint32_t end) {
-    return (struct reel_info){.reel = id_of(number),
-                              .epoch = 7,
-                              .first = first,
-                              .end = end,
-                              .bytes = 1000 + number % 10,
-                              .segments = 3,
-                              .flags = 5,
-                              .table = BYTES(table_bytes, 60)};
-}
-
-static void begin(struct fixture *f, const struct reel_place *place, uint32_t number) {
-    struct index_upload upload = {.reel = id_of(number), .place = *place, .epoch = 7, .begun = NOW};
-    assert_ok(f->index->ops->reel_begin(f->index, &upload, D));
-}
-
-static void store_reel(struct fixture *f, const struct reel_place *place, uint32_t number, uint32_t first,
-                       uint32_t end) {
-    struct reel_info reel = reel_at(number, first, end);
-    begin(f, place, number);
-    assert_ok(f->index->ops->reel_commit(f->index, &place->household, &reel, NULL, NOW, D));
-}
-
-/* Minutes from NOW on, one reel each, numbered from 1000. */
-static void store_minutes(struct fixture *f, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) store_reel(f, &f->place, 1000 + i, NOW + 60 * i, NOW + 60 * i + 60);
-}
-
-struct names {
-    struct store_id names[64];
-    size_t count;
-};
-
-static err note_name(void *arg, const struct store_id *name, uint32_t since) {
-    struct names *n = arg;
-    assert_true(n->count < 64);
-    n->names[n->count++] = *name;
-    return ERR_OK;
-}
-
-static size_t garbage_of(struct fixture *f, struct names *out) {
-    *out = (struct names){0};
-    assert_ok(f->index->ops->garbage_list(f->index, 64, note_name, out, D));
-    return out->count;
-}
 
 /* --- */
 
@@ -594,12 +494,13 @@ static void test_retention(void **state) {
     struct reel_place forever = {f->home, id_of(70)}, short_lived = {f->home, id_of(71)};
     struct camera_info camera;
     uint64_t sequence;
-    assert_ok(ops->camera_set_retention(f->index, &f->home, &f->camera, 2, D));
-    assert_ok(ops->camera_set_retention(f->index, &f->home, &short_lived.camera, 1, D));
-    assert_err(ops->camera_set_retention(f->index, &f->home, &f->camera, INDEX_RETENTION_MAX_DAYS + 1, D),
-               ERR_LIMIT);
+    assert_ok(ops->camera_set_retention(f->index, &f->home, &f->camera, 2, false, D));
+    assert_ok(ops->camera_set_retention(f->index, &f->home, &short_lived.camera, 1, false, D));
+    assert_err(
+        ops->camera_set_retention(f->index, &f->home, &f->camera, INDEX_RETENTION_MAX_DAYS + 1, false, D),
+        ERR_LIMIT);
     struct store_id nobody = id_of(99);
-    assert_err(ops->camera_set_retention(f->index, &nobody, &f->camera, 1, D), ERR_NOT_FOUND);
+    assert_err(ops->camera_set_retention(f->index, &nobody, &f->camera, 1, false, D), ERR_NOT_FOUND);
     for (uint32_t i = 0; i < 10; i++) {
         store_reel(f, &f->place, 1000 + i, NOW - DAY * 2 - 300 + 60 * i, NOW - DAY * 2 - 240 + 60 * i);
         store_reel(f, &forever, 2000 + i, NOW - DAY * 100 + 60 * i, NOW - DAY * 100 + 60 * i + 60);
@@ -643,6 +544,31 @@ static err note_event(void *arg, uint64_t sequence, struct bytes event) {
     e->last = sequence;
     e->count++;
     return ERR_OK;
+}
+
+/* Who may only lengthen creates, and lengthens. */
+static void test_retention_lengthened(void **state) {
+    struct fixture *f = *state;
+    const struct index_ops *ops = f->index->ops;
+    struct camera_info camera;
+    const struct {
+        uint32_t days;
+        bool lengthen;
+        err expected;
+    } steps[] = {
+        {30, true, ERR_OK},       {30, true, ERR_OK}, {29, true, ERR_DENIED}, {31, true, ERR_OK},
+        {7, false, ERR_OK},       {8, true, ERR_OK},  {0, true, ERR_OK}, /* for ever is the longest */
+        {3650, true, ERR_DENIED}, {0, true, ERR_OK},  {1, false, ERR_OK}};
+    store_minutes(f, 1); /* what is there by its first reel has never been told */
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct camera_info before;
+        assert_ok(ops->camera_get(f->index, &f->home, &f->camera, &before, D));
+        assert_err(
+            ops->camera_set_retention(f->index, &f->home, &f->camera, steps[i].days, steps[i].lengthen, D),
+            steps[i].expected);
+        assert_ok(ops->camera_get(f->index, &f->home, &f->camera, &camera, D));
+        assert_int_equal(camera.retention_days, steps[i].expected ? before.retention_days : steps[i].days);
+    }
 }
 
 static void test_events(void **state) {
@@ -867,10 +793,10 @@ static void test_household_limits(void **state) {
                               D)); /* a change is not more */
     for (uint32_t i = 0; i < INDEX_CAMERAS_MAX; i++) {
         struct store_id camera = id_of(10000 + i);
-        assert_ok(ops->camera_set_retention(f->index, &f->home, &camera, 1, D));
+        assert_ok(ops->camera_set_retention(f->index, &f->home, &camera, 1, false, D));
     }
     struct store_id one_more = id_of(9000), known = id_of(10000);
-    assert_err(ops->camera_set_retention(f->index, &f->home, &one_more, 1, D), ERR_LIMIT);
+    assert_err(ops->camera_set_retention(f->index, &f->home, &one_more, 1, false, D), ERR_LIMIT);
     struct reel_place place = {f->home, known};
     for (uint32_t i = 0; i < INDEX_UPLOADS_MAX; i++) begin(f, &place, 20000 + i);
     struct index_upload upload = {.reel = id_of(19000), .place = place, .epoch = 7, .begun = NOW};
@@ -925,8 +851,6 @@ static void test_threads(void **state) {
     assert_int_equal(usage.reels, THREADS * ROUNDS);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(int argc, char **argv) {
     if (argc > 1) driver = argv[1];
     const struct CMUnitTest tests[] = {
@@ -945,6 +869,7 @@ int main(int argc, char **argv) {
         CASE(test_many_at_one_slot),
         CASE(test_camera_removed),
         CASE(test_retention),
+        CASE(test_retention_lengthened),
         CASE(test_events),
         CASE(test_pictures),
         CASE(test_pairing),

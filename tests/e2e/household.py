@@ -2,30 +2,18 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from scripted import run, tell_log, wait_for
 
 SOURCE = os.environ.get("CARDEA_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("CARDEA_BUILD") or os.path.join(SOURCE, "build")
 CARDEA, HUB, VAULT, CAMERA, READER = (os.path.join(BUILD, p) for p in (
     "src/cli/cardea", "src/hub/cardea-hub", "src/vault/cardea-vault", "src/camera/cardea-camera", "tests/e2e/owner_reader"))
 LOGIN, PASSPHRASE = "anna@example.org", "correct horse battery staple"
-
-
-def wait_for(what, condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.1)
 
 
 def clip(path, size="640x360", seconds=7, rate=15, kbit=1000):
@@ -139,13 +127,11 @@ class Household:
         return subprocess.run([VAULT, "fsck", *self.vault_store()], capture_output=True, text=True, timeout=120)
 
 
-def log_end(folder, lines=25):
+def tell_logs(folder):
     for name in ("hub.log", "vault.log"):
         path = os.path.join(folder, name)
         if os.path.exists(path):
-            with open(path, errors="replace") as f:
-                for line in f.read().splitlines()[-lines:]:
-                    print(f"# {name}: {line}")
+            tell_log(path, name, 25)
 
 
 def main(tests):
@@ -153,20 +139,4 @@ def main(tests):
     if missing:
         print(f"1..0 # SKIP not built: {', '.join(missing)}")
         return
-    print(f"1..{len(tests)}", flush=True)
-    failed = 0
-    for number, test in enumerate(tests, 1):
-        folder = tempfile.mkdtemp(prefix="cardea-e2e-")
-        try:
-            test(folder)
-            print(f"ok {number} - {test.__name__}", flush=True)
-        except BaseException:
-            failed += 1
-            print(f"not ok {number} - {test.__name__}", flush=True)
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-            log_end(folder)
-            sys.stdout.flush()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(1 if failed else 0)
+    run(tests, "cardea-e2e-", tell_logs)

@@ -144,6 +144,9 @@ def test_refusals_and_secrets(home):
             assert mode & 0o077 == 0, f"{name} has mode {mode:o}"
     home.cardea("camera", "remove", "porch", "--yes")
     assert SECRET not in open(home.path("hub/cameras.json")).read()
+    # What listens on the hub's own machine is no camera, unless its address was typed in numbers.
+    home.cardea("camera", "add", "loop", "rtsp://localhost:1/live")
+    wait_for("a name that leads to the hub to be refused", lambda: "this machine itself" in json.dumps(home.status()), 60)
 
 
 @with_home("porch")

@@ -1,40 +1,5 @@
-#include <stdlib.h>
+#include "rtp_video.h"
 
-#include "media/rtp_video.h"
-#include "packets.h"
-
-static err unit(void *context, const struct rtp_unit *u, struct diag *d) {
-    struct rtp_video *v = context;
-    struct media_track track;
-    AUTO(blob_clear) struct blob config = {0};
-    uint8_t reorder;
-    if (v->sets.changed && param_sets_describe(&v->sets, &track, &config, &reorder)) return ERR_INVALID;
-    struct reader r = reader_of(u->data);
-    while (reader_left(&r)) { /* every NAL unit's length fits */
-        uint32_t len;
-        struct bytes nal;
-        if (!reader_be32(&r, &len) || len == 0 || !reader_take(&r, len, &nal)) abort();
-    }
-    return diag_fail(d, ERR_OK, "taken");
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct rtp_video v;
-    struct rtp_source source = {.clock_hz = 90000};
-    struct reader r = reader_of(BYTES(data, size));
-    struct bytes raw;
-    struct diag d;
-    err e = ERR_OK;
-    rtp_video_init(&v, true, (struct rtp_unit_sink){&v, unit});
-    while (!e && packet_next(&r, &raw)) {
-        struct rtp_packet p;
-        uint32_t missing;
-        if (rtp_parse(raw, &p)) continue;
-        enum rtp_order order = rtp_source_take(&source, &p, (struct steady_us){0}, &missing);
-        if (order != RTP_REFUSED) e = rtp_video_packet(&v, &p, order == RTP_AFTER_GAP, &d);
-    }
-    if (!e) e = rtp_video_flush(&v, &d);
-    rtp_video_clear(&v);
-    return 0;
+    return fuzz_rtp_video(true, data, size);
 }

@@ -1,4 +1,5 @@
 /* make_messages.c: envelopes, household objects, commands, replies, pairing. */
+#include <stdio.h>
 #include <string.h>
 
 #include "crypto/seal.h"
@@ -276,6 +277,35 @@ static void command_case(json_t *cases, const char *name, const char *error, con
     make_case(cases, error, one);
 }
 
+/* Signed words in a box to this hub, as somebody would make it who has opened a command to another one. */
+static void rebox(const struct cast *c, const char *words, const uint8_t ephemeral[BOX_SECRET_BYTES],
+                  struct blob *out) {
+    AUTO(blob_clear) struct blob envelope = {0};
+    MUST(envelope_sign(&c->household.sign, "cardea/1 command", bytes_text(words), &envelope));
+    MUST(box_seal_with(c->hub_box.public_key, ephemeral, "cardea/1 command", BYTES_OF(c->hub),
+                       blob_bytes(&envelope), out));
+}
+
+static void foreign_command_cases(json_t *cases, const struct cast *c, int64_t time,
+                                  const uint8_t id[COMMAND_ID_BYTES],
+                                  const uint8_t ephemeral[BOX_SECRET_BYTES]) {
+    static const struct {
+        const char *name, *error, *hub;
+    } tries[] = {{"signed for another hub, and boxed anew to this one", "forged",
+                  "\"hub\":\"00112233445566778899aabbccddeeff\","},
+                 {"signed without a hub", "invalid", ""}};
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        AUTO(blob_clear) struct blob raw = {0};
+        char words[256], hex[2 * COMMAND_ID_BYTES + 1];
+        hex_encode(BYTES(id, COMMAND_ID_BYTES), hex);
+        snprintf(words, sizeof words,
+                 "{\"id\":\"%s\",\"time\":%lld,%s\"verb\":\"camera.remove\",\"args\":{}}", hex,
+                 (long long)time, tries[i].hub);
+        rebox(c, words, ephemeral, &raw);
+        command_case(cases, tries[i].name, tries[i].error, c, time, id, blob_bytes(&raw));
+    }
+}
+
 static void make_command(const char *folder, const struct cast *c) {
     const int64_t time = 1700000000000000;
     json_t *cases = json_array();
@@ -302,6 +332,7 @@ static void make_command(const char *folder, const struct cast *c) {
     raw.data[60] ^= 1;
     command_case(cases, "a flipped bit", "forged", c, time, command.id, whole);
     raw.data[60] ^= 1;
+    foreign_command_cases(cases, c, time, command.id, ephemeral);
     command_case(cases, "shorter than a box", "invalid", c, time, command.id, BYTES(raw.data, 40));
     command_clear(&command);
     make_file(folder, "command.json", "Commands as a hub opens them.", "docs/protocol.md, \"Command\"",

@@ -9,7 +9,7 @@ const AHEAD_S = 0.15;
 const HURRY_S = 0.7;
 const JUMP_S = 1.6;
 
-export type FeedState = { kind: "waiting" } | { kind: "playing" } | { kind: "unsupported"; track: Track; message: string } | { kind: "damaged"; message: string };
+export type FeedState = { kind: "waiting" } | { kind: "playing" } | { kind: "unsupported"; track: Track; message: string } | { kind: "damaged"; message: string; word?: string };
 
 /* Far enough back that all of the buffer has a positive time. */
 export const baseFor = (time: number): number => Math.floor(time / 86400) * 86400 - 60 * 86400;
@@ -23,6 +23,7 @@ export class Feed {
     private busy = { video: false, audio: false };
     private ready = false;
     private waitKey = true;
+    private late = false; /* what is on the screen is not live any more */
     private timer: ReturnType<typeof setInterval>;
     private latency = 0; /* of the picture that is shown, as it was shown, ms */
     private stopFrames: () => void;
@@ -49,7 +50,8 @@ export class Feed {
         if (p.kind === "restart") this.waitKey = true;
         else if (p.kind === "damaged") {
             this.waitKey = true;
-            this.onState({ kind: "damaged", message: p.message });
+            this.late = p.word === "late";
+            this.onState({ kind: "damaged", message: p.message, word: p.word });
         } else if (p.kind === "init") void this.init(p);
         else this.fragment(p);
     }
@@ -70,6 +72,7 @@ export class Feed {
     }
 
     private fragment(p: Extract<LivePart, { kind: "fragment" }>): void {
+        this.late = false;
         if (p.track === "video") {
             if (this.waitKey && !p.sync) return;
             this.waitKey = false;
@@ -106,7 +109,7 @@ export class Feed {
         if (outside || behind > JUMP_S || behind < -0.5) sink.time = Math.max(sink.start ?? 0, end - AHEAD_S);
         video.playbackRate = behind > HURRY_S ? 1.2 : behind > 2 * AHEAD_S ? 1.06 : 1;
         if (video.paused) void video.play().catch(() => undefined);
-        if (video.readyState >= 2) this.onState({ kind: "playing" });
+        if (video.readyState >= 2 && !this.late) this.onState({ kind: "playing" });
         sink.trim();
     }
 

@@ -106,7 +106,7 @@ export class Player {
             if (this.feed !== feed) return;
             if (s.kind === "playing") this.loading.value = false;
             else if (s.kind === "unsupported") this.unsupported(s.track, () => this.startLive());
-            else if (s.kind === "damaged") this.tell("bad", "A piece of the live picture could not be opened", s.message);
+            else if (s.kind === "damaged") this.tell("bad", s.word === "late" ? "This is not live" : "A piece of the live picture could not be opened", s.message);
         });
         this.feed = feed;
         const generation = this.generation;

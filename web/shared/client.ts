@@ -189,14 +189,14 @@ export class Client {
     private async openHousehold(id: string): Promise<Household> {
         const body = this.signedIn().ring.body;
         try {
-            return await Household.open(this.api, id, body.account.box);
+            return await Household.open(this.api, id, body.account.box, device.memory);
         } catch (e) {
             /* The sign-up was cut off between the account and the household: go on where it ended, if the vault still lets us. */
             if (!(e instanceof CardeaError) || (e.word !== "denied" && e.word !== "not_found")) throw e;
             const info = await this.vault();
             if (info.signup === "closed" || (info.signup === "code" && !info.setup_code)) throw e;
             await accounts.makeHousehold(this.api, body, info.setup_code);
-            return Household.open(this.api, id, body.account.box);
+            return Household.open(this.api, id, body.account.box, device.memory);
         }
     }
 

@@ -2,7 +2,7 @@
 import { b64, concat, equal, utf8, type Bytes } from "./bytes.ts";
 import { CardeaError, messageOf } from "./errors.ts";
 import { sha256 } from "./hash.ts";
-import type { Household } from "./household.ts";
+import { checkMarkHub, type Household } from "./household.ts";
 import { readMark } from "./mark.ts";
 import { box, readFragment, shiftUs, tracks } from "./mp4.ts";
 import type { Recordings, SegmentRef } from "./recordings.ts";
@@ -47,7 +47,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
     };
     let init: Bytes | null = null;
     let reached = o.from;
-    let hub: Bytes | null = null;
+    const hub = household.hubOf(o.camera);
     let first = 0;
     let last = 0;
     let zero = 0n; /* µs of wall time that are the clip's zero */
@@ -74,7 +74,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
         reached = Math.max(reached, opened.to);
         last = opened.last;
         const mark = segment.problem ? null : opened.mark;
-        if (mark) hub = (await readMark(mark)).hub;
+        if (mark) checkMarkHub(hub, (await readMark(mark)).hub);
         else result.damaged.push(`${iso(segment.header.slot)}: cut short before the hub could sign it; what there is was kept`);
         listed.push({ slot: segment.header.slot, mark: mark && b64(mark), init: opened.initHash, from: opened.index, count: opened.parts.length });
         await put(concat(...opened.parts.map((p) => fromZero(p, zero, scales))));
@@ -82,10 +82,9 @@ export async function exportClip(recordings: Recordings, household: Household, o
     }
     if (!init) throw new CardeaError("not_found", "nothing is recorded between these times");
     if ((o.to - reached) * 1e6 > GAP_US && !result.endsEarly) result.gaps.push([Math.round(reached * 1e6), Math.round(o.to * 1e6)]);
-    const certificate = (hub ? household.hubs.find((h) => equal(h.sign, hub)) : household.hubs[0])?.certificate;
-    if (!certificate) throw new CardeaError("forged", "the recording is signed by a hub that is not this household's");
+    if (!hub) throw new CardeaError("forged", "the camera's hub is not this household's");
     const statement = {
-        v: 1, camera: o.camera, hub: b64(certificate), household: b64(household.keys.sign.public), zero: Number(zero),
+        v: 1, camera: o.camera, hub: b64(hub.certificate), household: b64(household.keys.sign.public), zero: Number(zero),
         segments: listed, gaps: result.gaps,
     };
     await put(box("uuid", utf8("cardea/1 export!"), utf8(JSON.stringify(statement))));

@@ -4,6 +4,7 @@ import { boxOpen, boxPublic, boxSeal } from "./box.ts";
 import type { Api } from "./api.ts";
 import { CardeaError, forged, invalid, messageOf } from "./errors.ts";
 import { sha256 } from "./hash.ts";
+import type { Memory } from "./device.ts";
 import { openObject, sealObject, signKey, type SignKey } from "./sign.ts";
 import { decodeSet, encodeSet, remove, TimeKeys } from "./timekey.ts";
 
@@ -85,14 +86,56 @@ export async function openHouseholdKeys(raw: Bytes, key: string, id: string, acc
     return { id, name: json.name, box, boxPublic: await boxPublic(box), sign };
 }
 
+const hubId = (sign: Uint8Array): string => hex(sha256(sign).subarray(0, 16));
+
 /* A household's statement that a hub is its own. */
 export async function readCertificate(certificate: Bytes, key: string, householdSign: Uint8Array): Promise<Hub> {
     const { payload } = await openObject(certificate, key, [householdSign]);
     const json = JSON.parse(text(payload)) as { v: number; hub: string; sign: string; box: string; writer: string; added: string };
     const sign = unb64(json.sign);
     if (json.v !== 1) throw invalid(`${key}: v`);
-    if (json.hub !== hex(sha256(sign).subarray(0, 16)) || key !== `hub/${json.hub}`) throw forged(`${key}: this is not that hub's certificate`);
+    if (json.hub !== hubId(sign) || key !== `hub/${json.hub}`) throw forged(`${key}: this is not that hub's certificate`);
     return { id: json.hub, sign, box: unb64(json.box), writer: json.writer, added: json.added, certificate };
+}
+
+/* A camera belongs to the hub that signs its profile, which names it. */
+export async function openProfile(raw: Bytes, key: string, keys: HouseholdKeys, hubs: Hub[]): Promise<Camera> {
+    const id = key.split("/")[1]!;
+    const { signer, payload } = await openObject(raw, key, hubs.map((h) => h.sign));
+    const plain = await boxOpen(keys.box, "cardea/1 profile", unhex(id), payload);
+    const profile = JSON.parse(text(plain)) as Profile;
+    if (profile.hub !== hubId(signer)) throw forged(`${key}: signed by another hub than it names`);
+    return { id, profile };
+}
+
+const rootAad = (camera: string, epoch: number): Bytes => concat(unhex(camera), u32(epoch));
+
+/* A camera's root is its own hub's or, after shredding, the household's. */
+export async function openRoot(raw: Bytes, camera: string, epoch: number, keys: HouseholdKeys, hub: Hub | null) {
+    const key = `camera/${camera}/root/${epoch}`;
+    const { payload, version } = await openObject(raw, key, [keys.sign.public, ...(hub ? [hub.sign] : [])]);
+    const plain = await boxOpen(keys.box, "cardea/1 root", rootAad(camera, epoch), payload);
+    return { nodes: decodeSet(plain), version };
+}
+
+/* The hub whose mark it is must be the camera's. */
+export function checkMarkHub(hub: Hub | null, sign: Uint8Array): Hub {
+    if (!hub || !equal(hub.sign, sign)) throw forged("the recording is signed by another hub than the camera's");
+    return hub;
+}
+
+/* Keys of which one signer alone can ever speak. */
+const oneSigner = (key: string): boolean => /^household\/keys\/|^camera\/[^/]+\/profile$/.test(key);
+
+/* Compares a verified object with what this device has seen before, and remembers it: a vault cannot go back to an older one. */
+export async function recall(memory: Memory, household: string, key: string, object: { version: number; signer: Uint8Array }): Promise<void> {
+    const name = b64(sha256(concat(unhex(household), utf8(key))));
+    const signer = b64(object.signer);
+    const before = await memory.get(name);
+    if (before && object.version < before.version)
+        throw forged(`${key}: the vault sent version ${object.version}, and this device has seen version ${before.version}: it holds a change back. If the vault was restored from a backup, clear this site's data in the browser to accept that`);
+    if (before && before.signer !== signer && oneSigner(key)) throw forged(`${key}: signed by another key than this device has seen before`);
+    if (!before || object.version > before.version) await memory.put(name, { version: object.version, signer });
 }
 
 export class Household {
@@ -105,16 +148,24 @@ export class Household {
     private constructor(
         private readonly api: Api,
         readonly keys: HouseholdKeys,
+        private readonly memory: Memory,
     ) {}
 
-    static async open(api: Api, id: string, accountSecret: Uint8Array): Promise<Household> {
+    static async open(api: Api, id: string, accountSecret: Uint8Array, memory: Memory): Promise<Household> {
         const { objects } = await api.get<{ objects: Listed[] }>("/v1/objects?prefix=household/keys/");
         for (const o of objects) {
             const raw = await api.bytes(`/v1/objects/${o.key}`);
             const keys = await openHouseholdKeys(raw, o.key, id, accountSecret).catch(() => null);
-            if (keys) return new Household(api, keys);
+            if (!keys) continue;
+            const household = new Household(api, keys, memory);
+            await household.seen(o.key, raw);
+            return household;
         }
         throw new CardeaError("no_key", "the vault holds no keys of this household for you: set it up again, or ask another owner");
+    }
+
+    private async seen(key: string, raw: Bytes): Promise<void> {
+        await recall(this.memory, this.keys.id, key, await openObject(raw, key, null));
     }
 
     private fetchObject(o: Listed): Promise<Bytes> {
@@ -154,15 +205,21 @@ export class Household {
 
     private async readHub(o: Listed): Promise<Hub> {
         const certificate = await this.fetchObject(o);
-        return readCertificate(certificate, o.key, this.keys.sign.public);
+        const hub = await readCertificate(certificate, o.key, this.keys.sign.public);
+        await this.seen(o.key, certificate);
+        return hub;
     }
 
     private async readProfile(o: Listed): Promise<Camera> {
-        const id = o.key.split("/")[1]!;
         const raw = await this.fetchObject(o);
-        const { payload } = await openObject(raw, o.key, this.hubs.map((h) => h.sign));
-        const plain = await boxOpen(this.keys.box, "cardea/1 profile", unhex(id), payload);
-        return { id, profile: JSON.parse(text(plain)) as Profile };
+        const camera = await openProfile(raw, o.key, this.keys, this.hubs);
+        await this.seen(o.key, raw);
+        return camera;
+    }
+
+    hubOf(camera: string): Hub | null {
+        const hub = this.cameras.find((c) => c.id === camera)?.profile.hub;
+        return this.hubs.find((h) => h.id === hub) ?? null;
     }
 
     /* The time keys of a stream's epoch, from its root object. */
@@ -177,8 +234,6 @@ export class Household {
         return keys;
     }
 
-    private rootAad = (camera: string, epoch: number): Bytes => concat(unhex(camera), u32(epoch));
-
     private async readRoot(camera: string, epoch: number) {
         const key = `camera/${camera}/root/${epoch}`;
         let raw: Bytes;
@@ -189,10 +244,10 @@ export class Household {
                 throw new CardeaError("no_key", "the key to this recording is not in the vault");
             throw e;
         }
-        const { payload, version } = await openObject(raw, key, [this.keys.sign.public, ...this.hubs.map((h) => h.sign)]);
-        const plain = await boxOpen(this.keys.box, "cardea/1 root", this.rootAad(camera, epoch), payload);
-        this.raw.set(key, { version, bytes: Promise.resolve(raw) });
-        return { nodes: decodeSet(plain), version };
+        const root = await openRoot(raw, camera, epoch, this.keys, this.hubOf(camera));
+        await this.seen(key, raw);
+        this.raw.set(key, { version: root.version, bytes: Promise.resolve(raw) });
+        return root;
     }
 
     /* Shredding: replaces every epoch's root by what remains without [from, to). */
@@ -203,10 +258,11 @@ export class Household {
             const epoch = Number(o.key.slice(prefix.length));
             const { nodes, version } = await this.readRoot(camera, epoch);
             const rest = encodeSet(remove(nodes, from, to));
-            const payload = await boxSeal(this.keys.boxPublic, "cardea/1 root", this.rootAad(camera, epoch), rest);
+            const payload = await boxSeal(this.keys.boxPublic, "cardea/1 root", rootAad(camera, epoch), rest);
             const raw = await sealObject(this.keys.sign, o.key, version + 1, payload);
             await this.api.send("PUT", `/v1/objects/${o.key}`, { body: raw, headers: { "If-Match": `"${version}"` } });
             this.roots.delete(o.key);
+            await this.seen(o.key, raw);
         }
     }
 }

@@ -64,9 +64,13 @@ async function online(api: Api, hub: string): Promise<void> {
     throw new CardeaError("timeout", "the hub was paired, but does not connect to the vault: look at its messages");
 }
 
+/* What is signed: for one hub, so that it is no command to any other, whoever boxes it anew. */
+export const commandText = (id: Uint8Array, timeUs: number, hub: string, verb: string, args: unknown): string =>
+    JSON.stringify({ id: hex(id), time: timeUs, hub, verb, args });
+
 export async function command<T>(api: Api, keys: HouseholdKeys, hub: Hub, verb: string, args: unknown, nowMs: number): Promise<T> {
     const id = random(16);
-    const message = JSON.stringify({ id: hex(id), time: Math.round(nowMs * 1000), verb, args });
+    const message = commandText(id, Math.round(nowMs * 1000), hub.id, verb, args);
     const envelope = await seal(keys.sign, "cardea/1 command", utf8(message));
     const sealed = await boxSeal(hub.box, "cardea/1 command", unhex(hub.id), envelope);
     const response = await api.fetch("POST", `/v1/hubs/${hub.id}/commands?wait_s=25`, { body: concat(id, sealed) });

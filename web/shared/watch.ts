@@ -19,6 +19,10 @@ export interface WatchEvents {
     state(state: "connecting" | "open" | "lost", message: string): void;
 }
 
+/* How far behind this device's clock a live segment may begin: 60 s by which a vault still takes one for live, 64 s that a segment
+ * may last, and the rest for clocks that differ. By the device's clock alone: the vault's word for the time is what it would lie about. */
+export const LIVE_BEHIND_MAX_S = 300;
+
 /* Beats come every 10 s; two missed ones mean a dead connection. */
 const SILENCE_MS = 25_000;
 
@@ -32,6 +36,7 @@ class Stream {
         readonly camera: string,
         private readonly household: Household,
         private readonly emit: (part: LivePart) => void,
+        private readonly late: { said: boolean },
     ) {}
 
     push(m: LiveMessage): void {
@@ -51,7 +56,16 @@ class Stream {
         this.broken = false;
         const header = decodeHeader(raw);
         if (header.camera !== this.camera) throw new CardeaError("forged", "the vault sent another camera's picture");
+        const behind = Date.now() / 1000 - header.slot;
+        if (behind > LIVE_BEHIND_MAX_S) return this.refuse(behind);
+        this.late.said = false;
         this.reader = new SegmentReader(header, await this.household.timeKeys(this.camera, header.epoch));
+    }
+
+    /* A vault can send any segment it has ever had: this one is whole, but it is not live. Said once, until what comes is live again. */
+    private refuse(behind: number): void {
+        if (!this.late.said) this.emit({ kind: "damaged", word: "late", message: lateWords(behind) });
+        this.late.said = true;
     }
 
     private async record(raw: Bytes): Promise<void> {
@@ -79,12 +93,19 @@ class Stream {
     }
 }
 
+function lateWords(behind: number): string {
+    const minutes = Math.floor(behind / 60), hours = Math.floor(minutes / 60);
+    const age = hours ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+    return `What the vault sends as live is ${age} old and is not shown: the vault holds it back or repeats it, or this device's clock or the hub's is wrong`;
+}
+
 export async function watch(api: Api, household: Household, cameras: string[], events: WatchEvents, signal: AbortSignal): Promise<void> {
+    const late = cameras.map(() => ({ said: false })); /* outlives a connection */
     for (let wait = 500; !signal.aborted; wait = Math.min(wait * 2, 15_000)) {
         events.state("connecting", "");
         try {
             const response = await api.fetch("GET", `/v1/live?cameras=${cameras.join(",")}`, { signal });
-            const streams = cameras.map((c) => new Stream(c, household, (part) => events.part(c, part)));
+            const streams = cameras.map((c, i) => new Stream(c, household, (part) => events.part(c, part), late[i]!));
             events.state("open", "");
             streams.forEach((s) => events.part(s.camera, { kind: "restart" }));
             await readLive(response, SILENCE_MS, (m) => {

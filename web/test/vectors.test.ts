@@ -11,7 +11,7 @@ import { eventEpoch, openEvent, openEventPicture } from "../shared/event.ts";
 import { allows, openGrant, readGrant } from "../shared/grant.ts";
 import { hkdfExpand, hkdfExtract, hmac, sha256 } from "../shared/hash.ts";
 import { openHouseholdKeys, readCertificate } from "../shared/household.ts";
-import { openReply, pairingOf, parseCode } from "../shared/hub.ts";
+import { commandText, openReply, pairingOf, parseCode } from "../shared/hub.ts";
 import { openKeyring } from "../shared/keyring.ts";
 import { readMark } from "../shared/mark.ts";
 import { derive } from "../shared/passphrase.ts";
@@ -208,6 +208,14 @@ each("pairing", (c) => {
     const mac = hex(hmac(unhex(c["key"]), concat(utf8("hub"), unhex(c["sign"]), unhex(c["box"]))));
     if (mac !== c["mac"]) throw new CardeaError("forged", "mac");
 }, (c) => c["kind"] !== "answer");
+
+/* A page only seals commands: what it signs is, byte for byte, what the hub is to find in the box. */
+each("command", async (c) => {
+    const envelope = await openEnvelope(await boxOpen(unhex(c["hub_secret"]), "cardea/1 command", unhex(c["hub"]), unhex(c["command"])), "cardea/1 command");
+    assert.equal(hex(envelope.signer), c["household"]);
+    const { time, verb, args } = c["expected"];
+    assert.equal(text(envelope.body), commandText(unhex(c["id"]), time, c["hub"], verb, args));
+}, (c) => !c["error"]);
 
 each("reply", async (c) => {
     const reply = await openReply(unhex(c["reply"]), unhex(c["household_secret"]), unhex(c["hub_sign"]), unhex(c["id"]));
