@@ -159,6 +159,21 @@ try {
         const own = await h.until("an event of the hub's own", () => page.evaluate(async (t) => { await window.cardea.client.syncEvents(); const f = await window.cardea.client.findEvents({ from: t, without: ["motion"] }, { cameras: {}, zones: {}, people: {} }); return f.total; }, Date.now() / 1000 - 110), 90_000);
         console.log(`${own} events of the hub's own`);
     }
+    const readme = option("--readme");
+    if (readme) {
+        /* The picture of README.md: an event of the hub's own, as it plays. */
+        const e = await h.until("one that has ended", () => page.evaluate(async () => {
+            await window.cardea.client.syncEvents();
+            const f = await window.cardea.client.findEvents({ labels: ["person"], from: Date.now() / 1000 - 300 }, { cameras: {}, zones: {}, people: {} });
+            const rows = (await window.cardea.client.eventRows(f.rows)).filter((x) => x && !x.open && x.path.length > 4 && x.picture && x.end / 1e6 < Date.now() / 1000 - 8);
+            return rows.sort((a, b) => Number(b.alert !== null) - Number(a.alert !== null) || b.score - a.score)[0] ?? null;
+        }), 120_000);
+        await page.setViewportSize({ width: 1320, height: 778 });
+        await page.emulateMedia({ colorScheme: "dark" });
+        await page.goto(`${home.url}/#/events?e=${e.id}`);
+        await h.until("its box", () => page.evaluate((e) => document.querySelector(".moment video.shown") && window.cardea.player.time.value > e.begin / 1e6 + 1.2, e), 60_000);
+        await page.screenshot({ path: readme });
+    }
     if (shots) {
         await mkdir(shots, { recursive: true });
         for (const [size, width, height] of [["390", 390, 844], ["1280", 1280, 860], ["2560", 2560, 1440]])

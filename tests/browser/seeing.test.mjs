@@ -110,12 +110,13 @@ describe("seeing", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await page.waitForSelector(".ev-card:not(.ghost)");
         await page.locator(".ev-card:not(.ghost)").first().click();
         const first = await h.until("the address names it", chosen);
-        await page.waitForSelector(".detail");
+        await page.waitForSelector(".detail-steps button[aria-label='Older event']:enabled");
         await page.keyboard.press("j");
         const second = await h.until("another", () => chosen() !== first && chosen());
         await page.reload();
-        await page.waitForSelector(".detail", { timeout: 30_000 });
+        await page.waitForSelector(".detail");
         assert.equal(chosen(), second);
+        await page.waitForSelector(".detail-steps button[aria-label='Newer event']:enabled");
         await page.keyboard.press("k");
         await h.until("newer again", () => chosen() !== second);
         await page.keyboard.press("Escape");

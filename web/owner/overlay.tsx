@@ -75,6 +75,8 @@ function one(g: CanvasRenderingContext2D, d: Drawn, at: (p: Point) => Point, r: 
     g.lineWidth = 2.2;
     g.strokeStyle = color;
     g.stroke();
+    g.globalAlpha = 1;
+    if (!d.text) return;
     const tw = g.measureText(d.text).width + 14;
     const tx = Math.max(2, Math.min(width - tw - 2, x - 1));
     const ty = y > 26 ? y - 23 : y + 3;
@@ -84,7 +86,6 @@ function one(g: CanvasRenderingContext2D, d: Drawn, at: (p: Point) => Point, r: 
     g.fill();
     g.fillStyle = "#0b0c0e";
     g.fillText(d.text, tx + 7, ty + 11);
-    g.globalAlpha = 1;
 }
 
 export const percent = (score: number): string => `${Math.round(score * 100)} %`;
@@ -97,9 +98,11 @@ export function drawnAt(events: SeenEvent[], time: number, chosen?: string): Dra
     const out: Drawn[] = [];
     for (const e of events) {
         const box = boxAt(e, time * 1e6);
-        if (box) out.push({ box, label: e.label, text: textOf(e), trail: trail(e, time * 1e6), faint: chosen !== undefined && e.id !== chosen });
+        /* Beside the one that was chosen the others are outlines: their words would lie over each other. */
+        const faint = chosen !== undefined && e.id !== chosen;
+        if (box) out.push({ box, label: e.label, text: faint ? "" : textOf(e), trail: faint ? [] : trail(e, time * 1e6), faint });
     }
-    return out;
+    return out.sort((a, b) => Number(b.faint) - Number(a.faint));
 }
 
 /* Follows the player's own clock: it moves with each picture that is shown. */

@@ -198,7 +198,7 @@ export function why(e: SeenEvent, rule: Rule | null, names: RuleNames): Why {
     if (e.label === "motion") return { headline: "Quiet: something moved, and it was nothing that is looked for", lines: ["Motion alone never alerts."], instead: [] };
     if (!e.alert) {
         const lines = e.quiet.map((q) => `${q.name ? `“${q.name}”: ` : ""}${q.text || becauseWords(q.because)}`);
-        return { headline: e.quiet.length === 0 ? "Quiet: no rule asks for this" : "Quiet", lines, instead: [] };
+        return { headline: e.quiet.length === 0 ? "Quiet: no rule asks for this" : "Quiet, and why", lines, instead: [] };
     }
     const who = e.face && "name" in e.face ? e.face.name : oneOf(e.label);
     const places = [...e.zones, ...e.crossed].map((z) => names.zones[z]?.name).filter((n): n is string => n !== undefined);

@@ -2,6 +2,7 @@
 import { Api } from "../shared/api.ts";
 import * as accounts from "../shared/account.ts";
 import { b64, hex, random, utf8, type Bytes } from "../shared/bytes.ts";
+import type { Memory } from "../shared/device.ts";
 import { Household } from "../shared/household.ts";
 import { newSignKey, signKey } from "../shared/sign.ts";
 import { sealEntry } from "./seal.ts";
@@ -25,7 +26,9 @@ export async function seeding(origin: string, login: string, passphrase: string)
     const account = await accounts.signIn(owner, login, passphrase);
     const mine = account.ring.body.households[0]!;
     owner.useCapability(await signKey(mine.capability));
-    const household = await Household.open(owner, mine.id, account.ring.body.account.box);
+    const known = new Map<string, Awaited<ReturnType<Memory["get"]>>>();
+    const memory: Memory = { get: async (name) => known.get(name), put: async (name, value) => void known.set(name, value) };
+    const household = await Household.open(owner, mine.id, account.ring.body.account.box, memory);
     await household.refresh();
     const hub = household.hubs[0]!.id;
     const capability = await newSignKey();
