@@ -11,13 +11,13 @@ from clips import BUILD, FOOTAGE, model
 
 COCO = os.path.join(FOOTAGE, "restricted-test-only/coco")
 # AP50 in points of person, vehicle and animal on the 64 images of `shared`, when the decoders were written.
-GOALS = {}
+GOALS = {"picodet-s-416": [73.8, 76.5, 90.5]}
 
 
 def main():
     failed = False
     print(f"{'model':22} {'ms':>6} " + " ".join(f"{g + ' AP50':>13}" for g in ("person", "vehicle", "animal")))
-    for name in ("picodet-s-416", "picodet-s-320", "yolox-nano", "yolo-fastest-1.1-xl"):
+    for name in GOALS if "--check" in sys.argv else ("picodet-s-416", "picodet-s-320", "yolox-nano", "yolo-fastest-1.1-xl"):
         kind, *rest = model(name)
         if not all(os.path.exists(p) for p in rest[3:]):
             print(f"{name:22} is not here")
