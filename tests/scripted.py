@@ -1,16 +1,18 @@
 """scripted.py: what the scripted tests share: how they wait for something, and how they are run."""
 import shutil, sys, tempfile, time, traceback
 
+PATIENCE = 4  # how much slower than an idle machine a busy one may be
+
 
 def wait_for(what, condition, seconds=60):
-    """What `condition` gives as soon as it gives something."""
-    deadline = time.monotonic() + seconds
+    """What `condition` gives as soon as it gives something; `seconds` is what an idle machine needs at most."""
+    deadline = time.monotonic() + PATIENCE * seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
+            raise AssertionError(f"waited {PATIENCE * seconds} s for {what}")
         time.sleep(0.1)
 
 

@@ -33,11 +33,13 @@ const worker = entryOf(await build({ ...common, entryPoints: ["shared/worker.ts"
 const pages = await build({
     ...common,
     entryPoints: ["owner/main.tsx"],
+    splitting: true,
+    chunkNames: "[name]-[hash]",
     jsx: "automatic",
     jsxImportSource: "preact",
     define: { WORKER_URL: JSON.stringify(`/${worker}`) },
 });
-const style = entryOf(await build({ ...common, entryPoints: ["owner/style.css"] }), "owner/style.css", ".css");
+const style = entryOf(await build({ ...common, entryPoints: ["owner/main.css"] }), "owner/main.css", ".css");
 const main = entryOf(pages, "owner/main.tsx", ".js");
 
 const html = (await readFile(`${here}index.html`, "utf8")).replace("main.js", main).replace("style.css", style);
@@ -59,10 +61,15 @@ for (const f of await readdir(out)) {
     if (packed.length < (await stat(out + f)).size) await writeFile(`${out}${f}.gz`, packed);
 }
 
-let total = 0;
-let small = 0;
-for (const f of [main, worker, style, "index.html"]) {
-    total += (await stat(out + f)).size;
-    small += gzipSync(await readFile(out + f)).length;
+/* What the first page needs, and what comes with the pages that are gone to. */
+const first = new Set([main, worker, style, "index.html"]);
+for (const name of first) {
+    const made = Object.entries(pages.metafile.outputs).find(([n]) => n.endsWith(`/${name}`))?.[1];
+    for (const i of made?.imports ?? []) if (i.kind === "import-statement") first.add(i.path.split("/").pop());
 }
-console.log(`web: version ${version}, ${(total / 1024).toFixed(0)} KiB (${(small / 1024).toFixed(0)} KiB gzipped)`);
+const sizes = async (names) => {
+    const packed = await Promise.all(names.map(async (f) => gzipSync(await readFile(out + f)).length));
+    return `${(packed.reduce((a, b) => a + b, 0) / 1024).toFixed(0)} KiB gzipped`;
+};
+const later = files.filter((f) => f.endsWith(".js") && !first.has(f));
+console.log(`web: version ${version}, ${await sizes([...first])}; ${later.length} pages on demand, ${await sizes(later)}`);

@@ -73,6 +73,10 @@ static int run_add(struct cli *cli, const struct args *args) {
     char url[PATH_TEXT_BYTES + 16], sub[PATH_TEXT_BYTES + 16] = "";
     bool audio;
     const char *given_sub = args_value(args, "sub");
+    if (!*args->positional[0]) {
+        (void)diag_fail(&d, ERR_INVALID, "a camera needs a name");
+        return cli_usage("camera add", &d);
+    }
     if (audio_wanted(args, &audio, &d) || absolute_url(args->positional[1], url, &d) ||
         (given_sub && absolute_url(given_sub, sub, &d)))
         return cli_usage("camera add", &d);

@@ -75,6 +75,16 @@ static err make_household(const struct home *h, const struct secret *passphrase,
     return init_household(&r, h->state.url, NULL, d);
 }
 
+/* A place to see on the picture, and to make rules of; the home's first rule is there from the start. */
+static err add_zone(struct client *c, const struct hub_certificate *hub, json_t *camera, struct diag *d) {
+    AUTO(json_release)
+    json_t *ask =
+        json_pack("{s:O, s:[{s:s, s:s, s:[[i,i],[i,i],[i,i],[i,i]]}]}", "camera", camera, "zones", "name",
+                  "Path", "kind", "include", "points", 800, 3200, 9200, 3200, 9800, 9900, 200, 9900);
+    return ask ? hub_command(c, hub, "zone.set", ask, 25, NULL, d)
+               : diag_fail(d, ERR_NO_MEMORY, "out of memory");
+}
+
 static err add_camera(struct client *c, const struct hub_certificate *hub, const struct demo_footage *f,
                       size_t i, struct diag *d) {
     char url[DEMO_URL_BYTES], sub[DEMO_URL_BYTES];
@@ -87,8 +97,8 @@ static err add_camera(struct client *c, const struct hub_certificate *hub, const
     if (e) return e;
     const char *camera = json_string_value(json_object_get(result, "camera"));
     if (!camera) return diag_fail(d, ERR_INVALID, "the hub names no camera");
-    return hub_keep_days(c, hub, camera, json_string_value(json_object_get(result, "sub")), RETENTION_DAYS,
-                         d);
+    e = hub_keep_days(c, hub, camera, json_string_value(json_object_get(result, "sub")), RETENTION_DAYS, d);
+    return e || i > 0 ? e : add_zone(c, hub, json_object_get(result, "camera"), d);
 }
 
 static err add_cameras(struct client *c, const struct demo_footage *f, struct diag *d) {
@@ -186,6 +196,7 @@ static void print_welcome(const struct home *h, const struct demo_footage *f,
            "  export CARDEA_DATA='%s' CARDEA_PASSPHRASE_FILE='%s/demo-passphrase'\n"
            "  alias cardea='%s'\n"
            "  cardea status\n"
+           "  cardea events    # who came, and what alerted\n"
            "  cardea live walkway | ffplay -\n"
            "  cardea export walkway --from -2m --to now -o clip.mp4 && cardea verify clip.mp4    # after a "
            "minute\n"

@@ -221,5 +221,6 @@ int run_events(struct cli *cli, const struct args *args) {
     json_t *event;
     size_t i;
     json_array_foreach(sorted, i, event) print_event(event);
+    if (json_array_size(sorted) == 0) puts("nothing was noticed in that time");
     return STATUS_DONE;
 }

@@ -103,6 +103,11 @@ static int run_export(struct cli *cli, const struct args *args) {
         (void)diag_fail(&d, ERR_INVALID, "--from, --to and -o are needed");
         return cli_usage("export", &d);
     }
+    if (strcmp(path, "-") == 0) {
+        (void)diag_fail(&d, ERR_INVALID,
+                        "a clip is written to a file, which its signatures close: name one with -o");
+        return cli_usage("export", &d);
+    }
     if (cli_range(args, (struct wall_us){0}, wall_now(), &request.from, &request.to, &d))
         return cli_usage("export", &d);
     if (access(path, F_OK) == 0) return cli_fail_text("%s is there already: choose another name", path);

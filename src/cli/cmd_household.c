@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/doctor.h"
+#include "cli/home.h"
 #include "cli/household.h"
 #include "cli/session.h"
 #include "cli/verify.h"
@@ -356,6 +357,18 @@ static err collect_hubs(struct client *c, json_t *list, bool *well, bool print, 
     return ERR_OK;
 }
 
+/* The vault is away: what this machine's hub, if there is one, wrote down about it. */
+static int vault_is_away(const struct cli *cli, const struct diag *d) {
+    struct home_offline away;
+    char since[48], waiting[24];
+    if (!home_offline_read(cli->data, &away)) return cli_fail(d);
+    cli_time_text(away.since, since);
+    cli_bytes_text(away.spool_bytes, waiting);
+    return cli_fail_text(
+        "%s; this machine's hub has not reached it since %s and records on, %s wait in its spool", d->text,
+        since, waiting);
+}
+
 static int run_status(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
@@ -363,8 +376,9 @@ static int run_status(struct cli *cli, const struct args *args) {
     AUTO(json_release) json_t *usage = NULL;
     AUTO(json_release) json_t *hubs = json_array();
     bool well = true;
-    if (session_open(cli, &s, &d) || client_vault(&s.client, &vault, &d) || read_usage(&s.client, &usage, &d))
-        return cli_fail(&d);
+    err e = session_open(cli, &s, &d);
+    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) return vault_is_away(cli, &d);
+    if (e || client_vault(&s.client, &vault, &d) || read_usage(&s.client, &usage, &d)) return cli_fail(&d);
     char fingerprint[17];
     household_fingerprint(s.client.household.sign.public_key, fingerprint);
     if (!cli->json) printf("household: %s, its key's fingerprint %s\n", s.client.household.name, fingerprint);

@@ -93,11 +93,12 @@ const struct command commands_store[] = {
      .run = run_restore},
     {.name = "bench",
      .summary = "Figures, with a peer where there is one",
-     .usage = "record|seal|live|timeline [--json] …",
+     .usage = "record|seal|live|timeline|detect [--json] …",
      .help = "  seal      sealing a camera's fragments, against copying them\n"
              "  timeline  a day out of a year of cameras, on SQLite\n"
              "  record    CPU of recording, against ffmpeg\n"
              "  live      from a camera's packet to an opened record\n"
+             "  detect    looking at a part of a picture and at a frame, for each model\n"
              "From a source tree; what follows the name goes to the benchmark (bench/).\n",
      .run_raw = run_bench},
     {0},

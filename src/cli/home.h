@@ -39,6 +39,14 @@ struct home_owner {
 err home_owner_read(const char *data, struct home_owner *out, struct diag *d) CHECKED; /* ERR_NOT_FOUND */
 err home_owner_write(const char *data, const struct home_owner *owner, struct diag *d) CHECKED;
 
+/* What the hub of this folder, a home's or its own, notes while it cannot reach its vault. False: there is
+ * none that says so. */
+struct home_offline {
+    struct wall_us since;
+    uint64_t spool_bytes;
+};
+bool home_offline_read(const char *data, struct home_offline *out);
+
 /* The setup code of DIR/setup-code, made on first use. */
 err home_setup_code(const char *data, char out[SETUP_CODE_BYTES], struct diag *d) CHECKED;
 

@@ -1,6 +1,7 @@
 /* home_folder.c: the files of a home's folder that commands read (docs/programs.md). */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,19 @@ err home_lock(const char *data, int *fd, struct diag *d) {
     *fd = lock;
     lock = -1;
     return ERR_OK;
+}
+
+bool home_offline_read(const char *data, struct home_offline *out) {
+    struct diag d = {{0}};
+    AUTO(json_release) json_t *note = NULL;
+    if (read_json(data, "hub/offline.json", &note, &d) && read_json(data, "offline.json", &note, &d))
+        return false;
+    const char *since = json_string_value(json_object_get(note, "since"));
+    pid_t hub = (pid_t)json_integer_value(json_object_get(note, "hub"));
+    if (!since || wall_parse(since, wall_now(), &out->since, &d)) return false;
+    if (hub <= 0 || (kill(hub, 0) && errno == ESRCH)) return false; /* it was killed meanwhile */
+    out->spool_bytes = (uint64_t)json_integer_value(json_object_get(note, "spool_bytes"));
+    return true;
 }
 
 err home_owner_read(const char *data, struct home_owner *out, struct diag *d) {

@@ -21,12 +21,12 @@ const struct option_spec cli_common_options[] = {
 };
 
 static const struct command *const groups[] = {
-    commands_home, commands_household, commands_camera, commands_see,
-    commands_rule, commands_footage,   commands_trust,  commands_store,
+    commands_home, commands_household, commands_camera,  commands_model, commands_see,
+    commands_rule, commands_notify,    commands_footage, commands_trust, commands_store,
 };
 
 /* Named in the design, and not in this version. */
-static const char *const later[] = {"notify", "member", "share", "support", "neighbors", "staff", "labs"};
+static const char *const later[] = {"member", "share", "support", "neighbors", "staff", "labs"};
 
 static const char common_help[] =
     "Everywhere:\n"
@@ -117,7 +117,7 @@ static int help_command(int argc, char *const *argv) {
     const struct command *c = find(argc, argv, &used);
     if (c) {
         print_usage(stdout, c);
-        printf("\n%s.\n", c->summary);
+        printf("\n%s%s\n", c->summary, c->summary[strlen(c->summary) - 1] == '?' ? "" : ".");
         if (c->help) printf("\n%s", c->help);
         if (!c->run_raw) printf("\n%s", common_help);
         return STATUS_DONE;
@@ -127,12 +127,27 @@ static int help_command(int argc, char *const *argv) {
     return STATUS_USAGE;
 }
 
-static int unknown_command(const char *word) {
+static bool is_group(const char *word) {
+    size_t len = strlen(word);
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
+        for (const struct command *c = groups[g]; c->name; c++)
+            if (strncmp(c->name, word, len) == 0 && c->name[len] == ' ') return true;
+    return false;
+}
+
+/* `second` may be NULL. */
+static int unknown_command(const char *word, const char *second) {
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(later[i], word) == 0)
             return cli_fail_text("'%s' is not in this version (" CARDEA_VERSION ")", word);
-    if (print_group(stderr, word)) return STATUS_USAGE;
-    fprintf(stderr, "cardea: there is no command '%.40s'; `cardea help` lists them\n", word);
+    if (is_group(word) && !second) {
+        fprintf(stderr, "cardea %s: which one?\n", word);
+    } else if (is_group(word)) {
+        fprintf(stderr, "cardea: there is no command '%.40s %.40s'\n", word, second);
+    } else {
+        fprintf(stderr, "cardea: there is no command '%.40s'; `cardea help` lists them\n", word);
+    }
+    (void)print_group(stderr, word);
     return STATUS_USAGE;
 }
 
@@ -163,6 +178,13 @@ static err choose_data(struct cli *cli, const struct args *args, struct diag *d)
                                       : ERR_OK;
 }
 
+/* The usage begins with the arguments that are needed, in their order. */
+static void say_missing(const struct command *c, size_t given, struct diag *d) {
+    const char *word = c->usage;
+    while (given-- && strchr(word, ' ')) word = strchr(word, ' ') + 1;
+    (void)diag_fail(d, ERR_INVALID, "%.*s is missing", (int)strcspn(word, " "), word);
+}
+
 static int run(const struct command *c, int argc, char **argv) {
     if (c->run_raw) return c->run_raw(argc, argv);
     struct args args;
@@ -173,8 +195,10 @@ static int run(const struct command *c, int argc, char **argv) {
         return help_command(1, name);
     }
     if (args.count < c->least || args.count > c->most) {
-        (void)diag_fail(&d, ERR_INVALID,
-                        args.count < c->least ? "something is missing" : "too many arguments");
+        if (args.count < c->least)
+            say_missing(c, args.count, &d);
+        else
+            (void)diag_fail(&d, ERR_INVALID, "too many arguments");
         return cli_usage(c->name, &d);
     }
     struct cli cli = {
@@ -211,6 +235,6 @@ int main(int argc, char **argv) {
     }
     int used;
     const struct command *c = find(argc - 1, argv + 1, &used);
-    if (!c) return unknown_command(word);
+    if (!c) return unknown_command(word, argc > 2 ? argv[2] : NULL);
     return run(c, argc - 1 - used, argv + 1 + used);
 }

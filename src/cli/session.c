@@ -82,7 +82,7 @@ err session_open(const struct cli *cli, struct session *out, struct diag *d) {
     if (!e) e = open_seen(cli, out, d);
     if (!e) e = client_unlock(&out->client, d);
     if (!e) save_seen(cli, out);
-    if (e == ERR_UNREACHABLE) diag_prefix(d, "no vault answers at %s", url);
+    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", url);
     if (e) session_close(out);
     return e;
 }

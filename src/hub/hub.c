@@ -29,6 +29,7 @@ static void on_mail(void *context, uint32_t events) {
     (void)events;
     while (!link_next(h->link, &m)) {
         if (m.kind == LINK_MAIL_COMMAND) hub_command(h, m.command, blob_bytes(&m.box));
+        if (m.kind == LINK_MAIL_RING) hub_pressed(h, m.ring);
         link_mail_clear(&m);
     }
     pace_workers(h);
@@ -52,6 +53,8 @@ static err open_parts(struct hub *h, const struct hub_options *o, struct diag *d
 err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) {
     *h = (struct hub){.identity = options->identity,
                       .camera_program = options->camera_program,
+                      .data = options->data,
+                      .vault = options->vault,
                       .mail.fd = -1,
                       .alerts.fd = -1};
     h->discovery.socket.fd = -1;
@@ -96,6 +99,7 @@ void hub_tick(struct hub *h) {
     pace_workers(h);
     hub_tests_tick(h);
     hub_discover_tick(h);
+    hub_offline_tick(h, false);
     worker_reap();
 }
 
@@ -137,6 +141,7 @@ static bool any_running(const struct hub *h) {
 }
 
 void hub_clear(struct hub *h) {
+    if (h->link) hub_offline_tick(h, true);
     for (struct hub_camera *c = h->list; c; c = c->next)
         for (size_t i = 0; i < c->stream_count; i++) worker_stop(c->streams[i].worker);
     struct steady_us until = {steady_now().us + WORKERS_GRACE_MS * 1000};

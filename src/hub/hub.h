@@ -4,6 +4,7 @@
 #define CARDEA_HUB_HUB_H
 
 #include "hub/cameras.h"
+#include "hub/doorbell.h"
 #include "hub/link.h"
 #include "hub/recorder.h"
 #include "hub/seeing.h"
@@ -79,13 +80,16 @@ struct hub {
     struct vision *vision;
     struct seeing *seeing;
     struct notify *notify;
+    struct doorbells doorbells;
     struct watch alerts; /* what channels say: notify_fd */
     struct cameras cameras;
     struct hub_camera *list;
     struct hub_test tests[HUB_TESTS_MAX];
     struct hub_discovery discovery;
     struct command_seen *seen;
-    const char *camera_program;
+    const char *camera_program, *data, *vault;
+    bool offline_known, offline_noted;
+    struct steady_us offline_at;
     struct watch mail;
     struct steady_us started;
 };
@@ -125,6 +129,9 @@ void hub_command(struct hub *h, const uint8_t id[COMMAND_ID_BYTES], struct bytes
 void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, json_t *result /* taken */,
                const struct diag *d);
 
+/* hub_offline.c: tells this machine's `cardea status` while the vault is away. */
+void hub_offline_tick(struct hub *h, bool ending);
+
 /* hub_tests.c: `camera.test` */
 err hub_test_start(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], const char *url,
                    struct diag *d) CHECKED;
@@ -144,6 +151,8 @@ void hub_seeing_clear(struct hub *h);
 void hub_seen_frame(struct hub_stream *s, const struct worker_frame *m);
 void hub_seen_motion(struct hub_stream *s, const struct worker_motion *m);
 void hub_seen_ring(struct hub_stream *s);
+/* A doorbell's request to the vault: which, as a hash. */
+void hub_pressed(struct hub *h, const uint8_t ring[LINK_RING_BYTES]);
 /* The camera's worker is gone: so is what was seen. */
 void hub_seen_end(struct hub_camera *c);
 void hub_seen_forget(struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]);

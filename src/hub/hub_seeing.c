@@ -134,6 +134,12 @@ static void on_channel_ring(void *context, const uint8_t camera[16]) {
     if (port_name(h, camera)) seeing_ring(h->seeing, camera, wall_now());
 }
 
+/* A doorbell's request to the vault. */
+void hub_pressed(struct hub *h, const uint8_t ring[LINK_RING_BYTES]) {
+    uint8_t camera[CAMERA_ID_BYTES];
+    if (doorbells_press(&h->doorbells, ring, steady_now(), camera)) on_channel_ring(h, camera);
+}
+
 static void poll_notify(struct hub *h) {
     notify_poll(h->notify, &(struct notify_events){h, on_presence, on_channel_ring});
 }
@@ -172,6 +178,7 @@ void hub_seen_end(struct hub_camera *c) {
 
 void hub_seen_forget(struct hub *h, const uint8_t camera[CAMERA_ID_BYTES]) {
     seeing_forget(h->seeing, camera);
+    if (doorbells_forget(&h->doorbells, camera)) doorbells_tell(&h->doorbells, h->link);
 }
 
 void hub_seen_cameras(struct hub *h) {
@@ -212,6 +219,17 @@ static err test_channel(struct hub *h, const struct command *c, bool *later, str
     return e;
 }
 
+static err doorbell_command(struct hub *h, const struct command *c, json_t **result, struct diag *d) {
+    uint8_t camera[CAMERA_ID_BYTES];
+    bool changed;
+    const char *hex = json_string_value(json_object_get(c->args, "camera"));
+    if (hex && !hex_decode(hex, (struct buffer){camera, sizeof camera}) && !port_name(h, camera))
+        return diag_fail(d, ERR_NOT_FOUND, "this hub has no such camera");
+    err e = doorbells_command(&h->doorbells, c->verb, c->args, result, &changed, d);
+    if (changed) doorbells_tell(&h->doorbells, h->link);
+    return e;
+}
+
 /* What only the hub knows beside seeing. */
 static err add_surroundings(struct hub *h, json_t *o, struct diag *d) {
     json_t *models = NULL, *none = json_object();
@@ -231,6 +249,7 @@ err hub_seeing_command(struct hub *h, const struct command *c, json_t **result, 
     static const char *const seen[] = {"see.", "zone.", "mask.", "rule.", "event.", "face."};
     if (strcmp(c->verb, "notify.test") == 0) return test_channel(h, c, later, d);
     if (strncmp(c->verb, "notify.", 7) == 0) return notify_command(h->notify, c->verb, c->args, result, d);
+    if (strncmp(c->verb, "doorbell.", 9) == 0) return doorbell_command(h, c, result, d);
     if (strncmp(c->verb, "model.", 6) == 0) return vision_command(h->vision, c->verb, c->args, result, d);
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) {
         if (strncmp(c->verb, seen[i], strlen(seen[i])) != 0) continue;
@@ -262,6 +281,7 @@ err hub_seeing_init(struct hub *h, const struct hub_options *options, struct dia
                                           .loop = h->loop,
                                           .events = {h, on_sightings, on_picture, on_faces, on_gone}};
     err e = notify_new(&(struct notify_options){options->data, options->ca_file}, &h->notify, d);
+    if (!e) e = doorbells_load(options->data, &h->doorbells, d);
     if (!e) e = seeing_new(options->data, &ports, &h->seeing, d);
     if (!e) e = vision_new(&vision, &h->vision, d);
     if (e) return e;
@@ -273,6 +293,7 @@ err hub_seeing_init(struct hub *h, const struct hub_options *options, struct dia
 void hub_seeing_start(struct hub *h) {
     seeing_start(h->seeing);
     hub_seen_cameras(h);
+    doorbells_tell(&h->doorbells, h->link);
 }
 
 void hub_seeing_tick(struct hub *h, struct steady_us now) {

@@ -295,6 +295,15 @@ void link_reply(struct link *l, const uint8_t command[COMMAND_ID_BYTES], struct 
     http_client_wake(l->http);
 }
 
+void link_rings(struct link *l, const uint8_t (*rings)[LINK_RING_BYTES], size_t count) {
+    pthread_mutex_lock(&l->lock);
+    l->ring_count = count < LINK_RINGS_MAX ? count : LINK_RINGS_MAX;
+    memcpy(l->rings, rings, l->ring_count * sizeof *rings);
+    l->rings_changed = true;
+    pthread_mutex_unlock(&l->lock);
+    http_client_wake(l->http);
+}
+
 void link_state(struct link *l, struct link_state *out) {
     pthread_mutex_lock(&l->lock);
     *out = l->state;

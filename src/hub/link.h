@@ -16,6 +16,8 @@
 #define LINK_VIEWED_MAX 256 /* streams that are being watched */
 #define LINK_MAIL_MAX 64    /* commands that wait for the recording loop */
 #define LINK_REPLIES_MAX 64
+#define LINK_RINGS_MAX 16 /* doorbells (docs/protocol.md, "Doorbells") */
+#define LINK_RING_BYTES 16
 
 struct link;
 
@@ -37,15 +39,19 @@ void link_wake(struct link *l, bool fresh);
 /* Becomes readable when there is mail. */
 int link_fd(const struct link *l);
 
-enum link_mail_kind { LINK_MAIL_COMMAND, LINK_MAIL_VIEWERS };
+enum link_mail_kind { LINK_MAIL_COMMAND, LINK_MAIL_VIEWERS, LINK_MAIL_RING };
 struct link_mail {
     enum link_mail_kind kind;
     uint8_t command[COMMAND_ID_BYTES];
     struct blob box; /* of a command */
+    uint8_t ring[LINK_RING_BYTES];
 };
 /* Recording loop. ERR_NOT_FOUND: none. */
 err link_next(struct link *l, struct link_mail *out) CHECKED;
 void link_mail_clear(struct link_mail *m);
+
+/* The doorbells that the vault is to tell of: hashes of their tokens. */
+void link_rings(struct link *l, const uint8_t (*rings)[LINK_RING_BYTES], size_t count);
 
 /* How many watch the stream at the moment. */
 uint32_t link_viewers(struct link *l, const uint8_t camera[CAMERA_ID_BYTES]);

@@ -10,6 +10,8 @@
 #define TYPE_BEAT 4
 #define TYPE_COMMAND 16
 #define TYPE_VIEWERS 17
+#define TYPE_RING 18
+#define PATH_BYTES (128 + LINK_RINGS_MAX * (2 * LINK_RING_BYTES + 1))
 #define SILENCE_MS 30000 /* the vault says something every 10 s */
 #define MESSAGE_MAX_BYTES (COMMAND_MAX_BYTES + 4096)
 #define AGAIN_US 2000000
@@ -21,6 +23,24 @@ static void tell(struct link *l) {
     if (write(l->event_fd, &one, sizeof one) < 0) return; /* it is readable already */
 }
 
+/* Puts it where the recording loop looks. False: it is full. */
+static bool put_mail(struct link *l, const struct link_mail *m) {
+    pthread_mutex_lock(&l->lock);
+    bool full = l->mail_count == LINK_MAIL_MAX;
+    if (!full) l->mail[(l->mail_first + l->mail_count++) % LINK_MAIL_MAX] = *m;
+    pthread_mutex_unlock(&l->lock);
+    tell(l);
+    return !full;
+}
+
+static err take_ring(struct link *l, struct bytes payload) {
+    struct link_mail m = {.kind = LINK_MAIL_RING};
+    if (payload.len != LINK_RING_BYTES) return ERR_INVALID;
+    memcpy(m.ring, payload.data, LINK_RING_BYTES);
+    if (!put_mail(l, &m)) log_warning("a ring was lost: too much waits already");
+    return ERR_OK;
+}
+
 static err take_command(struct link *l, struct bytes payload) {
     if (payload.len <= COMMAND_ID_BYTES || payload.len > COMMAND_MAX_BYTES + COMMAND_ID_BYTES)
         return ERR_INVALID;
@@ -28,12 +48,7 @@ static err take_command(struct link *l, struct bytes payload) {
     memcpy(m.command, payload.data, COMMAND_ID_BYTES);
     err e = blob_append(&m.box, BYTES(payload.data + COMMAND_ID_BYTES, payload.len - COMMAND_ID_BYTES));
     if (e) return e;
-    pthread_mutex_lock(&l->lock);
-    bool full = l->mail_count == LINK_MAIL_MAX;
-    if (!full) l->mail[(l->mail_first + l->mail_count++) % LINK_MAIL_MAX] = m;
-    pthread_mutex_unlock(&l->lock);
-    if (full) link_mail_clear(&m); /* its sender hears nothing, and asks again */
-    tell(l);
+    if (!put_mail(l, &m)) link_mail_clear(&m); /* its sender hears nothing, and asks again */
     return ERR_OK;
 }
 
@@ -86,6 +101,8 @@ static err on_bytes(void *context, struct bytes piece) {
             e = take_command(l, payload);
         else if (head[0] == TYPE_VIEWERS)
             e = take_viewers(l, payload);
+        else if (head[0] == TYPE_RING)
+            e = take_ring(l, payload);
         at += HEAD_BYTES + len;
     }
     blob_drop_front(&l->command_bytes, at);
@@ -107,7 +124,7 @@ static void on_end(void *context, err e, const struct http_response *response, c
     blob_clear(&l->command_bytes);
     forget_viewers(l);
     int64_t now = steady_now().us;
-    l->commands_at.us = now + AGAIN_US;
+    l->commands_at.us = e == ERR_CANCELLED ? now : now + AGAIN_US; /* cancelled: to ask for other rings */
     if (response->status == 409) {
         pthread_mutex_lock(&l->lock);
         bool was = l->state.conflict;
@@ -160,12 +177,35 @@ static void reply_step(struct link *l) {
     l->reply = NULL;
 }
 
+/* With the doorbells of now. */
+static void make_path(struct link *l, char path[PATH_BYTES]) {
+    char hex[2 * LINK_RING_BYTES + 1];
+    hex_encode(BYTES_OF(l->identity->instance), hex);
+    int used = snprintf(path, PATH_BYTES, "/v1/hub/commands?instance=%s", hex);
+    pthread_mutex_lock(&l->lock);
+    for (size_t i = 0; i < l->ring_count; i++) {
+        hex_encode(BYTES_OF(l->rings[i]), hex);
+        used += snprintf(path + used, PATH_BYTES - (size_t)used, "%s%s", i ? "," : "&rings=", hex);
+    }
+    l->rings_changed = false;
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* The vault listens for what it was told when the answer began: other doorbells need another one. */
+static void ask_for_other_rings(struct link *l) {
+    pthread_mutex_lock(&l->lock);
+    bool changed = l->rings_changed;
+    l->rings_changed = false;
+    pthread_mutex_unlock(&l->lock);
+    if (changed && l->commands) http_transfer_cancel(l->commands);
+}
+
 void link_commands_step(struct link *l) {
     reply_step(l);
+    ask_for_other_rings(l);
     if (l->commands || steady_now().us < l->commands_at.us) return;
-    char hex[33], path[128];
-    hex_encode(BYTES_OF(l->identity->instance), hex);
-    snprintf(path, sizeof path, "/v1/hub/commands?instance=%s", hex);
+    char path[PATH_BYTES];
+    make_path(l, path);
     struct http_request get = {.method = "GET",
                                .path = path,
                                .authorization = l->authorization,

@@ -46,6 +46,9 @@ struct link {
     struct reply_waiting *replies;
     size_t reply_count;
     struct link_state state;
+    uint8_t rings[LINK_RINGS_MAX][LINK_RING_BYTES];
+    size_t ring_count;
+    bool rings_changed;
 
     /* The link's thread. */
     struct steady_us retry_at, token_until, scanned, commands_at;

@@ -37,7 +37,11 @@ struct arguments {
     uint64_t spool_limit_bytes;
 };
 
-static int usage(void) {
+static int usage(const struct arguments *a) {
+    if (!a->vault)
+        fputs("cardea-hub: --vault is missing: the address of the vault that stores for it\n", stderr);
+    if (a->vault && !a->data)
+        fputs("cardea-hub: --data is missing: the folder for its keys and its spool\n", stderr);
     fputs("usage: cardea-hub --vault URL --data DIR [--ca FILE] [--setup-code-file FILE]\n"
           "                  [--camera-program PATH] [--vision-program PATH] [--spool-limit BYTES]\n",
           stderr);
@@ -221,7 +225,7 @@ int main(int argc, char **argv) {
     struct identity id = {0};
     struct diag d = {{0}};
     log_open("cardea-hub", LOG_LEVEL_INFO);
-    if (!read_arguments(argc, argv, &a)) return usage();
+    if (!read_arguments(argc, argv, &a)) return usage(&a);
     harden();
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);

@@ -74,7 +74,7 @@ struct channel_ops {
     void (*presence)(struct channel *c, bool home);
 };
 
-extern const struct channel_ops channel_webpush, channel_webhook, channel_ntfy, channel_smtp;
+extern const struct channel_ops channel_webpush, channel_webhook, channel_ntfy, channel_smtp, channel_mqtt;
 
 /* For kinds without a connection of their own. */
 void channel_no_poll(struct channel *c);

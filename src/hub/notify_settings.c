@@ -13,7 +13,7 @@
 #define FILE_MAX_BYTES (1u << 20)
 
 static const struct channel_ops *const kinds[] = {&channel_webpush, &channel_webhook, &channel_ntfy,
-                                                  &channel_smtp};
+                                                  &channel_smtp, &channel_mqtt};
 
 static const struct channel_ops *kind_find(const char *kind) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

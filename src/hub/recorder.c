@@ -10,6 +10,7 @@
 #define REEL_SEGMENTS_SOFT 1000
 #define HELD_SLACK_S 12             /* a held segment may be as long as the camera's key frames are apart */
 #define OUT_KEEP_BYTES (512u << 10) /* of the buffer for sealed records between fragments */
+#define TROUBLE_AGAIN_US 60000000
 
 enum use { USE_NONE, USE_LIVE, USE_HOLD, USE_KEEP };
 
@@ -40,6 +41,8 @@ struct recorder {
     struct steady_us active, motion_until;
     struct motion_state motion;
     char trouble[200];
+    char logged[200]; /* the trouble that was logged last, and when */
+    struct steady_us logged_at;
 };
 
 /* --- Which fragments, and for how long
@@ -58,8 +61,13 @@ static enum use wanted(struct recorder *r) {
 }
 
 static void trouble(struct recorder *r, const char *what) {
-    if (strcmp(r->trouble, what) != 0 && what[0]) log_warning("recording: %s", what);
     snprintf(r->trouble, sizeof r->trouble, "%s", what);
+    /* What comes and goes with each segment, such as a full disk, is logged once in a while. */
+    if (!what[0] || (strcmp(r->logged, what) == 0 && steady_now().us < r->logged_at.us + TROUBLE_AGAIN_US))
+        return;
+    snprintf(r->logged, sizeof r->logged, "%s", what);
+    r->logged_at = steady_now();
+    log_warning("recording: %s", what);
 }
 
 uint32_t fragment_samples(struct bytes fragment) {

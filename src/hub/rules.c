@@ -204,10 +204,8 @@ static void judge_object(const struct rule *r, const struct rule_facts *f, struc
         add(v, BECAUSE_SCORE, "It was sure by %d %% only; from %d %% it would have alerted.",
             (int)(f->score * 100), (int)(RULE_SCORE_MIN * 100));
     if (f->still) add(v, BECAUSE_STILL, "It was there already and did not move.");
-    if (f->not_interesting) {
+    if (f->not_interesting)
         add(v, BECAUSE_NOT_INTERESTING, "It looks like what you called not interesting in this place.");
-        v->final = true;
-    }
 }
 
 static void judge_cooldown(const struct rule *r, const struct rule_facts *f, struct rule_verdict *v) {

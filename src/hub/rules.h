@@ -109,7 +109,7 @@ struct rule_verdict {
     bool alert;
     size_t count; /* of reasons; 0 when it alerts */
     struct rule_reason reasons[BECAUSE_COUNT];
-    bool final; /* nothing that comes will change it for this object: cool-down, not interesting, label */
+    bool final; /* nothing that comes will change it for this object: cool-down, label */
 };
 /* A rule that is off says nothing: no alert, no reasons. */
 void rule_judge(const struct rule *r, const struct rule_facts *f, struct rule_verdict *out);

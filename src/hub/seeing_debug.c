@@ -70,9 +70,11 @@ void see_debug_note(struct see_camera *c, const struct vision_sightings *m) {
 static json_t *frame_json(const struct noted_frame *f) {
     static const char *const states[] = {"new", "seen", "lost"};
     json_t *regions = json_array(), *tracks = json_array();
-    for (size_t i = 0; i < f->region_count; i++)
-        json_array_append_new(regions, json_pack("[i,i,i,i]", f->regions[i].x, f->regions[i].y,
-                                                 f->regions[i].w, f->regions[i].h));
+    for (size_t i = 0; i < f->region_count; i++) { /* a worker's regions are in 255ths */
+        const struct worker_region *r = &f->regions[i];
+        json_array_append_new(regions, json_pack("[i,i,i,i]", r->x * PLACE_WHOLE / 255, r->y * PLACE_WHOLE / 255,
+                                                 r->w * PLACE_WHOLE / 255, r->h * PLACE_WHOLE / 255));
+    }
     for (size_t i = 0; i < f->track_count; i++) {
         const struct noted_track *t = &f->tracks[i];
         json_array_append_new(tracks,

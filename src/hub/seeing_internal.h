@@ -23,8 +23,9 @@
 #define SEE_PEOPLE_PENDING 4 /* face.add under way */
 #define SEE_EMBED_US 20000000
 #define SEE_HEIRS_MAX 16
-#define SEE_HEIR_US 10000000
-#define SEE_UNKNOWN_LOOKS 2 /* good looks at a face that nobody knows: then it is unknown */
+#define SEE_HEIR_US 2000000      /* so soon after it was lost what is found in its place is it */
+#define SEE_HEIR_GAP_US 10000000 /* the same, when it was lost because nobody looked */
+#define SEE_UNKNOWN_LOOKS 2      /* good looks at a face that nobody knows: then it is unknown */
 
 struct see_point {
     uint32_t ms; /* since the event's begin */
@@ -42,6 +43,7 @@ void path_add(struct see_path *p, uint32_t ms, const struct place_box *box);
 struct see_answer {
     char rule[RULE_ID_CHARS + 1];
     bool alerted, final;
+    bool inherited; /* it alerted before it was lost from sight for a moment */
     size_t count;
     struct rule_reason reasons[SEE_REASONS_MAX]; /* the first ones */
 };
@@ -87,7 +89,7 @@ struct see_track {
 /* An object that vanished: who takes its place is it, as far as alerts go. */
 struct see_heir {
     enum seen_label label;
-    struct wall_us at;
+    struct wall_us until;
     struct place_box box;
     int8_t look[VISION_LOOK_BYTES];
     size_t count;

@@ -34,7 +34,8 @@ static json_t *quiet_json(const struct seeing *s, const struct see_track *t) {
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < s->rules.count; i++) {
             const struct see_answer *a = &t->answers[i];
-            if (a->alerted || a->count == 0 || strcmp(a->rule, s->rules.rules[i].id) != 0) continue;
+            if ((a->alerted && !a->inherited) || a->count == 0 || strcmp(a->rule, s->rules.rules[i].id) != 0)
+                continue;
             if ((a->reasons[0].because == BECAUSE_LABEL) != (round == 1)) continue;
             see_quiet_json(&s->rules.rules[i], a->reasons, a->count, list);
         }
@@ -200,9 +201,10 @@ void see_track_settle(struct seeing *s, struct see_camera *c, struct see_track *
     t->wants_telling = false;
 }
 
-static void leave_heir(struct see_camera *c, const struct see_track *t) {
+static void leave_heir(struct see_camera *c, const struct see_track *t, bool gap) {
     struct see_heir *h = &c->heirs[c->heir_next++ % SEE_HEIRS_MAX];
-    *h = (struct see_heir){.label = t->label, .at = t->last, .box = t->box};
+    *h = (struct see_heir){
+        .label = t->label, .until = {t->last.us + (gap ? SEE_HEIR_GAP_US : SEE_HEIR_US)}, .box = t->box};
     memcpy(h->look, t->look, sizeof h->look);
     for (size_t i = 0; i < RULES_MAX; i++)
         if (t->answers[i].alerted) memcpy(h->alerted[h->count++], t->answers[i].rule, sizeof h->alerted[0]);
@@ -217,7 +219,7 @@ static void suggest(struct seeing *s, const struct see_track *t) {
 void see_track_end(struct seeing *s, struct see_camera *c, struct see_track *t, bool gap) {
     if (t->confirmed && !t->settled && !hidden(c, t)) tell_with_alert(s, c, t, gap ? TELL_GAP : TELL_END);
     if (t->confirmed) {
-        leave_heir(c, t);
+        leave_heir(c, t, gap);
         suggest(s, t);
     }
     blob_clear(&t->jpeg);

@@ -446,12 +446,25 @@ static void test_cool_down_and_feedback(void **state) {
     assert_int_equal(w->alert_count, 0);
     assert_string_equal(text_of(json_array_get(json_object_get(w->told[1].json, "quiet"), 0), "because"),
                         "not_interesting");
+    see(w, NOON + 1001 * S, &alike, TRACK_SEEN);
+    assert_int_equal(w->alert_count, 0); /* quiet while it is there */
     see(w, NOON + 1001 * S, &alike, TRACK_LOST);
-    see(w, NOON + 1002 * S, &other, TRACK_NEW);
-    picture(w, NOON + 1002 * S, 21, 100, "other");
+    struct seen_track walker = object(25, SEEN_PERSON, 52); /* looks like it, and walks past */
+    see(w, NOON + 1100 * S, NULL, TRACK_SEEN);
+    see(w, NOON + 1100 * S, &walker, TRACK_NEW);
+    picture(w, NOON + 1100 * S, 25, 100, "walker");
+    assert_int_equal(w->alert_count, 0);
+    walker.box.x = (uint16_t)(walker.box.x + 900);
+    see(w, NOON + 1101 * S, &walker, TRACK_SEEN);
+    assert_int_equal(w->alert_count, 1);
+    see(w, NOON + 1102 * S, &walker, TRACK_LOST);
+    forget_told(w);
+    look(w, NOON + 1200 * S);
+    see(w, NOON + 1202 * S, &other, TRACK_NEW);
+    picture(w, NOON + 1202 * S, 21, 100, "other");
     assert_int_equal(w->alert_count, 1); /* somebody else in that place */
     /* It is remembered over a restart, and can be taken back. */
-    see(w, NOON + 1003 * S, &other, TRACK_LOST);
+    see(w, NOON + 1203 * S, &other, TRACK_LOST);
     seeing_free(w->s);
     open_seeing(w);
     snprintf(args, sizeof args, "{'camera':'%s','event':'%s','verdict':'interesting'}", camera_hex, hex);

@@ -7,8 +7,8 @@
 #define PATH_STILL 30        /* less than this far from the last point is no new point */
 #define WAS_THERE_US 5000000 /* first seen so soon after somebody began to look */
 #define WAS_THERE_MOVE 400   /* and not moved by more than this */
-#define HEIR_OVERLAP_MIN 0.20f
-#define HEIR_ALIKE_MIN 0.60f
+#define HEIR_OVERLAP_MIN 0.30f
+#define HEIR_ALIKE_MIN 0.90f
 
 /* --- Its way: at most SEEING_PATH_MAX points, evenly in time --- */
 
@@ -158,7 +158,7 @@ void see_alert_take(struct see_camera *c, const struct rule *r, bool ring, struc
 
 static bool called_not_interesting(const struct seeing *s, const struct see_camera *c,
                                    const struct see_track *t) {
-    struct negative n = {.label = t->label, .box = t->judged_box};
+    struct negative n = {.label = t->label, .box = t->box};
     memcpy(n.camera, c->id, sizeof n.camera);
     memcpy(n.look, t->look, sizeof n.look);
     return negatives_hold(&s->negatives, &n);
@@ -210,12 +210,15 @@ void see_track_judge(struct seeing *s, struct see_camera *c, struct see_track *t
 static void inherit(const struct see_camera *c, struct see_track *t, struct wall_us wall) {
     for (size_t h = 0; h < SEE_HEIRS_MAX; h++) {
         const struct see_heir *old = &c->heirs[h];
-        if (!old->at.us || old->label != t->label || wall.us - old->at.us > SEE_HEIR_US ||
+        if (old->label != t->label || wall.us > old->until.us ||
             box_overlap(&old->box, &t->box) < HEIR_OVERLAP_MIN ||
             look_alike(old->look, t->look) < HEIR_ALIKE_MIN)
             continue;
         for (size_t i = 0; i < old->count && i < RULES_MAX; i++) {
-            t->answers[i] = (struct see_answer){.alerted = true};
+            t->answers[i] = (struct see_answer){.alerted = true, .inherited = true, .count = 1};
+            t->answers[i].reasons[0].because = BECAUSE_COOLDOWN;
+            snprintf(t->answers[i].reasons[0].text, BECAUSE_TEXT_BYTES,
+                     "It was lost from sight for a moment, and had alerted before.");
             snprintf(t->answers[i].rule, sizeof t->answers[i].rule, "%s", old->alerted[i]);
         }
         return;

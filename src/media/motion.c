@@ -268,7 +268,9 @@ static bool catch_up(struct motion *m, int64_t now_us) {
 
 static void offer(struct motion *m, const AVFrame *picture, int64_t now_us, bool safety,
                   struct motion_seen *out) {
-    if (safety && m->safety_us && now_us - m->safety_us < SAFETY_US) return;
+    bool early = m->safety_us && now_us - m->safety_us < SAFETY_US;
+    if (safety && early && !m->model.calibrated)
+        return;            /* who came with the change is in the background now */
     m->safety_us = now_us; /* one of what moves serves as well */
     out->picture = picture;
     out->safety = safety;
@@ -327,6 +329,7 @@ static void busy_frame(struct motion *m, const struct media_sample *s, struct mo
         m->moving = m->fruitful = out->tell = true;
         begin_still(&m->base);
     }
+    if (m->model.calibrated) offer(m, m->frame, s->arrived.us, true, out);
     int64_t still_us = s->arrived.us - m->moved_us;
     if (m->moving && still_us < AFTER_US) offer(m, m->frame, s->arrived.us, false, out);
     if (still_us < (m->large ? LARGE_STILL_US : STILL_US)) return;

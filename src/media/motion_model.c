@@ -19,17 +19,23 @@
 #define LEARN_FIRST 0.6f
 #define FIRST_LOOKS 20
 #define MEAN_RATE 0.08f
-#define MEAN_RATE_LIGHT 0.03f
+#define MEAN_RATE_FIRST 0.3f
 #define GAIN_STEP 0.03f  /* a common change of more than this moves what was learnt along with it */
 #define GAIN_BLOCK 10    /* places, each way, over which brightness is compared */
-#define WHOLE_SHARE 0.5f /* changed at once: the picture is another */
+#define WHOLE_SHARE 0.4f /* changed at once: the picture is another */
 #define WHOLE_BEFORE 0.25f
-#define CALM_SHARE 0.1f /* from one look to the next: calibrating is over */
+#define WHOLE_WITHIN_S 1.2
+#define GAIN_LEAST 0.65f /* another light altogether */
+#define GAIN_MOST 1.55f
+#define CALM_SHARE 0.02f /* from one look to the next: calibrating is over */
+#define CALIBRATING_LEAST_S 1.0
 #define CALIBRATING_MOST_S 6.0
-#define WINDOW 2           /* places each way: texture is compared in 5 x 5 */
-#define TEXTURE 6.0f       /* variance below which there is none */
-#define TEXTURE_KEPT 0.75f /* correlation */
-#define TEXTURE_LOST 0.5f
+#define WINDOW 2      /* places each way: texture is compared in 5 x 5 */
+#define BLACK 15.0f   /* luma of no light; cameras of the full range have 0, and little is lost for them */
+#define TEXTURE 12.0f /* variance, of both, below which there is none */
+#define TEXTURE_NEW 35.0f /* what is left over of it that no light brings */
+#define TEXTURE_LOST 0.5f /* of both */
+#define TEXTURE_KEPT 0.25f
 #define LIGHT_LEAST 0.25f /* brightness that light alone makes of a thing's usual one */
 #define LIGHT_MOST 4.5f
 #define CHROMA_OFF 9.0f /* of 255 */
@@ -153,11 +159,14 @@ static float common_gain(const struct motion_model *m, const struct model_pictur
     return ratios[count / 2];
 }
 
-static void scale_model(struct motion_model *m, float gain) {
-    for (int i = 0; i < MODEL_PLACES; i++) m->mean[i] = at_most(m->mean[i] * gain, 255);
+/* What would be brighter than the picture's brightest is clipped as that is. */
+static void scale_model(struct motion_model *m, const struct model_picture *p, float gain) {
+    float most = 0;
+    for (int i = 0; i < MODEL_PLACES; i++) most = at_least(most, p->luma[i]);
+    for (int i = 0; i < MODEL_PLACES; i++) m->mean[i] = at_most(m->mean[i] * gain, most);
     for (int k = 0; k < MODEL_SAMPLES; k++)
         for (int i = 0; i < MODEL_PLACES; i++)
-            m->samples[k][i] = (uint8_t)at_most((float)m->samples[k][i] * gain + 0.5f, 255);
+            m->samples[k][i] = (uint8_t)at_most((float)m->samples[k][i] * gain + 0.5f, most);
 }
 
 /* --- What changed --- */
@@ -211,34 +220,65 @@ static int find_changes(struct motion_model *m, const uint8_t *luma, uint8_t *ra
 
 /* --- Light --- */
 
-static float chroma_off(const struct motion_model *m, const struct model_picture *p, int at) {
-    if (!p->colour) return 0;
-    int i = at / MODEL_COLUMNS / 2 * (MODEL_COLUMNS / 2) + at % MODEL_COLUMNS / 2;
-    return at_least(fabsf((float)p->u[i] - m->mean_u[i]), fabsf((float)p->v[i] - m->mean_v[i]));
+/* How far a value is from where light `ratio` times the usual one may put it: colour follows brightness, or
+ * stays where the camera evens it out. */
+static float value_off(float now, float usual, float ratio) {
+    float follows = 128 + (usual - 128) * ratio, low = at_most(follows, usual),
+          high = at_least(follows, usual);
+    return at_least(at_least(low - now, now - high), 0);
 }
 
-/* Whether the scene's texture is still there at this place: then only the light on it changed. */
-static uint8_t judge_place(const struct motion_model *m, const struct model_picture *p, int at) {
-    int cx = at % MODEL_COLUMNS, cy = at / MODEL_COLUMNS, n = 0;
-    float a = 0, b = 0, aa = 0, bb = 0, ab = 0;
-    for (int y = clamp(cy - WINDOW, MODEL_ROWS - 1); y <= clamp(cy + WINDOW, MODEL_ROWS - 1); y++)
-        for (int x = clamp(cx - WINDOW, MODEL_COLUMNS - 1); x <= clamp(cx + WINDOW, MODEL_COLUMNS - 1);
-             x++, n++) {
-            float now = p->luma[y * MODEL_COLUMNS + x], usual = m->mean[y * MODEL_COLUMNS + x];
+static float chroma_off(const struct motion_model *m, const struct model_picture *p, int at, float ratio) {
+    if (!p->colour) return 0;
+    int i = at / MODEL_COLUMNS / 2 * (MODEL_COLUMNS / 2) + at % MODEL_COLUMNS / 2;
+    return at_least(value_off(p->u[i], m->mean_u[i], ratio), value_off(p->v[i], m->mean_v[i], ratio));
+}
+
+/* How a window of the picture and of the scene go together. */
+struct texture {
+    float ratio;    /* of their brightness */
+    float together; /* their variances, the scene's in this light */
+    float left;     /* of them when the scene's texture is taken off */
+};
+
+static struct texture compare_texture(const struct motion_model *m, const struct model_picture *p, int left,
+                                      int top, int size) {
+    int right = clamp(left + size, MODEL_COLUMNS), bottom = clamp(top + size, MODEL_ROWS);
+    float a = 0, b = 0, aa = 0, bb = 0, ab = 0, n = 0;
+    for (int y = clamp(top, MODEL_ROWS - 1); y < bottom; y++)
+        for (int x = clamp(left, MODEL_COLUMNS - 1); x < right; x++, n++) {
+            float now = p->luma[y * MODEL_COLUMNS + x] - BLACK,
+                  usual = m->mean[y * MODEL_COLUMNS + x] - BLACK;
             a += now;
             b += usual;
             aa += now * now;
             bb += usual * usual;
             ab += now * usual;
         }
-    float va = aa / (float)n - a * a / (float)(n * n), vb = bb / (float)n - b * b / (float)(n * n),
-          vab = ab / (float)n - a * b / (float)(n * n), ratio = (a + 1) / (b + 1);
-    bool other_colour = chroma_off(m, p, at) > CHROMA_OFF * (ratio > 1 ? at_most(ratio, 2) : 1);
-    bool by_light = ratio > LIGHT_LEAST && ratio < LIGHT_MOST && !other_colour;
-    if (va < TEXTURE && vb < TEXTURE) return other_colour ? CHANGED : UNSURE; /* flat before, flat now */
-    float kept = vab / (sqrtf(at_least(va, 1) * at_least(vb, 1)) + 1);
-    if (kept > TEXTURE_KEPT && by_light) return UNCHANGED;
-    return kept < TEXTURE_LOST || other_colour ? CHANGED : UNSURE;
+    float va = aa / n - a * a / (n * n), vb = bb / n - b * b / (n * n), vab = ab / n - a * b / (n * n);
+    float ratio = at_least(a, 1) / at_least(b, 1), together = va + vb * ratio * ratio;
+    return (struct texture){ratio, together, together - 2 * ratio * vab};
+}
+
+static bool by_light(const struct texture *t) {
+    return t->ratio > LIGHT_LEAST && t->ratio < LIGHT_MOST && t->together > TEXTURE &&
+           t->left < TEXTURE_KEPT * t->together + 4;
+}
+
+/* Whether the scene's texture is still there at this place: then only the light on it changed. Where the edge
+ * of a shadow runs through the window, a corner of it is all on one side (as in Kuwahara's filter). */
+static uint8_t judge_place(const struct motion_model *m, const struct model_picture *p, int at) {
+    int x = at % MODEL_COLUMNS - WINDOW, y = at / MODEL_COLUMNS - WINDOW;
+    struct texture whole = compare_texture(m, p, x, y, 2 * WINDOW + 1);
+    if (chroma_off(m, p, at, whole.ratio) > CHROMA_OFF) return CHANGED;
+    if (by_light(&whole)) return UNCHANGED;
+    if (whole.left <= TEXTURE_NEW || whole.left <= TEXTURE_LOST * whole.together) return UNSURE;
+    for (int corner = 0; corner < 4; corner++) {
+        struct texture part =
+            compare_texture(m, p, x + corner % 2 * WINDOW, y + corner / 2 * WINDOW, WINDOW + 1);
+        if (by_light(&part)) return UNCHANGED;
+    }
+    return CHANGED;
 }
 
 static void judge(struct motion_model *m, const struct model_picture *p, uint8_t *raw) {
@@ -270,14 +310,13 @@ static void learn_place_more(struct motion_model *m, const struct model_picture 
 }
 
 /* From what is no thing: `mask` holds what is. */
-static void learn(struct motion_model *m, const struct model_picture *p, const uint8_t *found,
-                  const float *nearest, double passed_s) {
+static void learn(struct motion_model *m, const struct model_picture *p, const float *nearest,
+                  double passed_s) {
     float share = m->looks < FIRST_LOOKS || passed_s > 2 ? LEARN_FIRST : LEARN;
     uint32_t threshold = (uint32_t)(share * 4294967295.0f);
+    float rate = passed_s > 2 || m->looks < FIRST_LOOKS ? MEAN_RATE_FIRST : MEAN_RATE;
     for (int i = 0; i < MODEL_PLACES; i++) {
         if (m->mask[i]) continue;
-        float rate = found[i] ? MEAN_RATE_LIGHT : MEAN_RATE;
-        if (passed_s > 2 || m->looks < FIRST_LOOKS) rate = 0.3f;
         m->mean[i] += rate * ((float)p->luma[i] - m->mean[i]);
         m->distance[i] += DISTANCE_RATE * (nearest[i] - m->distance[i]);
         float wanted = at_most(at_least(m->distance[i] * REACH_DISTANCES, REACH_LEAST), REACH_MOST);
@@ -310,20 +349,28 @@ static void note_recent(struct motion_model *m, const struct model_picture *p) {
     }
 }
 
+static bool is_calm(const struct motion_model *m, const struct model_picture *p, double for_s) {
+    if (for_s < CALIBRATING_LEAST_S) return false;
+    return share_of_changes(m, p) < CALM_SHARE || for_s > CALIBRATING_MOST_S;
+}
+
 /* True while the picture as a whole is another from look to look, or has just become one. */
-static bool calibrates(struct motion_model *m, const struct model_picture *p, float share, double now_s) {
-    bool at_once = share > WHOLE_SHARE && m->changed_share < WHOLE_BEFORE;
-    m->changed_share = share;
+static bool calibrates(struct motion_model *m, const struct model_picture *p, float share, float gain,
+                       double now_s) {
+    if (share < WHOLE_BEFORE && !m->calibrating) m->calm_s = now_s;
+    bool other_light = gain < GAIN_LEAST || gain > GAIN_MOST;
+    bool at_once = (share > WHOLE_SHARE && now_s - m->calm_s < WHOLE_WITHIN_S) || other_light;
+    m->calibrated = false;
     if (at_once && !m->calibrating) {
         m->calibrating = true;
         m->calibrating_s = now_s;
-    } else if (m->calibrating &&
-               (share_of_changes(m, p) < CALM_SHARE || now_s - m->calibrating_s > CALIBRATING_MOST_S)) {
+    } else if (m->calibrating && is_calm(m, p, now_s - m->calibrating_s)) {
         m->calibrating = false;
+        m->calibrated = true;
+        m->calm_s = now_s;
     } else if (!m->calibrating) {
         return false;
     }
-    m->changed_share = 0;
     learn_anew(m, p);
     return true;
 }
@@ -340,16 +387,16 @@ uint8_t motion_model_look(struct motion_model *m, const struct model_picture *p,
         return 0;
     }
     float gain = common_gain(m, p), nearest[MODEL_PLACES];
-    if (fabsf(gain - 1) > GAIN_STEP) scale_model(m, gain);
+    if (fabsf(gain - 1) > GAIN_STEP) scale_model(m, p, gain);
     uint8_t raw[MODEL_PLACES], found[MODEL_PLACES];
     int changed = find_changes(m, p->luma, raw, nearest);
     memcpy(found, raw, sizeof found);
-    if (!calibrates(m, p, (float)changed / MODEL_PLACES, now_s)) {
+    if (!calibrates(m, p, (float)changed / MODEL_PLACES, gain, now_s)) {
         judge(m, p, raw);
         note_recent(m, p);
         learn_restlessness(m, found, passed_s);
         motion_parts_find(m, raw, p, out);
-        learn(m, p, found, nearest, passed_s);
+        learn(m, p, nearest, passed_s);
         m->looks++;
     }
     m->before = *p;

@@ -8,7 +8,7 @@
  *   - what its neighbours' usual values explain is no change: small shakes and sways;
  *   - what the whole picture is brighter or darker by is taken off first: exposure;
  *   - where the texture of the scene is still there under another brightness, light moves, not a thing:
- *     shadows, headlights (normalised cross-correlation, Jacques et al., SIBGRAPI 2005);
+ *     shadows, headlights (as Jacques et al., SIBGRAPI 2005, tell them by correlation);
  *   - when most of the picture changes at once it is learnt anew: the infra-red filter, a lamp;
  *   - what changed but stands still now does not move: a parked car, and the place that one left;
  *   - a region must be there again in the next looks, the smaller the longer: rain, snow, insects.
@@ -44,11 +44,12 @@ struct model_part {
 
 struct motion_model {
     bool learnt, calibrating;
-    bool suspect; /* the last look saw something that the next ones would have to confirm */
+    bool calibrated; /* at the last look a change of the whole picture came to its end */
+    bool suspect;    /* the last look saw something that the next ones would have to confirm */
     uint64_t random;
     double looked_s, calibrating_s; /* when it last looked, and since when it has been calibrating */
     unsigned looks;                 /* since it was learnt anew */
-    float changed_share;            /* of the picture, at the last look */
+    double calm_s;                  /* when little of the picture was changed last */
     uint8_t samples[MODEL_SAMPLES][MODEL_PLACES];
     float mean[MODEL_PLACES], reach[MODEL_PLACES], distance[MODEL_PLACES], restless[MODEL_PLACES];
     float mean_u[MODEL_CHROMA], mean_v[MODEL_CHROMA];

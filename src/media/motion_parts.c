@@ -64,6 +64,16 @@ static bool overlap(const struct model_part *a, const struct model_part *b, int 
            b->top < a->bottom + slack;
 }
 
+static bool is_solid(const struct model_part *part) {
+    return (float)part->solid >= SOLID_SHARE * (float)part->area;
+}
+
+/* Light that passed for a thing at some places is learnt like the rest. */
+static void forgive(struct motion_model *m, const struct model_part *part) {
+    for (int y = part->top; y < part->bottom; y++)
+        memset(m->mask + y * MODEL_COLUMNS + part->left, 0, (size_t)(part->right - part->left));
+}
+
 /* How long something has been there. What moves fast is near where it was: within its own size. */
 static void follow(struct model_part *part, const struct model_part *before, size_t count) {
     part->chain = part->near_chain = 1;
@@ -76,10 +86,6 @@ static void follow(struct model_part *part, const struct model_part *before, siz
         if (overlap(part, b, slack) && b->near_chain + 1 > part->near_chain)
             part->near_chain = b->near_chain + 1;
     }
-}
-
-static bool is_solid(const struct model_part *part) {
-    return (float)part->solid >= SOLID_SHARE * (float)part->area;
 }
 
 static bool moves(const struct model_part *part) {
@@ -133,6 +139,7 @@ void motion_parts_find(struct motion_model *m, const uint8_t found[MODEL_PLACES]
     for (int i = 0; i < MODEL_PLACES && m->part_count < MODEL_PARTS_MAX; i++) {
         if (!left[i]) continue;
         struct model_part part = flood(m, left, p, i);
+        if (!is_solid(&part)) forgive(m, &part);
         if (part.area < AREA_LEAST) continue;
         follow(&part, before, before_count);
         m->parts[m->part_count++] = part;

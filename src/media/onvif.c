@@ -7,23 +7,24 @@
 #include <strings.h>
 #include <time.h>
 
+#include "media/onvif_internal.h"
 #include "media/sdp.h"
 
 /* --- Writing
  * ------------------------------------------------------------------------------------------------------ */
 
-static err text(struct blob *b, const char *s) {
+err onvif_text(struct blob *b, const char *s) {
     return blob_append(b, bytes_text(s));
 }
 
-static err escaped(struct blob *b, const char *s) {
+err onvif_escaped(struct blob *b, const char *s) {
     err e = ERR_OK;
     for (; *s && !e; s++) {
         switch (*s) {
-            case '<': e = text(b, "&lt;"); break;
-            case '>': e = text(b, "&gt;"); break;
-            case '&': e = text(b, "&amp;"); break;
-            case '"': e = text(b, "&quot;"); break;
+            case '<': e = onvif_text(b, "&lt;"); break;
+            case '>': e = onvif_text(b, "&gt;"); break;
+            case '&': e = onvif_text(b, "&amp;"); break;
+            case '"': e = onvif_text(b, "&quot;"); break;
             default: e = blob_append_u8(b, (uint8_t)*s); break;
         }
     }
@@ -57,36 +58,41 @@ static err security(const struct onvif_login *l, struct blob *b) {
     err e = password_digest(l, created, digest);
     if (!e) e = base64_standard(BYTES_OF(l->nonce), nonce);
     if (!e)
-        e = text(
-            b,
-            "<s:Header><w:Security s:mustUnderstand=\"1\" xmlns:w=\"http://docs.oasis-open.org/wss/2004/01/"
-            "oasis-200401-wss-wssecurity-secext-1.0.xsd\"><w:UsernameToken><w:Username>");
-    if (!e) e = escaped(b, l->user);
+        e = onvif_text(b,
+                       "<w:Security s:mustUnderstand=\"1\" xmlns:w=\"http://docs.oasis-open.org/wss/2004/01/"
+                       "oasis-200401-wss-wssecurity-secext-1.0.xsd\"><w:UsernameToken><w:Username>");
+    if (!e) e = onvif_escaped(b, l->user);
     if (!e)
-        e = text(b, "</w:Username><w:Password Type=\"http://docs.oasis-open.org/wss/2004/01/"
-                    "oasis-200401-wss-username-token-profile-1.0#PasswordDigest\">");
-    if (!e) e = text(b, digest);
+        e = onvif_text(b, "</w:Username><w:Password Type=\"http://docs.oasis-open.org/wss/2004/01/"
+                          "oasis-200401-wss-username-token-profile-1.0#PasswordDigest\">");
+    if (!e) e = onvif_text(b, digest);
     if (!e)
-        e = text(b, "</w:Password><w:Nonce EncodingType=\"http://docs.oasis-open.org/wss/2004/01/"
-                    "oasis-200401-wss-soap-message-security-1.0#Base64Binary\">");
-    if (!e) e = text(b, nonce);
+        e = onvif_text(b, "</w:Password><w:Nonce EncodingType=\"http://docs.oasis-open.org/wss/2004/01/"
+                          "oasis-200401-wss-soap-message-security-1.0#Base64Binary\">");
+    if (!e) e = onvif_text(b, nonce);
     if (!e)
-        e = text(b, "</w:Nonce><c:Created xmlns:c=\"http://docs.oasis-open.org/wss/2004/01/"
-                    "oasis-200401-wss-wssecurity-utility-1.0.xsd\">");
-    if (!e) e = text(b, created);
-    return e ? e : text(b, "</c:Created></w:UsernameToken></w:Security></s:Header>");
+        e = onvif_text(b, "</w:Nonce><c:Created xmlns:c=\"http://docs.oasis-open.org/wss/2004/01/"
+                          "oasis-200401-wss-wssecurity-utility-1.0.xsd\">");
+    if (!e) e = onvif_text(b, created);
+    return e ? e : onvif_text(b, "</c:Created></w:UsernameToken></w:Security>");
+}
+
+err onvif_envelope(const struct onvif_login *l, struct bytes headers, const char *before,
+                   const char *argument, const char *after, struct blob *b) {
+    err e = onvif_text(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:Envelope "
+                          "xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Header>");
+    if (!e && l && l->user) e = security(l, b);
+    if (!e) e = blob_append(b, headers);
+    if (!e) e = onvif_text(b, "</s:Header><s:Body>");
+    if (!e) e = onvif_text(b, before);
+    if (!e) e = onvif_escaped(b, argument);
+    if (!e) e = onvif_text(b, after);
+    return e ? e : onvif_text(b, "</s:Body></s:Envelope>");
 }
 
 static err envelope(const struct onvif_login *l, const char *before, const char *argument, const char *after,
                     struct blob *b) {
-    err e = text(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:Envelope "
-                    "xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\">");
-    if (!e && l && l->user) e = security(l, b);
-    if (!e) e = text(b, "<s:Body>");
-    if (!e) e = text(b, before);
-    if (!e) e = escaped(b, argument);
-    if (!e) e = text(b, after);
-    return e ? e : text(b, "</s:Body></s:Envelope>");
+    return onvif_envelope(l, BYTES(NULL, 0), before, argument, after, b);
 }
 
 err onvif_time_request(struct blob *out) {
@@ -94,12 +100,9 @@ err onvif_time_request(struct blob *out) {
                     out);
 }
 
-err onvif_media_request(const struct onvif_login *login, struct blob *out) {
-    return envelope(
-        login,
-        "<GetCapabilities "
-        "xmlns=\"http://www.onvif.org/ver10/device/wsdl\"><Category>Media</Category></GetCapabilities>",
-        "", "", out);
+err onvif_service_request(const struct onvif_login *login, const char *service, struct blob *out) {
+    return envelope(login, "<GetCapabilities xmlns=\"http://www.onvif.org/ver10/device/wsdl\"><Category>",
+                    service, "</Category></GetCapabilities>", out);
 }
 
 err onvif_profiles_request(const struct onvif_login *login, struct blob *out) {
@@ -121,15 +124,15 @@ err onvif_probe_build(const uint8_t random[16], char out_id[ONVIF_PROBE_ID_BYTES
     hex_encode(BYTES(random, 16), hex);
     snprintf(out_id, ONVIF_PROBE_ID_BYTES, "urn:uuid:%.8s-%.4s-4%.3s-8%.3s-%.12s", hex, hex + 8, hex + 13,
              hex + 17, hex + 20);
-    err e = text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:Envelope "
-                      "xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" "
-                      "xmlns:a=\"http://schemas.xmlsoap.org/ws/2004/08/addressing\"><s:Header>"
-                      "<a:Action "
-                      "s:mustUnderstand=\"1\">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</"
-                      "a:Action><a:MessageID>");
-    if (!e) e = text(out, out_id);
+    err e = onvif_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:Envelope "
+                            "xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" "
+                            "xmlns:a=\"http://schemas.xmlsoap.org/ws/2004/08/addressing\"><s:Header>"
+                            "<a:Action "
+                            "s:mustUnderstand=\"1\">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</"
+                            "a:Action><a:MessageID>");
+    if (!e) e = onvif_text(out, out_id);
     if (!e)
-        e = text(
+        e = onvif_text(
             out,
             "</a:MessageID><a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/"
             "anonymous"
@@ -144,7 +147,7 @@ err onvif_probe_build(const uint8_t random[16], char out_id[ONVIF_PROBE_ID_BYTES
 /* --- Reading
  * ------------------------------------------------------------------------------------------------------ */
 
-static void document_free(xmlDoc **doc) {
+void onvif_document_free(xmlDoc **doc) {
     if (*doc) xmlFreeDoc(*doc);
 }
 
@@ -179,7 +182,7 @@ static err document_parse(struct bytes body, size_t limit, xmlDoc **out, struct 
 
 /* The next element of that name after `at` in document order, within `root`. Names compare without namespace:
  * cameras agree on the names, and not on the versions of the namespaces. */
-static xmlNode *find_after(xmlNode *root, xmlNode *at, const char *name) {
+xmlNode *onvif_find_after(xmlNode *root, xmlNode *at, const char *name) {
     for (xmlNode *n = at; n;) {
         if (n != at && n->type == XML_ELEMENT_NODE && strcmp((const char *)n->name, name) == 0) return n;
         if (n->children && n->type == XML_ELEMENT_NODE) {
@@ -193,12 +196,12 @@ static xmlNode *find_after(xmlNode *root, xmlNode *at, const char *name) {
     return NULL;
 }
 
-static xmlNode *find(xmlNode *root, const char *name) {
-    return root ? find_after(root, root, name) : NULL;
+xmlNode *onvif_find(xmlNode *root, const char *name) {
+    return root ? onvif_find_after(root, root, name) : NULL;
 }
 
 /* The element's own text, trimmed. False when it is empty, too long, or holds control characters. */
-static bool content(const xmlNode *n, char *out, size_t cap) {
+bool onvif_content(const xmlNode *n, char *out, size_t cap) {
     const xmlNode *t = n ? n->children : NULL;
     if (!t || (t->type != XML_TEXT_NODE && t->type != XML_CDATA_SECTION_NODE) || !t->content) return false;
     struct bytes value = text_trim(bytes_text((const char *)t->content));
@@ -216,7 +219,7 @@ static bool content(const xmlNode *n, char *out, size_t cap) {
 static bool number(const xmlNode *n, uint64_t max, uint32_t *out) {
     char value[24];
     uint64_t v;
-    if (!content(n, value, sizeof value) || !text_number(bytes_text(value), max, &v)) return false;
+    if (!onvif_content(n, value, sizeof value) || !text_number(bytes_text(value), max, &v)) return false;
     *out = (uint32_t)v;
     return true;
 }
@@ -227,34 +230,34 @@ static void printable(char *s) {
 }
 
 static err fault(xmlNode *body, struct diag *d) {
-    xmlNode *f = find(body, "Fault");
+    xmlNode *f = onvif_find(body, "Fault");
     if (!f) return ERR_OK;
     char value[ONVIF_TEXT_BYTES] = "", reason[80] = "without a reason";
     bool denied = false;
-    for (xmlNode *n = f; (n = find_after(f, n, "Value"));)
-        if (content(n, value, sizeof value))
+    for (xmlNode *n = f; (n = onvif_find_after(f, n, "Value"));)
+        if (onvif_content(n, value, sizeof value))
             denied |= strstr(value, "NotAuthorized") || strstr(value, "FailedAuthentication");
-    (void)content(find(f, "Text"), reason, sizeof reason);
+    (void)onvif_content(onvif_find(f, "Text"), reason, sizeof reason);
     printable(reason);
     if (denied) return diag_fail(d, ERR_DENIED, "the camera refused the ONVIF user name or password");
     return diag_fail(d, ERR_UNSUPPORTED, "the camera refuses over ONVIF: %s", reason);
 }
 
 /* Reads an answer down to the element that it must hold. */
-static err answer(struct bytes raw, const char *name, xmlDoc **doc, xmlNode **out, struct diag *d) {
+err onvif_answer(struct bytes raw, const char *name, xmlDoc **doc, xmlNode **out, struct diag *d) {
     err e = document_parse(raw, ONVIF_REPLY_MAX_BYTES, doc, d);
     if (e) return e;
-    xmlNode *body = find(xmlDocGetRootElement(*doc), "Body");
+    xmlNode *body = onvif_find(xmlDocGetRootElement(*doc), "Body");
     e = body ? fault(body, d) : ERR_OK;
     if (e) return e;
-    *out = find(body, name);
+    *out = onvif_find(body, name);
     return *out ? ERR_OK : diag_fail(d, ERR_INVALID, "the camera's ONVIF answer has no %s", name);
 }
 
 err onvif_time_parse(struct bytes body, struct wall_us *out, struct diag *d) {
-    AUTO(document_free) xmlDoc *doc = NULL;
+    AUTO(onvif_document_free) xmlDoc *doc = NULL;
     xmlNode *utc;
-    err e = answer(body, "UTCDateTime", &doc, &utc, d);
+    err e = onvif_answer(body, "UTCDateTime", &doc, &utc, d);
     if (e) return e;
     static const struct {
         const char *name;
@@ -262,7 +265,7 @@ err onvif_time_parse(struct bytes body, struct wall_us *out, struct diag *d) {
     } fields[] = {{"Year", 2100}, {"Month", 12}, {"Day", 31}, {"Hour", 23}, {"Minute", 59}, {"Second", 60}};
     uint32_t v[6];
     for (size_t i = 0; i < 6; i++)
-        if (!number(find(utc, fields[i].name), fields[i].max, &v[i]))
+        if (!number(onvif_find(utc, fields[i].name), fields[i].max, &v[i]))
             return diag_fail(d, ERR_INVALID, "the camera's ONVIF time has no %s", fields[i].name);
     struct tm tm = {.tm_year = (int)v[0] - 1900,
                     .tm_mon = (int)v[1] - 1,
@@ -301,26 +304,32 @@ static bool http_split(const char *address, char host[ONVIF_TEXT_BYTES], uint16_
     return true;
 }
 
-err onvif_media_parse(struct bytes body, uint16_t *out_port, char out_path[ONVIF_ADDRESS_BYTES],
-                      struct diag *d) {
-    AUTO(document_free) xmlDoc *doc = NULL;
-    xmlNode *media;
+err onvif_address_take(xmlNode *at, uint16_t *out_port, char out_path[ONVIF_ADDRESS_BYTES]) {
     char address[ONVIF_ADDRESS_BYTES], host[ONVIF_TEXT_BYTES];
     const char *path;
-    err e = answer(body, "Media", &doc, &media, d);
-    if (e) return e;
-    if (!content(find(media, "XAddr"), address, sizeof address) ||
-        !http_split(address, host, out_port, &path))
-        return diag_fail(d, ERR_INVALID, "the camera names no http address for its ONVIF media service");
+    if (!onvif_content(at, address, sizeof address) || !http_split(address, host, out_port, &path))
+        return ERR_INVALID;
     memcpy(out_path, path, strlen(path) + 1);
+    return ERR_OK;
+}
+
+err onvif_service_parse(struct bytes body, const char *service, uint16_t *out_port,
+                        char out_path[ONVIF_ADDRESS_BYTES], struct diag *d) {
+    AUTO(onvif_document_free) xmlDoc *doc = NULL;
+    xmlNode *found;
+    err e = onvif_answer(body, service, &doc, &found, d);
+    if (e) return e;
+    if (onvif_address_take(onvif_find(found, "XAddr"), out_port, out_path))
+        return diag_fail(d, ERR_INVALID, "the camera names no http address for its ONVIF %s service",
+                         service);
     return ERR_OK;
 }
 
 err onvif_profiles_parse(struct bytes body, struct onvif_profile profiles[ONVIF_PROFILES_MAX],
                          size_t *out_count, struct diag *d) {
-    AUTO(document_free) xmlDoc *doc = NULL;
+    AUTO(onvif_document_free) xmlDoc *doc = NULL;
     xmlNode *all;
-    err e = answer(body, "GetProfilesResponse", &doc, &all, d);
+    err e = onvif_answer(body, "GetProfilesResponse", &doc, &all, d);
     if (e) return e;
     size_t count = 0;
     for (xmlNode *n = all->children; n && count < ONVIF_PROFILES_MAX; n = n->next) {
@@ -331,12 +340,13 @@ err onvif_profiles_parse(struct bytes body, struct onvif_profile profiles[ONVIF_
         bool fits = token && strlen((const char *)token) < sizeof p->token;
         if (fits) snprintf(p->token, sizeof p->token, "%s", (const char *)token);
         xmlFree(token);
-        xmlNode *encoder = find(n, "VideoEncoderConfiguration");
-        if (!fits || !content(find(encoder, "Encoding"), p->encoding, sizeof p->encoding)) continue;
-        (void)content(find(n, "Name"), p->name, sizeof p->name);
-        xmlNode *size = find(encoder, "Resolution");
-        (void)number(find(size, "Width"), 100000, &p->width);
-        (void)number(find(size, "Height"), 100000, &p->height);
+        xmlNode *encoder = onvif_find(n, "VideoEncoderConfiguration");
+        if (!fits || !onvif_content(onvif_find(encoder, "Encoding"), p->encoding, sizeof p->encoding))
+            continue;
+        (void)onvif_content(onvif_find(n, "Name"), p->name, sizeof p->name);
+        xmlNode *size = onvif_find(encoder, "Resolution");
+        (void)number(onvif_find(size, "Width"), 100000, &p->width);
+        (void)number(onvif_find(size, "Height"), 100000, &p->height);
         count++;
     }
     *out_count = count;
@@ -374,13 +384,13 @@ static bool percent_encoded(const char *in, char *out, size_t cap) {
 
 err onvif_stream_parse(struct bytes body, const char *host, const char *user, const char *password,
                        char out[ONVIF_ADDRESS_BYTES], struct diag *d) {
-    AUTO(document_free) xmlDoc *doc = NULL;
+    AUTO(onvif_document_free) xmlDoc *doc = NULL;
     xmlNode *uri;
     char address[ONVIF_ADDRESS_BYTES], name[ONVIF_TEXT_BYTES * 3], secret[ONVIF_TEXT_BYTES * 3];
-    err e = answer(body, "Uri", &doc, &uri, d);
+    err e = onvif_answer(body, "Uri", &doc, &uri, d);
     if (e) return e;
     bool tls = false;
-    if (content(uri, address, sizeof address))
+    if (onvif_content(uri, address, sizeof address))
         tls = strncasecmp(address, "rtsps://", 8) == 0;
     else
         address[0] = 0;
@@ -424,16 +434,17 @@ static void scope_read(const char *scope, const char *prefix, char out[ONVIF_TEX
 }
 
 err onvif_probe_parse(struct bytes datagram, const char *id, struct onvif_device *out, struct diag *d) {
-    AUTO(document_free) xmlDoc *doc = NULL;
+    AUTO(onvif_document_free) xmlDoc *doc = NULL;
     err e = document_parse(datagram, ONVIF_DATAGRAM_MAX_BYTES, &doc, d);
     if (e) return e;
-    xmlNode *root = xmlDocGetRootElement(doc), *match = find(root, "ProbeMatch");
+    xmlNode *root = xmlDocGetRootElement(doc), *match = onvif_find(root, "ProbeMatch");
     char related[ONVIF_TEXT_BYTES] = "", list[4096] = "";
-    if (!match || !content(find(root, "RelatesTo"), related, sizeof related) || strcasecmp(related, id) != 0)
+    if (!match || !onvif_content(onvif_find(root, "RelatesTo"), related, sizeof related) ||
+        strcasecmp(related, id) != 0)
         return diag_fail(d, ERR_INVALID, "no answer to this probe");
     *out = (struct onvif_device){0};
     char *rest = list;
-    bool named = content(find(match, "XAddrs"), list, sizeof list);
+    bool named = onvif_content(onvif_find(match, "XAddrs"), list, sizeof list);
     for (char *one; named && !out->address[0] && (one = strsep(&rest, " \t"));) {
         const char *path;
         if (strlen(one) < sizeof out->address && http_split(one, out->host, &out->port, &path))
@@ -441,7 +452,7 @@ err onvif_probe_parse(struct bytes datagram, const char *id, struct onvif_device
     }
     if (!out->address[0]) return diag_fail(d, ERR_UNSUPPORTED, "a camera answers without an http address");
     rest = list;
-    if (!content(find(match, "Scopes"), list, sizeof list)) return ERR_OK;
+    if (!onvif_content(onvif_find(match, "Scopes"), list, sizeof list)) return ERR_OK;
     for (char *one; (one = strsep(&rest, " \t\n"));) {
         scope_read(one, "onvif://www.onvif.org/name/", out->name);
         scope_read(one, "onvif://www.onvif.org/hardware/", out->hardware);

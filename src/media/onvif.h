@@ -51,7 +51,8 @@ struct onvif_login {
 
 /* Bodies of requests, appended to *out, which the caller wipes. ERR_NO_MEMORY. */
 err onvif_time_request(struct blob *out) CHECKED;
-err onvif_media_request(const struct onvif_login *login, struct blob *out) CHECKED;
+/* `service`: "Media" or "Events". */
+err onvif_service_request(const struct onvif_login *login, const char *service, struct blob *out) CHECKED;
 err onvif_profiles_request(const struct onvif_login *login, struct blob *out) CHECKED;
 err onvif_stream_request(const struct onvif_login *login, const char *profile, struct blob *out) CHECKED;
 
@@ -60,8 +61,8 @@ err onvif_stream_request(const struct onvif_login *login, const char *profile, s
 
 err onvif_time_parse(struct bytes body, struct wall_us *out, struct diag *d) CHECKED;
 /* Only port and path are given out: the host stays the one that was asked. */
-err onvif_media_parse(struct bytes body, uint16_t *out_port, char out_path[ONVIF_ADDRESS_BYTES],
-                      struct diag *d) CHECKED;
+err onvif_service_parse(struct bytes body, const char *service, uint16_t *out_port,
+                        char out_path[ONVIF_ADDRESS_BYTES], struct diag *d) CHECKED;
 
 struct onvif_profile {
     char token[ONVIF_TEXT_BYTES], name[ONVIF_TEXT_BYTES], encoding[32]; /* "H264", "H265", "JPEG" */

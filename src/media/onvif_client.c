@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "media/onvif_events.h"
 #include "media/rtsp_auth.h"
 #include "media/rtsp_message.h"
 #include "media/rtsp_url.h"
@@ -14,13 +15,27 @@
 
 #define HTTP_MAX_BYTES (RTSP_HEAD_MAX_BYTES + 2 * ONVIF_REPLY_MAX_BYTES) /* chunks carry their lengths */
 
-enum step { STEP_TIME, STEP_MEDIA, STEP_PROFILES, STEP_STREAM, STEP_DONE };
+#define PULL_AGAIN_US 1000000 /* after an answer that came sooner: there are cameras that never wait */
+
+enum step {
+    STEP_TIME,
+    STEP_MEDIA,
+    STEP_PROFILES,
+    STEP_STREAM,
+    STEP_EVENTS,
+    STEP_SUBSCRIBE,
+    STEP_PULL,
+    STEP_DONE
+};
 
 struct onvif_client {
     struct rtsp_url url;
-    bool sub;
+    bool sub, listen;
     void *context;
     err (*want)(void *context, const struct rtsp_want *want, struct diag *d);
+    void (*pressed)(void *context, const char *topic);
+    struct onvif_pull_point point;
+    struct steady_us asked_at, pause; /* pause: until the next pull; 0: none */
     enum step step;
     bool asked, kick;
     uint32_t request;
@@ -62,6 +77,8 @@ err onvif_client_new(const char *url, const struct onvif_options *options, struc
     c->sub = options->sub;
     c->context = options->context;
     c->want = options->want;
+    c->listen = options->listen;
+    c->pressed = options->pressed;
     c->port = c->url.port;
     c->kick = true;
     const char *path =
@@ -97,11 +114,20 @@ size_t onvif_client_poll(const struct onvif_client *c, struct pollfd *fds, size_
 
 struct steady_us onvif_client_deadline(const struct onvif_client *c) {
     if (c->kick) return (struct steady_us){0};
+    if (c->pause.us) return c->pause;
     return c->step == STEP_DONE ? (struct steady_us){INT64_MAX} : c->deadline;
 }
 
 const char *onvif_client_url(const struct onvif_client *c) {
     return c->step == STEP_DONE ? c->found : NULL;
+}
+
+static err pull_body(const struct onvif_client *c, const struct onvif_login *login, struct blob *out) {
+    char address[ONVIF_ADDRESS_BYTES + 300];
+    bool v6 = strchr(c->url.host, ':') != NULL;
+    snprintf(address, sizeof address, "http://%s%s%s:%u%s", v6 ? "[" : "", c->url.host, v6 ? "]" : "",
+             c->port, c->path);
+    return onvif_pull_request(login, &c->point, address, out);
 }
 
 static err soap_body(struct onvif_client *c, struct blob *out) {
@@ -110,7 +136,10 @@ static err soap_body(struct onvif_client *c, struct blob *out) {
     login.camera_now.us = wall_now().us + c->clock_ahead_us;
     switch (c->step) {
         case STEP_TIME: return onvif_time_request(out);
-        case STEP_MEDIA: return onvif_media_request(&login, out);
+        case STEP_MEDIA: return onvif_service_request(&login, "Media", out);
+        case STEP_EVENTS: return onvif_service_request(&login, "Events", out);
+        case STEP_SUBSCRIBE: return onvif_subscribe_request(&login, out);
+        case STEP_PULL: return pull_body(c, &login, out);
         case STEP_PROFILES: return onvif_profiles_request(&login, out);
         case STEP_STREAM: return onvif_stream_request(&login, c->profile->token, out);
         case STEP_DONE: break;
@@ -156,7 +185,10 @@ static err ask(struct onvif_client *c, struct diag *d) {
     if (!e) e = blob_append(&c->out, blob_bytes(&body));
     if (e) return diag_fail(d, e, "a question to the camera could not be written: %s", err_text(e));
     c->asked = true;
-    c->deadline.us = c->now.us + ONVIF_ANSWER_DEADLINE_S * 1000000ll;
+    c->asked_at = c->now;
+    c->pause.us = 0;
+    int64_t may_take_s = ONVIF_ANSWER_DEADLINE_S + (c->step == STEP_PULL ? ONVIF_PULL_S : 0);
+    c->deadline.us = c->now.us + may_take_s * 1000000;
     const struct rtsp_want want = {++c->request, RTSP_WANT_TCP, c->port};
     return c->want(c->context, &want, d);
 }
@@ -173,7 +205,8 @@ static err step_to(struct onvif_client *c, enum step step, struct diag *d) {
 static err time_taken(struct onvif_client *c, struct bytes body, struct diag *d) {
     struct wall_us camera;
     if (!onvif_time_parse(body, &camera, NULL)) c->clock_ahead_us = camera.us - wall_now().us;
-    return step_to(c, STEP_MEDIA, d); /* a camera that does not tell the time may know it all the same */
+    return step_to(c, c->listen ? STEP_EVENTS : STEP_MEDIA,
+                   d); /* a camera that does not tell the time may know it all the same */
 }
 
 static err profiles_taken(struct onvif_client *c, struct bytes body, struct diag *d) {
@@ -187,14 +220,35 @@ static err profiles_taken(struct onvif_client *c, struct bytes body, struct diag
     return step_to(c, STEP_STREAM, d);
 }
 
+/* The next question follows at once, unless the camera did not wait for something to tell. */
+static err pulled(struct onvif_client *c, struct bytes body, struct diag *d) {
+    err e = onvif_pull_parse(body, c->pressed, c->context, d);
+    if (e) return e;
+    if (c->now.us - c->asked_at.us >= PULL_AGAIN_US) return step_to(c, STEP_PULL, d);
+    close(c->fd);
+    c->fd = -1;
+    c->pause.us = c->now.us + PULL_AGAIN_US;
+    return ERR_OK;
+}
+
 static err body_taken(struct onvif_client *c, struct bytes body, struct diag *d) {
     const char *user = c->url.has_user ? c->url.user : NULL;
     err e;
     switch (c->step) {
         case STEP_TIME: return time_taken(c, body, d);
         case STEP_MEDIA:
-            e = onvif_media_parse(body, &c->port, c->path, d);
+            e = onvif_service_parse(body, "Media", &c->port, c->path, d);
             return e ? e : step_to(c, STEP_PROFILES, d);
+        case STEP_EVENTS:
+            e = onvif_service_parse(body, "Events", &c->port, c->path, d);
+            return e ? e : step_to(c, STEP_SUBSCRIBE, d);
+        case STEP_SUBSCRIBE:
+            e = onvif_subscribe_parse(body, &c->point, d);
+            if (e) return e;
+            c->port = c->point.port;
+            memcpy(c->path, c->point.path, sizeof c->path);
+            return step_to(c, STEP_PULL, d);
+        case STEP_PULL: return pulled(c, body, d);
         case STEP_PROFILES: return profiles_taken(c, body, d);
         case STEP_STREAM:
             e = onvif_stream_parse(body, c->url.host, user, c->url.password, c->found, d);
@@ -309,10 +363,11 @@ err onvif_client_ready(struct onvif_client *c, struct steady_us now, struct diag
     c->now = now;
     c->kick = false;
     if (c->step == STEP_DONE) return ERR_OK;
-    if (!c->asked) {
+    if (!c->asked || (c->pause.us && now.us >= c->pause.us)) {
         err e = ask(c, d);
         if (e) return e;
     }
+    if (c->pause.us) return ERR_OK;
     if (c->refusal[0]) return diag_fail(d, ERR_UNREACHABLE, "%s", c->refusal);
     for (uint32_t before = 0;
          c->fd >= 0 && before != c->request;) { /* a new question may have its socket at once */

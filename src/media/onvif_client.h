@@ -1,6 +1,7 @@
-/* onvif_client.h: finds a camera's RTSP address over ONVIF, as a state machine without descriptors or a loop
- * of its own: it is driven as rtsp.h says, and asks for TCP sockets alone, one for each question, to the port
- * of its address or to the one that the camera names. Threads: one at a time. */
+/* onvif_client.h: finds a camera's RTSP address over ONVIF, or listens to its button, as a state machine
+ * without descriptors or a loop of its own: it is driven as rtsp.h says, and asks for TCP sockets alone, one
+ * for each question, to the port of its address or to the one that the camera names. Threads: one at a time.
+ */
 #ifndef CARDEA_MEDIA_ONVIF_CLIENT_H
 #define CARDEA_MEDIA_ONVIF_CLIENT_H
 
@@ -11,8 +12,10 @@
 
 struct onvif_options {
     bool sub;      /* the smallest picture instead of the largest */
+    bool listen;   /* to the camera's button, without an end, instead of asking for its address */
     void *context; /* for want */
     err (*want)(void *context, const struct rtsp_want *want, struct diag *d);
+    void (*pressed)(void *context, const char *topic); /* with listen */
 };
 
 struct onvif_client;

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "media/onvif.h"
+#include "media/onvif_events.h"
 
 #define HEAD                                                                                                 \
     "<?xml version=\"1.0\" encoding=\"utf-8\"?><env:Envelope "                                               \
@@ -89,9 +89,9 @@ static void test_addresses(void **state) {
     struct diag d;
     char path[ONVIF_ADDRESS_BYTES], url[ONVIF_ADDRESS_BYTES];
     uint16_t port;
-    assert_int_equal(onvif_media_parse(bytes_text(HEAD "<r><c><tt:Media><tt:XAddr>http://192.168.1.9:8899/"
-                                                       "onvif/Media</tt:XAddr></tt:Media></c></r>" TAIL),
-                                       &port, path, &d),
+    assert_int_equal(onvif_service_parse(bytes_text(HEAD "<r><c><tt:Media><tt:XAddr>http://192.168.1.9:8899/"
+                                                         "onvif/Media</tt:XAddr></tt:Media></c></r>" TAIL),
+                                         "Media", &port, path, &d),
                      ERR_OK);
     assert_int_equal(port, 8899);
     assert_string_equal(path, "/onvif/Media");
@@ -152,7 +152,7 @@ static void test_refusals(void **state) {
          ERR_INVALID, "no http address"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        err e = onvif_media_parse(bytes_text(cases[i].text), &port, path, &d);
+        err e = onvif_service_parse(bytes_text(cases[i].text), "Media", &port, path, &d);
         if (e != cases[i].expected || !strstr(d.text, cases[i].says))
             fail_msg("%s: %s: %s", cases[i].label, err_text(e), d.text);
     }
@@ -160,9 +160,9 @@ static void test_refusals(void **state) {
     assert_int_equal(blob_append(&large, bytes_text(HEAD "<Media><XAddr>http://h/</XAddr></Media>" TAIL)),
                      ERR_OK);
     while (large.len < ONVIF_REPLY_MAX_BYTES) assert_int_equal(blob_append_u8(&large, ' '), ERR_OK);
-    assert_int_equal(onvif_media_parse(blob_bytes(&large), &port, path, &d), ERR_OK);
+    assert_int_equal(onvif_service_parse(blob_bytes(&large), "Media", &port, path, &d), ERR_OK);
     assert_int_equal(blob_append_u8(&large, ' '), ERR_OK);
-    assert_int_equal(onvif_media_parse(blob_bytes(&large), &port, path, &d), ERR_LIMIT);
+    assert_int_equal(onvif_service_parse(blob_bytes(&large), "Media", &port, path, &d), ERR_LIMIT);
 }
 
 static void test_probe(void **state) {
@@ -200,10 +200,106 @@ static void test_probe(void **state) {
     assert_int_equal(onvif_probe_parse(bytes_text(text), "urn:uuid:other", &device, &d), ERR_INVALID);
 }
 
+static void count_presses(void *context, const char *topic) {
+    (void)topic;
+    ++*(int *)context;
+}
+
+#define NOTE(topic, operation, name, value)                                                                  \
+    "<wsnt:NotificationMessage><wsnt:Topic Dialect=\"d\">" topic "</wsnt:Topic><wsnt:Message><tt:Message "   \
+    "UtcTime=\"2026-11-22T10:00:00Z\" PropertyOperation=\"" operation "\"><tt:Source><tt:SimpleItem "        \
+    "Name=\"Token\" Value=\"1\"/></tt:Source><tt:Data><tt:SimpleItem Name=\"" name "\" Value=\"" value       \
+    "\"/></tt:Data></tt:Message></wsnt:Message></wsnt:NotificationMessage>"
+#define PULLED(notes)                                                                                        \
+    "<e:Envelope xmlns:e=\"http://www.w3.org/2003/05/soap-envelope\" xmlns:wsnt=\"w\" "                      \
+    "xmlns:tt=\"t\"><e:Body><PullMessagesResponse>" notes "</PullMessagesResponse></e:Body></e:Envelope>"
+
+static void test_button(void **state) {
+    (void)state;
+    static const struct {
+        const char *label, *text;
+        err expected;
+        int presses;
+    } cases[] = {
+        {"pressed", PULLED(NOTE("tns1:Device/Trigger/DigitalInput", "Changed", "LogicalState", "true")),
+         ERR_OK, 1},
+        {"let go", PULLED(NOTE("tns1:Device/Trigger/DigitalInput", "Changed", "LogicalState", "false")),
+         ERR_OK, 0},
+        {"as it was", PULLED(NOTE("tns1:Device/Trigger/DigitalInput", "Initialized", "LogicalState", "true")),
+         ERR_OK, 0},
+        {"a visitor", PULLED(NOTE("tns1:RuleEngine/MyRuleDetector/Visitor", "Changed", "State", "true")),
+         ERR_OK, 1},
+        {"two prefixes", PULLED(NOTE("tns1:Device/tnsaxis:IO/Port", "Changed", "state", "1")), ERR_OK, 1},
+        {"motion", PULLED(NOTE("tns1:VideoSource/MotionAlarm", "Changed", "State", "true")), ERR_OK, 0},
+        {"nothing", PULLED(""), ERR_OK, 0},
+        {"two presses",
+         PULLED(NOTE("tns1:Device/Trigger/DigitalInput", "Changed", "LogicalState", "1")
+                    NOTE("a:Device/Trigger/DigitalInput", "Changed", "other", "0")),
+         ERR_OK, 2},
+        {"no answer", HEAD "<r/>" TAIL, ERR_INVALID, 0},
+        {"a fault", HEAD "<env:Fault><env:Reason><env:Text>gone</env:Text></env:Reason></env:Fault>" TAIL,
+         ERR_UNSUPPORTED, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int presses = 0;
+        struct diag d = {0};
+        err e = onvif_pull_parse(bytes_text(cases[i].text), count_presses, &presses, &d);
+        if (e != cases[i].expected || presses != cases[i].presses)
+            fail_msg("%s: %s, %d presses; %s", cases[i].label, err_text(e), presses, d.text);
+    }
+    AUTO(blob_clear) struct blob many = {0};
+    int presses = 0;
+    struct diag d;
+    assert_int_equal(
+        blob_append(
+            &many,
+            bytes_text(
+                "<e:Envelope xmlns:e=\"x\" xmlns:wsnt=\"w\" xmlns:tt=\"t\"><e:Body><PullMessagesResponse>")),
+        ERR_OK);
+    for (int i = 0; i <= ONVIF_MESSAGES_MAX; i++)
+        assert_int_equal(
+            blob_append(&many, bytes_text(NOTE("tns1:Device/Trigger/DigitalInput", "Changed", "State", "1"))),
+            ERR_OK);
+    assert_int_equal(blob_append(&many, bytes_text("</PullMessagesResponse></e:Body></e:Envelope>")), ERR_OK);
+    assert_int_equal(onvif_pull_parse(blob_bytes(&many), count_presses, &presses, &d), ERR_OK);
+    assert_int_equal(presses, ONVIF_MESSAGES_MAX);
+}
+
+static void test_pull_point(void **state) {
+    (void)state;
+    struct onvif_pull_point p = {0};
+    struct diag d;
+    static const char good[] =
+        HEAD "<CreatePullPointSubscriptionResponse><SubscriptionReference><a:Address "
+             "xmlns:a=\"x\">http://10.0.0.9:81/sub?id=7</a:Address>"
+             "<a:ReferenceParameters xmlns:a=\"x\"><v:Id "
+             "xmlns:v=\"urn:&lt;v&gt;\">a&lt;b</v:Id></a:ReferenceParameters></SubscriptionReference>"
+             "</CreatePullPointSubscriptionResponse>" TAIL;
+    assert_int_equal(onvif_subscribe_parse(bytes_text(good), &p, &d), ERR_OK);
+    assert_int_equal(p.port, 81);
+    assert_string_equal(p.path, "/sub?id=7");
+    assert_non_null(strstr(p.reference, "<Id xmlns=\"urn:&lt;v&gt;\""));
+    assert_non_null(strstr(p.reference, ">a&lt;b</Id>"));
+    AUTO(blob_clear) struct blob b = {0};
+    const struct onvif_login none = {0};
+    assert_int_equal(onvif_pull_request(&none, &p, "http://10.0.0.9:81/sub?id=7&x", &b), ERR_OK);
+    assert_true(has(&b, ">http://10.0.0.9:81/sub?id=7&amp;x</a:To>"));
+    assert_true(has(&b, p.reference));
+    assert_true(has(&b, "<Timeout>PT20S</Timeout>"));
+    assert_int_equal(
+        onvif_subscribe_parse(
+            bytes_text(HEAD
+                       "<SubscriptionReference><Address>ftp://x/</Address></SubscriptionReference>" TAIL),
+            &p, &d),
+        ERR_INVALID);
+    assert_string_equal(p.path, "/sub?id=7");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_login),     cmocka_unit_test(test_time),     cmocka_unit_test(test_profiles),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_refusals), cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_login),    cmocka_unit_test(test_button),   cmocka_unit_test(test_pull_point),
+        cmocka_unit_test(test_time),     cmocka_unit_test(test_profiles), cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_probe),
     };
     return cmocka_run_group_tests_name("onvif", tests, NULL, NULL);
 }

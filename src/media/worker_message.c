@@ -312,7 +312,7 @@ err worker_picture_append(struct blob *out, const struct worker_picture *m) {
 
 err worker_picture_decode(struct bytes payload, struct worker_picture *out, struct diag *d) {
     struct reader r = reader_of(payload);
-    struct wall_us wall;
+    struct wall_us wall = {0};
     err e = read_wall(&r, &wall, d);
     if (e) return e;
     struct bytes jpeg = BYTES(r.at, reader_left(&r));

@@ -276,7 +276,7 @@ static enum MHD_Result answer(struct call *call) {
     for (size_t i = 0; i < reply->header_count; i++)
         MHD_add_response_header(r, reply->headers[i].name, reply->headers[i].value);
     if (atomic_load(&call->server->closing)) MHD_add_response_header(r, "Connection", "close");
-    enum MHD_Result queued = MHD_queue_response(call->connection, reply->status, r);
+    enum MHD_Result queued = http_queue(call->connection, reply->status, r);
     MHD_destroy_response(r);
     return queued;
 }

@@ -53,6 +53,7 @@ struct http_waker {
 /* One accepted socket, for deadlines that libmicrohttpd does not know. */
 struct conn {
     int fd;
+    struct listener *listener;
     uint32_t bucket;
     struct steady_us deadline; /* 0: none */
     struct conn *next, **link;
@@ -101,6 +102,8 @@ enum MHD_Result call_access(void *listener, struct MHD_Connection *connection, c
 void call_completed(void *listener, struct MHD_Connection *connection, void **call,
                     enum MHD_RequestTerminationCode why);
 void call_work(struct call *call);
+/* http_refusal.c: what MHD_queue_response does, for our own answers. */
+enum MHD_Result http_queue(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response);
 
 /* http_server.c */
 void server_enter(struct http_server *s, struct call *call);

@@ -261,6 +261,7 @@ static void connection_notify(void *cls, struct MHD_Connection *connection, void
     struct http_server *s = listener->server;
     struct conn *c = code == MHD_CONNECTION_NOTIFY_STARTED ? conn_new(s, connection) : *context;
     if (!c) return;
+    c->listener = listener;
     pthread_mutex_lock(&s->conn_lock);
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         c->next = s->conns;

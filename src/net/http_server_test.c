@@ -303,15 +303,18 @@ static void test_streams_out(void **state) {
     stream_say(&f->app, "one", false);
     say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
     hear(fd, "one");
-    struct steady_us before = steady_now();
+    int slow = 0;
     for (int i = 0; i < 200; i++) {
         char line[32];
+        struct steady_us before = steady_now();
         snprintf(line, sizeof line, "line %d.", i);
         stream_say(&f->app, line, false);
         hear(fd, line);
+        slow += steady_now().us - before.us >= 40000;
     }
-    /* Pushed at once: a delayed acknowledgement or a cork would cost 40 to 200 ms for each. */
-    assert_true(steady_now().us - before.us < 4000000);
+    /* Pushed at once: a delayed acknowledgement or a cork would cost 40 to 200 ms for each, a busy machine
+     * for some. */
+    assert_true(slow < 50);
     stream_say(&f->app, "", true);
     hear(fd, "0\r\n\r\n");
     stream_say(&f->app, "", false);
@@ -333,6 +336,30 @@ static void test_parks(void **state) {
     hear(fd, "woken");
     http_waker_unref(w);
     f->app.parked = NULL;
+}
+
+/* What the library cannot read is refused in the application's words too. */
+static void test_no_requests(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *text, *line, *words;
+    } cases[] = {
+        {"GET / HTTP/9.9\r\n\r\n", "HTTP/1.1 505 ", "this server speaks"},
+        {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 ", "this is not a request"}, /* without a Host */
+        {"GET / HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n", "HTTP/1.1 400 ", "this is not a request"},
+        {"PUT /sum HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", "HTTP/1.1 400 ",
+         "this is not a request"},
+        {"PUT /sum HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", "HTTP/1.1 413 ",
+         "the body is longer"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char got[4096] = "";
+        AUTO(fd_close) int fd = dial(f);
+        say(fd, cases[i].text);
+        for (ssize_t n, len = 0; (n = recv(fd, got + len, sizeof got - 1 - (size_t)len, 0)) > 0;) len += n;
+        if (!strstr(got, cases[i].line) || !strstr(got, cases[i].words) || strstr(got, "<html>"))
+            fail_msg("case %zu: %s", i, got);
+    }
 }
 
 /* Stopping with a stream that waits, a parked request and half a request must neither hang nor crash. */
@@ -451,6 +478,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_streams_in, start, stop),
         cmocka_unit_test_setup_teardown(test_streams_out, start, stop),
         cmocka_unit_test_setup_teardown(test_parks, start, stop),
+        cmocka_unit_test_setup_teardown(test_no_requests, start, stop),
         cmocka_unit_test_setup(test_stops, start),
     };
     int failed = cmocka_run_group_tests_name("http server", tests, NULL, NULL);

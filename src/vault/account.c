@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "crypto/hash.h"
 #include "vault/vault.h"
 
@@ -54,7 +55,11 @@ static err session_make(struct vault *v, const struct store_key *login, char tex
     wipe(token, sizeof token);
     if (!login) return ERR_OK; /* looks like one */
     uint32_t expires_day = slot_now() / STORE_DAY_SLOTS + VAULT_SESSION_DAYS;
-    return v->accounts->ops->session_add(v->accounts, &hash, login, expires_day, d);
+    err e = v->accounts->ops->session_add(v->accounts, &hash, login, expires_day, d);
+    if (e != ERR_NO_SPACE) return e;
+    log_warning("%s: a session is kept in memory", d->text);
+    brief_add(&v->brief, &hash, login);
+    return ERR_OK;
 }
 
 struct sign_up {
@@ -255,6 +260,7 @@ enum http_outcome session_recover(void *vault, struct http_request *request, str
 enum http_outcome session_end(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     struct diag d = {0};
+    if (brief_remove(&v->brief, &caller_of(request)->token)) return reply_empty(r, 204);
     err e = v->accounts->ops->session_remove(v->accounts, &caller_of(request)->token, &d);
     return e && e != ERR_NOT_FOUND ? reply_err(r, e, &d) : reply_empty(r, 204);
 }
@@ -315,5 +321,6 @@ enum http_outcome keyring_put(void *vault, struct http_request *request, struct 
     if (e == ERR_CONFLICT)
         return reply_error(r, 409, "conflict", "the keyring was changed elsewhere: read it again");
     if (e) return reply_err(r, e, &d);
+    if (any) brief_end(&v->brief, &caller->login, &caller->token);
     return reply_json(r, 200, json_pack("{s:I}", "version", (json_int_t)version));
 }

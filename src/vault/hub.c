@@ -15,6 +15,8 @@ struct hub_link {
     struct stream stream;
     struct store_id hub, owner; /* owner: of the claim, from the instance */
     struct store_key capability;
+    struct store_id rings[VAULT_RINGS_MAX];
+    size_t ring_count;
     char since[WALL_TEXT_BYTES];
     char claim[CHANNEL_BYTES];
     struct hub_link *next, **link;
@@ -86,20 +88,31 @@ static err subscribe(struct hub_link *l, struct diag *d) {
     err e = v->bus->ops->add(l->stream.subscription, channel, STREAM_NO_CAMERA, false, d);
     channel_hubs(&l->stream.household, channel);
     if (!e) e = v->bus->ops->add(l->stream.subscription, channel, STREAM_NO_CAMERA, false, d);
+    for (size_t i = 0; !e && i < l->ring_count; i++) {
+        channel_ring(&l->rings[i], channel);
+        e = v->bus->ops->add(l->stream.subscription, channel, STREAM_NO_CAMERA, false, d);
+        if (e == ERR_EXISTS) e = ERR_OK;
+    }
     return e;
 }
 
 enum http_outcome hub_commands(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const struct capability *capability = &caller_of(request)->capability;
-    const char *instance = NULL;
+    const char *instance = NULL, *rings = "";
     uint8_t hash[HASH_BYTES];
-    const struct query_field fields[] = {{"instance", QUERY_TEXT, true, INSTANCE_MAX_BYTES, &instance}};
+    const struct query_field fields[] = {
+        {"instance", QUERY_TEXT, true, INSTANCE_MAX_BYTES, &instance},
+        {"rings", QUERY_TEXT, false, VAULT_RINGS_MAX * (2 * STORE_ID_BYTES + 1), &rings}};
     if (!REQUEST_QUERY(request, fields, r)) return HTTP_DONE;
     if (!*instance) return reply_invalid(r, "the parameter \"instance\" is empty");
     struct hub_link *l = calloc(1, sizeof *l);
     struct diag d = {0};
     if (!l) return reply_err(r, ERR_NO_MEMORY, NULL);
+    if (!rings_read(rings, l->rings, &l->ring_count, r)) {
+        free(l);
+        return HTTP_DONE;
+    }
     l->hub = capability->hub;
     l->capability = capability->key;
     l->stream.closed = closed;

@@ -366,6 +366,55 @@ static void test_hub(void **state) {
     camera_clear(&c);
 }
 
+/* Doorbells: the hub says which it listens for, the vault keeps nothing, and who has no token rings nowhere.
+ */
+static void test_doorbell(void **state) {
+    (void)state;
+    struct household h;
+    struct listener hub;
+    char token[64], path[1024], press[160], hex[33], *at;
+    uint8_t hash[HASH_BYTES], expected[16];
+    AUTO(blob_clear) struct blob none = {0}, got = {0};
+    household_make(&vault, &h);
+    memset(token, 'a', sizeof token);
+    token[43] = 0;
+    hash_sha256(bytes_text(token), hash);
+    memcpy(expected, hash, sizeof expected);
+    hex_encode(BYTES_OF(expected), hex);
+    snprintf(press, sizeof press, "/v1/ring/%s", token);
+    ASK(&vault, 404, NULL, "POST", press, NULL);
+    static const char *const wrong[] = {"x", "0123", "0123456789abcdef0123456789abcdeg",
+                                        "0123456789abcdef0123456789abcdef,"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(path, sizeof path, "/v1/hub/commands?instance=one&rings=%s", wrong[i]);
+        ASK(&vault, 400, NULL, "GET", path, h.writer_auth);
+    }
+    at = path + snprintf(path, sizeof path, "/v1/hub/commands?instance=one&rings=%s", hex);
+    for (int i = 0; i < 16; i++) at += snprintf(at, (size_t)(path + sizeof path - at), ",%032x", i + 1);
+    ASK(&vault, 400, NULL, "GET", path, h.writer_auth); /* 17 */
+    at[-33] = 0;                                        /* 16 */
+    listener_start(&hub, &vault, path, h.writer_auth, false);
+    assert_true(listener_wait(&hub, 6, &none));
+    ASK(&vault, 204, NULL, "POST", press, NULL);
+    wait_message(&hub, 18, NULL, &got);
+    assert_true(bytes_equal(blob_bytes(&got), BYTES_OF(expected)));
+    ASK(&vault, 204, NULL, "GET", press, NULL);
+    press[strlen(press) - 1] = 'b';
+    ASK(&vault, 404, NULL, "GET", press, NULL);
+    press[strlen(press) - 1] = 0;
+    ASK(&vault, 404, NULL, "GET", press, NULL);
+    snprintf(press, sizeof press, "/v1/ring/%s", token);
+    listener_stop(&hub);
+    int status = 0;
+    for (int i = 0; i < 40 && status != 429; i++) { /* somebody who leans on it */
+        AUTO(answer_clear) struct answer a = {0};
+        const struct ask q = {"POST", press, NULL, .body = {0}};
+        ask(&vault, &q, &a);
+        status = (int)a.status;
+    }
+    assert_int_equal(status, 429);
+}
+
 /* A hub whose connection has broken does not keep the next instance out. */
 static void test_hub_replaced(void **state) {
     struct household h;
@@ -451,8 +500,8 @@ int main(void) {
         cmocka_unit_test(test_live),          cmocka_unit_test(test_live_only),
         cmocka_unit_test(test_many_and_slow), cmocka_unit_test(test_latency),
         cmocka_unit_test(test_live_wants),    cmocka_unit_test(test_hub),
-        cmocka_unit_test(test_hub_replaced),  cmocka_unit_test(test_pairing),
-        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_doorbell),      cmocka_unit_test(test_hub_replaced),
+        cmocka_unit_test(test_pairing),       cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests_name("vault live", tests, vault_start, vault_stop);
 }

@@ -49,6 +49,8 @@ static const struct http_route routes[] = {
     {"GET", "/v1/pairing/{id}/answer", WHO_ANY, 0, 0, pairing_answer_get},
     {"GET", "/v1/hub/commands", WHO_WRITER, 0, 0, hub_commands},
     {"POST", "/v1/hub/replies/{command}", WHO_WRITER, 0, VAULT_REPLY_MAX_BYTES, hub_reply},
+    {"GET", "/v1/ring/{token}", WHO_ANY, 0, 0, ring_press},
+    {"POST", "/v1/ring/{token}", WHO_ANY, 0, JSON, ring_press},
     {"GET", "/v1/hubs", WHO_OWNER, 0, 0, hub_list},
     {"POST", "/v1/hubs/{hub}/commands", WHO_OWNER, 0, VAULT_COMMAND_MAX_BYTES, hub_command},
 

@@ -37,6 +37,9 @@ void channel_reply(const struct store_id *household, const struct store_id *comm
 void channel_pairing(const struct store_id *pairing, char out[CHANNEL_BYTES]) {
     channel_name(out, "pairing/", pairing, NULL);
 }
+void channel_ring(const struct store_id *ring, char out[CHANNEL_BYTES]) {
+    channel_name(out, "ring/", ring, NULL);
+}
 void channel_end(const struct store_key *capability, char out[CHANNEL_BYTES]) {
     memcpy(out, "end/", 4);
     hex_encode(BYTES_OF(capability->bytes), out + 4);

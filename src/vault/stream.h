@@ -16,6 +16,7 @@ enum stream_type {
     STREAM_BEAT = 4,
     STREAM_COMMAND = 16,
     STREAM_VIEWERS = 17,
+    STREAM_RING = 18,
     /* On the bus alone: */
     STREAM_END = 100,      /* the capability is gone */
     STREAM_HUB_HERE = 101, /* a hub has come: say who watches */
@@ -64,6 +65,7 @@ void channel_hubs(const struct store_id *household, char out[CHANNEL_BYTES]); /*
 void channel_hub(const struct store_id *household, const struct store_id *hub, char out[CHANNEL_BYTES]);
 void channel_reply(const struct store_id *household, const struct store_id *command, char out[CHANNEL_BYTES]);
 void channel_pairing(const struct store_id *pairing, char out[CHANNEL_BYTES]);
+void channel_ring(const struct store_id *ring, char out[CHANNEL_BYTES]); /* of a doorbell's hash */
 void channel_end(const struct store_key *capability, char out[CHANNEL_BYTES]);
 
 /* Publishes JSON (taken; NULL is dropped). A notice that is lost is only late news. */

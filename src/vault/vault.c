@@ -14,9 +14,11 @@ void vault_init(struct vault *v) {
     pthread_mutex_init(&v->streams_lock, NULL);
     pthread_mutex_init(&v->hubs_lock, NULL);
     for (size_t i = 0; i < VAULT_REEL_LOCKS; i++) pthread_mutex_init(&v->reel_locks[i], NULL);
+    brief_init(&v->brief);
     limiter_init(&v->sign_ins, SIGN_IN_TRIES, 600, 30);
     limiter_init(&v->strangers, STRANGER_TRIES, 600, 30);
     limiter_init(&v->pairings, VAULT_PAIRINGS_PER_PEER, VAULT_PAIRING_S, 0);
+    limiter_init(&v->rings, VAULT_RINGS_PER_PEER, 60, 2);
     v->started = steady_now();
 }
 
@@ -29,9 +31,11 @@ void vault_clear(struct vault *v) {
     blob_clear(&v->ca_pem);
     wipe(v->secret, sizeof v->secret);
     wipe(v->setup_code, sizeof v->setup_code);
+    brief_clear(&v->brief);
     limiter_clear(&v->sign_ins);
     limiter_clear(&v->strangers);
     limiter_clear(&v->pairings);
+    limiter_clear(&v->rings);
     pthread_mutex_destroy(&v->setup_lock);
     for (size_t i = 0; i < VAULT_REEL_LOCKS; i++) pthread_mutex_destroy(&v->reel_locks[i]);
     pthread_mutex_destroy(&v->uploads_lock);

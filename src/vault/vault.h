@@ -16,6 +16,7 @@
 #include "store/blob.h"
 #include "store/bus.h"
 #include "store/index.h"
+#include "vault/brief.h"
 #include "vault/limit.h"
 
 #define VAULT_SECRET_BYTES 32
@@ -29,6 +30,10 @@
 #define VAULT_LONG_POLL_S 25
 #define VAULT_PAIRING_S 86400
 #define VAULT_PAIRINGS_PER_PEER 64
+#define VAULT_RINGS_MAX 16 /* doorbells of a hub */
+#define VAULT_RING_TOKEN_MIN_CHARS 43
+#define VAULT_RING_TOKEN_MAX_CHARS 64
+#define VAULT_RINGS_PER_PEER 30 /* in a minute; then one in 2 s */
 #define VAULT_COMMAND_MAX_BYTES (160u << 10)
 #define VAULT_REPLY_MAX_BYTES (2u << 20)
 
@@ -86,7 +91,8 @@ struct vault {
     struct access_log *log; /* NULL: none is kept (memory stores) */
     struct blob ca_pem;
     bool metrics_open; /* the operator named an address for them */
-    struct limiter sign_ins, strangers, pairings;
+    struct limiter sign_ins, strangers, pairings, rings;
+    struct brief_sessions brief;
     struct vault_counters count;
     struct steady_us started;
 
@@ -223,11 +229,16 @@ HANDLER(pairing_answer_get);
 HANDLER(hub_commands);
 HANDLER(hub_reply);
 HANDLER(hub_list);
+HANDLER(ring_press);
 HANDLER(hub_command);
 HANDLER(health_get);
 HANDLER(metrics_get);
 HANDLER(ca_get);
 HANDLER(log_get);
+
+/* Hashes with commas between them; empty: none. On failure the reply is set. */
+bool rings_read(const char *text, struct store_id rings[VAULT_RINGS_MAX], size_t *count,
+                struct http_reply *r);
 
 /* What the file holds (`path` NULL, or not there: a new one, which is also written). */
 err setup_code_load(struct vault *v, const char *path, struct diag *d) CHECKED;

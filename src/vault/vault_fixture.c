@@ -235,6 +235,7 @@ void ask(const struct daemon *d, const struct ask *q, struct answer *out) {
     for (size_t i = 0; i < 4 && q->headers[i]; i++) headers = curl_slist_append(headers, q->headers[i]);
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method);
+    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* newer ones take "%2e%2e" for ".." and mend it */
     curl_easy_setopt(c, CURLOPT_TIMEOUT, 60L);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, collect);

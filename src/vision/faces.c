@@ -250,7 +250,9 @@ static void judge(struct faces *f, const struct image *m, const struct candidate
         return;
     }
     align(f, m, c);
-    float sharp = sharpness_grey(f->grey, FACE_SIDE, FACE_SIDE, FACE_SIDE);
+    /* A small face is soft once it is enlarged, and is judged as it is. */
+    float sharp = px < FACE_SIDE ? sharpness(m, image_rect(m, box))
+                                 : sharpness_grey(f->grey, FACE_SIDE, FACE_SIDE, FACE_SIDE);
     float size_part = part_of(px, FACE_LEAST_PX / 2, FACE_GOOD_PX);
     float sharp_part = part_of(sqrtf(sharp), 0, sqrtf(FACE_SHARP_GOOD));
     out->face.quality = sqrtf(size_part * sharp_part) * (1 - fminf(1, turn / (2 * FACE_TURNED_MOST)));

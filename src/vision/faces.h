@@ -13,7 +13,7 @@
 #define FACE_LEAST_PX 32       /* of the box's shorter side, in the picture */
 #define FACE_GOOD_PX 96        /* more adds nothing */
 #define FACE_SCORE_LEAST 0.7f  /* of the detector */
-#define FACE_SHARP_LEAST 60.0f /* variance of the Laplacian of the aligned face */
+#define FACE_SHARP_LEAST 60.0f /* variance of the Laplacian */
 #define FACE_SHARP_GOOD 600.0f
 #define FACE_TURNED_MOST 0.35f /* how far the nose is off the middle of eyes and mouth, in eye distances */
 

@@ -232,9 +232,7 @@ static void tell_refusal(err e, const struct diag *d) {
  * and the network's namespace take a process of one thread, so it is told not to, in a second start. */
 static void be_alone(char **argv) {
     if (getenv("OPENBLAS_NUM_THREADS")) return;
-    static char one[] = "OPENBLAS_NUM_THREADS=1";
-    char *const environment[] = {one, NULL};
-    execve("/proc/self/exe", argv, environment);
+    if (setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) execv("/proc/self/exe", argv);
 }
 
 int main(int argc, char **argv) {

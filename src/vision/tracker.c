@@ -114,7 +114,8 @@ static void settle(struct track *t, struct wall_us wall) {
 
 /* What is only just believed has to be seen more often: half of a person who comes in is no dog for long. */
 static bool sure_of(const struct track *t, float threshold) {
-    uint32_t needed = t->score >= threshold + CLEARLY ? TRACK_CONFIRM_HITS : TRACK_DOUBTED_HITS;
+    bool clear = t->score >= threshold + CLEARLY && t->whole_hits;
+    uint32_t needed = clear ? TRACK_CONFIRM_HITS : TRACK_DOUBTED_HITS;
     return t->hits >= needed && t->score >= threshold;
 }
 
@@ -123,7 +124,8 @@ static void hit(struct track *t, const struct detection *f, const int8_t *look, 
     float seen[4], side = side_of(f->box);
     box_numbers(f->box, seen);
     /* A part's edge says nothing of where a thing ends. */
-    bool whole = !f->cut || t->hits < TRACK_CONFIRM_HITS;
+    bool whole = !f->cut || !t->whole_hits;
+    t->whole_hits += !f->cut;
     /* After a while nothing is known of its way: what it did meanwhile is no speed. */
     bool anew = wall.us - t->seen.us > TRACK_ANEW_US;
     for (int i = 0; i < 4 && whole; i++) {
@@ -165,6 +167,7 @@ static void begin(struct tracker *k, const struct detection *f, const int8_t *lo
                         .side_px = f->side_px,
                         .anchor = f->box,
                         .hits = 1,
+                        .whole_hits = !f->cut,
                         .looks = 1};
     memcpy(t->look, look, sizeof t->look);
     t->scores[0] = f->score;

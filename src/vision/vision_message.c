@@ -114,7 +114,8 @@ static err take_thresholds(json_t *object, struct vision_detector *out, struct d
 static err check_shape(const char *kind, int64_t width, int64_t height, struct vision_detector *m,
                        struct diag *d) {
     if (vision_kind_read(kind, &m->kind)) return diag_fail(d, ERR_INVALID, "\"kind\" has an unknown value");
-    if (width % 32 || height % 32)
+    bool detects = m->kind != VISION_MOTION_CLASSIFIER; /* whose picture is halved five or six times */
+    if (detects && (width % 32 || height % 32))
         return diag_fail(d, ERR_INVALID, "\"width\" and \"height\" must be multiples of 32");
     m->width = (uint16_t)width;
     m->height = (uint16_t)height;

@@ -21,7 +21,7 @@
 #define VISION_PICTURE_MAX_BYTES (24u << 10)
 #define VISION_MODEL_NAME_MAX_BYTES 64
 #define VISION_KIND_MAX_BYTES 24
-#define VISION_MODEL_SIDE_MIN 64 /* of what a model is fed; a multiple of 32 */
+#define VISION_MODEL_SIDE_MIN 32 /* of what a model is fed; of a detector a multiple of 32 */
 #define VISION_MODEL_SIDE_MAX 1280
 #define VISION_MODEL_LABELS_MAX 128
 #define VISION_MODEL_LABEL_MAX_BYTES 31

@@ -6,7 +6,7 @@ long, too small, too large, with a field too many, and with bodies that are no J
 4xx in JSON with an error word of the list: never 2xx, never 500, never a connection that just breaks. Successful
 answers are compared with their schema, and the vault must know no address that the file does not describe.
 """
-import base64, json, os, re, subprocess, sys, tempfile, urllib.parse, http.client
+import base64, json, os, re, socket, subprocess, sys, tempfile, urllib.parse, http.client
 
 import yaml
 
@@ -107,7 +107,7 @@ class Vault:
 
     def stop(self):
         self.process.terminate()
-        status = self.process.wait(20)
+        status = self.process.wait(120)
         if status:
             failures.append(f"the vault ended with status {status}")
 
@@ -317,6 +317,35 @@ def check_routes(operations):
         failures.append(f"{missing[0]} {missing[1]} is described, and not answered")
 
 
+def check_unreadable(vault):
+    """What is no request of HTTP at all gets JSON too."""
+    many = b"X: y\r\n" * 20000
+    for name, raw in (("a version that is not there", b"GET /v1/vault HTTP/9.9\r\n\r\n"), ("no Host", b"GET /v1/vault HTTP/1.1\r\n\r\n"),
+                      ("a header without a colon", b"GET /v1/vault HTTP/1.1\r\nHost: x\r\nnothing\r\n\r\n"),
+                      ("a length that is no number", b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n"),
+                      ("a length beyond 64 bits", b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n"),
+                      ("a chunk of no length", b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+                      ("an endless address", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+                      ("endless headers", b"GET /v1/vault HTTP/1.1\r\nHost: x\r\n" + many + b"\r\n")):
+        host, port = vault.host.split(":")
+        with socket.create_connection((host, int(port)), 60) as connection:
+            answer = b""
+            try:
+                connection.sendall(raw)
+                while more := connection.recv(65536):
+                    answer += more
+            except ConnectionError:
+                pass  # it has answered before it had read all
+        # libmicrohttpd 0.9.75 sends the head of some of its own answers twice.
+        head, body = answer.partition(b"\r\n\r\n")[0], answer.rpartition(b"\r\n\r\n")[2]
+        try:
+            good = head.split()[1] in (b"400", b"413", b"414", b"431", b"505") and set(json.loads(body)) == {"error", "message"}
+        except (ValueError, IndexError):
+            good = answer == b"" and len(raw) > 65536
+        if not good:
+            failures.append(f"{name}: {answer[:200]}")
+
+
 def main():
     operations = [Operation(path, item, method, operation) for path, item in API["paths"].items()
                   for method, operation in item.items() if method in ("get", "put", "post", "delete", "head")]
@@ -337,6 +366,7 @@ def main():
             for method in ("PATCH", "TRACE", "OPTIONS"):
                 refused(vault, "by another method", method, op.url(), op.headers(tokens))
             print(f"{'not ok' if len(failures) > before else 'ok'} - {op.method} {op.path}", flush=True)
+        check_unreadable(vault)
         status, _, raw = vault.send("GET", "/healthz")
         if status != 200:
             failures.append(f"after all that, /healthz says {status}")

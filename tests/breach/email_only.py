@@ -12,7 +12,7 @@ KNOWN, UNKNOWN = "anna@example.org", "otto@example.org"
 
 
 def request(address, method, path, body):
-    connection = http.client.HTTPConnection(address, timeout=30)
+    connection = http.client.HTTPConnection(address, timeout=120)
     began = time.perf_counter()
     connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
     answer = connection.getresponse()

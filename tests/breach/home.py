@@ -5,7 +5,7 @@ Nothing sleeps in place of a wait: wait_for() polls a condition and fails, sayin
 import json, os, signal, subprocess, sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from scripted import run, tell_log, wait_for
+from scripted import PATIENCE, run, tell_log, wait_for
 
 SOURCE = os.environ.get("CARDEA_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("CARDEA_BUILD") or os.path.join(SOURCE, "build")
@@ -69,7 +69,7 @@ class Process:
         if self.process.poll() is None:
             self.process.send_signal(how)
             try:
-                self.process.wait(20)
+                self.process.wait(20 * PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -90,7 +90,7 @@ class Home:
         os.chmod(self.secret, 0o600)
         self.process = None
 
-    def cardea(self, *args, check=True, timeout=120):
+    def cardea(self, *args, check=True, timeout=60 * PATIENCE):
         command = [CARDEA, args[0], *args[1:], "--data", self.data]
         if self.vault:
             command += ["--vault", self.vault]

@@ -153,7 +153,7 @@ def test_a_worker_that_dies_is_nothing_to_the_others(folder):
                 except ProcessLookupError:
                     pass
             wait_for("a new worker for the bad camera", lambda: set(own_workers(home)) - set(good) - set(bad))
-        assert own_workers(home)[0] == good[0], "the good camera's worker was replaced"
+        assert good[0] in own_workers(home), "the good camera's worker was replaced"
         home.wait_recorded("good", before + 8)
         wait_for("the bad camera to be back", lambda: streaming(home, "bad"))
         gaps = [s for s in spans(home, "good")]

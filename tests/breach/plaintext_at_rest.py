@@ -54,7 +54,7 @@ def test_no_switch_stores_plaintext(folder):
     word = re.compile(rb"(plain.?text|no.?encrypt|unencrypt|no.?seal|unsealed|without.?cipher|disable.?crypt)", re.I)
     for program in ("src/hub/cardea-hub", "src/vault/cardea-vault", "src/cli/cardea"):
         path = os.path.join(BUILD, program)
-        shown = subprocess.run([path, "--help"], capture_output=True, stdin=subprocess.DEVNULL, timeout=20)
+        shown = subprocess.run([path, "--help"], capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
         options = [l for l in (shown.stdout + shown.stderr).splitlines() if b"--" in l]
         assert options or program.endswith("cardea"), f"{program} --help lists its options"
         assert not [l for l in options if word.search(l)], f"{program} has a switch for plaintext"

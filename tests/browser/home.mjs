@@ -1,7 +1,7 @@
 /* A real home for the browser's tests: footage, `cardea home`, Chromium, and what to hold against each other. */
 import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -15,6 +15,8 @@ const { chromium } = createRequire(join(source, "web/package.json"))("playwright
 export const cardea = join(build, "src/cli/cardea");
 export const PASSPHRASE = "copper lantern over quiet harbour";
 export const LOGIN = "ada@example.org";
+/* How long a busy machine may take for what an idle one does in a few seconds. */
+export const PATIENCE_MS = 120_000;
 
 /* What is missing to run these tests, in words, or null. */
 export function missing() {
@@ -43,6 +45,19 @@ export async function makeClip(folder, name, from, { codec = "libx264", sound = 
     return out;
 }
 
+/* Two sizes, one after the other, in one stream: as when somebody changes the camera's settings. */
+export async function makeChangingClip(folder, name, seconds) {
+    const parts = [];
+    for (const size of ["640x360", "320x240"]) {
+        const part = join(folder, `${size}.ts`);
+        await run("ffmpeg", ["-v", "error", "-y", "-i", footage("vtest.avi"), "-t", String(seconds), "-an", "-vf", `scale=${size.replace("x", ":")}`, "-r", "25", "-c:v", "mpeg2video", "-q:v", "4", part]);
+        parts.push(await readFile(part));
+    }
+    const out = join(folder, name);
+    await writeFile(out, Buffer.concat(parts));
+    return out;
+}
+
 export async function startHome({ port = 0 } = {}) {
     const folder = await mkdtemp(join(tmpdir(), "cardea-browser-"));
     const data = join(folder, "home");
@@ -66,7 +81,7 @@ export async function startHome({ port = 0 } = {}) {
     child.stderr.on("data", (d) => log.push(String(d)));
     await new Promise((ready, fail) => {
         let text = "";
-        const late = setTimeout(() => fail(new Error(`the home did not start: ${log.join("")}`)), 30_000);
+        const late = setTimeout(() => fail(new Error(`the home did not start: ${log.join("")}`)), 120_000);
         child.once("exit", (code) => fail(new Error(`cardea home ended with ${code}: ${log.join("")}`)));
         child.stdout.on("data", (d) => {
             text += d;
@@ -96,6 +111,7 @@ export async function browse() {
 /* A page that keeps what must not happen: errors, violations of the content policy, requests to other origins. */
 export async function openPage(browser, home, options = {}) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...options });
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     page.wrong = [];
     page.on("pageerror", (e) => page.wrong.push(`error: ${e.message}`));
@@ -108,6 +124,12 @@ export async function openPage(browser, home, options = {}) {
         if (u.origin !== home.url && !["blob:", "data:"].includes(u.protocol)) page.wrong.push(`request: ${r.url()}`);
     });
     await page.addInitScript(() => {
+        /* What the player says stays for some seconds only: it is kept here. */
+        window.told = [];
+        new MutationObserver(() => {
+            const text = document.querySelector(".stage-notice")?.textContent;
+            if (text && window.told.at(-1) !== text) window.told.push(text);
+        }).observe(document, { subtree: true, childList: true, characterData: true });
         addEventListener("securitypolicyviolation", (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));
         delete window.showSaveFilePicker; /* headless: a download instead of a dialog */
         Object.defineProperty(window, "showSaveFilePicker", { value: undefined });
@@ -120,7 +142,7 @@ export async function makeHousehold(page, home) {
     await page.fill("[name=login]", LOGIN);
     await page.fill("[name=passphrase]", PASSPHRASE);
     await page.click("text=Make it");
-    await page.waitForSelector(".words code", { timeout: 60_000 });
+    await page.waitForSelector(".words code");
     const words = await page.$$eval(".words code", (all) => all.map((e) => e.textContent));
     const asked = await page.$$eval(".kit .field label", (all) => all.map((e) => Number(/\d+/.exec(e.textContent)[0])));
     return { words, asked };
@@ -150,9 +172,9 @@ export async function addCamera(page, home, name, url, { sub, sound = false } = 
     }
     if (sound) await page.getByRole("switch", { name: /Sound/ }).check();
     await page.getByRole("button", { name: "Test", exact: true }).click();
-    await page.waitForSelector(".tested", { timeout: 30_000 });
+    await page.waitForSelector(".tested");
     await page.getByRole("button", { name: "Add", exact: true }).click();
-    await page.waitForFunction(() => location.hash === "#/", undefined, { timeout: 30_000 });
+    await page.waitForFunction(() => location.hash === "#/");
     await page.waitForSelector(`.tile:has-text("${name}")`);
 }
 
@@ -205,9 +227,38 @@ export function nearest(picture, frames) {
     return best;
 }
 
+/* Until the element says what matches; what it says. */
+export async function says(page, selector, pattern) {
+    return until(`${selector} to say ${pattern}`, () =>
+        page.$$eval(selector, (all, p) => all.map((e) => e.innerText).find((t) => new RegExp(p.source, p.flags).test(t)), { source: pattern.source, flags: pattern.flags }));
+}
+
+/* Until the player has said what matches, be it gone by now. */
+export async function told(page, pattern) {
+    return until(`the player to say ${pattern}`, async () => (await page.evaluate(() => window.told)).find((t) => pattern.test(t)));
+}
+
+/* What `jump` leads to: the time of the first picture that is shown after it. */
+export async function firstShown(page, jump) {
+    await page.evaluate(() => {
+        const p = window.cardea.player;
+        let began = false;
+        window.first = null;
+        const stop = p.seekMs.subscribe((ms) => {
+            if (ms === null) began = true;
+            else if (began && window.first === null) window.first = p.time.peek();
+        });
+        window.firstStop = stop;
+    });
+    await jump();
+    const time = await until("the first picture after a jump", () => page.evaluate(() => window.first));
+    await page.evaluate(() => window.firstStop());
+    return time;
+}
+
 export const player = (page, expression) => page.evaluate(`(() => { const p = window.cardea?.player; return p ? ${expression} : null; })()`);
 
-export async function until(what, probe, ms = 20_000) {
+export async function until(what, probe, ms = PATIENCE_MS) {
     const end = Date.now() + ms;
     let last;
     while (Date.now() < end) {

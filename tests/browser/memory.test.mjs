@@ -21,7 +21,7 @@ async function serve() {
     return { server, url: `http://127.0.0.1:${server.address().port}/` };
 }
 
-test("a browser remembers what it has seen", { skip: lacking, timeout: 60_000 }, async () => {
+test("a browser remembers what it has seen", { skip: lacking, timeout: 600_000 }, async () => {
     const { server, url } = await serve();
     const browser = await browse();
     try {

@@ -6,7 +6,7 @@ source, and the pictures must come in the source's order."""
 import http.client, json, os, shutil, signal, sqlite3, ssl, subprocess, sys, time, urllib.error, urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "breach"))
-from home import CARDEA, SOURCE, Home, Process, Vault, clip, files_under, main, wait_for
+from home import CARDEA, PATIENCE, SOURCE, Home, Process, Vault, clip, files_under, main, wait_for
 
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
 
@@ -78,7 +78,7 @@ def live(home, camera, bytes_wanted, path):
             assert piece, f"the live view ended: {process.stderr.read().decode()}"
             f.write(piece)
     process.stdout.close()
-    assert process.wait(30) == 0, process.stderr.read().decode()
+    assert process.wait(30 * PATIENCE) == 0, process.stderr.read().decode()
     process.stderr.close()
 
 
@@ -101,7 +101,7 @@ def check_live_outlasts_the_vault(home, camera, source, folder):
         wait_for("the live view to go on", lambda: size() > seen + 150_000, 60)
     finally:
         process.terminate()
-        _, messages = process.communicate(timeout=20)
+        _, messages = process.communicate(timeout=20 * PATIENCE)
     assert "trying again" in messages, messages
     shown = pictures(path)
     assert len(shown) > 50 and set(shown) <= set(source), f"{len(shown)} pictures, {len(set(shown) - set(source))} not the source's"
@@ -112,6 +112,9 @@ def check_refusals(home):
     refused(home.cardea("init", "--name", "again", check=False), "already")
     refused(home.cardea("export", "porch", "--from", "now", "--to", "-5m", "-o", "/dev/null", check=False), "usage", status=2)
     refused(home.cardea("export", "porch", check=False), "usage", status=2)
+    refused(home.cardea("export", "porch", "--from", "-5m", "--to", "now", "-o", "-", check=False), "file", status=2)
+    refused(home.cardea("camera", "add", "x", check=False), "URL is missing", status=2)
+    refused(home.cardea("camera", "add", "", "file:x.mp4", check=False), "needs a name", status=2)
     refused(home.cardea("camera", "add", "x", "http://camera", check=False), "rtsp://", status=2)
     refused(home.cardea("timeline", "nowhere", check=False), "nowhere", "porch")
     refused(home.cardea("share", check=False), "not in this version")
@@ -372,7 +375,7 @@ def test_an_interrupted_start_goes_on(folder):
         first.wait()
         written = open(kit).read()
         hub = Process([CARDEA, "hub", "--vault", vault.url, "--data", home.data], ready="pairing code", log=os.path.join(folder, "hub.log"))
-        second = subprocess.run(again, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        second = subprocess.run(again, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 * PATIENCE)
         assert second.returncode == 0 and "interrupted" in second.stderr, second.stderr
         assert open(kit).read() == written, "the kit that was shown stays the right one"
         home.vault = vault.url
@@ -395,21 +398,21 @@ def test_the_network_is_served_with_tls_alone(folder):
             assert os.stat(os.path.join(home.data, "tls", name)).st_mode & 0o777 == 0o600, name
         port = int(state["lan_url"].rsplit(":", 1)[1])
         trusting = ssl.create_default_context(cafile=authority)
-        with urllib.request.urlopen(f"https://localhost:{port}/v1/vault", context=trusting, timeout=10) as answer:
+        with urllib.request.urlopen(f"https://localhost:{port}/v1/vault", context=trusting, timeout=10 * PATIENCE) as answer:
             seen = json.load(answer)
         assert "setup_code" not in seen, "the setup code is for this machine alone"
         for url, context in ((f"https://localhost:{port}/v1/vault", ssl.create_default_context()), (f"http://127.0.0.1:{port}/v1/vault", None)):
             try:
-                urllib.request.urlopen(url, context=context, timeout=10)
+                urllib.request.urlopen(url, context=context, timeout=10 * PATIENCE)
             except (urllib.error.URLError, ConnectionError, http.client.HTTPException):
                 continue
             raise AssertionError(f"{url} answered")
         page = f"http://127.0.0.1:{port + 1}"
         fingerprint = subprocess.run(["openssl", "x509", "-in", authority, "-noout", "-fingerprint", "-sha256"], check=True,
                                      capture_output=True, text=True).stdout.strip().split("=")[1]
-        with urllib.request.urlopen(page + "/ca.crt", timeout=10) as answer:
+        with urllib.request.urlopen(page + "/ca.crt", timeout=10 * PATIENCE) as answer:
             assert answer.read() == open(authority, "rb").read()
-        with urllib.request.urlopen(page + "/", timeout=10) as answer:
+        with urllib.request.urlopen(page + "/", timeout=10 * PATIENCE) as answer:
             text = answer.read().decode()
             assert fingerprint in text and f":{port}" in text
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

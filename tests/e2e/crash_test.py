@@ -13,7 +13,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from household import Household, clip, main, wait_for
+from household import PATIENCE, Household, clip, main, wait_for
 
 CAMERAS = 4
 SECONDS = int(os.environ.get("CARDEA_CRASH_S", "60"))
@@ -75,13 +75,12 @@ def test_nothing_is_lost(folder):
         assert home.kill(home.hub, signal.SIGTERM) == 0, "the hub ends in order"
         home.start_hub()
         wait_for("what waited to be uploaded", lambda: not set(home.spool()) & set(spool.seen), 90)
-        time.sleep(1)  # the poller's last look
-        out, _ = watch.communicate(timeout=60)
+        out, _ = watch.communicate(timeout=60 * PATIENCE)  # when its input ends, it looks a last time
         print(f"# {counts['hub']} deaths of the hub, {counts['vault']} of the vault in {elapsed:.0f} s; watched: {out.strip()}")
         assert watch.returncode == 0 and counts["hub"] and counts["vault"]
 
         r = home.reader("prove", acknowledged, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, errors = r.communicate(timeout=120)
+        out, errors = r.communicate(timeout=60 * PATIENCE)
         print(f"# proved: {out.strip()}")
         assert r.returncode == 0, errors
         proof = json.loads(out)

@@ -4,6 +4,7 @@ time and memory.
 Usage: hostile_camera.py MODE      Prints "port N" once it listens on 127.0.0.1 (any path). Ends when its input does.
 """
 import base64
+import functools
 import os
 import random
 import re
@@ -19,6 +20,7 @@ FPS = 25
 CLIP_S = 2
 
 
+@functools.lru_cache(maxsize=None)
 def clip(size, codec="libx264"):
     """Access units of a short test picture, each a list of NAL units."""
     options = ["-bf", "0", "-g", "10"] if codec == "libx264" else ["-x265-params", "log-level=none:bframes=0:keyint=10"]
@@ -77,6 +79,7 @@ def sdp(units, h265=False, body=""):
 
 class Camera:
     """An honest camera; the modes override what they lie about."""
+    clips = []  # that it sends besides its first
 
     def __init__(self, connection):
         self.connection, self.buffer = connection, b""
@@ -158,6 +161,7 @@ class WrongType(Camera):
 
 class TornNal(Camera):
     """Loses the middle of each third large picture, and says nothing."""
+    clips = [("1280x720", "libx264")]
 
     def deliver(self):
         self.units = clip("1280x720")
@@ -248,6 +252,8 @@ class SlowLoris(Camera):
 
 
 class ResolutionChange(Camera):
+    clips = [("640x480", "libx264")]
+
     def deliver(self):
         larger = clip("640x480")
         while True:
@@ -257,6 +263,7 @@ class ResolutionChange(Camera):
 
 class CodecChange(Camera):
     """H.265 under the name of H.264 after a second."""
+    clips = [("320x240", "libx265")]
 
     def deliver(self):
         other = clip("320x240", "libx265")
@@ -346,19 +353,19 @@ class SilentUdp(Udp):
 
 
 class ShortSession(Camera):
-    """Forgets a session that it has not heard of for two seconds; refuses GET_PARAMETER, which it says it can."""
+    """Forgets a session that it has not heard of for four seconds; refuses GET_PARAMETER, which it says it can."""
 
     def options(self, number):
         self.answer(number, "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n")
 
     def setup(self, number):
-        self.answer(number, "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=2\r\n")
+        self.answer(number, "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=4\r\n")
 
     def deliver(self):
         heard = time.monotonic()
         for i in range(1 << 30):
             self.loop([self.units[i % len(self.units)]], 1)
-            if time.monotonic() - heard > 2:
+            if time.monotonic() - heard > 4:
                 self.connection.close()
                 return
             if select.select([self.connection], [], [], 0)[0]:
@@ -442,6 +449,8 @@ def serve(mode, connection):
 
 def start(mode):
     """Serves in threads of this process; returns the port."""
+    for size, codec in [("320x240", "libx264"), *MODES[mode].clips]:
+        clip(size, codec)  # a camera does not encode while its recorder waits
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept():

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from scripted import run, tell_log, wait_for
+from scripted import PATIENCE, run, tell_log, wait_for
 
 SOURCE = os.environ.get("CARDEA_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("CARDEA_BUILD") or os.path.join(SOURCE, "build")
@@ -58,14 +58,14 @@ class Household:
 
     def kill(self, process, how=signal.SIGKILL):
         process.send_signal(how)
-        return process.wait(30)
+        return process.wait(30 * PATIENCE)
 
     def stop(self):
         for process in (self.hub, self.vault):
             if process and process.poll() is None:
                 process.terminate()
                 try:
-                    process.wait(20)
+                    process.wait(20 * PATIENCE)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
@@ -74,7 +74,7 @@ class Household:
                 found = re.search("Sanitizer|runtime error:", f.read())
             assert not found, f"{name}: {found[0]}"
 
-    def cardea(self, *args, check=True, timeout=90):
+    def cardea(self, *args, check=True, timeout=60 * PATIENCE):
         r = subprocess.run([CARDEA, *args, "--data", self.path("data"), "--vault", self.url], stdin=subprocess.DEVNULL,
                            capture_output=True, text=True, timeout=timeout,
                            env={**os.environ, "CARDEA_PASSPHRASE_FILE": self.secret})
@@ -115,7 +115,7 @@ class Household:
     def ask(self, verb, **args):
         """Sends a command to the hub; returns its answer, or raises with its refusal."""
         r = self.reader("ask", json.dumps({"verb": verb, "args": args}), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, errors = r.communicate(timeout=60)
+        out, errors = r.communicate(timeout=60 * PATIENCE)
         if r.returncode:
             raise RuntimeError(errors.strip())
         return json.loads(out)
@@ -124,7 +124,7 @@ class Household:
         return next(c["camera"] for c in self.ask("status")["cameras"] if c["name"] == name)
 
     def fsck(self):
-        return subprocess.run([VAULT, "fsck", *self.vault_store()], capture_output=True, text=True, timeout=120)
+        return subprocess.run([VAULT, "fsck", *self.vault_store()], capture_output=True, text=True, timeout=60 * PATIENCE)
 
 
 def tell_logs(folder):

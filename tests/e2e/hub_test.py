@@ -1,13 +1,14 @@
 """The real hub with real workers and the real vault: outages, kills, copies, motion, and what the disk must not show."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from household import CARDEA, Household, clip, main, wait_for
+from household import CARDEA, LOGIN, PATIENCE, Household, clip, main, wait_for
 
 SECRET = "hunter2secret"
 
@@ -48,9 +49,9 @@ def proved(home):
     if os.path.exists(seen):
         os.unlink(seen)
     watch = home.reader("watch", seen, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    watch.communicate(timeout=60)
+    watch.communicate(timeout=60 * PATIENCE)
     r = home.reader("prove", seen, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, errors = r.communicate(timeout=60)
+    out, errors = r.communicate(timeout=60 * PATIENCE)
     assert r.returncode == 0, errors
     return json.loads(out)
 
@@ -65,9 +66,15 @@ def test_vault_dies_in_the_middle_of_an_upload(home):
     before = home.spool()
     home.kill(home.vault)
     wait_for("the hub to say so", lambda: "recording goes on" in hub_log(home), 30)
+    wait_for("the hub to note it", lambda: os.path.exists(home.path("hub/offline.json")), 10)
+    told = subprocess.run([CARDEA, "status", "--login", LOGIN, "--data", home.path("hub"), "--vault", home.url], capture_output=True,
+                          stdin=subprocess.DEVNULL, text=True, env={**os.environ, "CARDEA_PASSPHRASE_FILE": home.secret})
+    assert told.returncode == 1 and re.search(r"has not reached it since \d{4}-\d\d-\d\d .* records on", told.stderr), told.stderr
+    assert len(told.stderr.splitlines()) == 1, told.stderr
     wait_for("the reel to grow without a vault", lambda: any(os.path.getsize(p) > 900_000 for p in home.spool().values()), 60)
     home.start_vault()
     wait_for("the vault to answer again", lambda: "answers again" in hub_log(home), 60)
+    wait_for("the note to go", lambda: not os.path.exists(home.path("hub/offline.json")), 10)
     assert home.kill(home.hub, signal.SIGTERM) == 0
     home.start_hub()
     drained(home, before)
@@ -114,8 +121,8 @@ def test_two_hubs_with_one_identity(home):
         assert home.status()["hub"]["state"] != "conflict", "the first one goes on"
     finally:
         copy.terminate()
-        assert copy.wait(20) == 0
-    same = subprocess.run(home.hub.args, capture_output=True, text=True, timeout=20)
+        assert copy.wait(20 * PATIENCE) == 0
+    same = subprocess.run(home.hub.args, capture_output=True, text=True, timeout=20 * PATIENCE)
     assert same.returncode == 1 and "running on" in same.stderr, "nor do two share one folder"
 
 
@@ -181,7 +188,7 @@ def test_live_on_demand_when_nothing_is_recorded(home):
         assert len(held) < 25 and all(f.endswith(".held") for f in held), held
     finally:
         viewer.terminate()
-        viewer.wait(10)
+        viewer.wait(10 * PATIENCE)
     frames = subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries",
                              "stream=nb_read_frames", "-of", "csv=p=0", home.path("live.mp4")], capture_output=True, text=True)
     assert int(frames.stdout.strip().strip(",")) > 20, frames

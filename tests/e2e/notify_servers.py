@@ -1,5 +1,5 @@
 """notify_servers.py: the other sides of alert channels, each a real server on loopback that may be stopped and come again."""
-import base64
+import ctypes
 import http.server
 import json
 import logging
@@ -35,6 +35,24 @@ def free_port():
         return s.getsockname()[1]
 
 
+started = []
+
+
+def spawn(args, **more):
+    """A process that ends with the test that started it, however that ends."""
+    process = subprocess.Popen(args, preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL), **more)
+    started.append(process)
+    return process
+
+
+def end_all():
+    while started:
+        process = started.pop()
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
 class Driver:
     """The hub's alerts as a process of their own (notify_driver.c)."""
 
@@ -44,7 +62,7 @@ class Driver:
 
     def start(self):
         self.log = open(os.path.join(self.folder, "..", "driver.log"), "ab")
-        self.process = subprocess.Popen(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.process = spawn(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.answers, self.events = queue.Queue(), []
         threading.Thread(target=self.read, args=(self.process.stdout, self.answers), daemon=True).start()
 
@@ -155,7 +173,7 @@ def garbage(handler):
 
 class PushService:
     def __init__(self):
-        self.process = subprocess.Popen(["node", os.path.join(HERE, "push_service.mjs")], stdout=subprocess.PIPE, text=True)
+        self.process = spawn(["node", os.path.join(HERE, "push_service.mjs")], stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().split()[1]
 
     def call(self, path, data=None, method=None):
@@ -248,8 +266,23 @@ class Broker:
 
     def start(self):
         self.log = open(os.path.join(self.folder, "mosquitto.log"), "ab")
-        self.process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.config], stdout=self.log, stderr=self.log)
+        self.process = spawn(["/usr/sbin/mosquitto", "-c", self.config], stdout=self.log, stderr=self.log)
         wait_for("mosquitto", self.listens, 10)
+
+    def start_watched(self, ca=None):
+        """Starts with somebody who sees everything: the hub is refused until the watcher has subscribed."""
+        passwords = os.path.join(self.folder, "mosquitto.passwords")
+        subprocess.run(["mosquitto_passwd", "-b", passwords, self.user, "not yet"], check=True, capture_output=True)
+        self.start()
+        watcher = Watcher(self, ca)
+
+        def ready():
+            self.publish("ready", "now", ca)
+            return "ready" in watcher.last
+        wait_for("the watcher", ready, 10)
+        subprocess.run(["mosquitto_passwd", "-b", passwords, self.user, self.password], check=True, capture_output=True)
+        self.process.send_signal(signal.SIGHUP)
+        return watcher
 
     def listens(self):
         with socket.socket() as s:
@@ -265,7 +298,8 @@ class Broker:
         return args + (["--cafile", ca] if ca else [])
 
     def publish(self, topic, payload, ca=None, retain=False):
-        subprocess.run(["mosquitto_pub", *self.arguments(ca), "-q", "1", "-t", topic, "-m", payload, *(["-r"] if retain else [])], check=True)
+        subprocess.run(["mosquitto_pub", *self.arguments(ca), "-q", "1", "-t", topic, "-m", payload, *(["-r"] if retain else [])], check=True,
+                       timeout=10)
 
 
 class Watcher:
@@ -273,7 +307,7 @@ class Watcher:
 
     def __init__(self, broker, ca=None):
         self.all, self.last = [], {}
-        self.process = subprocess.Popen(["mosquitto_sub", *broker.arguments(ca), "-q", "1", "-t", "#", "-F", "%r %t %x"], stdout=subprocess.PIPE,
+        self.process = spawn(["mosquitto_sub", *broker.arguments(ca), "-q", "1", "-t", "#", "-F", "%r %t %x"], stdout=subprocess.PIPE,
                                         text=True)
         threading.Thread(target=self.read, daemon=True).start()
 

@@ -17,7 +17,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from notify_servers import (Broker, Driver, MailServer, PushService, Receiver, Watcher, authority, endless, free_port, garbage, status,
+from notify_servers import (Broker, Driver, MailServer, PushService, Receiver, Watcher, authority, end_all, endless, free_port, garbage, status,
                             wait_for)
 
 PROGRAM = sys.argv[1]
@@ -304,6 +304,118 @@ def test_ntfy(folder, driver):
     server.stop()
 
 
+OTHER = "ffeeddccbbaa99887766554433221100"
+
+
+def test_mqtt(folder, driver):
+    broker = Broker(folder)
+    watcher = Watcher(broker)
+    try:
+        driver.do(do="cameras", cameras=[{"camera": CAMERA, "name": 'Tür "vorn"'}, {"camera": OTHER, "name": "garden"}])
+        driver.do(do="presence", home=True)
+        home = driver.command("notify.add", kind="mqtt", name="home", host="127.0.0.1", port=broker.port, tls=False, user="hub",
+                              password="pa55word")["id"]
+        wait_for("the hub to be there", lambda: watcher.last.get("cardea/status") == b"online")
+        config = lambda kind, what, camera=CAMERA: f"homeassistant/{kind}/cardea_{camera}/{what}/config"
+        topics = [config(*pair, camera) for camera in (CAMERA, OTHER) for pair in (
+            ("binary_sensor", "motion"), ("binary_sensor", "person"), ("event", "ring"), ("image", "picture"),
+            ("device_automation", "ring"), ("device_automation", "alert"))]
+        wait_for("discovery", lambda: set(topics) <= set(watcher.last))
+        motion, ring, image = (json.loads(watcher.last[config(*p)]) for p in (("binary_sensor", "motion"), ("event", "ring"), ("image", "picture")))
+        trigger = json.loads(watcher.last[config("device_automation", "ring")])
+        assert motion["state_topic"] == f"cardea/{CAMERA}/motion" and motion["device_class"] == "motion" and motion["device"]["name"] == 'Tür "vorn"'
+        assert motion["availability_topic"] == "cardea/status" and motion["unique_id"] != ring["unique_id"]
+        assert ring["event_types"] == ["ring"] and ring["device_class"] == "doorbell" and image["image_topic"] == f"cardea/{CAMERA}/picture"
+        assert trigger["automation_type"] == "trigger" and trigger["topic"] == ring["state_topic"] == f"cardea/{CAMERA}/ring"
+        wait_for("presence", lambda: watcher.last.get("cardea/presence") == b"home")
+        for what, on in (("motion", True), ("person", True), ("ring", True), ("motion", False)):
+            driver.do(do="state", camera=CAMERA, what=what, on=on)
+        wait_for("states", lambda: watcher.last.get(f"cardea/{CAMERA}/motion") == b"OFF" and watcher.last.get(f"cardea/{CAMERA}/person") == b"ON")
+        assert (f"cardea/{CAMERA}/motion", b"ON", False) in watcher.all, "what began and ended at once is told"
+        wait_for("the ring", lambda: json.loads(watcher.last.get(f"cardea/{CAMERA}/ring", b"{}")) == {"event_type": "ring"})
+        picture = jpeg(folder, "a.jpg", 30000)
+        driver.alert(alert_id(1), title="Ein Mensch", camera=CAMERA, jpeg=picture)
+        wait_for("the alert", lambda: f"cardea/{CAMERA}/alert" in watcher.last)
+        alert = json.loads(watcher.last[f"cardea/{CAMERA}/alert"])
+        assert alert["id"] == alert_id(1) and alert["title"] == "Ein Mensch" and "picture" not in alert
+        assert watcher.last[f"cardea/{CAMERA}/picture"] == open(picture, "rb").read()
+        settled(driver)
+        said = driver.do(do="test", id=home)
+        assert "acknowledged" in said["said"]
+        wait_for("the test", lambda: "cardea/test" in watcher.last)
+        # Orders, and what only looks like one.
+        for topic, payload in (("cardea/presence/set", "away"), (f"cardea/{CAMERA}/ring/set", "ON"), (f"cardea/{CAMERA}/ring/set", "ON"),
+                               ("cardea/presence/set", "maybe"), (f"cardea/{'0' * 32}/ring/set", "ON"), (f"cardea/{OTHER}/ring/set", "off"),
+                               ("cardea/x/ring/set", "ON"), ("cardea/presence/set", "x" * 300), ("cardea/presence/set", "HOME")):
+            broker.publish(topic, payload)
+        wait_for("the orders", lambda: len(driver.events) >= 3)
+        time.sleep(0.5)
+        assert driver.events == [{"event": "presence", "home": False, "by": "home"}, {"event": "ring", "camera": CAMERA},
+                                 {"event": "presence", "home": True, "by": "home"}], driver.events
+        # A camera is removed.
+        driver.do(do="cameras", cameras=[{"camera": CAMERA, "name": "door"}])
+        wait_for("it to be forgotten", lambda: all(watcher.last[t] == b"" for t in topics[6:]))
+        assert all(watcher.last[t] for t in topics[:6]) and watcher.last[f"cardea/{OTHER}/motion"] == b""
+        assert "pa55word" not in json.dumps(driver.channels())
+        # The hub vanishes: the broker says so.
+        driver.kill()
+        wait_for("its last will", lambda: watcher.last["cardea/status"] == b"offline")
+        driver.start()
+        wait_for("it again", lambda: watcher.last["cardea/status"] == b"online")
+    finally:
+        watcher.stop()
+        broker.stop()
+
+
+def alerts_in(watcher):
+    return [json.loads(payload)["id"] for topic, payload, retained in watcher.all if topic.endswith("/alert") and not retained]
+
+
+def test_mqtt_broker_restarts(folder, driver):
+    ca, cert, key = (os.path.join(folder, name) for name in ("ca.pem", "server.pem", "server.key"))
+    broker = Broker(folder, cert, key)
+    watcher = Watcher(broker, ca)
+    driver.args = driver.args[:2]  # trusts what the channel's own settings say, and nothing else
+    driver.restart()
+    settings = {"kind": "mqtt", "host": "localhost", "port": broker.port, "tls": True, "user": "hub", "prefix": "house/cardea"}
+    stranger = driver.command("notify.add", name="stranger", password="pa55word", **settings)["id"]
+    failing = wait_for("the certificate to be refused", lambda: state(driver, "stranger", "failing"))
+    assert "TLS" in failing["message"], failing
+    driver.command("notify.remove", id=stranger)
+    home = driver.command("notify.add", name="home", password="wrong", ca=open(ca).read(), **settings)["id"]
+    failing = wait_for("the password to be refused", lambda: state(driver, "home", "failing"))
+    assert "authori" in failing["message"] or "password" in failing["message"], failing
+    driver.command("notify.set", id=home, password="pa55word")
+    driver.do(do="cameras", cameras=[{"camera": CAMERA, "name": "door"}])
+    driver.do(do="state", camera=CAMERA, what="person", on=True)
+    wait_for("the hub to be there", lambda: watcher.last.get("house/cardea/status") == b"online")
+    driver.alert(alert_id(1), title="a", camera=CAMERA)
+    wait_for("the first alert", lambda: alerts_in(watcher) == [alert_id(1)])
+    watcher.stop()
+    broker.stop()
+    for i in range(2, 5):
+        driver.alert(alert_id(i), title="b", camera=CAMERA)
+    wait_for("the outage to be told", lambda: state(driver, "home", "failing"))
+    wait_for("them to be kept", lambda: driver.channels()["home"]["waiting"] == 3)
+    driver.restart()  # killed while the broker is away
+    driver.do(do="cameras", cameras=[{"camera": CAMERA, "name": "door"}])
+    driver.do(do="state", camera=CAMERA, what="person", on=True)
+    again = broker.start_watched(ca)
+    wait_for("what waited", lambda: sorted(alerts_in(again)) == [alert_id(i) for i in range(2, 5)], 60)
+    wait_for("states and discovery again", lambda: again.last.get(f"house/cardea/{CAMERA}/person") == b"ON" and
+             f"homeassistant/image/cardea_{CAMERA}/picture/config" in again.last)
+    # Restarted under the driver, twice.
+    for i in (5, 6):
+        broker.stop()
+        driver.alert(alert_id(i), title="c", camera=CAMERA)
+        again.stop()
+        again = broker.start_watched(ca)
+        wait_for("the alert after the restart", lambda: alerts_in(again) == [alert_id(i)], 60)
+    settled(driver)
+    again.stop()
+    broker.stop()
+
+
 def test_refusals(folder, driver):
     cases = [
         ({"kind": "webhook", "name": "a", "url": "http://example.com/x"}, "https://"),
@@ -318,6 +430,15 @@ def test_refusals(folder, driver):
         ({"kind": "webhook", "name": "x" * 65, "url": "https://example.com"}, "name"),
         ({"kind": "pager", "name": "a"}, "kind"),
         ({"kind": "webpush", "name": "a", "endpoint": "https://push.example/1", "p256dh": "AAAA", "auth": "AAAA"}, "p256dh"),
+        ({"kind": "mqtt", "name": "a", "host": "broker.example.com", "tls": False}, "TLS"),
+        ({"kind": "mqtt", "name": "a", "host": "8.8.8.8", "tls": False}, "TLS"),
+        ({"kind": "mqtt", "name": "a", "host": "broker.local"}, "tls"),
+        ({"kind": "mqtt", "name": "a", "host": "broker.local/x", "tls": True}, "host"),
+        ({"kind": "mqtt", "name": "a", "host": "broker.local", "tls": False, "prefix": "a/+/b"}, "prefix"),
+        ({"kind": "mqtt", "name": "a", "host": "broker.local", "tls": False, "prefix": "/a"}, "prefix"),
+        ({"kind": "mqtt", "name": "a", "host": "broker.local", "tls": False, "port": 65536}, "port"),
+        ({"kind": "mqtt", "name": "a", "host": "broker.local", "tls": True, "ca": "/etc/passwd"}, "ca"),
+        ({"kind": "mqtt", "name": "a", "host": "broker.local", "tls": True, "password": "x"}, "user"),
     ]
     for args, words in cases:
         answer = driver.ask(do="command", verb="notify.add", args=args)
@@ -345,7 +466,7 @@ def test_refusals(folder, driver):
 
 
 TESTS = [test_webhook, test_webhook_answers_badly, test_down_killed_and_up, test_killed_in_the_middle, test_web_push, test_smtp,
-         test_smtp_without_trust, test_ntfy, test_refusals]
+         test_smtp_without_trust, test_ntfy, test_mqtt, test_mqtt_broker_restarts, test_refusals]
 
 
 def main():
@@ -376,6 +497,7 @@ def main():
             if driver:
                 driver.kill()
         finally:
+            end_all()
             shutil.rmtree(folder, ignore_errors=True)
     sys.exit(1 if failed else 0)
 

@@ -14,7 +14,7 @@ import threading
 import time
 
 import hostile_camera
-from worker_hub import INIT, KEY, WANT, Worker
+from worker_hub import INIT, KEY, RING, WANT, Worker
 
 USER, PASSWORD = "admin", "p<a&s>s"
 SKEW_S = -86400 * 365  # the device's clock is a year behind
@@ -22,6 +22,17 @@ ENVELOPE = ('<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://w
             'xmlns:tt="http://www.onvif.org/ver10/schema" xmlns:trt="http://www.onvif.org/ver10/media/wsdl"><s:Body>{}</s:Body></s:Envelope>')
 DENIED = ('<s:Fault><s:Code><s:Value>s:Sender</s:Value><s:Subcode><s:Value>ter:NotAuthorized</s:Value></s:Subcode></s:Code>'
           '<s:Reason><s:Text xml:lang="en">Sender not authorized</s:Text></s:Reason></s:Fault>')
+
+
+NOTE = ('<wsnt:NotificationMessage xmlns:wsnt="http://docs.oasis-open.org/wsn/b-2" xmlns:tns1="http://www.onvif.org/ver10/topics">'
+        '<wsnt:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">{topic}</wsnt:Topic><wsnt:Message>'
+        '<tt:Message UtcTime="2026-11-22T10:00:00Z" PropertyOperation="{operation}"><tt:Source><tt:SimpleItem Name="InputToken" Value="1"/></tt:Source>'
+        '<tt:Data><tt:SimpleItem Name="LogicalState" Value="{state}"/></tt:Data></tt:Message></wsnt:Message></wsnt:NotificationMessage>')
+BUTTON, VISITOR = "tns1:Device/Trigger/DigitalInput", "tns1:RuleEngine/MyRuleDetector/Visitor"
+# What the device has to tell, pull after pull: the state at the start, a press and its end, another sensor, and after a
+# fault, by which it forgets the subscription, a press again.
+HAPPENS = [[(BUTTON, "Initialized", "true")], [(BUTTON, "Changed", "true"), (BUTTON, "Changed", "false")],
+           [("tns1:VideoSource/MotionAlarm", "Changed", "true")], "fault", [(VISITOR, "Changed", "true")]]
 
 
 def profile(token, width, height):
@@ -62,14 +73,33 @@ class Device(http.server.BaseHTTPRequestHandler):
                     f"<tt:Date><tt:Year>{now.tm_year}</tt:Year><tt:Month>{now.tm_mon}</tt:Month><tt:Day>{now.tm_mday}</tt:Day></tt:Date></tt:UTCDateTime></r>")
         if mode != "digest" and not self.token_is_right(text):
             return DENIED
-        if "GetCapabilities" in text and (mode != "path" or self.path == "/other/device"):
+        if "<Category>Media" in text and (mode != "path" or self.path == "/other/device"):
             return f"<r><tt:Media><tt:XAddr>http://10.9.8.7:{port}/onvif/media</tt:XAddr></tt:Media></r>"
+        if "<Category>Events" in text:
+            return f"<r><tt:Events><tt:XAddr>http://10.9.8.7:{port}/onvif/events</tt:XAddr></tt:Events></r>"
+        if self.path == "/onvif/events" and "CreatePullPointSubscription" in text:
+            self.server.subscriptions += 1
+            return ("<r><SubscriptionReference><a:Address xmlns:a='http://www.w3.org/2005/08/addressing'>"
+                    f"http://10.9.8.7:{port}/sub/{self.server.subscriptions}</a:Address><a:ReferenceParameters xmlns:a='http://www.w3.org/2005/08/addressing'>"
+                    "<v:Id xmlns:v='urn:vendor'>4711</v:Id></a:ReferenceParameters></SubscriptionReference></r>")
+        if self.path == f"/sub/{self.server.subscriptions}" and "PullMessages" in text:
+            assert "urn:vendor" in text and ">4711<" in text and f"http://127.0.0.1:{port}{self.path}</a:To>" in text, text
+            return self.happens()
         if self.path != "/onvif/media":
             return "<s:Fault><s:Reason><s:Text>wrong service</s:Text></s:Reason></s:Fault>"
         if "GetProfiles" in text:
             return f"<trt:GetProfilesResponse>{profile('small', 640, 360)}{profile('large', 1920, 1080)}</trt:GetProfilesResponse>"
         token = re.search("<ProfileToken>(.*)</ProfileToken>", text).group(1)
         return f"<r><tt:Uri>rtsp://10.9.8.7:{self.server.stream_port}/{token}?a=1&amp;b=2</tt:Uri></r>"
+
+    def happens(self):
+        told = self.server.happens.pop(0) if self.server.happens else []
+        if told == "fault":
+            return "<s:Fault><s:Reason><s:Text>no such subscription</s:Text></s:Reason></s:Fault>"
+        if not self.server.happens and not told:
+            self.server.quiet.wait(20)  # nothing to tell: the answer waits, as the specification wants it
+        notes = "".join(NOTE.format(topic=t, operation=o, state=s) for t, o, s in told)
+        return f"<tev:PullMessagesResponse xmlns:tev='http://www.onvif.org/ver10/events/wsdl'>{notes}</tev:PullMessagesResponse>"
 
     def do_POST(self):
         text = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -121,6 +151,7 @@ class Device(http.server.BaseHTTPRequestHandler):
 
 def device(mode, stream_port=8554):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Device)
+    server.happens, server.subscriptions, server.quiet = list(HAPPENS), 0, threading.Event()
     server.mode, server.stream_port, server.daemon_threads = mode, stream_port, True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]
@@ -167,31 +198,44 @@ def worker(camera):
     """From onvif:// to pictures: the sandboxed program itself."""
     url = f"onvif://admin:p%3Ca%26s%3Es@127.0.0.1:{device('plain', hostile_camera.start('honest'))}"
     w = Worker(camera, {"url": url, "transport": "tcp"}, lambda want, _: (socket.create_connection(("127.0.0.1", want["port"]), 5), None))
-    w.run(20, lambda w: len(w.frames()) >= 10)
+    w.run(30, lambda w: len(w.frames()) >= 10 and len(w.of(RING)) >= 2)
     code = w.stop()
-    kinds = [k["kind"] for k in w.of(WANT)]
-    good = len(w.frames()) >= 10 and w.frames()[0].flags == KEY and w.of(INIT)[0].head["width"] == 320 and code == 0 and kinds == ["tcp"] * 5
-    return good, f"{len(w.frames())} frames, exit status {code}, {w.status()}"
+    kinds = {k["kind"] for k in w.of(WANT)}
+    rings = [r["topic"] for r in w.of(RING)]
+    good = len(w.frames()) >= 10 and w.frames()[0].flags == KEY and w.of(INIT)[0].head["width"] == 320 and code == 0 and kinds == {"tcp"}
+    return good and rings == [BUTTON, VISITOR], f"{len(w.frames())} frames, rings {rings}, exit status {code}, {w.status()}"
+
+
+def substream(camera):
+    """One of a camera's two workers listens, not both."""
+    url = f"onvif://admin:p%3Ca%26s%3Es@127.0.0.1:{device('plain', hostile_camera.start('honest'))}"
+    w = Worker(camera, {"url": url, "transport": "tcp", "stream": "sub"}, lambda want, _: (socket.create_connection(("127.0.0.1", want["port"]), 5), None))
+    w.run(20, lambda w: len(w.frames()) >= 30)
+    w.stop()
+    return len(w.frames()) >= 30 and not w.of(RING) and len(w.of(WANT)) == 5, f"{len(w.frames())} frames, {len(w.of(WANT))} connections"
 
 
 def main():
     find = sys.argv[1]
-    print(f"1..{len(CASES) + 2}")
+    print(f"1..{len(CASES) + 3}")
     failed = False
     for number, (mode, login, more, address, words) in enumerate(CASES, 1):
-        run = subprocess.run([find, f"onvif://{login}127.0.0.1:{device(mode)}/{'other/device' if mode == 'path' else ''}", *more], stdout=subprocess.PIPE, check=True, timeout=40)
+        run = subprocess.run([find, f"onvif://{login}127.0.0.1:{device(mode)}/{'other/device' if mode == 'path' else ''}", *more], stdout=subprocess.PIPE, check=True, timeout=120)
         result = json.loads(run.stdout)
         good = result["url"] == address and words in result["message"]
         failed |= not good
         print(f"{'ok' if good else 'not ok'} {number} - {mode} {login and 'with a password'}: {result['message'] or 'found'}", flush=True)
         if not good:
             print(f"# {json.dumps(result)}")
-    run = subprocess.run([find, "--probe", str(discoverable())], stdout=subprocess.PIPE, check=True, timeout=20)
+    run = subprocess.run([find, "--probe", str(discoverable())], stdout=subprocess.PIPE, check=True, timeout=120)
     good = json.loads(run.stdout) == [{"address": "http://127.0.0.1:81/onvif/device_service", "name": "Porch", "hardware": "Z9"}]
     print(f"{'ok' if good else 'not ok'} {len(CASES) + 1} - discovery")
     failed |= not good
     good, words = worker(sys.argv[2])
     print(f"{'ok' if good else 'not ok'} {len(CASES) + 2} - a worker: {words}")
+    failed |= not good
+    good, words = substream(sys.argv[2])
+    print(f"{'ok' if good else 'not ok'} {len(CASES) + 3} - a substream's worker: {words}")
     sys.exit(failed or not good)
 
 

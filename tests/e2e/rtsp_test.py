@@ -141,8 +141,8 @@ def check(pull, folder, ports, case, number):
     os.mkdir(kept)
     user = "admin:p%40ss%20w0rd@" if where in ("digest", "basic", "tls") else ""
     scheme = "rtsps" if where == "tls" else "rtsp"
-    run = subprocess.run([pull, f"{scheme}://{user}127.0.0.1:{ports[where]}/{path}", *options, "--seconds", "20", "--keep", kept],
-                         stdout=subprocess.PIPE, timeout=60, check=True)
+    run = subprocess.run([pull, f"{scheme}://{user}127.0.0.1:{ports[where]}/{path}", *options, "--seconds", "60", "--keep", kept],
+                         stdout=subprocess.PIPE, timeout=120, check=True)
     result = json.loads(run.stdout)
     faults = []
     if not result["tracks"]:
@@ -170,7 +170,7 @@ def check(pull, folder, ports, case, number):
 
 
 def one_liner(pull, url, *options):
-    run = subprocess.run([pull, url, "--seconds", "10", *options], stdout=subprocess.PIPE, timeout=40, check=True)
+    run = subprocess.run([pull, url, "--seconds", "60", *options], stdout=subprocess.PIPE, timeout=120, check=True)
     return json.loads(run.stdout)
 
 
@@ -222,7 +222,7 @@ def main():
         finally:
             for process, _ in started.values():
                 process.stdin.close()
-                process.wait(10)
+                process.wait(60)
         print(f"1..{number}")
         sys.exit(failed)
 

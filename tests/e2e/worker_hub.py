@@ -6,7 +6,11 @@ import select
 import socket
 import struct
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from scripted import PATIENCE
 
 CONFIG, DESCRIPTOR, STOP = 1, 2, 3
 WANT, INIT, FRAGMENT, PICTURE, MOTION, STATUS, FRAME, RING = 16, 17, 18, 19, 20, 21, 22, 23
@@ -107,8 +111,9 @@ class Worker:
         self.events.append((kind, event))
 
     def run(self, seconds, until=None):
-        """Until `until(self)` is true, the worker is gone, or the time is over. Returns whether `until` held."""
-        deadline = time.monotonic() + seconds
+        """Until `until(self)` is true, the worker is gone, or the time is over, `seconds` being what an idle machine needs at most.
+        Returns whether `until` held."""
+        deadline = time.monotonic() + PATIENCE * seconds
         while not self.ended:
             if until and until(self):
                 return True
@@ -159,7 +164,7 @@ class Worker:
             pass
         self.run(seconds)
         try:
-            code = self.process.wait(seconds)
+            code = self.process.wait(PATIENCE * seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()

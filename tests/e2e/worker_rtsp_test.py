@@ -186,7 +186,7 @@ def test_wrong_password_is_said():
         bad = pull(f"rtsp://user:wrong@127.0.0.1:{port}/aac", until=lambda w: w.status() and w.status()["state"] == "failed")
     finally:
         process.stdin.close()
-        process.wait(10)
+        process.wait(60)
     assert good.reached, good.status()
     assert bad.reached and bad.status()["error"] == "denied" and bad.code == 1, bad.status()
     assert "wrong" not in bad.words and "wrong@" not in bad.status()["message"]
@@ -252,7 +252,7 @@ def main():
             print(f"not ok {number} - {name[5:]}", flush=True)
             print("".join("# " + line[:500] + "\n" for line in traceback.format_exc().splitlines()), flush=True)
     process.stdin.close()
-    process.wait(10)
+    process.wait(60)
     FOLDER.cleanup()
     return 1 if failed else 0
 

@@ -463,7 +463,7 @@ def test_ends_with_the_hub():
     w = Worker(PROGRAM, {"url": "file:" + source}, lambda want, given: (open(source, "rb"), None), ENVIRONMENT)
     assert w.run(10, lambda w: len(w.frames()) > 5)
     w.socket.shutdown(socket.SHUT_RDWR)
-    assert w.process.wait(10) == 0
+    assert w.process.wait(60) == 0
     w.stop()
 
 

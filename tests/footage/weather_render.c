@@ -140,11 +140,11 @@ static void ir_switch(struct scene *s) {
 
 static void rain(struct scene *s) {
     float gust = 0.5f + 0.5f * sinf((float)s->t * 0.7f);
-    int drops = (int)(120 + 110 * gust);
+    int drops = (int)(220 + 240 * gust);
     for (int i = 0; i < drops; i++) {
         float depth = uniform(0, 1), length = 8 + 26 * depth, x = uniform(-20, (float)s->w + 20),
               y = uniform(-length, (float)s->h), slant = 0.12f + 0.18f * gust + uniform(-0.03f, 0.03f),
-              bright = uniform(150, 215), alpha = 0.10f + 0.22f * depth;
+              bright = uniform(150, 215), alpha = 0.12f + 0.30f * depth;
         for (float k = 0; k < length; k += 0.5f) {
             int px = (int)(x + slant * k), py = (int)(y + k);
             float a = alpha * sinf((float)PI * k / length);
@@ -224,7 +224,7 @@ static void insects(struct scene *s) {
         float x, y, t = (float)s->t;
         float there = smooth(4 * (value_noise(t * 0.5f, (float)i * 7.7f, 8) - 0.45f));
         wander(i, t, 1.1f + 0.3f * (float)i, &x, &y);
-        float size = 7 + 9 * value_noise(t * 0.8f, (float)i, 9);
+        float size = 9 + 26 * value_noise(t * 0.8f, (float)i, 9);
         float flutter = 0.75f + 0.25f * sinf(t * 40 + (float)i);
         disc(s, x * (float)s->w, y * (float)s->h, size * 0.5f, size, there * 0.8f * flutter, 225);
     }
@@ -342,7 +342,7 @@ static void leaves(struct scene *s) {
         float gust = value_noise(t * 0.8f, (float)i, 62), depth = 0.55f + 0.45f * hash01(i, turn, 63);
         float x = -0.1f + 1.2f * k + 0.04f * gust,
               y = i % 3 ? depth - 0.04f * fabsf(sinf(9 * k + (float)i)) : -0.1f + 1.1f * k;
-        float size = 1.2f + 3.2f * depth, dark = 70 + 60 * hash01(i, turn, 64);
+        float size = 1.2f + 3.2f * depth, dark = 60 + 130 * hash01(i, turn, 64);
         for (int part = -1; part <= 1; part++)
             disc(s, x * (float)s->w + (float)part * size * cosf(7 * t),
                  y * (float)s->h + (float)part * size * 0.5f * sinf(9 * t), size * 0.7f, 0.8f, 0.85f, dark);

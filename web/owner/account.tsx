@@ -38,7 +38,7 @@ export function AccountPage() {
                     </div>
                     <h2>Keys of the keyboard</h2>
                     <dl class="keys">
-                        {[["Space", "play, pause"], ["← →", "5 seconds"], ["Shift ← →", "1 minute"], [", .", "picture by picture"], ["< >", "slower, faster"], ["L", "live"], ["J", "go to a date"], ["E", "export a clip"], ["S", "save the picture"], ["M", "sound"], ["F", "full screen"]].map(([k, v]) => (
+                        {[["Space", "play, pause"], ["← →", "5 seconds"], ["Shift ← →", "1 minute"], [", .", "picture by picture"], ["< >", "slower, faster"], ["L", "live"], ["J", "go to a date"], ["E", "export a clip"], ["S", "save the picture"], ["M", "sound"], ["F", "full screen"], ["O", "boxes over the picture"], ["J K", "next, previous event"], ["N", "not interesting"], ["/", "search events"]].map(([k, v]) => (
                             <div key={k}><dt><kbd>{k}</kbd></dt><dd>{v}</dd></div>
                         ))}
                     </dl>

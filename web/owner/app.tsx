@@ -8,6 +8,8 @@ import { AddPage } from "./add.tsx";
 import { CameraPage } from "./camera.tsx";
 import { clockTime } from "./format.ts";
 import { HealthPage } from "./health.tsx";
+import { lazy } from "./lazy.tsx";
+import { MorePage } from "./more.tsx";
 import { route, takeSetupCode } from "./route.ts";
 import { SettingsPage } from "./settings.tsx";
 import { RecoverPage, SignInPage } from "./signin.tsx";
@@ -16,6 +18,12 @@ import { client, clockOffsetMs, household, loadHousehold, offlineSince, phase, p
 import { Button, Icon, Logo, Message, type IconName } from "./ui.tsx";
 import { WallPage } from "./wall.tsx";
 import { updateReady, registerWorker } from "./update.ts";
+
+const EventsPage = lazy(() => import("./events.tsx").then((m) => m.EventsPage));
+const AlertsPage = lazy(() => import("./alerts.tsx").then((m) => m.AlertsPage));
+const StatsPage = lazy(() => import("./stats.tsx").then((m) => m.StatsPage));
+const FacesPage = lazy(() => import("./faces.tsx").then((m) => m.FacesPage));
+const ZonesPage = lazy<{ id: string }>(() => import("./zones.tsx").then((m) => m.ZonesPage));
 
 export async function start(): Promise<void> {
     registerWorker();
@@ -51,7 +59,12 @@ export function App() {
         <>
             {phase.value === "home" ? <Home /> : <Door />}
             <div class="toasts" aria-live="polite">
-                {toast.value && <div class={`toast ${toast.value.kind}`} key={toast.value.key}>{toast.value.text}</div>}
+                {toast.value && (
+                    <div class={`toast ${toast.value.kind}`} key={toast.value.key}>
+                        {toast.value.text}
+                        {toast.value.undo && <button type="button" onClick={() => { const undo = toast.value?.undo; toast.value = null; undo?.(); }}>Undo</button>}
+                    </div>
+                )}
             </div>
         </>
     );
@@ -109,7 +122,13 @@ function Home() {
             <div class="content">
                 <Banners />
                 {page === "camera" && id && sub === "settings" ? <SettingsPage id={id} key={id} />
+                    : page === "camera" && id && sub === "zones" ? <ZonesPage id={id} key={id} />
                     : page === "camera" && id ? <CameraPage id={id} key={id} />
+                    : page === "events" ? <EventsPage />
+                    : page === "alerts" ? <AlertsPage />
+                    : page === "stats" ? <StatsPage />
+                    : page === "faces" ? <FacesPage />
+                    : page === "settings" ? <MorePage />
                     : page === "add" ? <AddPage />
                     : page === "health" ? <HealthPage />
                     : page === "account" ? <AccountPage />
@@ -122,9 +141,10 @@ function Home() {
 function Nav({ page }: { page: string }) {
     const items: [string, string, IconName, boolean][] = [
         ["#/", "Cameras", "grid", page === "" || page === "camera"],
-        ["#/add", "Add", "plus", page === "add"],
-        ["#/health", "Health", "pulse", page === "health"],
-        ["#/account", "Account", "person", page === "account"],
+        ["#/events", "Events", "list", page === "events"],
+        ["#/alerts", "Alerts", "bell", page === "alerts"],
+        ["#/stats", "Statistics", "chart", page === "stats"],
+        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "faces"].includes(page)],
     ];
     return (
         <nav class="nav" aria-label="Main">

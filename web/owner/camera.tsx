@@ -1,16 +1,24 @@
 /* One camera, large: live and back in time, with its timeline. */
-import { useSignal, useSignalEffect } from "@preact/signals";
+import { useSignal, useSignalEffect, type Signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { CameraView } from "../shared/client.ts";
-import type { CameraEvent } from "../shared/event.ts";
+import type { SeenEvent } from "../shared/seeing.ts";
 import { ExportPanel } from "./clip.tsx";
+import { whoOf } from "./eventlist.tsx";
 import { clockTime, codecName, dayName, fromLocalInput, isToday, localInput, minuteTime } from "./format.ts";
+import { Glyph } from "./glyph.tsx";
 import { inspect } from "./inspect.ts";
+import { lazy } from "./lazy.tsx";
+import { Boxes } from "./overlay.tsx";
 import { Player, SPEEDS } from "./player.ts";
-import { go, note, route } from "./route.ts";
+import { choose, go, note, route } from "./route.ts";
+import { pollEvents, pollSee, sync } from "./seeing.ts";
 import { client, household, now, reportOf, say, statusOf } from "./state.ts";
+import { Thumb } from "./thumb.tsx";
 import { Timeline, clampView, zoom, type Range, type View } from "./timeline.tsx";
 import { Button, Dialog, Field, Icon, Tool } from "./ui.tsx";
+
+const DebugView = lazy<{ player: Player; camera: string; onClose: () => void }>(() => import("./debug.tsx").then((m) => m.DebugView));
 
 export function CameraPage({ id }: { id: string }) {
     const camera = household.value?.cameras.find((c) => c.id === id);
@@ -31,6 +39,13 @@ function Watch({ camera }: { camera: CameraView }) {
     const video = useRef<HTMLVideoElement>(null);
     const stage = useRef<HTMLDivElement>(null);
     const [player, setPlayer] = useState<Player | null>(null);
+    const events = useSignal<SeenEvent[]>([]);
+    const boxes = useSignal(localStorage.getItem("boxes") !== "off");
+    const debug = route.value.query.get("debug") === "1";
+    useEffect(() => {
+        const stops = [pollEvents(15_000), pollSee(60_000)];
+        return () => stops.forEach((s) => s());
+    }, []);
     useEffect(() => {
         document.title = `${camera.profile.name} · Cardea`;
         const p = new Player(video.current!, camera);
@@ -49,13 +64,17 @@ function Watch({ camera }: { camera: CameraView }) {
                 <a class="tool" href="#/" aria-label="All cameras" title="All cameras"><Icon name="back" /></a>
                 <h1>{camera.profile.name}</h1>
                 <CameraState camera={camera} />
+                <Tool icon="eye" label="What it sees, and why" aria-pressed={debug} onClick={() => choose({ debug: debug ? null : "1" })} />
+                <a class="tool" href={`#/camera/${camera.id}/zones`} aria-label="Zones and privacy masks" title="Zones and privacy masks"><Icon name="zone" /></a>
                 <a class="tool" href={`#/camera/${camera.id}/settings`} aria-label="Settings of this camera" title="Settings of this camera"><Icon name="gear" /></a>
             </header>
             <div class="stage" ref={stage}>
                 <video ref={video} playsInline muted aria-label={`${camera.profile.name}, video`} />
+                {player && boxes.value && !debug && <Boxes video={player.video} time={player.time} events={events} />}
                 {player && <Overlay player={player} camera={camera} />}
             </div>
-            {player && <Controls player={player} camera={camera} stage={stage} />}
+            {player && debug && <DebugView player={player} camera={camera.id} onClose={() => choose({ debug: null })} />}
+            {player && <Controls player={player} camera={camera} stage={stage} events={events} boxes={boxes} />}
         </main>
     );
 }
@@ -98,15 +117,22 @@ function Overlay({ player, camera }: { player: Player; camera: CameraView }) {
     );
 }
 
-function Controls({ player, camera, stage }: { player: Player; camera: CameraView; stage: { current: HTMLDivElement | null } }) {
+interface Deck {
+    player: Player;
+    camera: CameraView;
+    stage: { current: HTMLDivElement | null };
+    events: Signal<SeenEvent[]>;
+    boxes: Signal<boolean>;
+}
+
+function Controls({ player, camera, stage, events, boxes }: Deck) {
     const start = player.time.peek();
     const view = useSignal<View>(clampView({ from: start - 1800, to: start + 1800 }));
     const trim = useSignal<Range | null>(null);
-    const events = useSignal<CameraEvent[]>([]);
     const [jump, setJump] = useState(false);
     const seek = (t: number): void => void player.seek(t);
     inspect({ view, trim });
-    useEvents(player, camera, view, events);
+    useEvents(camera, view, events);
     useAddress(player);
     useKeys(player, stage, view);
 
@@ -119,7 +145,7 @@ function Controls({ player, camera, stage }: { player: Player; camera: CameraVie
     return (
         <div class="deck">
             <Timeline player={player} view={view} trim={trim} events={events} onSeek={seek} />
-            <Transport player={player} camera={camera} stage={stage} onTrim={() => (trim.value ? (trim.value = null) : startTrim())} trimming={trim.value !== null} onJump={() => setJump(true)} />
+            <Transport player={player} camera={camera} stage={stage} onTrim={() => (trim.value ? (trim.value = null) : startTrim())} trimming={trim.value !== null} onJump={() => setJump(true)} boxes={boxes} />
             {trim.value && <ExportPanel player={player} camera={camera} trim={trim} />}
             <Zoom view={view} player={player} />
             <EventStrip events={events.value} camera={camera} player={player} onSeek={(t) => { seek(t); view.value = clampView({ from: t - 300, to: t + 300 }); }} />
@@ -128,7 +154,17 @@ function Controls({ player, camera, stage }: { player: Player; camera: CameraVie
     );
 }
 
-function Transport({ player, camera, stage, onTrim, trimming, onJump }: { player: Player; camera: CameraView; stage: { current: HTMLDivElement | null }; onTrim: () => void; trimming: boolean; onJump: () => void }) {
+interface TransportParts {
+    player: Player;
+    camera: CameraView;
+    stage: { current: HTMLDivElement | null };
+    onTrim: () => void;
+    trimming: boolean;
+    onJump: () => void;
+    boxes: Signal<boolean>;
+}
+
+function Transport({ player, camera, stage, onTrim, trimming, onJump, boxes }: TransportParts) {
     const live = player.mode.value === "live";
     return (
         <div class="transport" role="toolbar" aria-label="Playback">
@@ -149,6 +185,7 @@ function Transport({ player, camera, stage, onTrim, trimming, onJump }: { player
                 </label>
             </div>
             <div class="group end">
+                <Tool icon="boxes" label="Boxes and ways of what was seen" keys="o" aria-pressed={boxes.value} data-key="o" onClick={() => { boxes.value = !boxes.value; localStorage.setItem("boxes", boxes.value ? "on" : "off"); }} />
                 <Tool icon="calendar" label="Go to a date and time" keys="j" onClick={onJump} />
                 <Tool icon="scissors" label="Export a clip" keys="e" aria-pressed={trimming} onClick={onTrim} data-key="e" />
                 <Tool icon="photo" label="Save this picture" keys="s" onClick={() => void snapshot(player, camera)} />
@@ -218,6 +255,7 @@ function useKeys(player: Player, stage: { current: HTMLDivElement | null }, view
                 f: () => fullScreen(stage.current!),
                 p: () => void pictureInPicture(player),
                 e: () => document.querySelector<HTMLButtonElement>("[data-key=e]")?.click(),
+                o: () => document.querySelector<HTMLButtonElement>("[data-key=o]")?.click(),
                 s: () => document.querySelector<HTMLButtonElement>(".transport [title*='(s)']")?.click(),
                 j: () => document.querySelector<HTMLButtonElement>(".transport [title*='(j)']")?.click(),
                 Escape: () => (document.fullscreenElement ? undefined : go("#/")),
@@ -268,53 +306,35 @@ function Jump({ at, onJump, onClose }: { at: number; onJump: (t: number) => void
     );
 }
 
-/* Events of the days in view, asked for again while they reach into the present. */
-function useEvents(player: Player, camera: CameraView, view: { value: View; peek(): View }, events: { value: CameraEvent[] }): void {
-    const asked = useRef("");
-    const load = (force: boolean): void => {
-        const { from, to } = view.peek();
-        const first = Math.floor(from / 86_400);
-        const last = Math.min(Math.floor(to / 86_400), first + 8);
-        const key = `${first} ${last}`;
-        if (!force && key === asked.current) return;
-        asked.current = key;
-        const days = Array.from({ length: last - first + 1 }, (_, i) => client.events(camera.id, first + i));
-        void Promise.all(days).then((all) => (events.value = all.flat())).catch(() => (asked.current = ""));
-    };
+/* Events of what is in view, from this device's own copy; anew when something comes. */
+function useEvents(camera: CameraView, view: { value: View }, events: { value: SeenEvent[] }): void {
     useSignalEffect(() => {
-        void view.value;
-        load(false);
+        void sync.value.version;
+        const { from, to } = view.value;
+        const span = to - from;
+        void client.eventsBetween(camera.id, from - span, to + span).then((all) => (events.value = all)).catch(() => undefined);
     });
-    useEffect(() => {
-        const timer = setInterval(() => load(true), 15_000);
-        return () => clearInterval(timer);
-    }, [player]);
 }
 
 /* What happened, newest first, each with its picture. */
-function EventStrip({ events, camera, player, onSeek }: { events: CameraEvent[]; camera: CameraView; player: Player; onSeek: (t: number) => void }) {
-    const newest = [...events].sort((a, b) => b.begin - a.begin).slice(0, 24);
+function EventStrip({ events, camera, player, onSeek }: { events: SeenEvent[]; camera: CameraView; player: Player; onSeek: (t: number) => void }) {
+    const newest = events.filter((e) => e.label !== "motion").sort((a, b) => b.begin - a.begin).slice(0, 40);
     if (newest.length === 0) return null;
+    const at = player.time.value * 1e6;
     return (
         <section class="events" aria-label="Events">
-            {newest.map((e) => <EventCard key={e.id} event={e} camera={camera} player={player} onSeek={onSeek} />)}
+            {newest.map((e) => <EventCard key={e.id} event={e} on={player.mode.value !== "live" && at >= e.begin && at <= e.end + 1e6} onSeek={onSeek} />)}
+            <a class="event all" href={`#/events?camera=${camera.id}`}><Icon name="list" /><span>All events</span></a>
         </section>
     );
 }
 
-function EventCard({ event, player, onSeek }: { event: CameraEvent; camera: CameraView; player: Player; onSeek: (t: number) => void }) {
-    const [url, setUrl] = useState<string | null>(null);
+function EventCard({ event, on, onSeek }: { event: SeenEvent; on: boolean; onSeek: (t: number) => void }) {
     const begin = event.begin / 1e6;
-    useEffect(() => {
-        let made: string | null = null;
-        void client.picture(player.stream.peek(), begin + 1).then((p) => p && setUrl((made = URL.createObjectURL(p.blob)))).catch(() => undefined);
-        return () => void (made && URL.revokeObjectURL(made));
-    }, [event.id]);
-    const name = event.label.charAt(0).toUpperCase() + event.label.slice(1);
     return (
-        <button type="button" class="event" onClick={() => onSeek(begin)} aria-label={`${name} at ${clockTime(begin)}`}>
-            {url ? <img src={url} alt="" /> : <span class="no-picture" />}
-            <span>{name}</span>
+        <button type="button" class={`event ${event.alert ? "alert" : ""} ${on ? "on" : ""}`} onClick={() => onSeek(begin - 1)} aria-label={`${event.alert ? "Alert: " : ""}${whoOf(event)} at ${clockTime(begin)}`}>
+            <Thumb event={event} />
+            <span><Glyph label={event.label} />{whoOf(event)}{event.alert && <Icon name="bell" />}</span>
             <small>{isToday(begin) ? "" : `${dayName(begin)} `}{minuteTime(begin)}</small>
         </button>
     );

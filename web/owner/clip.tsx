@@ -1,7 +1,7 @@
 /* Export of a clip: the range, progress, cancel, and an honest word on what is missing in it. */
 import { useSignal, type Signal } from "@preact/signals";
 import type { CameraView, ClientEvent } from "../shared/client.ts";
-import { exportName } from "../shared/export.ts";
+import { exportName, type ExportResult } from "../shared/export.ts";
 import { bytes, duration, fromLocalInput, localInput, whenTime } from "./format.ts";
 import type { Player } from "./player.ts";
 import { client, listen } from "./state.ts";
@@ -19,10 +19,11 @@ export function ExportPanel({ player, camera, trim }: { player: Player; camera: 
     const result = useSignal<Awaited<ReturnType<typeof client.export>> | null>(null);
     const range = trim.value!;
 
-    const start = async (): Promise<void> => {
+    const start = async (rest?: ExportResult["rest"]): Promise<void> => {
+        const from = rest?.from ?? range.from;
         error.value = null;
         result.value = null;
-        const name = exportName(camera.profile.name, range.from);
+        const name = exportName(camera.profile.name, from);
         let file: FileSystemFileHandle | null = null;
         try {
             const picker = (window as unknown as Picker).showSaveFilePicker;
@@ -36,7 +37,7 @@ export function ExportPanel({ player, camera, trim }: { player: Player; camera: 
             if (e.type === "progress" && e.job === id) job.value = { id, done: e.done };
         });
         try {
-            const made = await client.export(id, camera.id, range.from, range.to, file);
+            const made = await client.export(id, camera.id, from, range.to, file, rest?.at);
             if (made.blob) save(made.blob, name);
             result.value = made;
         } catch (e) {
@@ -78,23 +79,24 @@ export function ExportPanel({ player, camera, trim }: { player: Player; camera: 
                 )}
             </div>
             {error.value && <Message kind="bad">{error.value}</Message>}
-            {result.value && <Outcome result={result.value} />}
+            {result.value && <Outcome result={result.value} onRest={() => void start(result.value!.rest)} />}
         </section>
     );
 }
 
-function Outcome({ result }: { result: Awaited<ReturnType<typeof client.export>> }) {
+function Outcome({ result, onRest }: { result: Awaited<ReturnType<typeof client.export>>; onRest: () => void }) {
     const missing = result.gaps.reduce((n, [a, b]) => n + (b - a) / 1e6, 0);
-    const whole = result.gaps.length === 0 && result.damaged.length === 0 && !result.endsEarly;
+    const whole = result.gaps.length === 0 && result.damaged.length === 0 && !result.rest;
     return (
         <Message kind={whole ? "good" : "warn"} title={`Exported ${duration(result.seconds)}, ${bytes(result.bytes)}`}>
             {whole ? <p>Nothing is missing. Anyone can check it with <code>cardea verify</code>.</p> : (
                 <ul>
                     {result.gaps.length > 0 && <li>{duration(missing)} of it were not recorded: {result.gaps.slice(0, 4).map(([a, b]) => `${whenTime(a / 1e6)} to ${whenTime(b / 1e6)}`).join(", ")}.</li>}
                     {result.damaged.map((d) => <li key={d}>Left out: {d}</li>)}
-                    {result.endsEarly && <li>{sentence(result.endsEarly)}</li>}
+                    {result.rest && <li>This file ends at {whenTime(result.rest.from)}, where the camera's picture changed its coding or size: the rest needs a file of its own.</li>}
                 </ul>
             )}
+            {result.rest && <div class="actions"><Button onClick={onRest}>Export the rest</Button></div>}
         </Message>
     );
 }

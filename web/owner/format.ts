@@ -59,3 +59,14 @@ export const codecName = (c: string | null | undefined): string => {
     if (/^(avc1|avc3|h264)/i.test(c)) return "H.264";
     return c;
 };
+
+const long = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+export function longDay(s: number): string {
+    const yesterday = startOfDay(Date.now() / 1000 - 86_400);
+    return startOfDay(s) === yesterday ? "Yesterday" : long.format(s * 1000);
+}
+export const localDate = (v: string): string => day.format(new Date(`${v}T12:00`));
+export const dateValue = (s: number): string => localInput(s).slice(0, 10);
+
+const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+export const shortDay = (s: number): string => short.format(s * 1000);

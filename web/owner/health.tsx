@@ -4,13 +4,15 @@ import { useEffect } from "preact/hooks";
 import type { CameraStatus, HubReport, StoredCamera, Usage } from "../shared/client.ts";
 import { messageOf } from "../shared/errors.ts";
 import { ago, bytes, codecName, duration, fullTime } from "./format.ts";
+import { attempt, pollSee, seeing, tell } from "./seeing.ts";
 import { client, household, pollReports, reports } from "./state.ts";
-import { Message, Page, sentence } from "./ui.tsx";
+import { Message, Page, Switch, sentence } from "./ui.tsx";
 
 export function HealthPage() {
     const stored = useSignal<{ usage: Usage; cameras: StoredCamera[] } | null>(null);
     const error = useSignal<string | null>(null);
     useEffect(() => pollReports(4000), []);
+    useEffect(() => pollSee(8000), []);
     useEffect(() => {
         const load = (): void => void client.storage().then((s) => ((stored.value = s), (error.value = null))).catch((e) => (error.value = sentence(messageOf(e))));
         load();
@@ -22,6 +24,7 @@ export function HealthPage() {
         <Page title="Storage and health">
             {(household.value?.hubs.length ?? 0) === 0 && <div class="empty"><h2>No hub yet</h2><p>Pair one to record your cameras.</p><a class="button main" href="#/add">Pair a hub</a></div>}
             {hubs.map((h) => <HubCard key={h.id} hub={h} />)}
+            {hubs.some((h) => h.online) && <VisionCard />}
             {error.value && <Message kind="bad">{error.value}</Message>}
             {stored.value && <Stored usage={stored.value.usage} cameras={stored.value.cameras} />}
         </Page>
@@ -54,6 +57,43 @@ function HubCard({ hub }: { hub: HubReport }) {
                     {hub.cameras.length > 0 && <CameraTable cameras={hub.cameras} />}
                 </>
             )}
+        </section>
+    );
+}
+
+const KINDS: Record<string, string> = { "motion-classifier": "built in", picodet: "detector", yolox: "detector", darknet: "detector" };
+
+/* Who looks, how well, and whether it does. */
+function VisionCard() {
+    const s = seeing.value;
+    if (s.kind === "asking" || s.kind === "silent") return null;
+    if (s.kind === "old") {
+        return (
+            <section class="card" aria-label="Seeing">
+                <div class="card-head"><h2>Seeing</h2><span class="pill">Not on this hub</span></div>
+                <p class="muted">This hub records and cannot tell what is in the picture. Update Cardea on it to find people, vehicles and pets.</p>
+            </section>
+        );
+    }
+    const { on, model, vision } = s.state;
+    const coarse = model?.kind === "motion-classifier";
+    const well = vision?.state === "working";
+    const skipped = vision && (vision.frames ?? 0) + (vision.skipped ?? 0) > 0 ? (100 * (vision.skipped ?? 0)) / ((vision.frames ?? 0) + (vision.skipped ?? 0)) : 0;
+    return (
+        <section class="card" aria-label="Seeing">
+            <div class="card-head">
+                <h2>Seeing</h2>
+                <span class={`pill ${!on ? "" : well ? "good" : "warn"}`}>{!on ? "Off" : well ? "Looking" : vision?.state === "starting" ? "Starting" : "Not at work"}</span>
+            </div>
+            {on && vision?.message && !well && <Message kind="warn" title="Recognition is not at work">{sentence(vision.message)} Recording goes on; events say that nobody was looking.</Message>}
+            {well && model?.message && <Message kind={coarse ? "info" : "warn"}>{sentence(model.message)}</Message>}
+            <dl class="figures">
+                <div><dt>Model</dt><dd>{model ? (coarse ? "Built-in classifier" : model.name) : "None"} <small class="below">{model ? (coarse ? "coarse: person, vehicle, animal" : (KINDS[model.kind] ?? model.kind)) : ""}</small></dd></div>
+                {(vision?.detect_ms ?? 0) > 0 && <div><dt>One look takes</dt><dd>{Math.round(vision!.detect_ms!)} <small>ms</small></dd></div>}
+                {vision?.frames !== undefined && <div><dt>Pictures looked at</dt><dd>{vision.frames.toLocaleString()} <small>{skipped >= 0.5 ? `${Math.round(skipped)} % skipped, the hub is busy` : ""}</small></dd></div>}
+            </dl>
+            <Switch label="Look for people, vehicles and pets" hint="Off: the hub records without looking, and nothing alerts." checked={on} onChange={(v) => void attempt(tell("see.set", { on: v }))} />
+            {coarse && <p class="hint">The built-in classifier tells a person, a vehicle and an animal apart, roughly. A detector is better: <code>cardea model get</code> on a machine with a network, then <code>cardea model use</code>.</p>}
         </section>
     );
 }

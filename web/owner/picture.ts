@@ -14,3 +14,14 @@ export function b64toBlob(value: string): string {
     }
     return url;
 }
+
+/* The same for several at once, for as long as the page is open: a list of faces is short. */
+const kept = new Map<string, string>();
+export function b64toUrl(value: string): string {
+    let url = kept.get(value);
+    if (!url) {
+        const plain = value.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+        kept.set(value, (url = URL.createObjectURL(new Blob([unb64(plain)], { type: "image/jpeg" }))));
+    }
+    return url;
+}

@@ -166,7 +166,8 @@ export class Player {
         this.seekMs.value = null;
         const target = Math.min(time, now());
         this.time.value = target;
-        if (this.bufferHas(target)) return this.within(target, play);
+        /* Not while an earlier jump is under way: its answer would undo this one. */
+        if (!this.loading.value && this.bufferHas(target)) return this.within(target, play);
         if (this.mode.value !== "recorded" && target > now() - 2) return this.live();
         const generation = ++this.generation;
         const current = (): boolean => generation === this.generation;
@@ -441,8 +442,13 @@ export class Player {
         const t = this.time.value;
         const next = direction > 0 ? frames.find((f) => f > t + 0.002) : frames.findLast((f) => f < t - 0.002);
         const target = (next ?? t + direction * this.frameLength) + 0.001;
-        if (sink.range(target)) sink.time = target;
-        else void this.seek(target, false);
+        if (!sink.range(target)) {
+            /* What was skipped a moment ago is not in the vault yet: a step must not become a jump to the live picture. */
+            if (this.mode.value === "recorded" || target < now() - UNLISTED_S) void this.seek(target, false);
+            return;
+        }
+        sink.time = target;
+        this.time.value = target; /* the next step counts from here, be this picture on the screen by then or not */
     }
 
     setSpeed(rate: number): void {

@@ -26,6 +26,20 @@ export function note(changes: Record<string, string | null>): void {
     history.replaceState(null, "", `#/${path.join("/")}${q ? `?${q}` : ""}`);
 }
 
+/* The same, for what the page itself follows: filters, an opened event. `keep` makes an entry to go back to. */
+export function choose(changes: Record<string, string | null>, keep = false): void {
+    const { path, query } = parse();
+    for (const [k, v] of Object.entries(changes)) v === null || v === "" ? query.delete(k) : query.set(k, v);
+    const q = query.toString();
+    const hash = `#/${path.join("/")}${q ? `?${q}` : ""}`;
+    if (hash === location.hash) return;
+    if (keep) location.hash = hash;
+    else {
+        history.replaceState(null, "", hash);
+        route.value = parse();
+    }
+}
+
 /* #setup=CODE, given by `cardea home` to the first visitor; taken out of the address at once. */
 export function takeSetupCode(): string | null {
     const code = /^#setup=([0-9A-Za-z-]+)$/.exec(location.hash)?.[1] ?? null;

@@ -5,7 +5,7 @@ import type { Profile, Schedule } from "../shared/household.ts";
 import { bytes, codecName, fromLocalInput, fullTime, localInput } from "./format.ts";
 import { go } from "./route.ts";
 import { client, household, loadHousehold, now, say, statusOf } from "./state.ts";
-import { Button, Confirm, Field, Message, Page, Switch, useAction } from "./ui.tsx";
+import { Button, Confirm, Field, Icon, Message, Page, Switch, useAction } from "./ui.tsx";
 
 export function SettingsPage({ id }: { id: string }) {
     const camera = household.value?.cameras.find((c) => c.id === id);
@@ -15,6 +15,11 @@ export function SettingsPage({ id }: { id: string }) {
             <div class="columns">
                 <Edit camera={camera} />
                 <div>
+                    <a class="card flush setting" href={`#/camera/${id}/zones`}>
+                        <span class="setting-icon"><Icon name="zone" /></span>
+                        <span class="setting-words"><strong>Zones and privacy masks</strong><small class="muted">What to look at, what to ignore, what nobody may see</small></span>
+                        <Icon name="next" />
+                    </a>
                     <About camera={camera} />
                     <Delete camera={camera} />
                 </div>

@@ -29,7 +29,7 @@ export const vaultName = signal("");
 export const setupCode = signal<string | null>(null);
 /* Since when the vault has not answered, or null. */
 export const offlineSince = signal<number | null>(null);
-export const toast = signal<{ text: string; kind: "info" | "bad"; key: number } | null>(null);
+export const toast = signal<{ text: string; kind: "info" | "bad"; key: number; undo?: () => void } | null>(null);
 
 function reach(ok: boolean): void {
     if (ok && offlineSince.value !== null) offlineSince.value = null;
@@ -37,12 +37,12 @@ function reach(ok: boolean): void {
 }
 
 let toasts = 0;
-export function say(text: string, kind: "info" | "bad" = "info"): void {
+export function say(text: string, kind: "info" | "bad" = "info", undo?: () => void): void {
     const key = ++toasts;
-    toast.value = { text, kind, key };
+    toast.value = { text, kind, key, ...(undo ? { undo } : {}) };
     setTimeout(() => {
         if (toast.value?.key === key) toast.value = null;
-    }, kind === "bad" ? 9000 : 5000);
+    }, kind === "bad" || undo ? 9000 : 5000);
 }
 
 export const command = <T>(verb: string, args: { camera?: string } & Record<string, unknown>): Promise<T> =>

@@ -1,9 +1,10 @@
 /* The timeline of one camera: what is recorded, where gaps are, what happened, under a pointer that shows pictures. */
 import { useSignal, useSignalEffect, type Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { CameraEvent } from "../shared/event.ts";
 import type { Span } from "../shared/recordings.ts";
+import type { SeenEvent } from "../shared/seeing.ts";
 import { clockTime, dayName, fullTime, isToday, minuteTime, startOfDay } from "./format.ts";
+import { colorVar, glyphPath } from "./glyph.tsx";
 import type { Player } from "./player.ts";
 import { client, now, theme } from "./state.ts";
 
@@ -25,7 +26,7 @@ interface Props {
     player: Player;
     view: Signal<View>;
     trim: Signal<Range | null>;
-    events: Signal<CameraEvent[]>;
+    events: Signal<SeenEvent[]>;
     onSeek: (t: number) => void;
 }
 
@@ -261,7 +262,7 @@ function Preview({ player, x, t, spans, width }: { player: Player; x: number; t:
 interface Scene {
     view: View;
     spans: Span[];
-    events: CameraEvent[];
+    events: SeenEvent[];
     time: number;
     trim: Range | null;
     hover: number | null;
@@ -305,13 +306,7 @@ function draw(c: HTMLCanvasElement, s: Scene): void {
         g.clearRect(left, top, Math.max(0, x(now()) - left), height);
         g.fillRect(left, top, Math.max(0, x(now()) - left), height);
     }
-    g.fillStyle = color("--tl-event");
-    for (const e of s.events) {
-        const a = e.begin / 1e6;
-        const b = e.end / 1e6;
-        if (b < from || a > to) continue;
-        g.fillRect(x(a), h - 9, Math.max(3, x(b) - x(a)), 9);
-    }
+    marks(g, s, x, top, h, color);
     axis(g, s.view, w, top, height, color);
     if (s.trim) trimRange(g, x(s.trim.from), x(s.trim.to), top, height, color);
     if (s.hover !== null) {
@@ -319,6 +314,47 @@ function draw(c: HTMLCanvasElement, s: Scene): void {
         g.fillRect(Math.round(x(s.hover)), top, 1, height);
     }
     playhead(g, x(s.time), top, h, color(s.live ? "--live" : "--text"));
+}
+
+const GLYPH = 17;
+/* Events by label: a bar for how long, and above it a glyph where there is room. Motion is a thin line; alerts stand taller. */
+function marks(g: CanvasRenderingContext2D, s: Scene, x: (t: number) => number, top: number, h: number, color: (n: string) => string): void {
+    const shown = s.events.filter((e) => e.end / 1e6 >= s.view.from && e.begin / 1e6 <= s.view.to);
+    /* What matters most is drawn last, and gets its glyph first. */
+    const weight = (e: SeenEvent): number => (e.label === "motion" ? 0 : e.alert ? 2 : 1);
+    shown.sort((a, b) => weight(a) - weight(b));
+    for (const e of shown) {
+        const w = weight(e);
+        const size = w === 0 ? 4 : w === 1 ? 9 : 13;
+        g.fillStyle = color(colorVar(e.label));
+        g.fillRect(x(e.begin / 1e6), h - size, Math.max(w === 0 ? 1.5 : 3, x(e.end / 1e6) - x(e.begin / 1e6)), size);
+    }
+    const taken: number[] = [];
+    for (const e of shown.reverse()) {
+        if (e.label === "motion") break;
+        const at = Math.max(GLYPH / 2 + 2, (x(e.begin / 1e6) + x(e.end / 1e6)) / 2);
+        if (taken.some((t) => Math.abs(t - at) < GLYPH + 5)) continue;
+        taken.push(at);
+        glyph(g, glyphPath(e.label), at, (top + h - 13) / 2 + 1, color(colorVar(e.label)), color("--surface"));
+    }
+}
+
+const paths = new Map<string, Path2D>();
+function glyph(g: CanvasRenderingContext2D, path: string, x: number, y: number, color: string, under: string): void {
+    let p = paths.get(path);
+    if (!p) paths.set(path, (p = new Path2D(path)));
+    g.save();
+    g.fillStyle = under;
+    g.beginPath();
+    g.arc(x, y, GLYPH / 2 + 3, 0, 7);
+    g.fill();
+    g.translate(x - GLYPH / 2, y - GLYPH / 2);
+    g.scale(GLYPH / 24, GLYPH / 24);
+    g.strokeStyle = color;
+    g.lineWidth = 2;
+    g.lineCap = g.lineJoin = "round";
+    g.stroke(p);
+    g.restore();
 }
 
 function hatch(g: CanvasRenderingContext2D, color: string, x: number, y: number, w: number, h: number): void {

@@ -7,6 +7,10 @@ export function registerWorker(): void {
     if (!("serviceWorker" in navigator) || !isSecureContext) return;
     const had = navigator.serviceWorker.controller !== null;
     let taking = false;
+    /* A notification was tapped while the app is open. */
+    navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<{ go?: string }>) => {
+        if (typeof data?.go === "string" && data.go.startsWith("#/")) location.hash = data.go;
+    });
     navigator.serviceWorker.addEventListener("controllerchange", () => {
         if (had && taking) location.reload();
     });

@@ -40,7 +40,7 @@ export function WallPage() {
 
     if (cameras.length === 0) return <NoCameras />;
     return (
-        <Page title={household.value?.name ?? "Cameras"} actions={<span class="muted num">{lost.value ? "Live connection lost, trying again…" : summary(cameras)}</span>}>
+        <Page title={household.value?.name ?? "Cameras"} actions={<><span class="muted num">{lost.value ? "Live connection lost, trying again…" : summary(cameras)}</span><a class="tool" href="#/add" aria-label="Add a camera or hub" title="Add a camera or hub"><Icon name="plus" /></a></>}>
             <ul class={`wall n${Math.min(cameras.length, 9)}`}>
                 {cameras.map((c, i) => (
                     <Tile key={`${c.id} ${streams[i]}`} camera={c} stream={streams[i]!} feeds={feeds.current}

@@ -5,13 +5,18 @@ import { b64, hex, unb64, type Bytes } from "./bytes.ts";
 import * as device from "./device.ts";
 import { CardeaError, messageOf } from "./errors.ts";
 import { eventDay, eventEpoch, openEvent, openEventPicture, type CameraEvent } from "./event.ts";
+import { eraseEvents, EventStore, type SyncState } from "./eventstore.ts";
 import { exportClip, type ExportResult } from "./export.ts";
 import { Household, type Profile } from "./household.ts";
 import { command, pair } from "./hub.ts";
 import type { Notice } from "./live.ts";
 import { newRecovery } from "./recovery.ts";
 import { Recordings, type Media, type SegmentRef, type Span } from "./recordings.ts";
+import { tryRule, type Trial } from "./rules.ts";
+import type { Filter, Found, Names } from "./search.ts";
+import type { Rule, SeenEvent, Zone } from "./seeing.ts";
 import { signKey } from "./sign.ts";
+import type { Stats } from "./stats.ts";
 import { watch, type LivePart } from "./watch.ts";
 
 export type ClientEvent =
@@ -19,7 +24,8 @@ export type ClientEvent =
     | { type: "live"; watch: number; camera: string; part: LivePart }
     | { type: "notice"; watch: number; camera: string | null; notice: Notice }
     | { type: "live-state"; watch: number; state: "connecting" | "open" | "lost"; message: string }
-    | { type: "progress"; job: number; done: number };
+    | { type: "progress"; job: number; done: number }
+    | ({ type: "events" } & SyncState);
 
 export interface CameraView {
     id: string;
@@ -90,6 +96,7 @@ export class Client {
     private account: accounts.Account | null = null;
     private household: Household | null = null;
     private recordings: Recordings | null = null;
+    private store: EventStore | null = null;
     private pending: Bytes | null = null; /* a recovery secret that was shown and is not in force yet */
     private clockOffsetMs = 0;
     private jobs = new Map<number, AbortController>();
@@ -174,6 +181,8 @@ export class Client {
         this.household = await this.openHousehold(first.id);
         const household = this.household;
         this.recordings = new Recordings(this.api, (c, e) => household.timeKeys(c, e), () => Math.floor(this.now() / 1000));
+        this.store?.close();
+        this.store = new EventStore(this.api, household, () => this.now() / 1000, () => this.remembered, (s) => this.emit({ type: "events", ...s }));
         await household.refresh();
     }
 
@@ -226,12 +235,13 @@ export class Client {
     }
 
     async signOut(): Promise<void> {
-        await device.forget();
+        this.store?.close();
+        await Promise.all([device.forget(), eraseEvents()]);
         for (const j of this.jobs.values()) j.abort();
         await this.api.send("DELETE", "/v1/sessions/current", { who: "session" }).catch(() => undefined);
         this.api.session = "";
         this.api.useCapability(null);
-        this.account = this.household = this.recordings = null;
+        this.account = this.household = this.recordings = this.store = null;
     }
 
     /* ---- the household ---- */
@@ -310,6 +320,7 @@ export class Client {
         await this.command("camera.remove", { camera });
         for (const id of [camera, sub]) if (id) await this.api.send("DELETE", `/v1/cameras/${id}`).catch(notFoundIsFine);
         recordings.forget();
+        await this.store?.forget(camera);
         await household.refresh();
     }
 
@@ -325,6 +336,7 @@ export class Client {
             total = { segments: total.segments + (gone?.segments ?? 0), bytes: total.bytes + (gone?.bytes ?? 0) };
         }
         recordings.forget();
+        await this.store?.forget(camera, from, to);
         return total;
     }
 
@@ -382,6 +394,67 @@ export class Client {
         }
     }
 
+    /* ---- the event index (eventstore.ts) ---- */
+
+    private eventStore(): EventStore {
+        if (!this.store) throw new CardeaError("denied", "sign in first");
+        return this.store;
+    }
+
+    async loadEvents(): Promise<void> {
+        await this.eventStore().load();
+    }
+
+    async syncEvents(): Promise<SyncState> {
+        const store = this.eventStore();
+        await store.sync();
+        return { ...store.state };
+    }
+
+    async findEvents(filter: Filter, names: Names): Promise<Found> {
+        const store = this.eventStore();
+        await store.load();
+        return store.find(filter, names);
+    }
+
+    eventRows(rows: ArrayLike<number>): Promise<(SeenEvent | null)[]> {
+        return this.eventStore().rows(rows);
+    }
+
+    async eventById(id: string): Promise<SeenEvent | null> {
+        const store = this.eventStore();
+        await store.load();
+        return store.byId(id);
+    }
+
+    eventFacets(): { labels: string[]; people: string[]; zones: string[]; cameras: string[] } {
+        return this.eventStore().facets();
+    }
+
+    async eventStats(filter: Filter, names: Names, from: number, to: number): Promise<Stats> {
+        const store = this.eventStore();
+        await store.load();
+        return store.stats(filter, names, from, to);
+    }
+
+    /* What a rule would have done between these times, over the events that are on this device. */
+    async tryRule(rule: Rule, zones: Record<string, Zone>, from: number, to: number): Promise<Trial & { looked: number }> {
+        const store = this.eventStore();
+        await store.load();
+        const found = store.find({ from, to, labels: rule.labels, cameras: rule.cameras }, { cameras: {}, zones: {}, people: {} });
+        const events = (await store.rows(found.rows)).filter((e) => e !== null);
+        return { ...tryRule(rule, events, zones), looked: events.length };
+    }
+
+    /* Whole events of a camera that touch [from, to) s, for what is drawn over its picture. */
+    async eventsBetween(camera: string, from: number, to: number): Promise<SeenEvent[]> {
+        const store = this.eventStore();
+        await store.load();
+        const found = store.find({ cameras: [camera], from: from - 3600, to }, { cameras: {}, zones: {}, people: {} });
+        const events = (await store.rows(found.rows.slice(0, 4000))).filter((e) => e !== null);
+        return events.filter((e) => e.end / 1e6 >= from);
+    }
+
     picture(camera: string, time: number): Promise<{ slot: number; blob: Blob } | null> {
         return this.home().recordings.picture(camera, time);
     }
@@ -432,7 +505,7 @@ export class Client {
     }
 
     /* Writes to the file, or answers with the whole clip where the browser has no such files. */
-    async export(job: number, camera: string, from: number, to: number, file: FileSystemFileHandle | null): Promise<ExportResult & { blob: Blob | null }> {
+    async export(job: number, camera: string, from: number, to: number, file: FileSystemFileHandle | null, at?: SegmentRef): Promise<ExportResult & { blob: Blob | null }> {
         const { household, recordings } = this.home();
         const signal = this.jobs.get(job)!.signal;
         const stream = file ? await file.createWritable() : null;
@@ -443,7 +516,7 @@ export class Client {
             else parts.push(new Blob([part]));
         };
         try {
-            const result = await exportClip(recordings, household, { camera, from, to, write, progress, signal });
+            const result = await exportClip(recordings, household, { camera, from, to, at, write, progress, signal });
             await stream?.close();
             return { ...result, blob: stream ? null : new Blob(parts, { type: "video/mp4" }) };
         } catch (e) {

@@ -13,13 +13,14 @@ export interface ExportResult {
     bytes: number;
     gaps: [number, number][]; /* µs */
     damaged: string[];
-    endsEarly: string | null;
+    rest: { from: number; at: SegmentRef } | null; /* where another file has to begin: one file has one init */
 }
 
 export interface ExportOptions {
     camera: string;
     from: number; /* s */
     to: number;
+    at?: SegmentRef | undefined; /* begins with this segment: the rest of an earlier export */
     write: (part: Bytes) => Promise<void>;
     progress: (done: number) => void; /* 0..1 */
     signal: AbortSignal;
@@ -39,7 +40,7 @@ const GAP_US = 1_500_000;
 const NOTICE = "cardea/1 export: the signatures are in the uuid box at the end";
 
 export async function exportClip(recordings: Recordings, household: Household, o: ExportOptions): Promise<ExportResult> {
-    const result: ExportResult = { seconds: 0, bytes: 0, gaps: [], damaged: [], endsEarly: null };
+    const result: ExportResult = { seconds: 0, bytes: 0, gaps: [], damaged: [], rest: null };
     const listed: Listed[] = [];
     const put = async (part: Bytes): Promise<void> => {
         result.bytes += part.length;
@@ -52,13 +53,13 @@ export async function exportClip(recordings: Recordings, household: Household, o
     let last = 0;
     let zero = 0n; /* µs of wall time that are the clip's zero */
     let scales = new Map<number, number>();
-    for (let ref = await recordings.at(o.camera, o.from); ref && ref.slot < o.to; ref = await recordings.next(o.camera, ref)) {
+    for (let ref = o.at ?? (await recordings.at(o.camera, o.from)); ref && ref.slot < o.to; ref = await recordings.next(o.camera, ref)) {
         if (o.signal.aborted) throw new CardeaError("aborted", "the export was cancelled");
         const segment = await openOrName(recordings, o, ref, result);
         const opened = segment && select(segment, o.to);
         if (!segment || !opened || opened.parts.length === 0) continue;
         if (init && !equal(init, opened.init)) {
-            result.endsEarly = `the camera's picture changed at ${new Date(opened.from * 1000).toISOString()}; export the rest as another file`;
+            result.rest = { from: opened.from, at: ref };
             break;
         }
         if (!init) {
@@ -81,7 +82,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
         o.progress(Math.min(1, Math.max(0, (reached - o.from) / (o.to - o.from))));
     }
     if (!init) throw new CardeaError("not_found", "nothing is recorded between these times");
-    if ((o.to - reached) * 1e6 > GAP_US && !result.endsEarly) result.gaps.push([Math.round(reached * 1e6), Math.round(o.to * 1e6)]);
+    if ((o.to - reached) * 1e6 > GAP_US && !result.rest) result.gaps.push([Math.round(reached * 1e6), Math.round(o.to * 1e6)]);
     if (!hub) throw new CardeaError("forged", "the camera's hub is not this household's");
     const statement = {
         v: 1, camera: o.camera, hub: b64(hub.certificate), household: b64(household.keys.sign.public), zero: Number(zero),

@@ -2,7 +2,7 @@
 import { concat, u32, unhex, view, type Bytes } from "../shared/bytes.ts";
 import { sha256 } from "../shared/hash.ts";
 import { HEADER_BYTES, Kind, padme } from "../shared/segment.ts";
-import { segmentCommitment, segmentKey, type TimeKeys } from "../shared/timekey.ts";
+import { eventKey, segmentCommitment, segmentKey, type TimeKeys } from "../shared/timekey.ts";
 
 export interface PlainRecord {
     kind: Kind;
@@ -58,3 +58,11 @@ export async function sealSegment(keys: TimeKeys, header: Bytes, records: PlainR
 }
 
 export { HEADER_BYTES };
+
+/* An entry of a stream's day, an event or a picture, as a hub seals it. */
+export async function sealEntry(kind: "event" | "picture", keys: TimeKeys, o: { camera: string; epoch: number; slot: number; id: Bytes; data: Uint8Array }): Promise<Bytes> {
+    const leaf = keys.leaf(o.slot);
+    const head = concat(u32(kind === "event" ? 0x43524456 : 0x43524450), new Uint8Array([1, 1]), unhex(o.camera), u32(o.epoch), u32(o.slot), o.id, segmentCommitment(leaf, o.id));
+    const key = await crypto.subtle.importKey("raw", eventKey(leaf, o.id), "AES-GCM", false, ["encrypt"]);
+    return concat(head, new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: new Uint8Array(12), additionalData: head }, key, pad(o.data))));
+}

@@ -1,0 +1,54 @@
+/* Everything that is set now and then, in one place. */
+import { useEffect } from "preact/hooks";
+import { pollSee, see } from "./seeing.ts";
+import { household, reports } from "./state.ts";
+import { Icon, Page, type IconName } from "./ui.tsx";
+
+interface Row {
+    href: string;
+    icon: IconName;
+    title: string;
+    about: string;
+    state?: { text: string; look: string } | null;
+}
+
+export function MorePage() {
+    useEffect(() => pollSee(60_000), []);
+    const hubs = reports.value;
+    const down = hubs.filter((h) => !h.online).length;
+    const s = see.value;
+    const people = s?.faces.people.length ?? 0;
+    const groups: [string, Row[]][] = [
+        ["Your home", [
+            { href: "#/add", icon: "plus", title: "Add", about: "A camera, or another hub" },
+            { href: "#/faces", icon: "face", title: "Familiar faces", about: "Who you know, by name", state: s ? { text: s.faces.on ? (people === 1 ? "1 person" : `${people} people`) : "Off", look: s.faces.on ? "good" : "" } : null },
+            { href: "#/health", icon: "pulse", title: "Storage and health", about: "Hub, cameras, recognition, what is kept", state: hubs.length > 0 ? (down > 0 ? { text: "Hub offline", look: "bad" } : { text: "Well", look: "good" }) : null },
+        ]],
+        ["Cameras", (household.value?.cameras ?? []).map((c): Row => {
+            const zones = s?.zones[c.id]?.length ?? 0;
+            const masks = s?.masks[c.id]?.length ?? 0;
+            const drawn = [zones > 0 ? `${zones} ${zones === 1 ? "zone" : "zones"}` : "", masks > 0 ? `${masks} ${masks === 1 ? "mask" : "masks"}` : ""].filter(Boolean).join(", ");
+            return { href: `#/camera/${c.id}/settings`, icon: "photo", title: c.profile.name, about: drawn ? `Recording, sound, ${drawn}` : "Recording, sound, zones, deletion" };
+        })],
+        ["You", [{ href: "#/account", icon: "person", title: "Account", about: "Passphrase, recovery kit, appearance, keys of the keyboard" }]],
+    ];
+    return (
+        <Page title="Settings">
+            {groups.filter(([, rows]) => rows.length > 0).map(([name, rows]) => (
+                <section class="setting-group" key={name} aria-label={name}>
+                    <h2>{name}</h2>
+                    <div class="card flush">
+                        {rows.map((r) => (
+                            <a class="setting" href={r.href} key={r.href}>
+                                <span class="setting-icon"><Icon name={r.icon} /></span>
+                                <span class="setting-words"><strong>{r.title}</strong><small class="muted">{r.about}</small></span>
+                                {r.state && <span class={`pill ${r.state.look}`}>{r.state.text}</span>}
+                                <Icon name="next" />
+                            </a>
+                        ))}
+                    </div>
+                </section>
+            ))}
+        </Page>
+    );
+}
