@@ -31,7 +31,7 @@ struct crop *crop_set_add(struct crop_set *c) {
 }
 
 err crop_set_cut(struct crop_set *c, const struct picture *p, float x, float y, float w, float h, int class,
-              enum crop_origin origin, enum crop_place place) {
+                 enum crop_origin origin, enum crop_place place) {
     struct crop *crop = crop_set_add(c);
     if (!crop) return ERR_NO_MEMORY;
     crop->class = (uint8_t) class;

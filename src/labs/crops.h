@@ -51,7 +51,7 @@ struct crop *crop_set_add(struct crop_set *c);
 
 /* Adds the crop of a box of the picture. */
 err crop_set_cut(struct crop_set *c, const struct picture *p, float x, float y, float w, float h, int class,
-              enum crop_origin origin, enum crop_place place) CHECKED;
+                 enum crop_origin origin, enum crop_place place) CHECKED;
 
 /* A cut-out: an object, opaque where it is. */
 struct cut_out {

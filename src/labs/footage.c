@@ -126,8 +126,8 @@ static err cut_out(const struct scene *s, const struct scene_box *b, int class, 
 }
 
 /* What the detector found. */
-static err take_found(const struct clip *c, const struct scene *s, struct chance *chance, struct crop_set *crops,
-                      struct cut_outs *objects) {
+static err take_found(const struct clip *c, const struct scene *s, struct chance *chance,
+                      struct crop_set *crops, struct cut_outs *objects) {
     size_t cut = 0, still_vehicles = 0;
     for (size_t i = 0; i < s->found.count; i++) {
         const struct scene_box *b = &s->found.items[i];
@@ -136,7 +136,8 @@ static err take_found(const struct clip *c, const struct scene *s, struct chance
         /* A parked car is the same picture each time; a few are enough. */
         if (!moves && (b->class != CLASSIFIER_VEHICLE || still_vehicles++ % 6)) continue;
         const struct picture *p = &s->frames.items[b->frame];
-        if (crop_set_cut(crops, p, b->x, b->y, b->w, b->h, b->class, CROP_SEEN, c->place)) return ERR_NO_MEMORY;
+        if (crop_set_cut(crops, p, b->x, b->y, b->w, b->h, b->class, CROP_SEEN, c->place))
+            return ERR_NO_MEMORY;
         bool good = moves && b->class != CLASSIFIER_VEHICLE && b->score >= 0.6f && fmaxf(b->w, b->h) >= 48 &&
                     alone(s, b) && cut < CUT_OUTS_MAX;
         if (!good || !chance_is(chance, 0.7f)) continue;
@@ -163,7 +164,8 @@ static err take_moving(const struct clip *c, const struct scene *s, struct crop_
             if (class > CLASSIFIER_NOTHING && b->w * b->h < 0.02f * all) continue; /* a part, or its shadow */
         }
         if (class == CLASSIFIER_NOTHING && !is_empty(s, c, b)) continue;
-        if (crop_set_cut(crops, &s->frames.items[b->frame], b->x, b->y, b->w, b->h, class, CROP_SEEN, c->place))
+        if (crop_set_cut(crops, &s->frames.items[b->frame], b->x, b->y, b->w, b->h, class, CROP_SEEN,
+                         c->place))
             return ERR_NO_MEMORY;
         if (class > CLASSIFIER_NOTHING && cut_out(s, b, class, c->place, objects)) return ERR_NO_MEMORY;
     }
@@ -188,7 +190,7 @@ static err take_by_chance(const struct clip *c, const struct scene *s, struct ch
             /* Where nothing is found but something moves there may be an object that is hard to find. */
             if (!is_empty(s, c, &b) || (c->classes && moving_part(s, &b) > STILL_PART)) continue;
             if (crop_set_cut(crops, &s->frames.items[f], b.x, b.y, b.w, b.h, CLASSIFIER_NOTHING, CROP_CHANCE,
-                          c->place))
+                             c->place))
                 return ERR_NO_MEMORY;
         }
     }

@@ -13,7 +13,7 @@
 #define COCO_LEAST 32 /* pixels of an object's longer side */
 
 struct options {
-    const char *footage, *stamps, *labels, *coco, *out, *crops;
+    const char *footage, *stamps, *labels, *coco, *out, *crops, *keep;
     uint64_t seed;
     int steps;
     size_t pasted;
@@ -23,8 +23,9 @@ struct options {
 
 static const char usage[] =
     "usage: cardea-labs-train --footage DIR --stamps DIR --labels FILE [--coco DIR] [--seed N] [--steps N]\n"
-    "       [--pasted N] [--hold-out PLACE]... [--sheet FILE.ppm] [-o WEIGHTS]\n"
-    "  For each place held out: learns without it, and prints how its crops are classified. With -o also "
+    "       [--pasted N] [--hold-out PLACE]... [--keep FOLDER] [--sheet FILE.ppm] [-o WEIGHTS]\n"
+    "  For each place held out: learns without it, and prints how its crops are classified;\n"
+    "  --keep writes those weights to FOLDER/without-PLACE.bin. With -o also "
     "learns all places\n"
     "  and writes the weights. COCO's images are for tests only.\n";
 
@@ -35,11 +36,17 @@ static int place_of(const char *text) {
 }
 
 static bool read_options(int argc, char **argv, struct options *o) {
-    static const struct option names[] = {{"footage", 1, 0, 'f'}, {"stamps", 1, 0, 't'},
-                                          {"labels", 1, 0, 'l'},  {"coco", 1, 0, 'c'},
-                                          {"seed", 1, 0, 's'},    {"steps", 1, 0, 'n'},
-                                          {"pasted", 1, 0, 'p'},  {"hold-out", 1, 0, 'h'},
-                                          {"sheet", 1, 0, 'g'},   {0}};
+    static const struct option names[] = {{"footage", 1, 0, 'f'},
+                                          {"stamps", 1, 0, 't'},
+                                          {"labels", 1, 0, 'l'},
+                                          {"coco", 1, 0, 'c'},
+                                          {"seed", 1, 0, 's'},
+                                          {"steps", 1, 0, 'n'},
+                                          {"pasted", 1, 0, 'p'},
+                                          {"hold-out", 1, 0, 'h'},
+                                          {"sheet", 1, 0, 'g'},
+                                          {"keep", 1, 0, 'k'},
+                                          {0}};
     *o = (struct options){.seed = 1, .steps = 4000, .pasted = 3000};
     for (int k; (k = getopt_long(argc, argv, "o:", names, NULL)) != -1;) {
         switch (k) {
@@ -49,6 +56,7 @@ static bool read_options(int argc, char **argv, struct options *o) {
             case 'c': o->coco = optarg; break;
             case 'o': o->out = optarg; break;
             case 'g': o->crops = optarg; break;
+            case 'k': o->keep = optarg; break;
             case 's': o->seed = strtoull(optarg, NULL, 10); break;
             case 'n': o->steps = (int)strtol(optarg, NULL, 10); break;
             case 'p': o->pasted = (size_t)strtol(optarg, NULL, 10); break;
@@ -164,7 +172,10 @@ static err learn_and_test(const struct options *o, const struct crop_set *crops,
     learn_print(stdout, title, &f);
     fflush(stdout);
     note(figures, crop_place_text((enum crop_place)place), &f);
-    return ERR_OK;
+    char name[64], path[PATH_TEXT_BYTES];
+    snprintf(name, sizeof name, "without-%s.bin", crop_place_text((enum crop_place)place));
+    if (!o->keep) return ERR_OK;
+    return path_join(path, o->keep, name) ? ERR_LIMIT : file_replace(path, blob_bytes(&file), 0644, d);
 }
 
 static json_t *describe(const struct options *o, const struct crop_set *crops, json_t *figures) {
@@ -182,7 +193,8 @@ static json_t *describe(const struct options *o, const struct crop_set *crops, j
         "figures", figures);
 }
 
-static err make_weights(const struct options *o, const struct crop_set *crops, json_t *figures, struct diag *d) {
+static err make_weights(const struct options *o, const struct crop_set *crops, json_t *figures,
+                        struct diag *d) {
     AUTO(net_release) struct net *n = NULL;
     struct learn_plan plan = {o->seed, o->steps, -1};
     err e = learn_net(crops, &plan, &n, d);

@@ -231,8 +231,8 @@ static err set_rules(struct see_clip *c, const char *labels, const char *zones, 
     if (e) return e;
     /* The rule that every household begins with, made another. */
     return command(c, "rule.set",
-                   json_pack("{s:s,s:s,s:O,s:O,s:i}", "id", "00000001", "name", "clip", "labels", list, "zones",
-                             zone_ids, "cooldown_s", COOLDOWN_S),
+                   json_pack("{s:s,s:s,s:O,s:O,s:i}", "id", "00000001", "name", "clip", "labels", list,
+                             "zones", zone_ids, "cooldown_s", COOLDOWN_S),
                    d);
 }
 
@@ -242,9 +242,13 @@ static err play(struct see_clip *c, const char *path, double length_s, struct di
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return diag_fail(d, ERR_NOT_FOUND, "cannot open %s", path);
     err e = file_source_new(fd, false, &sink, &source, d);
-    int64_t start = steady_now().us;
-    for (int64_t at = 0; !e && at <= (int64_t)(length_s * 1e6); at += STEP_US)
-        e = file_source_ready(source, (struct steady_us){start + at}, d);
+    /* From one time that it has something to do to the next: the same steps each time. */
+    int64_t first = e ? 0 : file_source_deadline(source).us, at = first;
+    while (!e && at - first <= (int64_t)(length_s * 1e6)) {
+        e = file_source_ready(source, (struct steady_us){at}, d);
+        int64_t next = file_source_deadline(source).us;
+        at = next > at ? next : at + STEP_US;
+    }
     file_source_free(source);
     return e;
 }

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""A small part of tools/evaluate, as a test: how alerts are scored; one clip with a person, one without, through the built-in
+classifier; the default model's average precision, where its weights are."""
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+
+import clips
+import evaluate
+from score import score
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def test_scores():
+    come = [("person", 5, 10, 1), ("vehicle", 20, 25, 2)]
+    cases = [  # alerts, found, right, twice, false
+        ([], 0, 0, 0, 0),
+        ([("person", 5.5)], 1, 1, 0, 0),
+        ([("person", 3.9)], 0, 0, 0, 1),
+        ([("person", 12.1)], 0, 0, 0, 1),
+        ([("person", 6), ("person", 8)], 1, 1, 1, 0),
+        ([("animal", 6)], 0, 0, 0, 1),
+        ([("vehicle", 20), ("vehicle", 24), ("vehicle", 25)], 2, 2, 1, 0),
+        ([(None, 6), (None, 21)], 2, 2, 0, 0),
+    ]
+    for alerts, *wanted in cases:
+        s = score(come, alerts)
+        assert [s.found, s.right, s.twice, s.false] == wanted, f"{alerts}: {vars(s)}"
+
+
+def test_a_person_is_told_once_and_a_still_scene_never():
+    with tempfile.TemporaryDirectory(prefix="cardea-recognition-") as folder:
+        known = {c.name: c for c in clips.all_clips()}
+        whole = known["one-by-one"]
+        walk = clips.Clip("walk", 20, whole.source, whole.arrivals[:1])
+        alerts, _ = evaluate.see(walk, clips.prepare(walk, folder), "motion-classifier")
+        s = score(walk.arrivals, alerts)
+        assert s.found == 1, f"nobody was told of the person: {alerts}"
+        assert s.false == 0, f"alerts about nothing: {alerts}"
+        tree = known["tree"]
+        alerts, _ = evaluate.see(tree, clips.prepare(tree, folder), "motion-classifier")
+        assert not alerts, f"alerts about a tree: {alerts}"
+
+
+def test_average_precision():
+    r = subprocess.run([sys.executable, os.path.join(HERE, "detect.py"), "--check"], capture_output=True, text=True)
+    for line in (r.stdout + r.stderr).splitlines():
+        print(f"# {line}")
+    assert r.returncode == 0, "average precision fell"
+
+
+def main():
+    tests = [test_scores]
+    if os.path.isdir(os.path.join(clips.FOOTAGE, "clips")):
+        tests.append(test_a_person_is_told_once_and_a_still_scene_never)
+    if os.path.exists(clips.model("picodet-s-416")[-1]) and os.path.isdir(os.path.join(clips.FOOTAGE, "restricted-test-only")):
+        tests.append(test_average_precision)
+    print(f"1..{len(tests)}", flush=True)
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} - {test.__name__}", flush=True)
+        except BaseException:
+            failed += 1
+            print(f"not ok {number} - {test.__name__}", flush=True)
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
