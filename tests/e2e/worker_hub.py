@@ -43,6 +43,13 @@ class Frame:
         assert len(self.pixels) == self.width * self.height * 3 // 2
 
 
+def check_on_the_clock(fragments, most_s):
+    """Wall time is the camera's, and arrival comes after it: soon for some, as late as this machine is busy for others."""
+    late = [f.arrived - f.wall_us / 1e6 for f in fragments]
+    assert min(late) > -0.05, f"a wall time {-min(late):.2f} s after its arrival"
+    assert min(late) < most_s, f"wall time is not the time: {min(late):.2f} s and more before arrival"
+
+
 class Worker:
     """`connect(want)` answers a want message with (socket or file object, port), an exception's text being the refusal."""
 

@@ -425,6 +425,10 @@ export class Player {
             this.mode.value = "behind";
         }
         this.video.pause();
+        /* A busy machine's clock runs ahead of its pictures, and a paused one shows no further: we stand at what is seen. */
+        const sink = this.sink ?? this.feed?.sink;
+        const seen = this.time.value;
+        if (sink && !this.loading.value && sink.range(seen) && Math.abs(sink.time - seen) > 0.05) sink.time = seen + 0.001;
     }
 
     skip(seconds: number): void {
