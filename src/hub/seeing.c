@@ -127,8 +127,8 @@ void seeing_picture(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES], con
     struct see_track *t = c ? track_need(c, p->track) : NULL;
     if (!t || p->jpeg.len == 0 || p->jpeg.len > VISION_PICTURE_MAX_BYTES) return;
     if (t->jpeg.len && p->quality <= t->quality) return;
-    t->jpeg.len = 0;
-    if (blob_append(&t->jpeg, p->jpeg)) {
+    t->jpeg.len = t->small.len = 0;
+    if (blob_append(&t->jpeg, p->jpeg) || blob_append(&t->small, p->small)) {
         t->jpeg.len = 0;
         return;
     }
@@ -174,8 +174,7 @@ void seeing_forget(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES]) {
         struct see_camera *c = *at;
         if (memcmp(c->id, camera, CAMERA_ID_BYTES) != 0) continue;
         for (size_t i = 0; i < VISION_TRACKS_MAX; i++) {
-            if (c->tracks[i]) blob_clear(&c->tracks[i]->jpeg);
-            free(c->tracks[i]);
+            see_track_free(c->tracks[i]);
         }
         *at = c->next;
         s->camera_count--;

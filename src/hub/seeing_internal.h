@@ -70,7 +70,7 @@ struct see_track {
     uint32_t inside, touched, crossed; /* sets of zones */
     struct wall_us since[ZONES_MAX];
     /* Its picture. */
-    struct blob jpeg;
+    struct blob jpeg, small; /* its best picture, and that at a size for Web Push */
     uint32_t quality;
     bool picture_new, has_picture;
     uint8_t picture[16];
@@ -179,6 +179,7 @@ struct wall_us see_last_alert(const struct see_camera *c, const struct rule *r, 
 void see_track_flush(struct seeing *s, struct see_camera *c, struct see_track *t, struct wall_us now,
                      bool at_once);
 /* Tells its end, unless it was never told and never will be, and forgets it. */
+void see_track_free(struct see_track *t); /* wipes */
 void see_track_end(struct seeing *s, struct see_camera *c, struct see_track *t, bool gap);
 /* The same for what stands still: it stays known. */
 void see_track_settle(struct seeing *s, struct see_camera *c, struct see_track *t);
@@ -192,7 +193,7 @@ struct see_notice {
     int label;
     struct wall_us at;
     uint32_t zones;
-    struct bytes jpeg;
+    struct bytes jpeg, small;
 };
 void see_alert_send(struct seeing *s, struct see_camera *c, const struct see_alert *a,
                     const struct see_notice *n);

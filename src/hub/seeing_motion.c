@@ -118,7 +118,8 @@ static void send_ring(struct seeing *s, struct see_camera *c, const struct see_t
                                         .label = LABEL_RING,
                                         .at = a->at,
                                         .zones = who ? who->touched : 0,
-                                        .jpeg = who ? blob_bytes(&who->jpeg) : (struct bytes){0}});
+                                        .jpeg = who ? blob_bytes(&who->jpeg) : (struct bytes){0},
+                                        .small = who ? blob_bytes(&who->small) : (struct bytes){0}});
 }
 
 void seeing_ring(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES], struct wall_us wall) {

@@ -141,7 +141,8 @@ void see_alert_send(struct seeing *s, struct see_camera *c, const struct see_ale
                         .person = n->person,
                         .at = n->at,
                         .packet = n->at,
-                        .jpeg = n->jpeg};
+                        .jpeg = n->jpeg,
+                        .jpeg_small = n->small};
     const char *zones[ZONES_MAX], *channels[RULE_CHANNELS_MAX];
     const char *name = s->ports.camera_name(s->ports.context, c->id);
     struct diag d = {{0}};
@@ -171,7 +172,8 @@ static void send_alert(struct seeing *s, struct see_camera *c, struct see_track 
                                         .label = (int)t->label,
                                         .at = a->at,
                                         .zones = t->touched,
-                                        .jpeg = blob_bytes(&t->jpeg)});
+                                        .jpeg = blob_bytes(&t->jpeg),
+                                        .small = blob_bytes(&t->small)});
 }
 
 /* The event names the alert before anybody hears of it. */
@@ -216,13 +218,19 @@ static void suggest(struct seeing *s, const struct see_track *t) {
         faces_suggest(s->faces, t->unknown, blob_bytes(&t->jpeg), wall_now());
 }
 
+void see_track_free(struct see_track *t) {
+    if (!t) return;
+    blob_clear(&t->jpeg);
+    blob_clear(&t->small);
+    wipe(t, sizeof *t);
+    free(t);
+}
+
 void see_track_end(struct seeing *s, struct see_camera *c, struct see_track *t, bool gap) {
     if (t->confirmed && !t->settled && !hidden(c, t)) tell_with_alert(s, c, t, gap ? TELL_GAP : TELL_END);
     if (t->confirmed) {
         leave_heir(c, t, gap);
         suggest(s, t);
     }
-    blob_clear(&t->jpeg);
-    wipe(t, sizeof *t);
-    free(t);
+    see_track_free(t);
 }

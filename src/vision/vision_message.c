@@ -25,7 +25,7 @@ uint32_t vision_type_limit(uint8_t type) {
         case VISION_TYPE_FORGET: return 2;
         case VISION_TYPE_EMBED: return 1 + 4 + VISION_EMBED_MAX_BYTES;
         case VISION_TYPE_SIGHTINGS: return 1 + VISION_SIGHTINGS_MAX_BYTES;
-        case VISION_TYPE_PICTURE: return 1 + 21 + VISION_PICTURE_MAX_BYTES;
+        case VISION_TYPE_PICTURE: return 1 + 25 + VISION_SMALL_MAX_BYTES + VISION_PICTURE_MAX_BYTES;
         case VISION_TYPE_FACES: return 1 + 4 + VISION_SIGHTINGS_MAX_BYTES;
         default: return 0;
     }
@@ -459,14 +459,17 @@ err vision_counts_decode(struct bytes payload, struct vision_counts *out, struct
 }
 
 err vision_picture_append(struct blob *out, const struct vision_picture *m) {
-    if (m->jpeg.len > VISION_PICTURE_MAX_BYTES) return ERR_LIMIT;
-    if (!is_jpeg(m->jpeg) || m->camera >= VISION_CAMERAS_MAX) return ERR_INVALID;
+    if (m->jpeg.len > VISION_PICTURE_MAX_BYTES || m->small.len > VISION_SMALL_MAX_BYTES) return ERR_LIMIT;
+    if (!is_jpeg(m->jpeg) || (m->small.len && !is_jpeg(m->small)) || m->camera >= VISION_CAMERAS_MAX)
+        return ERR_INVALID;
     size_t mark;
     err e = message_begin(out, VISION_TYPE_PICTURE, &mark);
     if (!e) e = blob_append_u8(out, m->camera);
     if (!e) e = blob_append_be64(out, m->track);
     if (!e) e = blob_append_be64(out, (uint64_t)m->wall.us);
     if (!e) e = blob_append_be32(out, m->quality);
+    if (!e) e = blob_append_be32(out, (uint32_t)m->small.len);
+    if (!e) e = blob_append(out, m->small);
     if (!e) e = blob_append(out, m->jpeg);
     if (!e) e = message_end(out, mark, vision_type_limit);
     if (e) out->len = mark;
@@ -481,6 +484,10 @@ err vision_picture_decode(struct bytes payload, struct vision_picture *out, stru
     err e = vision_read_wall(&r, &m.wall, d);
     if (e) return e;
     if (!reader_be32(&r, &m.quality)) return diag_fail(d, ERR_INVALID, "a picture has no quality");
+    uint32_t small;
+    if (!reader_be32(&r, &small) || small > VISION_SMALL_MAX_BYTES || !reader_take(&r, small, &m.small))
+        return diag_fail(d, ERR_INVALID, "a picture's small one is cut short or too large");
+    if (small && !is_jpeg(m.small)) return diag_fail(d, ERR_INVALID, "a track's small picture is not a JPEG");
     m.jpeg = BYTES(r.at, reader_left(&r));
     if (!is_jpeg(m.jpeg)) return diag_fail(d, ERR_INVALID, "a track's picture is not a JPEG");
     *out = m;

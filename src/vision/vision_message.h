@@ -19,6 +19,7 @@
 #define VISION_LOOK_BYTES 64
 #define VISION_EMBEDDING_FLOATS 256
 #define VISION_PICTURE_MAX_BYTES (24u << 10)
+#define VISION_SMALL_MAX_BYTES 2400 /* fits a Web Push message, beside its texts */
 #define VISION_MODEL_NAME_MAX_BYTES 64
 #define VISION_KIND_MAX_BYTES 24
 #define VISION_MODEL_SIDE_MIN 32 /* of what a model is fed; of a detector a multiple of 32 */
@@ -207,7 +208,8 @@ struct vision_picture {
     uint64_t track;
     struct wall_us wall;
     uint32_t quality;
-    struct bytes jpeg; /* borrowed */
+    struct bytes small; /* the same at at most VISION_SMALL_MAX_BYTES; may be empty; borrowed */
+    struct bytes jpeg;  /* borrowed */
 };
 
 /* The answer to `embed`. */

@@ -253,13 +253,29 @@ static void test_small_ones(void **state) {
 static void test_pictures(void **state) {
     static uint8_t jpeg[VISION_EMBED_MAX_BYTES + 1] = {0xff, 0xd8};
     AUTO(blob_clear) struct blob b = {0};
-    struct vision_picture in = {1, UINT64_C(1) << 60, {5}, 77, BYTES(jpeg, VISION_PICTURE_MAX_BYTES)}, out;
+    struct vision_picture in = {1,
+                                UINT64_C(1) << 60,
+                                {5},
+                                77,
+                                BYTES(jpeg, VISION_SMALL_MAX_BYTES),
+                                BYTES(jpeg, VISION_PICTURE_MAX_BYTES)},
+                          out;
     assert_int_equal(vision_picture_append(&b, &in), ERR_OK);
     assert_int_equal(vision_picture_decode(payload_of(&b, VISION_TYPE_PICTURE), &out, NULL), ERR_OK);
     assert_true(out.track == in.track && out.wall.us == 5 && out.quality == 77 && out.camera == 1);
-    assert_true(bytes_equal(out.jpeg, in.jpeg));
+    assert_true(bytes_equal(out.jpeg, in.jpeg) && bytes_equal(out.small, in.small));
     in.jpeg.len++;
     assert_int_equal(vision_picture_append(&b, &in), ERR_LIMIT);
+    in.jpeg.len--;
+    in.small.len++;
+    assert_int_equal(vision_picture_append(&b, &in), ERR_LIMIT);
+    in.small = (struct bytes){0};
+    b.len = 0;
+    assert_int_equal(vision_picture_append(&b, &in), ERR_OK);
+    assert_int_equal(vision_picture_decode(payload_of(&b, VISION_TYPE_PICTURE), &out, NULL), ERR_OK);
+    assert_true(out.small.len == 0 && bytes_equal(out.jpeg, in.jpeg));
+    in.small = bytes_text("no picture");
+    assert_int_equal(vision_picture_append(&b, &in), ERR_INVALID);
     b.len = 0;
     struct vision_embed embed = {9, BYTES(jpeg, VISION_EMBED_MAX_BYTES)}, e;
     assert_int_equal(vision_embed_append(&b, &embed), ERR_OK);

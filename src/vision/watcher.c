@@ -256,10 +256,15 @@ static err tell_picture(struct glance *g, const struct track *t, struct diag *d)
     err e = jpeg_encode(&g->image, surroundings(&g->image, t->box), WATCHER_PICTURE_SIDE,
                         VISION_PICTURE_MAX_BYTES, &jpeg, d);
     if (e) return e;
+    AUTO(blob_clear) struct blob small = {0};
+    e = jpeg_encode(&g->image, surroundings(&g->image, t->box), WATCHER_SMALL_SIDE, VISION_SMALL_MAX_BYTES,
+                    &small, d);
+    if (e && e != ERR_LIMIT) return e; /* what does not fit goes without */
+    if (e) small.len = 0;
     k->told = fmaxf(quality, 1e-3f);
     k->told_at = g->frame->wall;
-    const struct vision_picture p = {g->frame->camera, t->id, g->frame->wall, (uint32_t)quality,
-                                     blob_bytes(&jpeg)};
+    const struct vision_picture p = {
+        g->frame->camera, t->id, g->frame->wall, (uint32_t)quality, blob_bytes(&small), blob_bytes(&jpeg)};
     return g->w->ports.picture(g->w->ports.context, &p);
 }
 

@@ -7,6 +7,7 @@
 #include "vision/faces.h"
 
 #define WATCHER_PICTURE_SIDE 480    /* of a track's picture, at most */
+#define WATCHER_SMALL_SIDE 128      /* of the one that goes into a Web Push message */
 #define WATCHER_PICTURE_BETTER 1.3f /* than the one that was told */
 #define WATCHER_PICTURE_AGAIN_US 1500000
 #define WATCHER_STILL_AGAIN_US 15000000 /* a thing that stands still is looked for again */

@@ -82,7 +82,9 @@ class Vision:
             event = json.loads(payload)
         elif kind == PICTURE:
             camera, track, wall, quality = struct.unpack(">BQQI", payload[:21])
-            event = {"camera": camera, "track": track, "wall": wall, "quality": quality, "jpeg": payload[21:]}
+            small = struct.unpack(">I", payload[21:25])[0]
+            event = {"camera": camera, "track": track, "wall": wall, "quality": quality, "small": payload[25:25 + small],
+                     "jpeg": payload[25 + small:]}
         elif kind == FACES:
             event = {"request": struct.unpack(">I", payload[:4])[0], **json.loads(payload[4:])}
         else:

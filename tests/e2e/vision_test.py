@@ -94,6 +94,7 @@ def test_six_people():
     pictures = vision.of(PICTURE)
     assert {p["track"] for p in pictures} == set(ends)
     assert all(p["jpeg"][:2] == b"\xff\xd8" and len(p["jpeg"]) <= 24 << 10 for p in pictures)
+    assert all(p["small"][:2] == b"\xff\xd8" and len(p["small"]) <= 2400 for p in pictures), "a small one for Web Push"
     assert vision.close() == 0, vision.words
 
 
