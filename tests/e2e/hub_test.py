@@ -88,7 +88,7 @@ def test_hub_dies_in_the_middle_of_a_record(home):
     for _ in range(3):
         wait_for("a reel to grow", lambda: any(os.path.getsize(p) > 300_000 for p in home.spool().values()), 30)
         before = home.spool()
-        workers = subprocess.run(["pgrep", "-P", str(home.hub.pid)], capture_output=True, text=True).stdout.split()
+        workers = children(home)
         assert workers
         home.kill(home.hub)
         wait_for("its workers to end with it", lambda: not any(alive(pid) for pid in workers), 10)
@@ -156,16 +156,22 @@ def test_refusals_and_secrets(home):
     wait_for("a name that leads to the hub to be refused", lambda: "this machine itself" in json.dumps(home.status()), 60)
 
 
+def children(home, *program):
+    """The hub's: all of them, or those of a program."""
+    more = [word for name in program for word in ("-f", name)]
+    return subprocess.run(["pgrep", "-P", str(home.hub.pid), *more], capture_output=True, text=True).stdout.split()
+
+
 @with_home("porch")
 def test_a_camera_that_crashes_harms_no_other(home):
     home.cardea("camera", "add", "door", "file:" + clip(home.path("door.mp4")))
     wait_for("both to stream", lambda: home.streaming(2), 60)
-    pids = subprocess.run(["pgrep", "-P", str(home.hub.pid)], capture_output=True, text=True).stdout.split()
+    pids = children(home, "cardea-camera")
     assert len(pids) == 2
     os.kill(int(pids[0]), signal.SIGSEGV)
     wait_for("one to be started again", lambda: any(c["restarts"] == 1 for c in (home.status() or {}).get("cameras", [])), 30)
     wait_for("both to stream", lambda: home.streaming(2), 30)
-    assert pids[1] in subprocess.run(["pgrep", "-P", str(home.hub.pid)], capture_output=True, text=True).stdout.split()
+    assert pids[1] in children(home, "cardea-camera")
 
 
 def view(home, name, path):
