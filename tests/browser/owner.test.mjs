@@ -433,6 +433,7 @@ describe("the owner's app", { skip: lacking ?? false, timeout: 2_400_000 }, () =
         const span = await recorded();
         await page.goto(`${home.url}/#/camera/${camera}/settings`);
         const local = (t) => new Date(t * 1000 - new Date(t * 1000).getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+        await page.waitForSelector("section:has(h2:text('Delete')) input");
         const [from, to] = await page.locator("section:has(h2:text('Delete')) input[type=datetime-local]").all();
         await from.fill(local(Math.floor(span.from)));
         await to.fill(local(Math.floor(span.from + 30)));
