@@ -160,12 +160,12 @@ def test_refusals_and_secrets(home):
 def test_a_camera_that_crashes_harms_no_other(home):
     home.cardea("camera", "add", "door", "file:" + clip(home.path("door.mp4")))
     wait_for("both to stream", lambda: home.streaming(2), 60)
-    pids = subprocess.run(["pgrep", "-P", str(home.hub.pid)], capture_output=True, text=True).stdout.split()
+    pids = subprocess.run(["pgrep", "-P", str(home.hub.pid), "cardea-camera"], capture_output=True, text=True).stdout.split()
     assert len(pids) == 2
     os.kill(int(pids[0]), signal.SIGSEGV)
     wait_for("one to be started again", lambda: any(c["restarts"] == 1 for c in (home.status() or {}).get("cameras", [])), 30)
     wait_for("both to stream", lambda: home.streaming(2), 30)
-    assert pids[1] in subprocess.run(["pgrep", "-P", str(home.hub.pid)], capture_output=True, text=True).stdout.split()
+    assert pids[1] in subprocess.run(["pgrep", "-P", str(home.hub.pid), "cardea-camera"], capture_output=True, text=True).stdout.split()
 
 
 def view(home, name, path):
