@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-.PHONY: run build check bench lint install setup web format clean
+.PHONY: run build check bench lint install setup setup-tests web format clean
 
 run: build
 	@$(BUILD)/src/cli/cardea demo $(ARGS)
@@ -17,16 +17,19 @@ $(BUILD)/build.ninja: | setup
 setup:
 	@scripts/setup
 
+setup-tests:
+	@scripts/setup --tests
+
 web: setup
 	@if [ -f web/package.json ]; then cd web && npm run --silent build; fi
 
-check: build
+check: setup-tests build
 	@tools/check
 
-bench: build
+bench: setup-tests build
 	@tools/bench
 
-lint: setup
+lint: setup-tests
 	@tools/lint
 
 install: build
