@@ -21,7 +21,7 @@ def prepared(folder, name):
 
 
 def alerts(home, camera):
-    return [e for e in home.json("events", camera, "--alerts") if e.get("label") != "motion"]
+    return [e for e in home.json("events", "--camera", camera, "--alerts") if e.get("label") != "motion"]
 
 
 def looks(home):
