@@ -209,7 +209,8 @@ static void test_hang(void **state) {
 }
 
 /* Plays cardea-vision: of a frame of camera 2 it speaks when something more was said to it; of one of camera
- * 3 as if it were of camera 1; of one of camera 4 as if it were of another time. */
+ * 3 as if it were of camera 1; of one of camera 4 as if it were of another time; and after one of camera 5 it
+ * says what nobody knows, in a word that is cut within a character. */
 static const char liar[] =
     "#!/usr/bin/env python3\n"
     "import json, socket, struct\n"
@@ -233,6 +234,9 @@ static const char liar[] =
     "    kind, payload = message()\n"
     "    if kind != 3:\n"
     "        continue\n"
+    "    if payload[0] == 5:\n"
+    "        say(20, json.dumps({'detect_ms': 1, 'rate': 1, 'x' * 59 + chr(252): 1}, "
+    "ensure_ascii=False).encode())\n"
     "    camera, wall = payload[0], struct.unpack('>Q', payload[2:10])[0]\n"
     "    if camera == 2:\n"
     "        assert message() == (4, b'\\x02')\n"
@@ -291,6 +295,18 @@ static void test_frames_that_it_was_not_given(void **state) {
         vision_free(f->v);
         f->v = NULL;
     }
+}
+
+/* Whatever it says, the owner is told how it does. */
+static void test_words_that_are_cut(void **state) {
+    struct fixture *f = *state;
+    begin_liar(f);
+    send_frame(f, 5);
+    assert_true(until_state(f, "failed"));
+    assert_non_null(strstr(f->v->message, "xxx?"));
+    AUTO(json_release) json_t *s = vision_status(f->v), *m = vision_model(f->v);
+    assert_non_null(s);
+    assert_non_null(m);
 }
 
 /* Sends a file in pieces, as the command line does. */
@@ -396,6 +412,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_hang, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_frame_of_what_was_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_frames_that_it_was_not_given, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_words_that_are_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_models, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_good_models, set_up, tear_down),
     };
