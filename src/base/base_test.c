@@ -27,6 +27,38 @@ static void test_hex(void **state) {
     }
 }
 
+static void test_text_mend(void **state) {
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"T\xc3\xbcr \xe2\x82\xac \xf0\x9f\x94\x91", "T\xc3\xbcr \xe2\x82\xac \xf0\x9f\x94\x91"},
+        {"cut \xc3", "cut ?"},
+        {"cut \xf0\x9f\x94", "cut ???"},
+        {"\xbc alone", "? alone"},
+        {"\xc0\xaf\xe0\x80\xaf overlong", "????? overlong"},
+        {"\xed\xa0\x80 surrogate", "??? surrogate"},
+        {"\xf4\x90\x80\x80\xf5\xff past the end", "?????? past the end"},
+        {"\xef\xbf\xbf\xf4\x8f\xbf\xbf", "\xef\xbf\xbf\xf4\x8f\xbf\xbf"},
+    };
+    struct diag d;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", cases[i][0]);
+        text_mend(text);
+        assert_string_equal(text, cases[i][1]);
+        diag_fail(&d, ERR_INVALID, "%s", cases[i][0]);
+        diag_prefix(&d, "%.1s", "\xc3\xbc");
+        assert_int_equal(d.text[0], '?');
+        assert_string_equal(d.text + 3, cases[i][1]);
+    }
+    /* Cut by the room that there is, within a character. */
+    char long_text[2 * sizeof d.text];
+    for (size_t i = 0; i < sizeof long_text - 1; i += 2) memcpy(long_text + i, "\xc3\xbc", 2);
+    long_text[sizeof long_text - 1] = 0;
+    diag_fail(&d, ERR_INVALID, "%s", long_text);
+    assert_int_equal(d.text[sizeof d.text - 2], '?');
+}
+
 static void test_base64(void **state) {
     (void)state;
     /* RFC 4648 section 10, in the URL alphabet and without padding; and texts that are no encoding. */
@@ -143,8 +175,11 @@ static void test_file_replace(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hex),          cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_times),        cmocka_unit_test(test_json_refuses_by_name),
+        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_text_mend),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_json_refuses_by_name),
         cmocka_unit_test(test_file_replace),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -39,7 +39,11 @@ struct diag {
     char text[400];
 };
 
-/* Formats into d (NULL is fine) and returns e, so that a failure is one line:
+/* Puts a question mark for each byte that is not UTF-8, such as what is left of a character that was cut.
+ * What strangers have a part in is mended before it goes into JSON, which takes nothing else. */
+void text_mend(char *text);
+
+/* Formats into d (NULL is fine), mended, and returns e, so that a failure is one line:
  *   return diag_fail(d, ERR_INVALID, "slot %u is past the end", slot); */
 err diag_fail(struct diag *d, err e, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

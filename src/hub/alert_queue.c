@@ -1,8 +1,12 @@
 /* A file DIR/alerts/<number, 16 hex digits>:
  *
- *     magic "CRDQ" | version 1 (1) | channels n (1) | 0 (2) | queued µs (8) | packet µs (8) | { channel id
- * (8) } * n | length (4) | JSON | length (4) | JPEG | length (4) | small JPEG | SHA-256 of all before (32) |
- * { state (1) } * n
+ *     magic "CRDQ" | version 2 (1) | channels n (1) | key (2) | queued µs (8) | packet µs (8) | { channel id
+ * (8) } * n | length (4) | box | SHA-256 of all before (32) | { state (1) } * n
+ *
+ * The box (crypto/file_box.h) holds length (4) | JSON | length (4) | JPEG | length (4) | small JPEG under a
+ * key of its own: the 32 bytes at place `key` of DIR/alerts.keys, ALERT_QUEUE_MAX of them, zeros where there
+ * is none. A removed file's blocks stay on a disk for long; its key is overwritten where it lies, before the
+ * file goes. So who takes the disk reads what waits just then, and no alert that is over.
  *
  * A file appears whole (written beside, synced, renamed). From then on only the states change, one byte at a
  * time, each synced: a crash leaves the old state or the new one, and an alert whose hand-over was not noted
@@ -15,21 +19,24 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "crypto/file_box.h"
 #include "crypto/hash.h"
 
 #define MAGIC "CRDQ"
-#define VERSION 1
+#define VERSION 2
+#define BOX_NAME "alert" /* what the box is sealed for */
 #define HEAD_BYTES 24
 #define ID_CHARS (NOTIFY_CHANNEL_ID_BYTES - 1)
 #define NAME_CHARS 16
 #define JSON_MAX_BYTES 16384
-#define FILE_MAX_BYTES                                                                                       \
-    (HEAD_BYTES + 16 + NOTIFY_CHANNELS_MAX * (ID_CHARS + 1) + JSON_MAX_BYTES + 2 * ALERT_JPEG_MAX_BYTES +    \
-     HASH_BYTES)
+#define BOX_MAX_BYTES                                                                                        \
+    (FILE_BOX_OVERHEAD_BYTES + 12 + JSON_MAX_BYTES + ALERT_JPEG_MAX_BYTES + ALERT_JPEG_SMALL_MAX_BYTES)
+#define FILE_MAX_BYTES (HEAD_BYTES + 4 + NOTIFY_CHANNELS_MAX * (ID_CHARS + 1) + BOX_MAX_BYTES + HASH_BYTES)
 
 enum state { STATE_WAITING = 0, STATE_TAKEN = 1, STATE_GIVEN_UP = 2 };
 
@@ -44,6 +51,7 @@ struct entry {
     uint8_t id[ALERT_ID_BYTES];
     struct steady_us until;
     size_t bytes; /* of the file */
+    uint16_t key; /* its place in the keys' file */
     struct slot slots[NOTIFY_CHANNELS_MAX];
     size_t slot_count;
     struct alert_message *held; /* when the disk has refused it */
@@ -62,6 +70,8 @@ struct alert_queue {
     uint8_t seen[ALERT_SEEN_MAX][ALERT_ID_BYTES];
     size_t seen_count, seen_at;
     struct dropped dropped[NOTIFY_CHANNELS_MAX];
+    int keys_fd;
+    uint8_t keys[ALERT_QUEUE_MAX][FILE_BOX_KEY_BYTES]; /* zeros: a free place */
 };
 
 /* --- Messages --- */
@@ -130,18 +140,30 @@ static err append_part(struct blob *file, struct bytes part) {
     return e ? e : blob_append(file, part);
 }
 
-static err encode(const struct entry *entry, const struct alert_message *m, struct blob *file) {
-    const uint8_t head[] = {'C', 'R', 'D', 'Q', VERSION, (uint8_t)entry->slot_count, 0, 0};
+/* What nobody else is to read. */
+static err encode_box(const uint8_t key[FILE_BOX_KEY_BYTES], const struct alert_message *m,
+                      struct blob *box) {
+    AUTO(blob_clear) struct blob plain = {0};
     char *text = json_dumps(m->json, JSON_COMPACT);
-    err e = text ? blob_append(file, BYTES_OF(head)) : ERR_NO_MEMORY;
+    err e = text ? append_part(&plain, bytes_text(text)) : ERR_NO_MEMORY;
+    if (!e) e = append_part(&plain, blob_bytes(&m->jpeg));
+    if (!e) e = append_part(&plain, blob_bytes(&m->jpeg_small));
+    free(text);
+    return e ? e : file_box_seal(key, BOX_NAME, blob_bytes(&plain), box);
+}
+
+static err encode(const struct entry *entry, const uint8_t key[FILE_BOX_KEY_BYTES],
+                  const struct alert_message *m, struct blob *file) {
+    uint8_t head[] = {'C', 'R', 'D', 'Q', VERSION, (uint8_t)entry->slot_count, 0, 0};
+    AUTO(blob_clear) struct blob box = {0};
+    be16_put(head + 6, entry->key);
+    err e = encode_box(key, m, &box);
+    if (!e) e = blob_append(file, BYTES_OF(head));
     if (!e) e = blob_append_be64(file, (uint64_t)m->queued.us);
     if (!e) e = blob_append_be64(file, (uint64_t)m->packet.us);
     for (size_t i = 0; i < entry->slot_count && !e; i++)
         e = blob_append(file, BYTES(entry->slots[i].channel, ID_CHARS));
-    if (!e) e = append_part(file, bytes_text(text));
-    if (!e) e = append_part(file, blob_bytes(&m->jpeg));
-    if (!e) e = append_part(file, blob_bytes(&m->jpeg_small));
-    free(text);
+    if (!e) e = append_part(file, blob_bytes(&box));
     uint8_t hash[HASH_BYTES];
     if (!e) hash_sha256(blob_bytes(file), hash);
     if (!e) e = blob_append(file, BYTES_OF(hash));
@@ -164,27 +186,40 @@ static err decode_states(struct reader *r, struct bytes hashed, struct entry *en
     return reader_left(r) ? ERR_INVALID : ERR_OK;
 }
 
-static err decode(struct bytes file, struct entry *entry, struct alert_message *m) {
+static err decode_box(const uint8_t key[FILE_BOX_KEY_BYTES], struct bytes box, struct alert_message *m) {
+    AUTO(blob_clear) struct blob plain = {0};
+    struct bytes json, jpeg, small;
+    if (file_box_open(key, BOX_NAME, box, &plain)) return ERR_INVALID;
+    struct reader r = reader_of(blob_bytes(&plain));
+    if (!take_part(&r, JSON_MAX_BYTES, &json) || !take_part(&r, ALERT_JPEG_MAX_BYTES, &jpeg) ||
+        !take_part(&r, ALERT_JPEG_SMALL_MAX_BYTES, &small) || reader_left(&r))
+        return ERR_INVALID;
+    err e = json_parse(json, &m->json, NULL);
+    if (!e) e = blob_append(&m->jpeg, jpeg);
+    return e ? e : blob_append(&m->jpeg_small, small);
+}
+
+/* `keys`: all of them; the file names its own. */
+static err decode(struct bytes file, const uint8_t (*keys)[FILE_BOX_KEY_BYTES], struct entry *entry,
+                  struct alert_message *m) {
     struct reader r = reader_of(file);
     uint8_t head[8];
     uint64_t queued, packet;
-    struct bytes json, jpeg, small;
+    struct bytes box;
     if (!reader_copy(&r, head, sizeof head) || memcmp(head, MAGIC, 4) != 0 || head[4] != VERSION ||
         head[5] > NOTIFY_CHANNELS_MAX || !reader_be64(&r, &queued) || !reader_be64(&r, &packet))
         return ERR_INVALID;
     entry->slot_count = head[5];
+    entry->key = be16_get(head + 6);
+    if (entry->key >= ALERT_QUEUE_MAX) return ERR_INVALID;
     for (size_t i = 0; i < entry->slot_count; i++) {
         if (!reader_copy(&r, entry->slots[i].channel, ID_CHARS)) return ERR_INVALID;
         entry->slots[i].channel[ID_CHARS] = 0;
     }
-    if (!take_part(&r, JSON_MAX_BYTES, &json) || !take_part(&r, ALERT_JPEG_MAX_BYTES, &jpeg) ||
-        !take_part(&r, ALERT_JPEG_SMALL_MAX_BYTES, &small))
-        return ERR_INVALID;
+    if (!take_part(&r, BOX_MAX_BYTES, &box)) return ERR_INVALID;
     err e = decode_states(&r, BYTES(file.data, (size_t)(r.at - file.data)), entry);
-    if (!e) e = json_parse(json, &m->json, NULL);
+    if (!e) e = decode_box(keys[entry->key], box, m);
     if (!e && hex_decode(alert_text(m, "id"), (struct buffer){entry->id, sizeof entry->id})) e = ERR_INVALID;
-    if (!e) e = blob_append(&m->jpeg, jpeg);
-    if (!e) e = blob_append(&m->jpeg_small, small);
     m->queued.us = (int64_t)queued;
     m->packet.us = (int64_t)packet;
     entry->bytes = file.len;
@@ -193,9 +228,10 @@ static err decode(struct bytes file, struct entry *entry, struct alert_message *
 }
 
 err alert_queue_decode(struct bytes file, struct alert_message *out) {
+    static const uint8_t zeros[ALERT_QUEUE_MAX][FILE_BOX_KEY_BYTES];
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry) return ERR_NO_MEMORY;
-    err e = decode(file, entry, out);
+    err e = decode(file, zeros, entry, out);
     free(entry);
     return e;
 }
@@ -206,7 +242,57 @@ static err read_file(const struct alert_queue *q, uint64_t number, struct entry 
     AUTO(blob_clear) struct blob file = {0};
     entry_path(q, number, path);
     err e = file_read(path, FILE_MAX_BYTES, &file, NULL);
-    return e ? e : decode(blob_bytes(&file), entry, m);
+    return e ? e : decode(blob_bytes(&file), q->keys, entry, m);
+}
+
+/* --- Keys --- */
+
+static bool free_key(const struct alert_queue *q, size_t place) {
+    static const uint8_t zeros[FILE_BOX_KEY_BYTES];
+    return memcmp(q->keys[place], zeros, sizeof zeros) == 0;
+}
+
+/* Where it lies: a copy elsewhere would leave the old key on the disk. */
+static err write_key(const struct alert_queue *q, size_t place) {
+    off_t at = (off_t)(place * FILE_BOX_KEY_BYTES);
+    ssize_t n = pwrite(q->keys_fd, q->keys[place], FILE_BOX_KEY_BYTES, at);
+    return n != FILE_BOX_KEY_BYTES || fdatasync(q->keys_fd) ? ERR_IO : ERR_OK;
+}
+
+static err take_key(struct alert_queue *q, struct entry *entry) {
+    size_t place = 0;
+    while (place < ALERT_QUEUE_MAX && !free_key(q, place)) place++;
+    if (place == ALERT_QUEUE_MAX) return ERR_LIMIT;
+    random_bytes(q->keys[place], FILE_BOX_KEY_BYTES);
+    entry->key = (uint16_t)place;
+    return write_key(q, place);
+}
+
+static void drop_key(struct alert_queue *q, size_t place) {
+    wipe(q->keys[place], FILE_BOX_KEY_BYTES);
+    if (write_key(q, place)) log_warning("the key of an alert that is over is still on the disk");
+}
+
+/* A crash may leave a key whose file is gone, or was never there. */
+static void drop_other_keys(struct alert_queue *q) {
+    bool used[ALERT_QUEUE_MAX] = {false};
+    for (size_t i = 0; i < q->count; i++) used[q->list[i]->key] = true;
+    for (size_t i = 0; i < ALERT_QUEUE_MAX; i++)
+        if (!used[i] && !free_key(q, i)) drop_key(q, i);
+}
+
+static err load_keys(struct alert_queue *q, struct diag *d) {
+    char path[PATH_TEXT_BYTES];
+    struct stat s;
+    snprintf(path, sizeof path, "%s.keys", q->folder);
+    q->keys_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (q->keys_fd < 0 || fstat(q->keys_fd, &s) || pread(q->keys_fd, q->keys, sizeof q->keys, 0) < 0)
+        return diag_fail(d, ERR_IO, "cannot read %s: %s", path, strerror(errno));
+    /* All of its room at once, so that a full disk cannot keep a key from being overwritten. */
+    if (s.st_size < (off_t)sizeof q->keys &&
+        (pwrite(q->keys_fd, q->keys, sizeof q->keys, 0) != (ssize_t)sizeof q->keys || fsync(q->keys_fd)))
+        log_warning("no room for %s: alerts are kept in memory alone", path);
+    return ERR_OK;
 }
 
 /* One byte, durable. A disk that refuses is no reason to stop: at worst the alert comes again after a crash,
@@ -246,6 +332,7 @@ static void remove_entry(struct alert_queue *q, struct entry *entry) {
     size_t i = 0;
     while (i < q->count && q->list[i] != entry) i++;
     if (!entry->held) {
+        drop_key(q, entry->key);
         entry_path(q, entry->number, path);
         if (unlink(path) && errno != ENOENT) log_warning("cannot remove %s: %s", path, strerror(errno));
     }
@@ -340,11 +427,13 @@ err alert_queue_open(const char *folder, struct alert_queue **out, struct diag *
     struct alert_queue *q = calloc(1, sizeof *q);
     if (!q) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     memcpy(q->folder, folder, strlen(folder) + 1);
-    DIR *names = opendir(folder);
-    if (!names) e = diag_fail(d, ERR_IO, "cannot read %s: %s", folder, strerror(errno));
+    e = load_keys(q, d);
+    DIR *names = e ? NULL : opendir(folder);
+    if (!e && !names) e = diag_fail(d, ERR_IO, "cannot read %s: %s", folder, strerror(errno));
     for (struct dirent *one; !e && (one = readdir(names));)
         if (one->d_name[0] != '.') e = load_one(q, one->d_name);
     if (names) closedir(names);
+    if (!e) drop_other_keys(q);
     if (e) {
         alert_queue_close(q);
         return e == ERR_NO_MEMORY ? diag_fail(d, e, "out of memory") : e;
@@ -356,6 +445,8 @@ err alert_queue_open(const char *folder, struct alert_queue **out, struct diag *
 void alert_queue_close(struct alert_queue *q) {
     if (!q) return;
     for (size_t i = 0; i < q->count; i++) free_entry(q->list[i]);
+    fd_close(&q->keys_fd);
+    wipe(q, sizeof *q);
     free(q);
 }
 
@@ -369,22 +460,36 @@ static bool known(const struct alert_queue *q, const uint8_t id[ALERT_ID_BYTES])
     return false;
 }
 
-/* Writes the file; where the disk refuses, keeps the message itself. */
-static err keep(struct alert_queue *q, struct entry *entry, struct alert_message *m, struct diag *d) {
+/* The key is there before the file is. */
+static err write_file(struct alert_queue *q, struct entry *entry, const struct alert_message *m,
+                      struct diag *why) {
     char path[PATH_TEXT_BYTES];
     AUTO(blob_clear) struct blob file = {0};
-    struct diag why = {{0}};
-    err e = encode(entry, m, &file);
-    if (e) return diag_fail(d, e, "out of memory");
-    entry->bytes = file.len;
-    make_room(q, file.len);
+    err e = take_key(q, entry);
+    if (e == ERR_LIMIT) return diag_fail(why, e, "too many alerts wait");
+    if (e) e = diag_fail(why, e, "cannot write its key: %s", strerror(errno));
+    if (!e) e = encode(entry, q->keys[entry->key], m, &file);
+    if (!e) entry->bytes = file.len;
     entry_path(q, entry->number, path);
-    if (file_replace(path, blob_bytes(&file), 0600, &why) == ERR_OK) {
+    if (!e) e = file_replace(path, blob_bytes(&file), 0600, why);
+    if (!e) return ERR_OK;
+    unlink(path);
+    drop_key(q, entry->key);
+    return e;
+}
+
+/* Where the disk refuses, keeps the message itself. */
+static err keep(struct alert_queue *q, struct entry *entry, struct alert_message *m, struct diag *d) {
+    struct diag why = {{0}};
+    entry->bytes = FILE_MAX_BYTES - BOX_MAX_BYTES + m->jpeg.len + m->jpeg_small.len; /* about */
+    make_room(q, entry->bytes);
+    err e = write_file(q, entry, m, &why);
+    if (!e) {
         alert_message_clear(m);
         return ERR_OK;
     }
+    if (e == ERR_NO_MEMORY) return diag_fail(d, e, "out of memory");
     log_warning("an alert is kept in memory alone: %s", why.text);
-    unlink(path);
     entry->held = malloc(sizeof *entry->held);
     if (!entry->held) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     *entry->held = *m;

@@ -1,7 +1,8 @@
 /* alert_queue.h: the alerts that some channel has not taken yet, in DIR/alerts/.
  *
- * One file for each alert, with its pictures and what became of it at each channel; format and crash rules
- * are at the head of alert_queue.c. Bounded: the oldest gives way, and is counted. Threads: one. */
+ * One file for each alert, with its pictures, sealed, and what became of it at each channel; its key goes
+ * with the last channel. Format and crash rules are at the head of alert_queue.c. Bounded: the oldest gives
+ * way, and is counted. Threads: one. */
 #ifndef CARDEA_HUB_ALERT_QUEUE_H
 #define CARDEA_HUB_ALERT_QUEUE_H
 
@@ -27,8 +28,7 @@ err alert_message_make(const struct alert *a, struct alert_message *out, struct 
 /* A text of the JSON, "" when it is not there. Borrowed. */
 const char *alert_text(const struct alert_message *m, const char *name);
 
-/* Reads a file of the queue, for alert_queue_open and the fuzzer. ERR_INVALID, ERR_NO_MEMORY: *out is empty.
- */
+/* Reads a file of the queue whose key is zeros, for the fuzzer. ERR_INVALID, ERR_NO_MEMORY: *out is empty. */
 err alert_queue_decode(struct bytes file, struct alert_message *out) CHECKED;
 
 /* Reads what a former run left; what is damaged is removed and logged. */

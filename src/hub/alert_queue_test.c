@@ -39,8 +39,15 @@ static size_t files(bool remove) {
     return n;
 }
 
+static void keys_path(char out[PATH_TEXT_BYTES]) {
+    snprintf(out, PATH_TEXT_BYTES, "%s.keys", folder);
+}
+
 static int remove_folder(void **state) {
+    char path[PATH_TEXT_BYTES];
     (void)state;
+    keys_path(path);
+    unlink(path);
     files(true);
     return rmdir(folder);
 }
@@ -201,6 +208,58 @@ static void test_damage(void **state) {
     alert_queue_close(q);
 }
 
+/* Bytes of the keys' file that are not zero. */
+static size_t key_bytes(void) {
+    char path[PATH_TEXT_BYTES];
+    AUTO(blob_clear) struct blob keys = {0};
+    size_t n = 0;
+    keys_path(path);
+    assert_int_equal(file_read(path, 1 << 20, &keys, NULL), ERR_OK);
+    assert_int_equal(keys.len, ALERT_QUEUE_MAX * 32);
+    for (size_t i = 0; i < keys.len; i++) n += keys.data[i] != 0;
+    return n;
+}
+
+static bool holds(const struct blob *file, struct bytes what) {
+    for (size_t i = 0; i + what.len <= file->len; i++)
+        if (memcmp(file->data + i, what.data, what.len) == 0) return true;
+    return false;
+}
+
+/* Nothing of an alert lies readable on the disk, and what was kept of its file is of no use when it is over.
+ */
+static void test_sealed(void **state) {
+    (void)state;
+    static const uint8_t pixels[] = {0xd8, 0xd8, 0xd8, 0xd8, 0xd8, 0xd8, 0xd8, 0xd8};
+    char path[PATH_TEXT_BYTES];
+    struct alert_queue *q = open_queue();
+    AUTO(blob_clear) struct blob whole = {0};
+    uint64_t n;
+    assert_int_equal(key_bytes(), 0);
+    assert_int_equal(add(q, 1, 2), ERR_OK);
+    assert_int_equal(add(q, 2, 2), ERR_OK);
+    assert_in_range(key_bytes(), 50, 64);
+    snprintf(path, sizeof path, "%s/0000000000000000", folder);
+    assert_int_equal(file_read(path, 1 << 20, &whole, NULL), ERR_OK);
+    assert_false(holds(&whole, bytes_text("A person")));
+    assert_false(holds(&whole, bytes_text("porch")));
+    assert_false(holds(&whole, BYTES_OF(pixels)));
+    assert_int_equal(next_of(q, ONE, &n), 1);
+    alert_queue_settle(q, n, ONE, true);
+    alert_queue_settle(q, n, TWO, false);
+    assert_in_range(key_bytes(), 25, 32);
+    alert_queue_close(q);
+    assert_int_equal(file_replace(path, blob_bytes(&whole), 0600, NULL), ERR_OK); /* a thief's find */
+    q = open_queue();
+    assert_int_equal(alert_queue_count(q), 1);
+    assert_int_equal(next_of(q, ONE, &n), 2);
+    files(true); /* and a key whose file a crash took goes at the next start */
+    alert_queue_close(q);
+    q = open_queue();
+    assert_int_equal(key_bytes(), 0);
+    alert_queue_close(q);
+}
+
 static void fill_and_settle(int report) {
     struct alert_queue *q = open_queue();
     for (uint32_t i = 1;; i++) {
@@ -257,6 +316,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_limits, make_folder, remove_folder),
         cmocka_unit_test(test_texts),
         cmocka_unit_test_setup_teardown(test_damage, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_sealed, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_kill, make_folder, remove_folder),
     };
     log_open("test", LOG_LEVEL_ERROR);

@@ -15,6 +15,7 @@ void health_set(struct notify *n, size_t slot, const char *state, const char *me
     h->state = state;
     if (other) h->since = wall_now();
     snprintf(h->message, sizeof h->message, "%.*s", MESSAGE_WORDS, message);
+    text_mend(h->message);
     char name[sizeof n->records[slot].name];
     memcpy(name, n->records[slot].name, sizeof name);
     pthread_mutex_unlock(&n->lock);

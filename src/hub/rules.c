@@ -90,6 +90,7 @@ static void add(struct rule_verdict *v, enum because b, const char *format, ...)
     va_start(args, format);
     vsnprintf(v->reasons[v->count].text, BECAUSE_TEXT_BYTES, format, args);
     va_end(args);
+    text_mend(v->reasons[v->count].text); /* a name may have been cut within a character */
     v->count++;
 }
 

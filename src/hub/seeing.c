@@ -155,12 +155,25 @@ void seeing_ended(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES]) {
 }
 
 void seeing_presence(struct seeing *s, bool home, const char *by) {
-    struct diag d = {{0}};
     snprintf(s->presence_by, sizeof s->presence_by, "%.64s", by);
     if (s->home == home) return;
     s->home = home;
-    log_info("%s, says %s", home ? "somebody is at home" : "everybody is away", s->presence_by);
-    if (see_store(s, &d)) log_warning("who is at home is not remembered: %s", d.text);
+    s->presence_new = true;
+}
+
+/* A broker may say it many times in a second, and each time the disk would be waited for. */
+static void store_presence(struct seeing *s, struct wall_us now) {
+    struct diag d = {{0}};
+    if (!s->presence_new) return;
+    log_info("%s, says %s", s->home ? "somebody is at home" : "everybody is away", s->presence_by);
+    s->presence_stored = now;
+    s->presence_new = see_store(s, &d) != ERR_OK;
+    if (s->presence_new) log_warning("who is at home is not remembered: %s", d.text);
+}
+
+static void presence_tick(struct seeing *s, struct wall_us now) {
+    int64_t since = now.us - s->presence_stored.us;
+    if (since < 0 || since >= SEE_PRESENCE_US) store_presence(s, now);
 }
 
 static void free_camera(struct see_camera *c) {
@@ -202,6 +215,7 @@ void seeing_tick(struct seeing *s, struct wall_us now) {
         tell_states(s, c);
     }
     see_people_tick(s, now);
+    presence_tick(s, now);
 }
 
 bool seeing_on(const struct seeing *s) {
@@ -270,6 +284,7 @@ void seeing_start(struct seeing *s) {
 
 void seeing_free(struct seeing *s) {
     if (!s) return;
+    store_presence(s, wall_now()); /* before the cameras and their zones go */
     while (s->cameras) {
         struct see_camera *c = s->cameras;
         see_end_all(s, c, false);

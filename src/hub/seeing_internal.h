@@ -23,9 +23,13 @@
 #define SEE_PEOPLE_PENDING 4 /* face.add under way */
 #define SEE_EMBED_US 20000000
 #define SEE_HEIRS_MAX 16
-#define SEE_HEIR_US 2000000      /* so soon after it was lost what is found in its place is it */
-#define SEE_HEIR_GAP_US 10000000 /* the same, when it was lost because nobody looked */
-#define SEE_UNKNOWN_LOOKS 2      /* good looks at a face that nobody knows: then it is unknown */
+#define SEE_HEIR_US 2000000       /* so soon after it was lost what is found in its place is it */
+#define SEE_HEIR_GAP_US 10000000  /* the same, when it was lost because nobody looked */
+#define SEE_PRESENCE_US 10000000  /* who is at home is written at most so often: the recording loop waits */
+#define SEE_RING_APART_US 1000000 /* rings that are closer together are one */
+#define SEE_RINGS_US 600000000    /* in so long */
+#define SEE_RINGS_MAX 60          /* at most so many, whoever presses: a camera may be hostile */
+#define SEE_UNKNOWN_LOOKS 2       /* good looks at a face that nobody knows: then it is unknown */
 
 struct see_point {
     uint32_t ms; /* since the event's begin */
@@ -124,6 +128,8 @@ struct see_camera {
     struct see_last_alert last[RULES_MAX];
     unsigned present[SEEN_LABELS]; /* objects of each kind, as it was told */
     struct see_motion motion;
+    struct wall_us rang, rings_since;
+    unsigned rings; /* since then */
     struct see_debug *debug;
 };
 
@@ -145,6 +151,8 @@ struct seeing {
     char path[1024];
     bool on, faces_on, suggest, home;
     char presence_by[65];
+    bool presence_new; /* not written yet */
+    struct wall_us presence_stored;
     struct wall_us muted_until;
     struct rule_list rules;
     struct negative_list negatives;

@@ -122,9 +122,26 @@ static void send_ring(struct seeing *s, struct see_camera *c, const struct see_t
                                         .small = who ? blob_bytes(&who->small) : (struct bytes){0}});
 }
 
+/* A worker that its camera has taken over could ring without end: each ring is an event, and those of other
+ * cameras would have no room left. */
+static bool may_ring(struct see_camera *c, struct wall_us wall) {
+    int64_t since = wall.us - c->rang.us, window = wall.us - c->rings_since.us;
+    if (since >= 0 && since < SEE_RING_APART_US) return false;
+    if (window < 0 || window >= SEE_RINGS_US) {
+        c->rings_since = wall;
+        c->rings = 0;
+    }
+    c->rang = wall;
+    if (c->rings == SEE_RINGS_MAX) return false;
+    if (++c->rings == SEE_RINGS_MAX)
+        log_warning("a doorbell rang %d times in %d minutes: for now it is not heard any more", SEE_RINGS_MAX,
+                    SEE_RINGS_US / 60000000);
+    return true;
+}
+
 void seeing_ring(struct seeing *s, const uint8_t camera[CAMERA_ID_BYTES], struct wall_us wall) {
     struct see_camera *c = see_camera_need(s, camera);
-    if (!c) return;
+    if (!c || !may_ring(c, wall)) return;
     const struct see_track *who = visitor(c);
     struct see_alert alert = {0};
     struct diag d = {{0}};

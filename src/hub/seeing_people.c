@@ -35,6 +35,7 @@ static err read_consent(json_t *o, const char **by, struct diag *d) {
 static void refuse(struct see_pending *p, size_t picture, const char *why) {
     char text[240];
     snprintf(text, sizeof text, "picture %zu: %.190s", picture + 1, why[0] ? why : "there is no face in it");
+    text_mend(text);
     json_array_append_new(p->refused, json_string(text));
 }
 

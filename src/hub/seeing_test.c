@@ -582,6 +582,51 @@ static void test_rings(void **state) {
     assert_string_equal(text_of(json_array_get(json_object_get(ring, "quiet"), 0), "because"), "muted");
 }
 
+/* Without end, as by a camera that is not its owner's any more. */
+static void test_rings_without_end(void **state) {
+    struct world *w = *state;
+    look(w, NOON);
+    for (int i = 0; i < 100; i++) seeing_ring(w->s, camera, (struct wall_us){NOON + i * S / 100});
+    assert_int_equal(w->told_count, 1);
+    forget_told(w);
+    for (int i = 1; i < 300; i++) {
+        seeing_ring(w->s, camera, (struct wall_us){NOON + i * S});
+        if (w->told_count == TOLD_MAX - 1) break;
+    }
+    assert_int_equal(w->told_count, 59);
+    seeing_ring(w->s, camera, (struct wall_us){NOON + 600 * S}); /* it is heard again */
+    assert_int_equal(w->told_count, 60);
+}
+
+static bool home_on_disk(const struct world *w) {
+    char path[PATH_TEXT_BYTES];
+    AUTO(blob_clear) struct blob text = {0};
+    AUTO(json_release) json_t *o = NULL;
+    assert_int_equal(path_join(path, w->data, "seeing.json"), ERR_OK);
+    assert_int_equal(file_read(path, 1 << 20, &text, NULL), ERR_OK);
+    assert_int_equal(json_parse(blob_bytes(&text), &o, NULL), ERR_OK);
+    return json_is_true(json_object_get(o, "home"));
+}
+
+/* What a broker says again and again is in force at once, and written now and then. */
+static void test_presence_that_flaps(void **state) {
+    struct world *w = *state;
+    must(w, "see.set", "{'presence':'home'}");
+    seeing_presence(w->s, false, "broker");
+    assert_true(home_on_disk(w));
+    seeing_tick(w->s, (struct wall_us){NOON});
+    assert_false(home_on_disk(w));
+    seeing_presence(w->s, true, "broker");
+    seeing_tick(w->s, (struct wall_us){NOON + 9 * S});
+    assert_false(home_on_disk(w));
+    seeing_tick(w->s, (struct wall_us){NOON + 10 * S});
+    assert_true(home_on_disk(w));
+    seeing_presence(w->s, false, "broker");
+    seeing_free(w->s); /* and when the hub ends */
+    assert_false(home_on_disk(w));
+    open_seeing(w);
+}
+
 static void test_settings_survive(void **state) {
     struct world *w = *state;
     AUTO(json_release) json_t *before = NULL;
@@ -807,6 +852,8 @@ int main(void) {
         CASE(test_a_crash_leaves_nothing_open),
         CASE(test_motion_without_objects),
         CASE(test_rings),
+        CASE(test_rings_without_end),
+        CASE(test_presence_that_flaps),
         CASE(test_settings_survive),
         CASE(test_damaged_settings_are_refused),
         CASE(test_who_it_was),

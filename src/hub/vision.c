@@ -14,6 +14,7 @@ void vision_set_state(struct vision *v, const char *state, const char *message) 
     if (strcmp(v->state, state) != 0) v->since = wall_now();
     v->state = state;
     if (message != v->message) snprintf(v->message, sizeof v->message, "%s", message);
+    text_mend(v->message);
 }
 
 /* --- Frames --- */

@@ -50,6 +50,7 @@ static void end_trial(struct vision *v, enum trial_state state, const char *mess
     v->trial.process = NULL;
     v->trial.state = state;
     snprintf(v->trial.message, sizeof v->trial.message, "%s", message);
+    text_mend(v->trial.message);
 }
 
 static err begin_trial(struct vision *v, const struct model *model, bool use, bool automatic,

@@ -20,6 +20,9 @@ struct vision_process {
     struct message_reader reader;
     struct blob out; /* not sent yet */
     bool ready, refused, freed, frame_in_hand;
+    uint8_t camera; /* of the frame in hand */
+    uint64_t wall;
+    bool forgotten; /* its camera is gone or was changed since: what is said of the frame is nobody's */
     unsigned embeds_in_hand;
     struct steady_us started, busy; /* busy: since when it has had something in hand without a word */
     char why[VISION_TEXT_MAX_BYTES + 1];
@@ -80,14 +83,33 @@ static void on_log(void *context, uint32_t events) {
 
 /* --- What it says --- */
 
+/* It speaks of the frame that it was given, and of no other: so one that a camera has taken over says nothing
+ * of another camera's time, nor of any time but now. */
+static err of_frame(const struct vision_process *p, uint8_t camera, struct wall_us wall, struct diag *d) {
+    if (!p->frame_in_hand) return diag_fail(d, ERR_INVALID, "it spoke of a frame, and has none");
+    if (camera != p->camera || (uint64_t)wall.us != p->wall)
+        return diag_fail(d, ERR_INVALID, "it spoke of another frame than it was given");
+    return ERR_OK;
+}
+
 static err take_sightings(struct vision_process *p, struct bytes payload, struct diag *d) {
     static struct vision_sightings m; /* large, and one at a time */
     err e = vision_sightings_decode(payload, &m, d);
-    if (e) return e;
-    if (!p->frame_in_hand) return diag_fail(d, ERR_INVALID, "sightings of no frame");
-    p->frame_in_hand = false;
-    p->events.sightings(p->events.context, p, &m);
-    return ERR_OK;
+    if (!e) e = of_frame(p, m.camera, m.wall, d);
+    if (!e) {
+        p->frame_in_hand = false;
+        if (!p->forgotten) p->events.sightings(p->events.context, p, &m);
+    }
+    wipe(&m, sizeof m); /* faces of whoever it was */
+    return e;
+}
+
+static err take_picture(struct vision_process *p, struct bytes payload, struct diag *d) {
+    struct vision_picture m;
+    err e = vision_picture_decode(payload, &m, d);
+    if (!e) e = of_frame(p, m.camera, m.wall, d);
+    if (!e && !p->forgotten) p->events.picture(p->events.context, p, &m);
+    return e;
 }
 
 static err take_faces(struct vision_process *p, struct bytes payload, struct diag *d) {
@@ -122,23 +144,16 @@ static err take_refused(struct vision_process *p, struct bytes payload, struct d
 }
 
 static err take(struct vision_process *p, const struct message *m, struct diag *d) {
-    union {
-        struct vision_picture picture;
-        struct vision_counts counts;
-    } u;
+    struct vision_counts counts;
     err e;
     switch (m->type) {
         case VISION_TYPE_READY: return take_ready(p, m->payload, d);
         case VISION_TYPE_SIGHTINGS: return take_sightings(p, m->payload, d);
-        case VISION_TYPE_PICTURE:
-            e = vision_picture_decode(m->payload, &u.picture, d);
-            if (!e && !p->frame_in_hand) e = diag_fail(d, ERR_INVALID, "a picture of no frame");
-            if (!e) p->events.picture(p->events.context, p, &u.picture);
-            return e;
+        case VISION_TYPE_PICTURE: return take_picture(p, m->payload, d);
         case VISION_TYPE_FACES: return take_faces(p, m->payload, d);
         case VISION_TYPE_STATUS:
-            e = vision_counts_decode(m->payload, &u.counts, d);
-            if (!e) p->events.counts(p->events.context, p, &u.counts);
+            e = vision_counts_decode(m->payload, &counts, d);
+            if (!e) p->events.counts(p->events.context, p, &counts);
             return e;
         case VISION_TYPE_REFUSED: return take_refused(p, m->payload, d);
         default: return diag_fail(d, ERR_INVALID, "message type %d is not for the hub", m->type);
@@ -271,11 +286,25 @@ bool vision_process_idle(const struct vision_process *p) {
     return vision_process_ready(p) && !p->frame_in_hand && p->out.len == 0;
 }
 
+/* What has to be known of a message until it is answered. */
+static void note(struct vision_process *p, struct bytes message, enum vision_type type) {
+    const uint8_t *payload = message.data + MESSAGE_HEAD_BYTES;
+    if (type == VISION_TYPE_EMBED) p->embeds_in_hand++;
+    if (type == VISION_TYPE_FORGET && payload[0] == p->camera) p->forgotten = true;
+    if (type != VISION_TYPE_FRAME) return;
+    p->frame_in_hand = true;
+    p->forgotten = false;
+    p->camera = payload[0];
+    p->wall = be64_get(payload + 2);
+}
+
 err vision_process_send(struct vision_process *p, struct blob *message, enum vision_type type) {
     if (!vision_process_ready(p)) return ERR_BUSY;
     if (type == VISION_TYPE_EMBED && p->embeds_in_hand == VISION_EMBEDS_MAX) return ERR_BUSY;
     if (!p->frame_in_hand && !p->embeds_in_hand) p->busy = steady_now();
-    err e = ERR_OK;
+    err e = p->out.len ? blob_reserve(&p->out, p->out.len + message->len) : ERR_OK;
+    if (e) return e;
+    note(p, blob_bytes(message), type);
     if (p->out.len == 0) {
         blob_clear(&p->out);
         p->out = *message;
@@ -284,8 +313,6 @@ err vision_process_send(struct vision_process *p, struct blob *message, enum vis
         e = blob_append(&p->out, blob_bytes(message));
     }
     if (e) return e;
-    if (type == VISION_TYPE_FRAME) p->frame_in_hand = true;
-    if (type == VISION_TYPE_EMBED) p->embeds_in_hand++;
     send_out(p);
     return ERR_OK;
 }

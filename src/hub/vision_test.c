@@ -208,6 +208,107 @@ static void test_hang(void **state) {
     assert_int_not_equal(vision_pid(f->v), pid);
 }
 
+/* Plays cardea-vision: of a frame of camera 2 it speaks when something more was said to it; of one of camera
+ * 3 as if it were of camera 1; of one of camera 4 as if it were of another time; and after one of camera 5 it
+ * says what nobody knows, in a word that is cut within a character. */
+static const char liar[] =
+    "#!/usr/bin/env python3\n"
+    "import json, socket, struct\n"
+    "s = socket.socket(fileno=3)\n"
+    "def take(n):\n"
+    "    data = b''\n"
+    "    while len(data) < n:\n"
+    "        more = s.recv(n - len(data))\n"
+    "        if not more:\n"
+    "            raise SystemExit\n"
+    "        data += more\n"
+    "    return data\n"
+    "def message():\n"
+    "    n, kind = struct.unpack('>IB', take(5))\n"
+    "    return kind, take(n - 1)\n"
+    "def say(kind, payload):\n"
+    "    s.sendall(struct.pack('>IB', 1 + len(payload), kind) + payload)\n"
+    "message(), message()\n"
+    "say(16, b'{\"model\":\"liar\",\"load_ms\":1,\"sandbox\":[]}')\n"
+    "while True:\n"
+    "    kind, payload = message()\n"
+    "    if kind != 3:\n"
+    "        continue\n"
+    "    if payload[0] == 5:\n"
+    "        say(20, json.dumps({'detect_ms': 1, 'rate': 1, 'x' * 59 + chr(252): 1}, "
+    "ensure_ascii=False).encode())\n"
+    "    camera, wall = payload[0], struct.unpack('>Q', payload[2:10])[0]\n"
+    "    if camera == 2:\n"
+    "        assert message() == (4, b'\\x02')\n"
+    "    if camera == 3:\n"
+    "        camera = 1\n"
+    "    if camera == 4:\n"
+    "        wall += 1000000\n"
+    "    say(18, struct.pack('>BQQII', camera, 1, wall, 9, 0) + b'\\xff\\xd8\\xff\\xd9')\n"
+    "    say(17, json.dumps({'camera': camera, 'wall': wall, 'ms': 1, 'tracks': []}).encode())\n";
+
+static void begin_liar(struct fixture *f) {
+    struct diag d = {{0}};
+    static char program[PATH_TEXT_BYTES];
+    snprintf(program, sizeof program, "%s/liar", f->data);
+    assert_int_equal(file_replace(program, bytes_text(liar), 0700, &d), ERR_OK);
+    const struct vision_options options = {
+        .program = program,
+        .data = f->data,
+        .builtin = program, /* any file: nobody reads it */
+        .sign = &f->sign,
+        .loop = f->loop,
+        .events = {f, on_sightings, on_picture, on_faces, on_gone},
+    };
+    assert_int_equal(vision_new(&options, &f->v, &d), ERR_OK);
+    assert_true(until_state(f, "working"));
+}
+
+/* What is said of a frame from before a camera was masked, changed or removed reaches nobody: the number may
+ * be another camera's by now. */
+static void test_a_frame_of_what_was_forgotten(void **state) {
+    struct fixture *f = *state;
+    begin_liar(f);
+    send_frame(f, 2);
+    vision_forget(f->v, 2);
+    send_frame(f, 1);
+    assert_true(until_sightings(f, 1));
+    assert_int_equal(f->camera, 1);
+    assert_int_equal(f->sightings, 1);
+    assert_int_equal(f->pictures, 1);
+    send_frame(f, 2);
+    vision_forget(f->v, 5); /* another's */
+    vision_forget(f->v, 2);
+    send_frame(f, 1);
+    assert_true(until_state(f, "failed")); /* it expects camera 2 to be forgotten, and nothing else */
+    assert_int_equal(f->sightings, 1);
+}
+
+static void test_frames_that_it_was_not_given(void **state) {
+    struct fixture *f = *state;
+    for (uint8_t camera = 3; camera <= 4; camera++) {
+        begin_liar(f);
+        send_frame(f, camera);
+        assert_true(until_state(f, "failed"));
+        assert_non_null(strstr(f->v->message, "another frame"));
+        assert_int_equal(f->sightings + f->pictures, 0);
+        vision_free(f->v);
+        f->v = NULL;
+    }
+}
+
+/* Whatever it says, the owner is told how it does. */
+static void test_words_that_are_cut(void **state) {
+    struct fixture *f = *state;
+    begin_liar(f);
+    send_frame(f, 5);
+    assert_true(until_state(f, "failed"));
+    assert_non_null(strstr(f->v->message, "xxx?"));
+    AUTO(json_release) json_t *s = vision_status(f->v), *m = vision_model(f->v);
+    assert_non_null(s);
+    assert_non_null(m);
+}
+
 /* Sends a file in pieces, as the command line does. */
 static err add(struct fixture *f, const char *path, const char *name, const char *kind, int side, bool spoil,
                struct diag *d) {
@@ -309,6 +410,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_looks_and_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_newest_frames, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hang, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_frame_of_what_was_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_frames_that_it_was_not_given, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_words_that_are_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_models, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_good_models, set_up, tear_down),
     };

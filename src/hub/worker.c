@@ -45,6 +45,7 @@ static void set_state(struct worker *w, const char *state, const char *message) 
         message = shown;
     }
     snprintf(w->message, sizeof w->message, "%.*s", WORKER_TEXT_MAX_BYTES, message);
+    text_mend(w->message);
 }
 
 /* --- Its log
