@@ -78,7 +78,7 @@ static err first_line(const char *program, const char *arg, char *out, size_t si
 }
 
 static void check_programs(struct report *r) {
-    static const char *const names[] = {"cardea-vault", "cardea-hub", "cardea-camera"};
+    static const char *const names[] = {"cardea-vault", "cardea-hub", "cardea-camera", "cardea-vision"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[PATH_TEXT_BYTES], line[128] = "";
         struct diag d;
@@ -86,7 +86,7 @@ static void check_programs(struct report *r) {
             find(r, FINDING_WRONG, names[i], "%s", d.text);
             continue;
         }
-        if (i == 2 || first_line(path, "--version", line, sizeof line) != ERR_OK)
+        if (i >= 2 || first_line(path, "--version", line, sizeof line) != ERR_OK)
             find(r, FINDING_WELL, names[i], "%s", path);
         else if (!strstr(line, CARDEA_VERSION))
             find(r, FINDING_WRONG, names[i],
@@ -218,6 +218,51 @@ static void check_clock(struct report *r, struct client *c) {
         find(r, FINDING_WRONG, "clock", "the date is before 2024: set the clock, recordings are keyed by it");
 }
 
+static const char *member(json_t *o, const char *name) {
+    const char *text = json_string_value(json_object_get(o, name));
+    return text ? text : "";
+}
+
+static void check_channel(struct report *r, json_t *one) {
+    const char *state = member(one, "state"), *name = member(one, "name"), *message = member(one, "message");
+    if (strcmp(state, "failing") == 0)
+        find(r, FINDING_WRONG, "alerts",
+             "%s: %s; `cardea notify test %s` tries it now, `cardea notify set %s` "
+             "changes it",
+             name, message, name, name);
+    else if (strcmp(state, "gone") == 0)
+        find(r, FINDING_WRONG, "alerts",
+             "%s: %s; `cardea notify remove %s`, and turn it on again in that browser", name, message, name);
+    else
+        find(r, FINDING_WELL, "alerts", "%s: %s", name, state);
+}
+
+static void check_seeing(struct report *r, json_t *seeing) {
+    json_t *model = json_object_get(seeing, "model"), *vision = json_object_get(seeing, "vision"), *one;
+    const char *state = member(vision, "state"), *message = member(vision, "message");
+    size_t i;
+    if (!seeing) return;
+    if (!json_is_true(json_object_get(seeing, "on")))
+        find(r, FINDING_NOTE, "seeing", "off: nothing alerts; `cardea see on` turns it on");
+    else if (strcmp(state, "failed") == 0)
+        find(r, FINDING_WRONG, "seeing",
+             "nobody looks: %s; it is started again by itself, and if it stays so "
+             "`cardea model use auto` has another model look",
+             message);
+    else if (strcmp(member(model, "kind"), "motion-classifier") == 0)
+        find(r, FINDING_NOTE, "seeing",
+             "by the small model that is built in; `cardea model get yolox-nano`, then "
+             "`cardea model use auto`, look better");
+    else
+        find(r, *message ? FINDING_NOTE : FINDING_WELL, "seeing", "%s is %s%s%s", member(model, "name"),
+             member(model, "state"), *message ? ": " : "", message);
+    if (json_array_size(json_object_get(seeing, "channels")) == 0 &&
+        json_is_true(json_object_get(seeing, "on")))
+        find(r, FINDING_NOTE, "alerts",
+             "go to nobody yet: `cardea notify add`, or a browser's own in the app");
+    json_array_foreach(json_object_get(seeing, "channels"), i, one) check_channel(r, one);
+}
+
 static void check_cameras(struct report *r, struct session *s) {
     for (size_t i = 0; i < s->client.hub_count; i++) {
         AUTO(json_release) json_t *status = NULL;
@@ -234,9 +279,11 @@ static void check_cameras(struct report *r, struct session *s) {
             const char *name = json_string_value(json_object_get(cam, "name"));
             const char *message = json_string_value(json_object_get(cam, "message"));
             bool well = state && strcmp(state, "streaming") == 0;
-            find(r, well ? FINDING_WELL : FINDING_WRONG, "camera", "%s: %s%s%s", name ? name : "?",
-                 state ? state : "?", message && *message ? ": " : "", message ? message : "");
+            find(r, well ? FINDING_WELL : FINDING_WRONG, "camera", "%s%s: %s%s%s", name ? name : "?",
+                 strcmp(member(cam, "kind"), "sub") == 0 ? " (small)" : "", state ? state : "?",
+                 message && *message ? ": " : "", message ? message : "");
         }
+        check_seeing(r, json_object_get(status, "seeing"));
     }
 }
 

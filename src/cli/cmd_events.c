@@ -1,4 +1,5 @@
-/* cmd_events.c: events: what was noticed, what alerted and why, what stayed quiet and why. */
+/* cmd_events.c: events, events feedback: what was noticed, what alerted and why, what stayed quiet and why.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,29 @@ static bool label_fits(const char *wanted, const char *label) {
         for (size_t i = 1; strcmp(wanted, groups[g][0]) == 0 && i < 6 && groups[g][i]; i++)
             if (strcmp(groups[g][i], label) == 0) return true;
     return false;
+}
+
+/* A word that no event can have finds nothing, which is no answer to a slip of the keys. */
+static err check_label(const char *label, struct diag *d) {
+    static const char *const words[] = {"person",  "car",     "truck", "bus",    "motorcycle",
+                                        "bicycle", "dog",     "cat",   "bird",   "animal",
+                                        "package", "vehicle", "pet",   "motion", "ring"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!label || strcmp(label, words[i]) == 0) return ERR_OK;
+    return diag_fail(d, ERR_INVALID,
+                     "--label: nothing is called '%.32s'; there are person, car, truck, bus, motorcycle, "
+                     "bicycle, dog, cat, bird, animal, package, vehicle, pet, motion and ring",
+                     label);
+}
+
+/* A zone that is gone may stand in old events by its id alone. */
+static void warn_unknown(const char *zone, json_t *zones) {
+    const char *id;
+    json_t *name;
+    if (!zone) return;
+    json_object_foreach(zones, id, name) if (strcasecmp(json_string_value(name), zone) == 0 ||
+                                             strcmp(id, zone) == 0) return;
+    fprintf(stderr, "cardea: no zone is called '%.64s' now: see `cardea zone list`\n", zone);
 }
 
 static const char *zone_name(const struct events_output *o, const json_t *id) {
@@ -161,7 +185,7 @@ static void print_event(const json_t *event) {
     if (json_is_true(json_object_get(event, "open"))) printf("  (goes on)");
     if (json_is_true(json_object_get(event, "still"))) printf("  (stands still)");
     if (json_is_true(json_object_get(event, "gap"))) printf("  (nobody was looking for a part of it)");
-    putchar('\n');
+    printf("  %.8s\n", json_text(event, "id"));
     print_why(event);
 }
 
@@ -208,11 +232,13 @@ int run_events(struct cli *cli, const struct args *args) {
                               .person = args_value(args, "person"),
                               .pictures = args_value(args, "pictures"),
                               .alerts = args_has(args, "alerts")};
+    if (check_label(o.label, &d)) return cli_usage("events", &d);
     if (o.pictures && folder_make(o.pictures, &d)) return cli_fail(&d);
     if (session_camera(cli, args_value(args, "camera"), &s, &only, &d)) return cli_fail(&d);
     AUTO(json_release) json_t *list = json_array();
     AUTO(json_release) json_t *zones = read_zone_names(&s);
     AUTO(json_release) json_t *sorted = NULL;
+    warn_unknown(o.zone, zones);
     o.list = list;
     o.zones = zones;
     if (gather(&o, only, from, to, &d)) return cli_fail(&d);
@@ -222,5 +248,73 @@ int run_events(struct cli *cli, const struct args *args) {
     size_t i;
     json_array_foreach(sorted, i, event) print_event(event);
     if (json_array_size(sorted) == 0) puts("nothing was noticed in that time");
+    return STATUS_DONE;
+}
+
+/* ---- events feedback ---- */
+
+#define FEEDBACK_BACK_S (7 * 86400)
+
+struct lookup {
+    const char *id;
+    const struct camera *camera;
+    size_t found;
+    char event[33], camera_hex[33];
+};
+
+static err look_at(void *context, const struct camera_event *event, struct diag *d) {
+    struct lookup *l = context;
+    (void)d;
+    if (strncmp(event->id, l->id, strlen(l->id)) != 0) return ERR_OK;
+    l->found++;
+    snprintf(l->event, sizeof l->event, "%s", event->id);
+    snprintf(l->camera_hex, sizeof l->camera_hex, "%s", l->camera->hex);
+    return ERR_OK;
+}
+
+/* The one event of the last week whose id begins so. */
+static err find_event(struct session *s, struct lookup *l, struct diag *d) {
+    struct wall_us now = wall_now();
+    size_t unreadable = 0;
+    for (size_t i = 0; i < s->cameras.count; i++) {
+        struct camera *cam = &s->cameras.cameras[i];
+        if (cam->is_sub) continue;
+        l->camera = cam;
+        err e = camera_load_keys(&s->client, cam, d);
+        if (!e)
+            e = camera_events(&s->client, cam, (struct wall_us){now.us - FEEDBACK_BACK_S * INT64_C(1000000)},
+                              (struct wall_us){now.us + 1000000}, look_at, l, &unreadable, d);
+        if (e) return e;
+    }
+    if (l->found == 1) return ERR_OK;
+    if (l->found)
+        return diag_fail(d, ERR_NOT_FOUND, "%zu events begin with %.32s: write more of it", l->found, l->id);
+    return diag_fail(
+        d, ERR_NOT_FOUND,
+        "no event of the last week begins with %.32s: `cardea events` ends each line with its event", l->id);
+}
+
+int run_feedback(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    const char *verdict = args->positional[1];
+    struct lookup l = {.id = args->positional[0]};
+    bool interesting = strcmp(verdict, "interesting") == 0;
+    if (!interesting && strcmp(verdict, "not-interesting") != 0)
+        (void)diag_fail(&d, ERR_INVALID, "an event is interesting or not-interesting");
+    if (strlen(l.id) < 4 || strspn(l.id, "0123456789abcdef") != strlen(l.id))
+        (void)diag_fail(&d, ERR_INVALID,
+                        "EVENT is at least 4 letters of what ends its line in `cardea events`");
+    if (d.text[0]) return cli_usage("events feedback", &d);
+    AUTO(session_close) struct session s = {0};
+    AUTO(json_release) json_t *result = NULL;
+    if (session_camera(cli, NULL, &s, NULL, &d) || find_event(&s, &l, &d) ||
+        hub_ask(&s, "event.feedback",
+                json_pack("{s:s,s:s,s:s}", "camera", l.camera_hex, "event", l.event, "verdict",
+                          interesting ? "interesting" : "not_interesting"),
+                &result, &d))
+        return cli_fail(&d);
+    if (cli->json) return cli_print_json(result);
+    puts(interesting ? "what looks like it there alerts again"
+                     : "what looks like it there stays quiet from now on; the event is kept");
     return STATUS_DONE;
 }

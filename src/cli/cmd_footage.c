@@ -277,6 +277,15 @@ const struct command commands_footage[] = {
      .help = events_help,
      .options = events_options,
      .run = run_events},
+    {.name = "events feedback",
+     .summary = "Say of an event that nobody cares, or somebody does",
+     .usage = "EVENT not-interesting|interesting [--json]",
+     .help =
+         "EVENT is what ends its line in `cardea events`. What looks like it in its place stays quiet from\n"
+         "then on, of this household alone; `interesting` takes that back.\n",
+     .least = 2,
+     .most = 2,
+     .run = run_feedback},
     {.name = "delete",
      .summary = "Delete a range: keys, rows and blobs",
      .usage = "CAMERA --from T --to T [--yes]",

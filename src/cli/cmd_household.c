@@ -256,6 +256,34 @@ static void print_camera(json_t *cam, bool *well) {
     putchar('\n');
 }
 
+/* A time of the hub's, for people. */
+static void time_text(const char *iso, char out[48]) {
+    struct wall_us t;
+    if (wall_parse(iso, wall_now(), &t, NULL))
+        snprintf(out, 48, "%.40s", iso);
+    else
+        cli_time_text(t, out);
+}
+
+static void print_channel(json_t *one, bool *well) {
+    const char *state = text_of(one, "state"), *name = text_of(one, "name");
+    bool failing = strcmp(state, "failing") == 0, gone = strcmp(state, "gone") == 0;
+    char since[48];
+    time_text(text_of(one, "since"), since);
+    printf("  alerts by %s (%s): %s", name, text_of(one, "kind"), state);
+    if (failing || gone) printf(" since %s", since);
+    if (*text_of(one, "message")) printf(": %s", text_of(one, "message"));
+    if (number(one, "waiting")) printf("; %lld waiting", (long long)number(one, "waiting"));
+    if (number(one, "dropped")) printf("; %lld never arrived", (long long)number(one, "dropped"));
+    putchar('\n');
+    if (failing)
+        printf(
+            "    tried again by itself for 24 h; `cardea notify test %s` tries now, `cardea notify set %s` "
+            "changes it\n",
+            name, name);
+    if (failing || gone) *well = false;
+}
+
 /* Whether somebody looks, and whether those who are to be told can be. */
 static void print_seeing(json_t *seeing, bool *well) {
     json_t *model = json_object_get(seeing, "model"), *vision = json_object_get(seeing, "vision"), *one;
@@ -268,18 +296,23 @@ static void print_seeing(json_t *seeing, bool *well) {
     if (!*message) message = text_of(model, "message");
     printf("looking: %s, %s%s%s\n", text_of(model, "name"), state, *message ? ": " : "", message);
     if (number(vision, "restarts"))
-        printf("  it was started again %lld times\n", (long long)number(vision, "restarts"));
+        printf("  it was started again %lld time%s\n", (long long)number(vision, "restarts"),
+               number(vision, "restarts") > 1 ? "s" : "");
     if (strcmp(state, "failed") == 0) {
-        puts("  nobody looks: events are of motion alone; recording goes on. `cardea doctor` may know more");
+        char since[48];
+        time_text(text_of(vision, "since"), since);
+        printf(
+            "  nobody looks since %s: events are of motion alone; recording goes on. It is started again by\n"
+            "  itself; if it stays so, `cardea model use auto` has another model look\n",
+            since);
         *well = false;
+    } else if (strcmp(text_of(model, "kind"), "motion-classifier") == 0) {
+        puts("  that is the small one that is built in; `cardea model get yolox-nano` and `cardea model use "
+             "auto` "
+             "look better");
     }
     size_t i;
-    json_array_foreach(json_object_get(seeing, "channels"), i, one) {
-        bool failing = strcmp(text_of(one, "state"), "failing") == 0;
-        printf("  alerts by %s (%s): %s%s%s\n", text_of(one, "name"), text_of(one, "kind"),
-               text_of(one, "state"), *text_of(one, "message") ? ": " : "", text_of(one, "message"));
-        *well = *well && !failing;
-    }
+    json_array_foreach(json_object_get(seeing, "channels"), i, one) print_channel(one, well);
 }
 
 static void print_hub(json_t *status, bool *well) {
@@ -292,7 +325,9 @@ static void print_hub(json_t *status, bool *well) {
     printf("hub: version %s, up %s; spool %s of %s\n", text_of(hub, "version"), up, spool, limit);
     const char *since = text_of(hub, "vault_since");
     if (*since) {
-        printf("  it has not reached the vault since %s; recordings wait in its spool\n", since);
+        char when[48];
+        time_text(since, when);
+        printf("  it has not reached the vault since %s; recordings wait in its spool\n", when);
         *well = false;
     }
     if (*text_of(hub, "message")) {
@@ -391,8 +426,8 @@ static int run_status(struct cli *cli, const struct args *args) {
                                 vault.version, "usage", usage, "hubs", hubs);
         json_dumpf(all, stdout, JSON_INDENT(1));
         putchar('\n');
-    } else if (well) {
-        puts("all is well");
+    } else {
+        puts(well ? "all is well" : "something is not well: see above; `cardea doctor` has the mends");
     }
     return STATUS_DONE;
 }

@@ -1,5 +1,5 @@
-/* cmd_model.c: model list, use, add, test, get. The hub checks and keeps the models; a file goes there in
- * pieces, as signed and sealed commands, so this works from anywhere. */
+/* cmd_model.c: model list, use, add, test, get, remove. The hub checks and keeps the models; a file goes
+ * there in pieces, as signed and sealed commands, so this works from anywhere. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,7 +206,8 @@ static int run_add(struct cli *cli, const struct args *args) {
             send_file(&s, &sending, blob_bytes(&data), &d))
             return cli_fail(&d);
     }
-    printf("%s is added; `cardea model use %s` has it look\n", m.name, m.name);
+    printf("%s is added; `cardea model test %s` tries it, `cardea model use %s` has it look\n", m.name,
+           m.name, m.name);
     return STATUS_DONE;
 }
 
@@ -231,6 +232,16 @@ static int run_get(struct cli *cli, const struct args *args) {
     for (size_t i = 0; i < p->file_count; i++) blob_clear(&files[i]);
     if (e) return cli_fail(&d);
     printf("%s is here\n", name);
+    return STATUS_DONE;
+}
+
+static int run_remove(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    AUTO(session_close) struct session s = {0};
+    AUTO(json_release) json_t *ask_for = json_pack("{s:s}", "name", args->positional[0]);
+    if (!ask_for) return cli_fail_text("the name is not UTF-8 text");
+    if (session_open(cli, &s, &d) || ask(&s, "model.remove", ask_for, NULL, &d)) return cli_fail(&d);
+    printf("%s is removed\n", args->positional[0]);
     return STATUS_DONE;
 }
 
@@ -274,6 +285,12 @@ const struct command commands_model[] = {
      .least = 1,
      .most = FILES_MAX,
      .run = run_add},
+    {.name = "model remove",
+     .summary = "Delete a model that was added or fetched",
+     .usage = "NAME",
+     .least = 1,
+     .most = 1,
+     .run = run_remove},
     {.name = "model test",
      .summary = "Try a model without having it look",
      .usage = "NAME",

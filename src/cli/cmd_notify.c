@@ -149,11 +149,30 @@ static int run_list(struct cli *cli, const struct args *args) {
     return STATUS_DONE;
 }
 
+/* What each kind cannot do without, said before anybody is asked for a passphrase. */
+static err check_needed(const char *kind, const struct args *args, struct diag *d) {
+    static const struct {
+        const char *kind, *needed[4];
+    } kinds[] = {
+        {"webhook", {"url"}}, {"ntfy", {"url"}}, {"smtp", {"url", "from", "to"}}, {"mqtt", {"host"}}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kind, kinds[i].kind) != 0) continue;
+        for (size_t k = 0; kinds[i].needed[k]; k++)
+            if (!args_has(args, kinds[i].needed[k]))
+                return diag_fail(d, ERR_INVALID,
+                                 "--%s is missing: `cardea help notify add` has all that %s takes",
+                                 kinds[i].needed[k], kind);
+        return ERR_OK;
+    }
+    return diag_fail(d, ERR_INVALID, "'%.32s' is not webhook, ntfy, smtp or mqtt", kind);
+}
+
 static int run_add(struct cli *cli, const struct args *args) {
     const char *kind = args->positional[0], *name = args->positional[1];
     struct diag d = {{0}};
     if (strcmp(kind, "webpush") == 0)
         return cli_fail_text("a browser adds itself: open the app in it and turn notifications on");
+    if (check_needed(kind, args, &d)) return cli_usage("notify add", &d);
     AUTO(json_release) json_t *ask = json_pack("{s:s,s:s}", "kind", kind, "name", name), *result = NULL;
     if (!ask) return cli_fail_text("the name is not UTF-8 text");
     if (read_settings(args, ask, &d)) return cli_fail(&d);
@@ -276,7 +295,10 @@ static int run_doorbell_list(struct cli *cli, const struct args *args) {
         for (size_t k = 0; k < s.cameras.count; k++)
             if (strcmp(s.cameras.cameras[k].hex, text_of(one, "camera")) == 0)
                 name = s.cameras.cameras[k].name;
-        printf("%-20s since %s\n", name, text_of(one, "added"));
+        char added[48] = "?";
+        struct wall_us t;
+        if (wall_parse(text_of(one, "added"), wall_now(), &t, NULL) == ERR_OK) cli_time_text(t, added);
+        printf("%-20s since %s\n", name, added);
     }
     if (json_array_size(list) == 0) puts("no doorbells by HTTP; add one with `cardea doorbell add CAMERA`");
     return STATUS_DONE;

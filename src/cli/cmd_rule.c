@@ -36,7 +36,7 @@ static err find_zone(struct rule_scope *scope, const char *name, json_t *list, s
 
 static err find_channel(struct rule_scope *scope, const char *name, json_t *list, struct diag *d) {
     const json_t *c = json_named(json_object_get(scope->seeing, "channels"), name);
-    if (!c) return diag_fail(d, ERR_NOT_FOUND, "there is no channel '%.64s'", name);
+    if (!c) return diag_fail(d, ERR_NOT_FOUND, "there is no channel '%.64s': see `cardea notify list`", name);
     json_array_append_new(list, json_string(json_text(c, "id")));
     return ERR_OK;
 }
@@ -152,33 +152,100 @@ static void print_list(const char *before, const json_t *list, const char *other
     json_array_foreach((json_t *)list, i, one) printf("%s%s", i ? ", " : "", json_string_value(one));
 }
 
-static void print_rule(const json_t *r) {
+/* Names of what a rule has by id: of the cameras, zones, channels, people of this household. */
+static void print_named(const char *before, const json_t *ids, const json_t *all, const char *key) {
+    const json_t *id, *one;
+    size_t i, k;
+    json_array_foreach((json_t *)ids, i, id) {
+        const char *name = json_string_value(id);
+        json_array_foreach((json_t *)all, k, one) if (name && strcmp(json_text(one, key), name) == 0) {
+            name = json_text(one, "name");
+            break;
+        }
+        printf("%s%s", i ? ", " : before, name ? name : "?");
+    }
+}
+
+/* "1-5", "6,7" */
+static void print_days(const json_t *days) {
+    bool set[9] = {false}, first = true;
+    const json_t *day;
+    size_t i;
+    json_array_foreach((json_t *)days, i, day) {
+        json_int_t n = json_integer_value(day);
+        if (n >= 1 && n <= 7) set[n] = true;
+    }
+    if (json_array_size(days) >= 7) return;
+    printf(" on days ");
+    for (int from = 1; from <= 7; from++) {
+        int to = from;
+        if (!set[from]) continue;
+        while (set[to + 1]) to++;
+        printf(to > from ? "%s%d-%d" : "%s%d", first ? "" : ",", from, to);
+        first = false;
+        from = to;
+    }
+}
+
+struct rule_names {
+    json_t *cameras, *zones; /* owned */
+    const json_t *channels, *people;
+};
+
+static void print_rule(const json_t *r, const struct rule_names *n) {
     json_int_t dwell = json_integer_value(json_object_get(r, "dwell_s"));
+    json_int_t cooldown = json_integer_value(json_object_get(r, "cooldown_s"));
     const json_t *schedule = json_array_get(json_object_get(r, "schedule"), 0);
+    char span[32];
     printf("%s  %-24s %-3s", json_text(r, "id"), json_text(r, "name"),
            json_is_true(json_object_get(r, "on")) ? "on" : "off");
     print_list(" ", json_object_get(r, "labels"), "");
     if (json_is_string(json_object_get(r, "who")))
         printf("; %s", json_text(r, "who"));
     else
-        printf("; people by name");
-    if (schedule) printf("; %s to %s", json_text(schedule, "from"), json_text(schedule, "to"));
+        print_named("; ", json_object_get(r, "who"), n->people, "id");
+    print_named("; by ", json_object_get(r, "cameras"), n->cameras, "id");
+    print_named("; in ", json_object_get(r, "zones"), n->zones, "id");
+    if (schedule) {
+        printf("; %s to %s", json_text(schedule, "from"), json_text(schedule, "to"));
+        print_days(json_object_get(schedule, "days"));
+    }
     if (strcmp(json_text(r, "presence"), "any") != 0) printf("; while %s", json_text(r, "presence"));
-    if (json_array_size(json_object_get(r, "zones")))
-        printf("; in %zu zones", json_array_size(json_object_get(r, "zones")));
-    if (dwell) printf("; after %lld s", (long long)dwell);
-    printf("; once in %lld s\n", (long long)json_integer_value(json_object_get(r, "cooldown_s")));
+    cli_span_text(dwell, span);
+    if (dwell) printf("; after %s", span);
+    cli_span_text(cooldown, span);
+    if (cooldown) printf("; once in %s", span);
+    print_named("; told to ", json_object_get(r, "channels"), n->channels, "id");
+    putchar('\n');
+}
+
+static void rule_names_fill(struct rule_names *n, const struct session *s, const json_t *seeing) {
+    const char *camera;
+    json_t *zones;
+    n->cameras = json_array();
+    n->zones = json_array();
+    n->channels = json_object_get(seeing, "channels");
+    n->people = json_object_get(json_object_get(seeing, "faces"), "people");
+    for (size_t i = 0; i < s->cameras.count; i++)
+        json_array_append_new(n->cameras, json_pack("{s:s,s:s}", "id", s->cameras.cameras[i].hex, "name",
+                                                    s->cameras.cameras[i].name));
+    json_object_foreach(json_object_get(seeing, "zones"), camera, zones) json_array_extend(n->zones, zones);
 }
 
 static int run_list(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
     AUTO(json_release) json_t *seeing = NULL;
-    if (session_open(cli, &s, &d) || hub_ask_seeing(&s, &seeing, &d)) return cli_fail(&d);
+    if (session_camera(cli, NULL, &s, NULL, &d) || hub_ask_seeing(&s, &seeing, &d)) return cli_fail(&d);
     json_t *rules = json_object_get(seeing, "rules"), *r;
     if (cli->json) return cli_print_json(rules);
+    struct rule_names names;
+    rule_names_fill(&names, &s, seeing);
     size_t i;
-    json_array_foreach(rules, i, r) print_rule(r);
+    json_array_foreach(rules, i, r) print_rule(r, &names);
+    if (json_array_size(rules) == 0) puts("no rules, so nothing alerts; add one with `cardea rule add`");
+    json_decref(names.cameras);
+    json_decref(names.zones);
     return STATUS_DONE;
 }
 
@@ -240,6 +307,15 @@ static int change(struct cli *cli, const struct args *args, const char *verb) {
 }
 
 static int run_set(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    static const char *const what[] = {"label",    "camera", "zone",     "channel", "who", "at",  "days",
+                                       "presence", "dwell",  "cooldown", "on",      "off", "name"};
+    size_t given = 0;
+    for (size_t i = 0; i < sizeof what / sizeof *what; i++) given += args_has(args, what[i]);
+    if (given == 0) (void)diag_fail(&d, ERR_INVALID, "nothing is to be changed");
+    if (args_has(args, "on") && args_has(args, "off"))
+        (void)diag_fail(&d, ERR_INVALID, "--on and --off exclude each other");
+    if (d.text[0]) return cli_usage("rule set", &d);
     int status = change(cli, args, "rule.set");
     if (status == STATUS_DONE) puts("changed");
     return status;

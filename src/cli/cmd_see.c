@@ -1,4 +1,4 @@
-/* cmd_see.c: see, zone …, face …: what is looked for, and where. (rule … is in cmd_rule.c.) */
+/* cmd_see.c: see, zone …, mask …, face …: what is looked for, and where. (rule … is in cmd_rule.c.) */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +54,11 @@ static int run_see(struct cli *cli, const struct args *args) {
     json_t *change = NULL;
     if (args->count)
         change = see_change(args->positional[0], args->count > 1 ? args->positional[1] : NULL, &d);
+    if (change && args->count > 1 && strcmp(args->positional[0], "mute") != 0) {
+        json_decref(change);
+        change = NULL;
+        (void)diag_fail(&d, ERR_INVALID, "nothing follows %s", args->positional[0]);
+    }
     if (args->count && !change) return cli_usage("see", &d);
     AUTO(session_close) struct session s = {0};
     AUTO(json_release) json_t *seeing = NULL;
@@ -159,6 +164,14 @@ static int run_zone_add(struct cli *cli, const struct args *args) {
     json_t *points = NULL;
     if (!text) (void)diag_fail(&d, ERR_INVALID, "--points is needed");
     if (!text || read_points(text, &points, &d)) return cli_usage("zone add", &d);
+    size_t corners = json_array_size(points);
+    bool line = kind && strcmp(kind, "line") == 0;
+    if (line ? corners != 2 : corners < 3) {
+        json_decref(points);
+        (void)diag_fail(&d, ERR_INVALID, "%s, and --points has %zu",
+                        line ? "a line has 2 points" : "an area has at least 3 points", corners);
+        return cli_usage("zone add", &d);
+    }
     AUTO(json_release)
     json_t *zone = json_pack("{s:s,s:s,s:o,s:s*}", "name", args->positional[1], "kind",
                              kind ? kind : "include", "points", points, "direction", direction);
@@ -193,6 +206,83 @@ static int run_zone_remove(struct cli *cli, const struct args *args) {
     if (set_zones(&s, cam, next, &d)) return cli_fail(&d);
     printf("removed\n");
     return STATUS_DONE;
+}
+
+/* ---- mask ---- */
+
+static void print_mask(const char *camera, const json_t *mask) {
+    json_t *point;
+    size_t i;
+    printf("%-16s", camera);
+    json_array_foreach((json_t *)mask, i, point)
+        printf(" %g,%g", (double)json_integer_value(json_array_get(point, 0)) / PERCENT,
+               (double)json_integer_value(json_array_get(point, 1)) / PERCENT);
+    putchar('\n');
+}
+
+static int run_mask_list(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    AUTO(session_close) struct session s = {0};
+    struct camera *only = NULL;
+    AUTO(json_release) json_t *seeing = NULL;
+    AUTO(json_release) json_t *list = json_array();
+    if (session_camera(cli, args->count ? args->positional[0] : NULL, &s, &only, &d) ||
+        hub_ask_seeing(&s, &seeing, &d))
+        return cli_fail(&d);
+    for (size_t i = 0; i < s.cameras.count; i++) {
+        const struct camera *cam = &s.cameras.cameras[i];
+        json_t *mask;
+        size_t k;
+        if (only && only != cam) continue;
+        json_array_foreach(json_object_get(json_object_get(seeing, "masks"), cam->hex), k, mask) {
+            if (!cli->json) print_mask(cam->name, mask);
+            json_array_append_new(list, json_pack("{s:s,s:O}", "camera", cam->name, "points", mask));
+        }
+    }
+    if (cli->json) return cli_print_json(list);
+    if (json_array_size(list) == 0) puts("no masks: the whole picture is recorded");
+    return STATUS_DONE;
+}
+
+static int set_masks(struct cli *cli, const char *camera, json_t *masks) {
+    struct diag d = {{0}};
+    AUTO(session_close) struct session s = {0};
+    struct camera *cam = NULL;
+    size_t count = json_array_size(masks);
+    if (session_camera(cli, camera, &s, &cam, &d) ||
+        hub_ask(&s, "mask.set", json_pack("{s:s,s:O}", "camera", cam->hex, "masks", masks), NULL, &d))
+        return cli_fail(&d);
+    if (count == 0)
+        printf("%s has no masks: the whole picture is recorded from now on\n", cam->name);
+    else
+        printf("%s has %zu mask%s: what is behind is recorded nowhere from now on\n", cam->name, count,
+               count > 1 ? "s" : "");
+    return STATUS_DONE;
+}
+
+static int run_mask_set(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    AUTO(json_release) json_t *masks = json_array();
+    for (size_t i = 0; i < args->given_count; i++) {
+        json_t *points = NULL;
+        if (strcmp(args->given[i].name, "points") != 0) continue;
+        if (read_points(args->given[i].value, &points, &d)) return cli_usage("mask set", &d);
+        size_t corners = json_array_size(points);
+        json_array_append_new(masks, points);
+        if (corners >= 3) continue;
+        (void)diag_fail(&d, ERR_INVALID, "a mask has at least 3 points, and --points has %zu", corners);
+        return cli_usage("mask set", &d);
+    }
+    if (json_array_size(masks) == 0) {
+        (void)diag_fail(&d, ERR_INVALID, "--points is needed; `cardea mask clear` takes the masks away");
+        return cli_usage("mask set", &d);
+    }
+    return set_masks(cli, args->positional[0], masks);
+}
+
+static int run_mask_clear(struct cli *cli, const struct args *args) {
+    AUTO(json_release) json_t *masks = json_array();
+    return set_masks(cli, args->positional[0], masks);
 }
 
 /* ---- face ---- */
@@ -318,6 +408,7 @@ static int run_face_include(struct cli *cli, const struct args *args) {
 
 static const struct option_spec zone_options[] = {
     {"points", 0, true, false}, {"kind", 0, true, false}, {"direction", 0, true, false}, {0}};
+static const struct option_spec mask_options[] = {{"points", 0, true, true}, {0}};
 static const struct option_spec face_options[] = {{"consent", 0, true, false}, {0}};
 
 const struct command commands_see[] = {
@@ -359,6 +450,29 @@ const struct command commands_see[] = {
      .least = 2,
      .most = 2,
      .run = run_zone_remove},
+    {.name = "mask list",
+     .summary = "What nobody may see",
+     .usage = "[CAMERA] [--json]",
+     .most = 1,
+     .run = run_mask_list},
+    {.name = "mask set",
+     .summary = "Paint parts of a camera's picture black",
+     .usage = "CAMERA --points \"X,Y X,Y …\" [--points …]",
+     .help =
+         "Before anything is recorded or shown: what is behind a mask exists nowhere. These masks take the\n"
+         "place of those that the camera had. What was recorded before stays as it is. Points are as those\n"
+         "of `cardea zone add`: 3 to 12 of each mask, and at most 8 masks.\n"
+         "  cardea mask set porch --points \"0,0 30,0 30,45 0,45\"\n",
+     .options = mask_options,
+     .least = 1,
+     .most = 1,
+     .run = run_mask_set},
+    {.name = "mask clear",
+     .summary = "Record the whole picture again",
+     .usage = "CAMERA",
+     .least = 1,
+     .most = 1,
+     .run = run_mask_clear},
     {.name = "face list", .summary = "Familiar faces", .usage = "[--json]", .run = run_face_list},
     {.name = "face add",
      .summary = "Name somebody who has agreed to it",

@@ -8,7 +8,7 @@ extern const struct command commands_home[];      /* demo home hub vault */
 extern const struct command commands_household[]; /* init recover status doctor */
 extern const struct command commands_camera[];    /* camera … live */
 extern const struct command commands_model[];     /* model … */
-extern const struct command commands_see[];       /* see zone … face … */
+extern const struct command commands_see[];       /* see zone … mask … face … */
 extern const struct command commands_rule[];      /* rule … */
 extern const struct command commands_footage[];   /* export verify timeline events delete */
 extern const struct command commands_notify[];    /* notify doorbell */

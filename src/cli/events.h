@@ -10,5 +10,6 @@
 extern const char events_help[];
 extern const struct option_spec events_options[];
 int run_events(struct cli *cli, const struct args *args);
+int run_feedback(struct cli *cli, const struct args *args);
 
 #endif

@@ -74,5 +74,7 @@ json_t *models_list(const struct models *m);
  * When the last has come, the hash is checked, the manifest signed, and *whole becomes true. Published models
  * need no more than name and file, and must have the published hash. */
 err models_add(struct models *m, json_t *args, bool *whole, struct diag *d) CHECKED;
+/* Deletes the files of a model in DIR/models; weights elsewhere stay. ERR_NOT_FOUND: none of it is there. */
+err models_remove(struct models *m, const char *name, struct diag *d) CHECKED;
 
 #endif

@@ -1,10 +1,12 @@
 /* A model comes in pieces, since a command holds no more than 64 KiB. Each names all that there is to know,
  * so that nothing has to be remembered between them but DIR/models/.part: a piece goes where the file so far
  * ends. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,4 +177,28 @@ err models_add(struct models *m, json_t *args, bool *whole, struct diag *d) {
     e = finish(m, &p, part, d);
     if (!e) *whole = true;
     return e;
+}
+
+/* --- Removing --- */
+
+err models_remove(struct models *m, const char *name, struct diag *d) {
+    char folder[PATH_TEXT_BYTES], path[PATH_TEXT_BYTES];
+    if (!*name || *name == '.' || strchr(name, '/') || path_join(folder, m->folder, name))
+        return diag_fail(d, ERR_INVALID, "%.64s is not a model's name", name);
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return diag_fail(d, ERR_NOT_FOUND,
+                         published_find(name) ? "%s was not fetched: what there is of it is not the hub's"
+                                              : "there is no model %s",
+                         name);
+    err e = ERR_OK;
+    const struct dirent *entry;
+    while (!e && (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        if (model_path(m, name, entry->d_name, path) || unlink(path))
+            e = diag_fail(d, ERR_IO, "cannot remove %s/%s: %s", folder, entry->d_name, strerror(errno));
+    }
+    closedir(dir);
+    if (!e && rmdir(folder)) e = diag_fail(d, ERR_IO, "cannot remove %s: %s", folder, strerror(errno));
+    return e ? e : folder_sync(m->folder, d);
 }

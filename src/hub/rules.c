@@ -125,6 +125,12 @@ static void zone_names(const struct zone_list *zones, uint32_t set, char *out, s
         if (set >> i & 1) join(out, room, "%s%s", out[0] ? ", " : "", zones->zones[i].name);
 }
 
+static bool lines_alone(const struct zone_list *zones, uint32_t set) {
+    for (size_t i = 0; i < zones->count; i++)
+        if (set >> i & 1 && zones->zones[i].kind != ZONE_LINE) return false;
+    return true;
+}
+
 static bool judge_zone(const struct rule *r, const struct rule_facts *f, uint32_t mine,
                        struct rule_verdict *v) {
     char text[80];
@@ -135,7 +141,8 @@ static bool judge_zone(const struct rule *r, const struct rule_facts *f, uint32_
     if (r->zone_count == 0 || f->touched & mine) return true;
     zone_names(f->zones, mine, text, sizeof text);
     if (text[0])
-        add(v, BECAUSE_ZONE, "It did not come into %s; there it would have alerted.", text);
+        add(v, BECAUSE_ZONE, "It did not %s %s; there it would have alerted.",
+            lines_alone(f->zones, mine) ? "cross" : "come into", text);
     else
         add(v, BECAUSE_ZONE, "This rule is for zones of other cameras.");
     return false;

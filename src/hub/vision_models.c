@@ -204,12 +204,32 @@ static err do_add(struct vision *v, json_t *args, json_t **result, struct diag *
     return *result ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "out of memory");
 }
 
+/* What looks, or is about to, stays: the owner chooses another first. */
+static err do_remove(struct vision *v, json_t *args, json_t **result, struct diag *d) {
+    const char *name = NULL;
+    (void)result;
+    err e = read_name(args, &name, d);
+    if (e) return e;
+    bool trying = v->trial.process && strcmp(v->trial.model.detector.name, name) == 0;
+    if (trying || strcmp(v->use, name) == 0 || (v->process && strcmp(v->model.detector.name, name) == 0))
+        return diag_fail(d, ERR_CONFLICT, "%s is at work or chosen: `cardea model use` another first", name);
+    e = models_remove(&v->models, name, d);
+    size_t len = strlen(name);
+    if (e || strncmp(v->note, name, len) != 0 || strncmp(v->note + len, " was refused", 12) != 0) return e;
+    if (strcmp(v->message, v->note) == 0) vision_set_state(v, v->state, "");
+    v->note[0] = 0; /* of what is no more, nothing is left to say */
+    return ERR_OK;
+}
+
 err vision_command(struct vision *v, const char *verb, json_t *args, json_t **result, struct diag *d) {
     static const struct {
         const char *verb;
         err (*run)(struct vision *v, json_t *args, json_t **result, struct diag *d);
-    } verbs[] = {
-        {"model.list", do_list}, {"model.use", do_use}, {"model.test", do_test}, {"model.add", do_add}};
+    } verbs[] = {{"model.list", do_list},
+                 {"model.use", do_use},
+                 {"model.test", do_test},
+                 {"model.add", do_add},
+                 {"model.remove", do_remove}};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(verb, verbs[i].verb) == 0) return verbs[i].run(v, args, result, d);
     return diag_fail(d, ERR_UNSUPPORTED, "this hub does not know \"%s\"", verb);

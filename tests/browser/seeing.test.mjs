@@ -347,6 +347,9 @@ describe("seeing", { skip: lacking ?? false, timeout: 900_000 }, () => {
             const c = document.querySelector(".stage .boxes");
             return c && c.width > 0 && c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some((v, i) => i % 4 === 3 && v > 0);
         }), 60_000);
+        /* A picture that is higher than its place is made smaller, not cut off; and boxes are where it is. */
+        const [stage, video, boxes] = await page.evaluate(() => [".stage", ".stage video", ".stage .boxes"].map((s) => { const r = document.querySelector(s).getBoundingClientRect(); return [r.x, r.y, r.width, r.height].map(Math.round); }));
+        assert.deepEqual([video, boxes], [stage, stage]);
         await page.getByRole("button", { name: "Close this view" }).click();
         await h.until("closed", async () => (await page.locator(".debug").count()) === 0);
     });

@@ -57,6 +57,16 @@ def test_models(folder):
         assert changed.returncode == 1 and "another SHA-256" in changed.stderr, changed
         assert listed(home)["model"]["name"] == "mine"
 
+        # What is at work stays; what is not goes, with all that was said of it.
+        busy = home.cardea("model", "remove", "mine", check=False)
+        assert busy.returncode == 1 and "mine is at work" in busy.stderr, busy
+        assert "odd was refused" in listed(home)["model"]["message"], listed(home)["model"]
+        home.cardea("model", "remove", "odd")
+        assert not os.path.exists(os.path.join(folder, "hub/models/odd"))
+        assert listed(home)["model"]["message"] == "" and "odd" not in [m["name"] for m in listed(home)["models"]]
+        for name in ("odd", "picodet-s-416", "../keys", ".part"):
+            assert home.cardea("model", "remove", name, check=False).returncode == 1, name
+
         # Wrong use, and what has no address.
         assert home.cardea("model", "add", weights("yolox_nano.onnx"), "--kind", "resnet", "--size", "416x416",
                            check=False).returncode == 2

@@ -104,6 +104,62 @@ def test_somebody_comes(folder):
         home.stop()
 
 
+def refused(result, status, *words):
+    assert result.returncode == status and all(w in result.stderr for w in words), result
+
+
+def test_masks_and_verdicts(folder):
+    home = Home(folder).start().init()
+    try:
+        home.add_camera("walk", "file:" + clip("one-by-one-person-detection.mp4"))
+        home.cardea("mask", "set", "walk", "--points", "0,0 20,0 20,20 0,20", "--points", "80,80 100,80 90,100")
+        assert home.json("mask", "list") == [{"camera": "walk", "points": [[0, 0], [2000, 0], [2000, 2000], [0, 2000]]},
+                                             {"camera": "walk", "points": [[8000, 8000], [10000, 8000], [9000, 10000]]}]
+        refused(home.cardea("mask", "set", "walk", check=False), 2, "--points is needed")
+        refused(home.cardea("mask", "set", "walk", "--points", "0,0 9,9", check=False), 2, "at least 3 points")
+        refused(home.cardea("mask", "set", "walk", "--points", "0,0 900,0 9,9", check=False), 2, "per cent")
+        assert len(home.json("mask", "list", "walk")) == 2, "what was refused changes nothing"
+        home.cardea("mask", "clear", "walk")
+        assert home.json("mask", "list") == []
+
+        # Wrong use says the right one, before anything is asked of the hub.
+        refused(home.cardea("see", "home", "now", check=False), 2, "nothing follows home", "usage:")
+        refused(home.cardea("zone", "add", "walk", "Z", "--points", "0,0 9,9", check=False), 2, "at least 3 points")
+        refused(home.cardea("rule", "set", "Somebody comes", check=False), 2, "nothing is to be changed")
+        refused(home.cardea("events", "--label", "persn", check=False), 2, "persn", "motorcycle")
+        refused(home.cardea("notify", "add", "smtp", "post", "--url", "smtp://127.0.0.1", check=False), 2, "--from is missing")
+        refused(home.cardea("notify", "add", "pigeon", "post", check=False), 2, "webhook, ntfy, smtp or mqtt")
+
+        # A verdict on an event, by what ends its line.
+        event = wait_for("a person's event", lambda: events(home, "--label", "person"), WAIT_S)[0]
+        line = next(l for l in home.cardea("events", "--label", "person").stdout.splitlines() if event["id"][:8] in l)
+        short = line.split()[-1]
+        assert event["id"].startswith(short), line
+        assert home.json("events", "feedback", short, "not-interesting")["kept"] == 1
+        assert home.json("events", "feedback", short, "interesting") == {"kept": 0, "forgotten": 1}
+        refused(home.cardea("events", "feedback", short, "boring", check=False), 2, "interesting or not-interesting")
+        refused(home.cardea("events", "feedback", "0" * 32, "interesting", check=False), 1, "no event of the last week")
+    finally:
+        home.stop()
+
+
+def test_what_fails_says_since_when_and_what_to_do(folder):
+    home = Home(folder).start().init()
+    try:
+        home.cardea("notify", "add", "ntfy", "phone", "--url", "http://127.0.0.1:9/topic")
+        refused(home.cardea("notify", "test", "phone", check=False), 1, "127.0.0.1")
+        status = home.cardea("status").stdout
+        assert "alerts by phone (ntfy): failing since 20" in status and "cardea notify set phone" in status, status
+        assert "all is well" not in status, status
+        doctor = home.cardea("doctor", check=False)
+        assert doctor.returncode == 1 and "WRONG  alerts       phone:" in doctor.stdout, doctor.stdout
+        assert "cardea-vision" in doctor.stdout and " seeing " in doctor.stdout, doctor.stdout
+        home.cardea("notify", "off", "phone")
+        assert home.cardea("doctor", check=False).returncode == 0, home.cardea("doctor", check=False).stdout
+    finally:
+        home.stop()
+
+
 def test_vision_dies_and_recording_goes_on(folder):
     home = Home(folder).start().init()
     try:
@@ -160,4 +216,4 @@ if __name__ == "__main__":
         print("1..0 # SKIP no footage (CARDEA_FOOTAGE) or no models (CARDEA_MODELS)")
         sys.exit(0)
     os.environ["CARDEA_MODELS"] = os.path.abspath(MODELS)
-    main([test_somebody_comes, test_vision_dies_and_recording_goes_on, test_off_is_off])
+    main([test_somebody_comes, test_masks_and_verdicts, test_what_fails_says_since_when_and_what_to_do, test_vision_dies_and_recording_goes_on, test_off_is_off])

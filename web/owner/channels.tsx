@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { messageOf } from "../shared/errors.ts";
 import type { Channel, SeeState } from "../shared/seeing.ts";
+import { ago } from "./format.ts";
 import { canPush, pushHere, pushOff, thisDevice } from "./push.ts";
 import { attempt, tell } from "./seeing.ts";
 import { command, say } from "./state.ts";
@@ -61,12 +62,14 @@ function ThisDevice({ state }: { state: SeeState }) {
     );
 }
 
-function stateOf(c: Channel): { look: string; text: string; more: string | null } {
+/* How a channel does, in words; `failing` since when, and what is being done about it. */
+export function stateOf(c: Channel): { look: string; text: string; more: string | null } {
     if (c.on === false) return { look: "", text: "Off", more: null };
     const waiting = c.waiting ? `${c.waiting} waiting` : null;
     if (!c.state || c.state === "ok" || c.state === "ready" || c.state === "connected") return { look: "good", text: "Works", more: waiting };
     if (c.state === "new") return { look: "", text: "Not tried yet", more: null };
-    const more = [c.message ? sentence(c.message) : null, waiting].filter(Boolean).join(" ") || null;
+    const since = c.since ? `Since ${ago(c.since)}.` : null;
+    const more = [c.message ? sentence(c.message) : null, since, waiting && `${waiting}; each is tried again for 24 h.`].filter(Boolean).join(" ") || null;
     if (c.state === "gone") return { look: "bad", text: "Ended", more };
     return { look: "warn", text: "Trying again", more };
 }

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { CameraStatus, HubReport, StoredCamera, Usage } from "../shared/client.ts";
 import { messageOf } from "../shared/errors.ts";
 import { ago, bytes, codecName, duration, fullTime } from "./format.ts";
+import { stateOf } from "./channels.tsx";
 import { attempt, pollSee, seeing, tell } from "./seeing.ts";
 import { client, household, pollReports, reports } from "./state.ts";
 import { Message, Page, Switch, sentence } from "./ui.tsx";
@@ -25,6 +26,7 @@ export function HealthPage() {
             {(household.value?.hubs.length ?? 0) === 0 && <div class="empty"><h2>No hub yet</h2><p>Pair one to record your cameras.</p><a class="button main" href="#/add">Pair a hub</a></div>}
             {hubs.map((h) => <HubCard key={h.id} hub={h} />)}
             {hubs.some((h) => h.online) && <VisionCard />}
+            {hubs.some((h) => h.online) && <AlertsCard />}
             {error.value && <Message kind="bad">{error.value}</Message>}
             {stored.value && <Stored usage={stored.value.usage} cameras={stored.value.cameras} />}
         </Page>
@@ -85,7 +87,7 @@ function VisionCard() {
                 <h2>Seeing</h2>
                 <span class={`pill ${!on ? "" : well ? "good" : "warn"}`}>{!on ? "Off" : well ? "Looking" : vision?.state === "starting" ? "Starting" : "Not at work"}</span>
             </div>
-            {on && vision?.message && !well && <Message kind="warn" title="Recognition is not at work">{sentence(vision.message)} Recording goes on; events say that nobody was looking.</Message>}
+            {on && vision?.message && !well && <Message kind="warn" title="Recognition is not at work">{sentence(vision.message)} {typeof vision.since === "string" && `Since ${ago(vision.since)}. `}Recording goes on, and events say that nobody was looking. The hub starts it again by itself; if it stays so, <code>cardea model use auto</code> has another model look.</Message>}
             {well && model?.message && <Message kind={coarse ? "info" : "warn"}>{sentence(model.message)}</Message>}
             <dl class="figures">
                 <div><dt>Model</dt><dd>{model ? (coarse ? "Built-in classifier" : model.name) : "None"} <small class="below">{model ? (coarse ? "coarse: person, vehicle, animal" : (KINDS[model.kind] ?? model.kind)) : ""}</small></dd></div>
@@ -94,6 +96,24 @@ function VisionCard() {
             </dl>
             <Switch label="Look for people, vehicles and pets" hint="Off: the hub records without looking, and nothing alerts." checked={on} onChange={(v) => void attempt(tell("see.set", { on: v }))} />
             {coarse && <p class="hint">The built-in classifier tells a person, a vehicle and an animal apart, roughly. A detector is better: <code>cardea model get</code> on a machine with a network, then <code>cardea model use</code>.</p>}
+        </section>
+    );
+}
+
+/* Whether those who are to be told can be. */
+function AlertsCard() {
+    const s = seeing.value;
+    if (s.kind !== "here" || s.state.channels.length === 0) return null;
+    const all = s.state.channels.map((c) => ({ c, s: stateOf(c) }));
+    const failing = all.filter((x) => x.s.look === "bad" || x.s.look === "warn");
+    return (
+        <section class="card" aria-label="Alerts">
+            <div class="card-head">
+                <h2>Alerts</h2>
+                <span class={`pill ${failing.length > 0 ? "warn" : "good"}`}>{failing.length > 0 ? `${failing.length} of ${all.length} not reached` : "All reached"}</span>
+            </div>
+            {failing.map(({ c, s }) => <Message key={c.id} kind="warn" title={c.name}>{s.more ?? s.text}</Message>)}
+            <p class="muted">{failing.length > 0 ? "Recording goes on. " : ""}<a href="#/alerts?show=channels">{failing.length > 0 ? "Test or change them" : "Whom alerts go to"}</a></p>
         </section>
     );
 }

@@ -18,11 +18,13 @@ export function MorePage() {
     const down = hubs.filter((h) => !h.online).length;
     const s = see.value;
     const people = s?.faces.people.length ?? 0;
+    const amiss = hubs.flatMap((h) => h.cameras).filter((c) => c.kind !== "sub" && c.state !== "streaming").length + (s?.on && s.vision?.state === "failed" ? 1 : 0)
+        + (s?.channels ?? []).filter((c) => c.on !== false && (c.state === "failing" || c.state === "gone")).length + hubs.filter((h) => h.status?.vault_since || h.status?.clock_ok === false).length;
     const groups: [string, Row[]][] = [
         ["Your home", [
             { href: "#/add", icon: "plus", title: "Add", about: "A camera, or another hub" },
-            { href: "#/faces", icon: "face", title: "Familiar faces", about: "Who you know, by name", state: s ? { text: s.faces.on ? (people === 1 ? "1 person" : `${people} people`) : "Off", look: s.faces.on ? "good" : "" } : null },
-            { href: "#/health", icon: "pulse", title: "Storage and health", about: "Hub, cameras, recognition, what is kept", state: hubs.length > 0 ? (down > 0 ? { text: "Hub offline", look: "bad" } : { text: "Well", look: "good" }) : null },
+            { href: "#/faces", icon: "face", title: "Familiar faces", about: "Who you know, by name", state: s ? { text: s.faces.on ? (people === 0 ? "Nobody yet" : people === 1 ? "1 person" : `${people} people`) : "Off", look: s.faces.on && people > 0 ? "good" : "" } : null },
+            { href: "#/health", icon: "pulse", title: "Storage and health", about: "Hub, cameras, recognition, what is kept", state: hubs.length > 0 ? (down > 0 ? { text: "Hub offline", look: "bad" } : amiss > 0 ? { text: amiss === 1 ? "1 thing is amiss" : `${amiss} things are amiss`, look: "warn" } : { text: "Well", look: "good" }) : null },
         ]],
         ["Cameras", (household.value?.cameras ?? []).map((c): Row => {
             const zones = s?.zones[c.id]?.length ?? 0;

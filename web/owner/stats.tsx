@@ -55,12 +55,15 @@ const Empty = () => (
 
 function Body({ s, days }: { s: Stats; days: number }) {
     const share = s.total > 0 ? Math.round((100 * s.alerted) / s.total) : 0;
+    /* Days before the first event are no quiet days: most likely there was no camera yet. */
+    const first = s.alerts.findIndex((n, i) => n + s.quiet[i]! > 0);
+    const aDay = s.total / (first > 0 ? days - first : days);
     const busiest = s.hours.reduce((best, n, i) => (n > s.hours[best]! ? i : best), 0);
     return (
         <>
             <dl class="figures tiles">
                 <div><dt>Events</dt><dd>{s.total.toLocaleString()}</dd></div>
-                <div><dt>A day</dt><dd>{(s.total / days).toFixed(s.total / days < 10 ? 1 : 0)}</dd></div>
+                <div><dt>A day</dt><dd>{aDay.toFixed(aDay < 10 ? 1 : 0)}</dd></div>
                 <div><dt>Alerts</dt><dd>{s.alerted.toLocaleString()} <small>{share} %</small></dd></div>
                 <div><dt>Busiest hour</dt><dd>{WEEK[Math.floor(busiest / 24)]} {String(busiest % 24).padStart(2, "0")}:00</dd></div>
             </dl>
