@@ -22,7 +22,15 @@
 #define SEEN_CLOSELY 0.55f /* of the size at which it was found */
 #define DUPLICATE_IOU 0.45f
 #define DUPLICATE_PART 0.9f
-#define CLEARLY 0.12f    /* above its threshold */
+#define CLEARLY 0.12f           /* above its threshold */
+#define SHIFTED 0.2f            /* of a box's side, by both of its edges: more than boxes are off by */
+#define SHIFTED_HITS 2          /* in a row */
+#define MOTION_AROUND 0.2f      /* of a box's sides: motion there is its own */
+#define MOTION_OWN 0.7f         /* of what moves lies in a thing that moves */
+#define MOTION_FILLS 0.3f       /* so much of a thing that moves as a whole */
+#define MOTION_FILLS_ALIVE 0.1f /* and of one that may move a limb alone */
+#define MOTION_EVERYWHERE 0.5f  /* of the picture: that is no thing's */
+#define UNSEEN_SLOWING_US 500000
 #define CHANCE_LOG -4.6f /* of 1 in 100 */
 
 /* --- Filters --- */
@@ -68,13 +76,13 @@ static struct area predicted(const struct track *t) {
 
 /* What nobody sees is not known to go on at the same speed. Sizes have none: what a door or a pole hides bit
  * by bit would shrink to nothing. */
-static void predict(struct track *t, float dt) {
+static void predict(struct track *t, float dt, int64_t unseen_us) {
     float side = side_of(t->box);
     if (dt > 1) dt = 1;
     for (int i = 0; i < 4; i++) {
         if (t->still || i >= 2)
             t->filters[i].v = 0;
-        else if (t->misses)
+        else if (t->misses || unseen_us > UNSEEN_SLOWING_US)
             t->filters[i].v *= SLOWING;
         filter_predict(&t->filters[i], dt, i >= 2 ? side / 4 : side);
     }
@@ -112,6 +120,54 @@ static void settle(struct track *t, struct wall_us wall) {
     }
 }
 
+/* --- Arrivals --- */
+
+/* Where things move, for those that are found there a moment later. A change of most of the picture is
+ * light. */
+static void note_motion(struct tracker *k, const struct tracker_input *in) {
+    float all = 0;
+    for (size_t i = 0; i < in->moving_count; i++) all += area_size(in->moving[i]);
+    if (all > MOTION_EVERYWHERE) return;
+    for (size_t i = 0; i < in->moving_count; i++)
+        k->motions[k->motion_next++ % TRACK_MOTIONS] = (struct track_motion){in->wall, in->moving[i]};
+}
+
+static bool alive(enum seen_label l) {
+    return l == SEEN_PERSON || seen_label_animal(l);
+}
+
+/* Did motion of about its extent go on in its place? A light that sweeps over it is larger, and what passes
+ * before it smaller. */
+static bool moves_there(const struct tracker *k, const struct track *t, struct wall_us wall) {
+    float x = MOTION_AROUND * (t->box.x1 - t->box.x0), y = MOTION_AROUND * (t->box.y1 - t->box.y0);
+    struct area around = {t->box.x0 - x, t->box.y0 - y, t->box.x1 + x, t->box.y1 + y};
+    float fills = alive(t->label) ? MOTION_FILLS_ALIVE : MOTION_FILLS;
+    for (size_t i = 0; i < TRACK_MOTIONS; i++) {
+        const struct track_motion *m = &k->motions[i];
+        if (m->wall.us && wall.us - m->wall.us < TRACK_MOTION_US &&
+            area_inside(m->area, around) > MOTION_OWN && area_inside(t->box, m->area) > fills)
+            return true;
+    }
+    return false;
+}
+
+/* By how much of its side a span was moved as a whole: one edge alone may be badly seen. */
+static float shift_of(float from0, float from1, float to0, float to1) {
+    float a = to0 - from0, b = to1 - from1, side = fmaxf(from1 - from0, to1 - to0);
+    return a * b > 0 ? fminf(fabsf(a), fabsf(b)) / fmaxf(side, 1e-3f) : 0;
+}
+
+static void arrive(const struct tracker *k, struct track *t, const struct detection *f, struct wall_us wall) {
+    if (t->arrived) return;
+    if (t->whole_hits == 1 && !f->cut) t->origin = f->box;
+    bool away = !f->cut && (shift_of(t->origin.x0, t->origin.x1, f->box.x0, f->box.x1) > SHIFTED ||
+                            shift_of(t->origin.y0, t->origin.y1, f->box.y0, f->box.y1) > SHIFTED);
+    t->shifted = away ? t->shifted + 1 : 0;
+    t->arrived = t->shifted >= SHIFTED_HITS || moves_there(k, t, wall);
+}
+
+/* --- Hits --- */
+
 /* What is only just believed has to be seen more often: half of a person who comes in is no dog for long. */
 static bool sure_of(const struct track *t, float threshold) {
     bool clear = t->score >= threshold + CLEARLY && t->whole_hits;
@@ -119,8 +175,9 @@ static bool sure_of(const struct track *t, float threshold) {
     return t->hits >= needed && t->score >= threshold;
 }
 
-static void hit(struct track *t, const struct detection *f, const int8_t *look, struct wall_us wall,
+static void hit(const struct tracker *k, struct track *t, const struct detection *f, const int8_t *look,
                 const struct tracker_input *in) {
+    struct wall_us wall = in->wall;
     float seen[4], side = side_of(f->box);
     box_numbers(f->box, seen);
     /* A part's edge says nothing of where a thing ends. */
@@ -145,6 +202,7 @@ static void hit(struct track *t, const struct detection *f, const int8_t *look, 
     look_blend(t->look, look, f->score > DETECTION_DEFAULT ? 0.2f : 0.05f);
     t->score = median(t);
     settle(t, wall);
+    arrive(k, t, f, wall);
     if (!t->confirmed && sure_of(t, in->threshold(in->context, t->label))) {
         t->confirmed = true;
         t->state = TRACK_NEW;
@@ -166,6 +224,7 @@ static void begin(struct tracker *k, const struct detection *f, const int8_t *lo
                         .since = wall,
                         .side_px = f->side_px,
                         .anchor = f->box,
+                        .origin = f->box,
                         .hits = 1,
                         .whole_hits = !f->cut,
                         .looks = 1};
@@ -174,6 +233,7 @@ static void begin(struct tracker *k, const struct detection *f, const int8_t *lo
     t->votes[f->label] = f->score;
     box_numbers(f->box, seen);
     for (int i = 0; i < 4; i++) filter_start(&t->filters[i], seen[i], side);
+    arrive(k, t, f, wall);
 }
 
 /* --- Association --- */
@@ -221,7 +281,7 @@ static void associate(struct tracker *k, const struct tracker_input *in, bool lo
         if (out[r] < 0) continue;
         size_t i = row_track[r], f = column_found[out[r]];
         p->track_taken[i] = p->found_taken[f] = true;
-        hit(&k->list[i], &in->found->list[f], in->looks[f], in->wall, in);
+        hit(k, &k->list[i], &in->found->list[f], in->looks[f], in);
     }
 }
 
@@ -318,6 +378,8 @@ static void shift_times(struct tracker *k, int64_t by_us) {
         t->seen.us += by_us;
         t->since.us += by_us;
     }
+    for (size_t i = 0; i < TRACK_MOTIONS; i++)
+        if (k->motions[i].wall.us) k->motions[i].wall.us += by_us;
 }
 
 bool tracker_late(const struct tracker *k, struct wall_us wall) {
@@ -335,10 +397,11 @@ err tracker_update(struct tracker *k, const struct tracker_input *in) {
     float dt = k->last.us ? (float)step / SECOND : 0;
     k->last = in->wall;
     drop_lost(k);
+    note_motion(k, in);
     struct pairing p = {.track_taken = {false}};
     for (size_t i = 0; i < k->count; i++) {
         k->list[i].state = TRACK_SEEN;
-        predict(&k->list[i], dt);
+        predict(&k->list[i], dt, in->wall.us - k->list[i].seen.us);
     }
     associate(k, in, false, &p);
     associate(k, in, true, &p);

@@ -8,6 +8,10 @@
  * looked at, as closely as when it was found, so often that a miss each time would be a chance below 1 in
  * 100, and does not look as it did.
  *
+ * An arrival has to arrive. What is found where nothing moved was there before: other light, or the first
+ * look at a place, only brought it to light. It has arrived once its box as a whole was seen elsewhere, or
+ * once motion of about its own extent was seen in its place.
+ *
  * Threads: one for each tracker. */
 #ifndef CARDEA_VISION_TRACKER_H
 #define CARDEA_VISION_TRACKER_H
@@ -24,6 +28,8 @@
 #define TRACK_FORGET_US 60000000 /* without being looked for */
 #define TRACK_BACK_US 10000000   /* a clock that steps back so far was set; less is a frame out of order */
 #define TRACK_LOOKED_MAX 8
+#define TRACK_MOTION_US 3000000 /* so long before it is found a thing's motion may have been seen */
+#define TRACK_MOTIONS 64
 
 struct filter { /* of one number: constant velocity */
     float x, v, pxx, pxv, pvv;
@@ -34,6 +40,7 @@ struct track {
     enum seen_label label;
     enum track_state state; /* as of the last update; what is TRACK_LOST is gone with the next */
     bool confirmed, still, seen_now;
+    bool arrived;                      /* it came, or moves where it is */
     float score;                       /* the median */
     struct area box;                   /* as last seen, or as predicted while it is not */
     struct wall_us first, seen, since; /* since: where it is now, about */
@@ -47,6 +54,8 @@ struct track {
     uint32_t hits, looks; /* looks: hits, and misses where it was looked for */
     uint32_t misses;      /* in a row */
     uint32_t whole_hits;  /* not cut by the edge of a part */
+    uint32_t shifted;     /* hits in a row away from its origin */
+    struct area origin;   /* where it was first seen whole */
 };
 
 /* A part of the picture in which detections were looked for; px: how many of the model's pixels show the
@@ -62,15 +71,25 @@ struct tracker_input {
     const int8_t (*looks)[VISION_LOOK_BYTES]; /* of each */
     size_t looked_count;
     struct looked looked[TRACK_LOOKED_MAX];
+    const struct area *moving; /* where something moves, as far as that is told of a picture as a whole */
+    size_t moving_count;
     /* What the place looks like now, for things that stand still. */
     void *context;
     void (*look)(void *context, struct area box, int8_t out[VISION_LOOK_BYTES]);
     float (*threshold)(void *context, enum seen_label l);
 };
 
+/* Where something moved lately. */
+struct track_motion {
+    struct wall_us wall;
+    struct area area;
+};
+
 struct tracker {
     uint64_t *next_id; /* shared by all cameras of a process */
     struct wall_us last;
+    size_t motion_next;
+    struct track_motion motions[TRACK_MOTIONS];
     size_t count;
     struct track list[VISION_TRACKS_MAX];
 };

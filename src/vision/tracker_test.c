@@ -293,6 +293,86 @@ static void test_label_votes(void **state) {
     free(s);
 }
 
+/* --- Arrivals --- */
+
+static bool arrived(const struct scene *s) {
+    const struct track *t = the_one(s);
+    assert_non_null(t);
+    return t->arrived;
+}
+
+/* Found as it stands, its box now the whole and now a part: so it came to light, and did not come. */
+static void test_what_was_there(void **state) {
+    static const struct {
+        const char *what;
+        size_t count;
+        struct area moving[2];
+    } cases[] = {{"nothing moves", 0, {{0, 0, 0, 0}}},
+                 {"all of the picture", 2, {{0, 0, 1, 0.5f}, {0.35f, 0.45f, 0.65f, 0.75f}}},
+                 {"a light sweeps over it", 1, {{0.3f, 0.1f, 0.7f, 0.9f}}},
+                 {"a cat before it", 1, {{0.45f, 0.65f, 0.5f, 0.7f}}},
+                 {"something elsewhere", 1, {{0.8f, 0.4f, 0.9f, 0.6f}}}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct scene *s = scene_new();
+        for (int i = 0; i < 30; i++) {
+            float half = i % 4 < 2 ? 0 : 0.1f;
+            see(s, SEEN_CAR, 0.8f, 0.4f + 0.01f * wobble(s), 0.5f, 0.2f - half, 0.2f - half / 2, 1);
+            s->in.moving = cases[c].moving;
+            s->in.moving_count = cases[c].count;
+            frame(s);
+        }
+        if (arrived(s)) fail_msg("%s: it has arrived", cases[c].what);
+        free(s);
+    }
+}
+
+static void test_arrives_by_its_way(void **state) {
+    struct scene *s = scene_new();
+    for (int i = 0; i < 8; i++) {
+        see(s, SEEN_CAR, 0.8f, 0.4f, 0.5f, 0.2f, 0.2f, 1);
+        frame(s);
+    }
+    assert_false(arrived(s));
+    for (int i = 0; i < 4; i++) { /* it drives off */
+        see(s, SEEN_CAR, 0.8f, 0.4f + 0.02f * (float)i, 0.5f, 0.2f, 0.2f, 1);
+        frame(s);
+        assert_false(arrived(s));
+    }
+    for (int i = 0; i < 2; i++) {
+        see(s, SEEN_CAR, 0.8f, 0.46f + 0.02f * (float)i, 0.5f, 0.2f, 0.2f, 1);
+        frame(s);
+    }
+    assert_true(arrived(s));
+    free(s);
+}
+
+/* It moved where it is, or did so before it was found; somebody who sits moves an arm alone. */
+static void test_arrives_by_motion(void **state) {
+    static const struct {
+        const char *what;
+        enum seen_label label;
+        int before; /* frames between the motion and the first sighting */
+        struct area moving;
+        bool arrives;
+    } cases[] = {{"a car", SEEN_CAR, 0, {0.4f, 0.55f, 0.55f, 0.7f}, true},
+                 {"a car, found when it stood", SEEN_CAR, 10, {0.4f, 0.55f, 0.55f, 0.7f}, true},
+                 {"a car, found much later", SEEN_CAR, 16, {0.4f, 0.55f, 0.55f, 0.7f}, false},
+                 {"a person's arm", SEEN_PERSON, 0, {0.4f, 0.5f, 0.45f, 0.6f}, true},
+                 {"what swings at a car's mirror", SEEN_CAR, 0, {0.4f, 0.5f, 0.45f, 0.6f}, false}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct scene *s = scene_new();
+        s->in.moving = &cases[c].moving;
+        s->in.moving_count = 1;
+        for (int i = 0; i < cases[c].before + 5; i++) {
+            if (i >= cases[c].before) see(s, cases[c].label, 0.8f, 0.4f, 0.5f, 0.2f, 0.2f, 1);
+            frame(s);
+            s->in.moving_count = 0;
+        }
+        if (arrived(s) != cases[c].arrives) fail_msg("%s", cases[c].what);
+        free(s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_confirms_once),
@@ -307,6 +387,9 @@ int main(void) {
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_label_votes),
+        cmocka_unit_test(test_what_was_there),
+        cmocka_unit_test(test_arrives_by_its_way),
+        cmocka_unit_test(test_arrives_by_motion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,7 @@ struct glance {
     struct crops crops;
     struct detections found;
     int8_t looks[DETECTIONS_MAX][VISION_LOOK_BYTES];
+    struct area moving[VISION_REGIONS_MAX];
     struct tracker_input in;
 };
 
@@ -224,6 +225,9 @@ static err track(struct glance *g) {
     g->in.wall = g->frame->wall;
     g->in.found = &g->found;
     g->in.looks = (const int8_t(*)[VISION_LOOK_BYTES])g->looks;
+    for (size_t i = 0; i < g->frame->region_count; i++) g->moving[i] = region_area(g->frame->regions[i]);
+    g->in.moving = g->moving;
+    g->in.moving_count = g->frame->region_count;
     g->in.context = g;
     g->in.look = look_at;
     g->in.threshold = threshold;
@@ -303,7 +307,7 @@ static err tell(struct glance *g, struct steady_us begin, struct diag *d) {
                                    .box = area_box(t->box),
                                    .first = t->first,
                                    .state = g->late ? TRACK_SEEN : t->state,
-                                   .still = t->still};
+                                   .still = t->still || !t->arrived};
         memcpy(out->look, t->look, sizeof out->look);
         if (!e && !g->late) e = find_face(g, t, out, d);
         if (e) return e;

@@ -3,9 +3,12 @@
  * too slow for it, and the same clip gives the same alerts. (What processes, queues and channels add is
  * measured by latency.py on a real home.)
  *
- * Usage: see_clip [-l LABEL,…] [-z JSON] [-p FOLDER] [-v] SECONDS CLIP MODEL... (model.h)
- *   -l  what alerts; without: person, all vehicles, all animals       -z  zones of the camera
- * (docs/seeing.md) -p  writes each alert's picture there                             -v  prints sightings too
+ * Usage: see_clip [-l LABEL,…] [-z JSON] [-p FOLDER] [-m MS] [-v] SECONDS CLIP MODEL... (model.h)
+ *   -l  what alerts; without: person, all vehicles, all animals
+ *   -z  zones of the camera (docs/seeing.md)
+ *   -p  writes each alert's picture there
+ *   -m  looks at a frame only so long after the last one, as a machine that is too slow for all of them
+ *   -v  prints sightings too
  * Prints a JSON object for each alert and each event, then one with counts. */
 #include <fcntl.h>
 #include <getopt.h>
@@ -38,7 +41,7 @@ struct see_clip {
     struct seeing *seeing;
     struct worker_reader reader;
     uint32_t clock_hz;
-    int64_t first_dts, wall_us, ticked_us;
+    int64_t first_dts, wall_us, ticked_us, looked_us, least_us; /* least_us: between two looks */
     bool begun;
     unsigned entries, alerts, frames;
 };
@@ -148,6 +151,9 @@ static err pass_frame(struct see_clip *c, struct bytes payload, struct diag *d) 
     if (f.flags & WORKER_FRAME_SAFETY) m.flags |= VISION_FRAME_SAFETY;
     for (size_t i = 0; i < f.region_count; i++)
         m.regions[i] = (struct vision_region){f.regions[i].x, f.regions[i].y, f.regions[i].w, f.regions[i].h};
+    seeing_frame(c->seeing, camera_id, &f);
+    if (f.wall.us - c->looked_us < c->least_us) return ERR_OK;
+    c->looked_us = f.wall.us;
     c->frames++;
     if (c->verbose) {
         printf("{\"frame\":[%.2f,%u", seconds(f.wall), m.flags);
@@ -155,7 +161,6 @@ static err pass_frame(struct see_clip *c, struct bytes payload, struct diag *d) 
             printf(",[%u,%u,%u,%u]", f.regions[i].x, f.regions[i].y, f.regions[i].w, f.regions[i].h);
         printf("]}\n");
     }
-    seeing_frame(c->seeing, camera_id, &f);
     return watcher_frame(c->watcher, &m, d);
 }
 
@@ -286,13 +291,15 @@ int main(int argc, char **argv) {
     struct model model = {0};
     struct diag d = {0};
     char folder[] = "/tmp/cardea-see-XXXXXX";
-    for (int k; (k = getopt(argc, argv, "+l:z:p:v")) != -1;) {
+    for (int k; (k = getopt(argc, argv, "+l:z:p:m:v")) != -1;) {
         if (k == 'l')
             labels = optarg;
         else if (k == 'z')
             zones = optarg;
         else if (k == 'p')
             c.pictures = optarg;
+        else if (k == 'm')
+            c.least_us = strtol(optarg, NULL, 10) * 1000;
         else if (k == 'v')
             c.verbose = true;
         else
