@@ -39,7 +39,9 @@ struct mqtt_channel {
     struct known_camera cameras[CAMERAS_MAX];
     size_t camera_count;
     bool busy, connected;
-    int message; /* the alert under way */
+    int message;                          /* the alert under way */
+    char pending[2 * ALERT_ID_BYTES + 1]; /* the alert that the broker has not acknowledged; empty: none */
+    struct steady_us sent;
 
     pthread_mutex_t lock;
     struct { /* under the lock */
@@ -236,13 +238,9 @@ static void say_of(struct mqtt_channel *c, const char *camera, const char *what,
     say(c, topic, payload, retain);
 }
 
-static err send_alert(struct channel *base, const struct alert_message *m, struct diag *d) {
-    struct mqtt_channel *c = (struct mqtt_channel *)base;
+static err publish_alert(struct mqtt_channel *c, const struct alert_message *m, struct diag *d) {
     char topic[MQTT_TOPIC_MAX_BYTES + 1];
     const char *camera = alert_text(m, "camera");
-    if (!c->connected)
-        return diag_fail(d, ERR_UNREACHABLE, "%s",
-                         c->inbox.why[0] ? c->inbox.why : "not connected to the broker yet");
     char *text = json_dumps(m->json, JSON_COMPACT);
     if (!text) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     if (m->test)
@@ -252,8 +250,35 @@ static err send_alert(struct channel *base, const struct alert_message *m, struc
     if (m->jpeg.len) say_of(c, camera, "picture", blob_bytes(&m->jpeg), true);
     err e = mqtt_publish(c->mqtt, topic, bytes_text(text), false, &c->message, d);
     free(text);
+    return e;
+}
+
+/* Whether what was sent before has been acknowledged by now. */
+static bool settled(struct mqtt_channel *c) {
+    pthread_mutex_lock(&c->lock);
+    bool taken = c->inbox.taken;
+    if (taken) c->inbox.taken = false;
+    if (taken) c->inbox.waits_for = 0;
+    pthread_mutex_unlock(&c->lock);
+    return taken;
+}
+
+/* The library keeps what is not acknowledged, and sends it again itself: of a broker that acknowledges
+ * nothing one alert waits there, and not each try of each alert. */
+static err send_alert(struct channel *base, const struct alert_message *m, struct diag *d) {
+    struct mqtt_channel *c = (struct mqtt_channel *)base;
+    const char *id = alert_text(m, "id");
+    bool same = strcmp(c->pending, id) == 0;
+    if (!c->connected)
+        return diag_fail(d, ERR_UNREACHABLE, "%s",
+                         c->inbox.why[0] ? c->inbox.why : "not connected to the broker yet");
+    if (c->pending[0] && !same && !settled(c))
+        return diag_fail(d, ERR_BUSY, "the broker has not acknowledged the alert before");
+    err e = same ? ERR_OK : publish_alert(c, m, d);
     if (e) return e;
+    snprintf(c->pending, sizeof c->pending, "%s", id);
     c->busy = true;
+    c->sent = steady_now();
     pthread_mutex_lock(&c->lock);
     c->inbox.waits_for = c->message;
     for (size_t i = 0; i < sizeof c->inbox.acknowledged / sizeof *c->inbox.acknowledged; i++)
@@ -367,6 +392,15 @@ static void obey(struct mqtt_channel *c, const struct order *o) {
     log_warning("mqtt: a ring for a camera that is not there: %s", id);
 }
 
+/* A broker that takes everything and acknowledges nothing must not look like one that works. */
+static void give_up_waiting(struct mqtt_channel *c) {
+    const struct channel_outcome o = {.result = CHANNEL_AGAIN,
+                                      .said = "the broker does not acknowledge what it is sent"};
+    if (!c->busy || steady_now().us - c->sent.us < CHANNEL_TIMEOUT_MS * INT64_C(1000)) return;
+    c->busy = false; /* it may come yet: `pending` stays */
+    c->base.host->done(c->base.host->context, &o);
+}
+
 static void poll_channel(struct channel *base) {
     struct mqtt_channel *c = (struct mqtt_channel *)base;
     const struct channel_host *host = c->base.host;
@@ -389,9 +423,13 @@ static void poll_channel(struct channel *base) {
     }
     if (connected) begin(c);
     for (size_t i = 0; i < count; i++) obey(c, &orders[i]);
-    if (!taken) return;
+    if (!taken) {
+        give_up_waiting(c);
+        return;
+    }
     const struct channel_outcome o = {.result = CHANNEL_TAKEN, .said = "the broker has acknowledged it"};
     c->busy = false;
+    c->pending[0] = 0;
     host->done(host->context, &o);
 }
 

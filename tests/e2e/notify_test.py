@@ -10,9 +10,11 @@ import hmac
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -367,6 +369,63 @@ def test_mqtt(folder, driver):
         broker.stop()
 
 
+def mute_broker(listener, published):
+    """Takes a connection, subscriptions and pings, and acknowledges no message."""
+    def take(stream, n):
+        data = stream.read(n)
+        if len(data) < n:
+            raise EOFError
+        return data
+
+    def serve(connection):
+        stream = connection.makefile("rb")
+        try:
+            while True:
+                kind, length, shift = take(stream, 1)[0] >> 4, 0, 0
+                while True:
+                    byte = take(stream, 1)[0]
+                    length |= (byte & 127) << shift
+                    shift += 7
+                    if byte < 128:
+                        break
+                body = take(stream, length)
+                if kind == 1:
+                    connection.sendall(b"\x20\x02\x00\x00")
+                elif kind == 8:
+                    connection.sendall(b"\x90\x03" + body[:2] + b"\x01")
+                elif kind == 12:
+                    connection.sendall(b"\xd0\x00")
+                elif kind == 3:
+                    topic = body[2:2 + int.from_bytes(body[:2], "big")].decode()
+                    published.append(topic)
+        except (EOFError, OSError):
+            pass
+
+    while True:
+        try:
+            connection = listener.accept()[0]
+        except OSError:
+            return
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+
+def test_mqtt_without_acknowledgement(folder, driver):
+    listener = socket.create_server(("127.0.0.1", 0))
+    published = []
+    threading.Thread(target=mute_broker, args=(listener, published), daemon=True).start()
+    try:
+        driver.command("notify.add", kind="mqtt", name="mute", host="127.0.0.1", port=listener.getsockname()[1], tls=False)
+        wait_for("the hub to be there", lambda: "cardea/status" in published)
+        driver.alert(alert_id(1), camera=CAMERA)
+        driver.alert(alert_id(2), camera=CAMERA)
+        failing = wait_for("it to be said", lambda: [c for c in driver.channels().values() if c["state"] == "failing"], 40)[0]
+        assert "does not acknowledge" in failing["message"] and failing["waiting"] == 2, failing
+        time.sleep(12)  # it is tried again
+        assert sum(topic.endswith("/alert") for topic in published) == 1, published
+    finally:
+        listener.close()
+
+
 def alerts_in(watcher):
     return [json.loads(payload)["id"] for topic, payload, retained in watcher.all if topic.endswith("/alert") and not retained]
 
@@ -466,7 +525,7 @@ def test_refusals(folder, driver):
 
 
 TESTS = [test_webhook, test_webhook_answers_badly, test_down_killed_and_up, test_killed_in_the_middle, test_web_push, test_smtp,
-         test_smtp_without_trust, test_ntfy, test_mqtt, test_mqtt_broker_restarts, test_refusals]
+         test_smtp_without_trust, test_ntfy, test_mqtt, test_mqtt_without_acknowledgement, test_mqtt_broker_restarts, test_refusals]
 
 
 def main():

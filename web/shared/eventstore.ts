@@ -19,6 +19,7 @@ const SETTLED_AFTER_DAYS = 3;
 const EMPTY_DAYS = 7; /* that many without an event, before the camera was added: there are none */
 const AT_ONCE = 4;
 const CACHED_DAYS = 24;
+const ROWS_A_DAY = 200_000; /* that a vault may list of one camera */
 const PER_DAY = 16_384; /* a ref is chunk × PER_DAY + place */
 
 interface Day {
@@ -257,14 +258,18 @@ export class EventStore {
         const day = this.days[at]!;
         const name = `${day.camera}/${day.day}`;
         const fresh: SeenEvent[] = [];
-        for (;;) {
+        /* A vault that answers the same again, or without end, is not listened to for ever. */
+        for (let rows = 0; rows < ROWS_A_DAY;) {
             const { events, last } = await this.api.get<{ events: [number, string][]; last: number }>(`/v1/events?camera=${day.camera}&day=${day.day}&after=${day.last}`);
             for (const [, sealed] of events) {
                 const event = await this.open(day, sealed);
-                if (event) fresh.push(event);
+                if (event && fresh.length < PER_DAY) fresh.push(event);
             }
             if (events.length === 0) break;
-            day.last = Math.max(last ?? 0, ...events.map((e) => e[0]));
+            rows += events.length;
+            const next = Math.max(last ?? 0, ...events.map((e) => e[0]));
+            if (!(next > day.last)) break;
+            day.last = next;
         }
         const settled = day.day + SETTLED_AFTER_DAYS < today;
         if (fresh.length === 0 && settled === day.settled) return;

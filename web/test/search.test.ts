@@ -1,6 +1,9 @@
 /* The event index: each filter against a plain walk over all events, words, updates, forgetting, and its speed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Api } from "../shared/api.ts";
+import { EventStore } from "../shared/eventstore.ts";
+import type { Household } from "../shared/household.ts";
 import { EventIndex, words, type Filter } from "../shared/search.ts";
 import { labelFits, type SeenEvent } from "../shared/seeing.ts";
 import { count } from "../shared/stats.ts";
@@ -103,4 +106,18 @@ test("100 000 events are searched in under 50 ms", () => {
         return performance.now() - t;
     })));
     assert.ok(Math.max(...best) < 50, `${best.map((b) => b.toFixed(1))} ms`);
+});
+
+test("a vault that repeats itself, or never ends, does not keep the app for ever", async () => {
+    const row = (n: number): [number, string] => [n, "AA"];
+    for (const answer of [() => ({ events: [row(1)], last: 1 }), (n: number) => ({ events: Array.from({ length: 5000 }, (_, i) => row(n * 5000 + i)), last: n * 5000 + 4999 })]) {
+        let asked = 0;
+        const api = { get: async () => answer(++asked) } as unknown as Api;
+        const household = { keys: { id: "h" }, cameras: [{ id: "c", profile: { kind: "main", retention_days: 1 } }] } as unknown as Household;
+        const store = new EventStore(api, household, () => 86_400 * 20_000, () => false, () => undefined);
+        await store.sync();
+        assert.equal(store.state.count, 0);
+        assert.ok(asked < 200, `${asked} questions`);
+        store.close();
+    }
 });
