@@ -296,6 +296,7 @@ static int run_face_list(struct cli *cli, const struct args *args) {
     if (cli->json) return cli_print_json(faces);
     size_t i;
     printf("familiar faces: %s\n", json_is_true(json_object_get(faces, "on")) ? "on" : "off");
+    if (*json_text(faces, "message")) puts(json_text(faces, "message"));
     json_array_foreach(json_object_get(faces, "people"), i, one)
         printf("%s  %-24s %lld pictures; consent by %s%s\n", json_text(one, "id"), json_text(one, "name"),
                (long long)json_integer_value(json_object_get(one, "templates")),
@@ -376,6 +377,10 @@ static int set_faces(struct cli *cli, bool on) {
         hub_ask(&s, "see.set", json_pack(on ? "{s:b}" : "{s:b,s:b}", "faces", on, "suggest", 0), NULL, &d))
         return cli_fail(&d);
     printf("familiar faces are %s\n", on ? "on" : "off");
+    AUTO(json_release) json_t *seeing = NULL;
+    if (on && hub_ask_seeing(&s, &seeing, &d) == ERR_OK &&
+        *json_text(json_object_get(seeing, "faces"), "message"))
+        puts(json_text(json_object_get(seeing, "faces"), "message"));
     return STATUS_DONE;
 }
 

@@ -46,8 +46,11 @@ err model_file_fetch(const struct published_file *f, struct blob *out, struct di
     e = http_client_new(&options, &client, d);
     if (!e) e = http_client_do(client, &request, &answer, d);
     if (e) {
-        diag_prefix(d, "%s could not be fetched from %s", f->name, host);
-        return e;
+        const struct diag why = d ? *d : (struct diag){{0}};
+        return diag_fail(d, e,
+                         "%s could not be fetched from %s: %.160s; without a network, put it where "
+                         "CARDEA_MODELS of the home points, as %s/%s, and start the home again",
+                         f->name, host, why.text, f->folder, f->name);
     }
     char hex[2 * HASH_BYTES + 1];
     uint8_t hash[HASH_BYTES];

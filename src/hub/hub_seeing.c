@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "format/event.h"
 #include "hub/hub.h"
+#include "vision/published.h"
 
 static struct hub_camera *by_number(const struct hub *h, uint8_t number) {
     for (struct hub_camera *c = h->list; c; c = c->next)
@@ -232,6 +233,21 @@ static err doorbell_command(struct hub *h, const struct command *c, json_t **res
     return e;
 }
 
+/* Familiar faces that are on, and cannot be, say so. */
+static void explain_faces(json_t *seeing, json_t *models) {
+    json_t *faces = json_object_get(seeing, "faces"), *m;
+    const char *message = json_string_value(json_object_get(faces, "message"));
+    size_t i;
+    if (!json_is_true(json_object_get(faces, "on")) || !message || *message) return;
+    json_array_foreach(models, i, m) {
+        const char *name = json_string_value(json_object_get(m, "name"));
+        if (name && strcmp(name, PUBLISHED_FACES) == 0 && json_is_false(json_object_get(m, "here")))
+            json_object_set_new(faces, "message",
+                                json_string("nobody is recognised yet: the models for faces are not here; "
+                                            "`cardea model get faces` fetches them"));
+    }
+}
+
 /* What only the hub knows beside seeing. */
 static err add_surroundings(struct hub *h, json_t *o, struct diag *d) {
     json_t *models = NULL, *none = json_object();
@@ -240,6 +256,7 @@ static err add_surroundings(struct hub *h, json_t *o, struct diag *d) {
     if (e) return e;
     json_t *list = json_object_get(models, "models");
     json_object_set(o, "models", list ? list : models);
+    explain_faces(o, list);
     json_decref(models);
     json_object_set_new(o, "model", vision_model(h->vision));
     json_object_set_new(o, "vision", vision_status(h->vision));

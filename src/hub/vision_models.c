@@ -200,6 +200,13 @@ static err do_add(struct vision *v, json_t *args, json_t **result, struct diag *
     err e = models_add(&v->models, args, &whole, d);
     if (e) return e;
     if (whole && !v->process) v->start_at.us = 0; /* there may be something to look with now */
+    /* The models for faces have come: what looks is started anew with them, and goes on until then. */
+    struct model_file faces[2];
+    static struct model same;
+    same = v->model;
+    if (whole && v->process && !v->faces && models_faces(&v->models, faces, NULL) == ERR_OK &&
+        begin_trial(v, &same, true, true, NULL) != ERR_OK)
+        log_warning("vision: the models for faces are used from its next start on");
     *result = json_pack("{s:b}", "whole", (int)whole);
     return *result ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "out of memory");
 }

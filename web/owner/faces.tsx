@@ -51,6 +51,7 @@ function On({ state }: { state: SeeState }) {
     const people = state.faces.people;
     return (
         <>
+            {state.faces.message && <Message kind="warn">{sentence(state.faces.message)}</Message>}
             {people.length === 0 ? (
                 <div class="empty compact">
                     <div class="empty-art" aria-hidden="true"><Icon name="face" /></div>

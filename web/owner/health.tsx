@@ -95,7 +95,7 @@ function VisionCard() {
                 {vision?.frames !== undefined && <div><dt>Pictures looked at</dt><dd>{vision.frames.toLocaleString()} <small>{skipped >= 0.5 ? `${Math.round(skipped)} % skipped, the hub is busy` : ""}</small></dd></div>}
             </dl>
             <Switch label="Look for people, vehicles and pets" hint="Off: the hub records without looking, and nothing alerts." checked={on} onChange={(v) => void attempt(tell("see.set", { on: v }))} />
-            {coarse && <p class="hint">The built-in classifier tells a person, a vehicle and an animal apart, roughly. A detector is better: <code>cardea model get</code> on a machine with a network, then <code>cardea model use</code>.</p>}
+            {coarse && <p class="hint">The built-in classifier tells a person, a vehicle and an animal apart, roughly. A detector is better: <code>cardea model get yolox-nano</code>, where there is a network, and <code>cardea model use auto</code>.</p>}
         </section>
     );
 }
@@ -121,7 +121,7 @@ function AlertsCard() {
 function CameraTable({ cameras }: { cameras: CameraStatus[] }) {
     return (
         <div class="scroll">
-            <table>
+            <table class="cameras">
                 <thead><tr><th scope="col">Camera</th><th scope="col">State</th><th scope="col" class="n">Pictures/s</th><th scope="col" class="n">kbit/s</th><th scope="col" class="n">Lost</th><th scope="col">Picture</th></tr></thead>
                 <tbody>
                     {cameras.map((c) => (

@@ -23,8 +23,8 @@ export function MorePage() {
     const groups: [string, Row[]][] = [
         ["Your home", [
             { href: "#/add", icon: "plus", title: "Add", about: "A camera, or another hub" },
-            { href: "#/faces", icon: "face", title: "Familiar faces", about: "Who you know, by name", state: s ? { text: s.faces.on ? (people === 0 ? "Nobody yet" : people === 1 ? "1 person" : `${people} people`) : "Off", look: s.faces.on && people > 0 ? "good" : "" } : null },
-            { href: "#/health", icon: "pulse", title: "Storage and health", about: "Hub, cameras, recognition, what is kept", state: hubs.length > 0 ? (down > 0 ? { text: "Hub offline", look: "bad" } : amiss > 0 ? { text: amiss === 1 ? "1 thing is amiss" : `${amiss} things are amiss`, look: "warn" } : { text: "Well", look: "good" }) : null },
+            { href: "#/faces", icon: "face", title: "Familiar faces", about: "Who you know, by name", state: s ? { text: s.faces.on ? (people === 0 ? "Nobody yet" : people === 1 ? "1 person" : `${people} people`) : "Off", look: s.faces.message ? "warn" : s.faces.on && people > 0 ? "good" : "" } : null },
+            { href: "#/health", icon: "pulse", title: "Storage and health", about: "Hub, cameras, recognition, what is kept", state: hubs.length > 0 ? (down > 0 ? { text: "Hub offline", look: "bad" } : amiss > 0 ? { text: amiss === 1 ? "1 problem" : `${amiss} problems`, look: "warn" } : { text: "Well", look: "good" }) : null },
         ]],
         ["Cameras", (household.value?.cameras ?? []).map((c): Row => {
             const zones = s?.zones[c.id]?.length ?? 0;

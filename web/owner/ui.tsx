@@ -153,6 +153,9 @@ export function Switch({ label, hint, checked, onChange, disabled }: { label: st
     );
 }
 
+/* What the hub and the command line put in backticks is a command. */
+const coded = (text: string) => text.split("`").map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part));
+
 export function Message({ kind = "info", title, children }: { kind?: "info" | "warn" | "bad" | "good"; title?: string; children?: ComponentChildren }) {
     const icon: IconName = kind === "good" ? "check" : kind === "info" ? "lock" : "warn";
     return (
@@ -160,7 +163,7 @@ export function Message({ kind = "info", title, children }: { kind?: "info" | "w
             <Icon name={icon} />
             <div>
                 {title && <strong>{title}</strong>}
-                {children && <div>{children}</div>}
+                {children && <div>{typeof children === "string" ? coded(children) : children}</div>}
             </div>
         </div>
     );

@@ -152,7 +152,7 @@ export interface SeeState {
     zones: Record<string, Zone[]>;
     masks: Record<string, Point[][]>;
     rules: Rule[];
-    faces: { on: boolean; suggest: boolean; people: Person[] };
+    faces: { on: boolean; suggest: boolean; people: Person[]; message: string };
     channels: Channel[];
     muted_until: number;
 }
@@ -160,11 +160,11 @@ export interface SeeState {
 /* A hub's answer to see.get, with what it did not say in its neutral place. */
 export function readSee(v: unknown): SeeState {
     const s = (typeof v === "object" && v !== null ? v : {}) as Partial<SeeState>;
-    const faces = s.faces ?? { on: false, suggest: false, people: [] };
+    const faces = s.faces ?? { on: false, suggest: false, people: [], message: "" };
     return {
         on: s.on !== false, model: s.model ?? null, vision: s.vision ?? null, presence: s.presence ?? null,
         zones: s.zones ?? {}, masks: s.masks ?? {}, rules: list(s.rules).map((r) => readRule(r as Partial<Rule>)),
-        faces: { on: faces.on === true, suggest: faces.suggest === true, people: list(faces.people) as Person[] },
+        faces: { on: faces.on === true, suggest: faces.suggest === true, people: list(faces.people) as Person[], message: typeof faces.message === "string" ? faces.message : "" },
         channels: list(s.channels) as Channel[], muted_until: num(s.muted_until),
     };
 }
