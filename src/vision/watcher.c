@@ -132,7 +132,9 @@ static void plan_tracks(struct glance *g) {
             struct kept *kept = t->state != TRACK_LOST && !in_crops(g, t->box) ? kept_of(g->c, t->id) : NULL;
             if (!kept) continue;
             int64_t since = t->seen.us > kept->looked_at.us ? t->seen.us : kept->looked_at.us;
-            int64_t wait = t->still ? WATCHER_STILL_AGAIN_US : WATCHER_LOOK_AGAIN_US;
+            int64_t wait = t->misses  ? WATCHER_DOUBT_AGAIN_US
+                           : t->still ? WATCHER_STILL_AGAIN_US
+                                      : WATCHER_LOOK_AGAIN_US;
             if (g->frame->wall.us - since < wait) continue;
             if (longest && t->seen.us >= longest->seen.us) continue;
             longest = t;
