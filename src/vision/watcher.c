@@ -145,6 +145,12 @@ static void plan_tracks(struct glance *g) {
     }
 }
 
+/* What has no limbs and stands does not move: the motion before it is something else's. */
+static bool may_move(const struct track *t) {
+    bool alive = t->label == SEEN_PERSON || seen_label_animal(t->label);
+    return alive || (t->arrived && !t->still);
+}
+
 /* Does all that moves belong to things that are well known? */
 static bool all_known(const struct glance *g, const struct area *moving, size_t count) {
     const struct tracker *k = &g->c->tracker;
@@ -155,7 +161,7 @@ static bool all_known(const struct glance *g, const struct area *moving, size_t 
             float x = KNOWN_AROUND * (one->box.x1 - one->box.x0),
                   y = KNOWN_AROUND * (one->box.y1 - one->box.y0);
             struct area around = {one->box.x0 - x, one->box.y0 - y, one->box.x1 + x, one->box.y1 + y};
-            known = one->confirmed && one->seen_now && one->hits >= KNOWN_HITS &&
+            known = one->confirmed && one->seen_now && may_move(one) && one->hits >= KNOWN_HITS &&
                     one->score > detector_threshold(g->w->detector, one->label) + KNOWN_CLEARLY &&
                     area_inside(moving[i], around) > KNOWN_PART;
         }
