@@ -9,7 +9,9 @@
 #define SAME_PLACE_IOU 0.8f
 #define SAME_PART 0.7f /* of what an edge cut off, in something whole */
 #define EDGE_PX 2.0f
-#define LEAST_PX 4.0f /* nothing so small is recognised; it is noise */
+#define OPINION 0.1f    /* of a class, for it to count beside the best */
+#define KIND_MOST 0.55f /* that classes together make it: hardly believed, so seen more often (tracker.c) */
+#define LEAST_PX 4.0f   /* nothing so small is recognised; it is noise */
 
 static const struct detector_ops *const kinds[VISION_KINDS] = {
     [VISION_PICODET] = &detect_picodet,
@@ -96,15 +98,22 @@ err detector_forward(struct detector *t, struct diag *d) {
                    t->outputs, d);
 }
 
+/* Doubt of its kind is no doubt that it is there: half a cat and half a dog are an animal, and a car seen
+ * from an unusual side is a bit of a truck and of a bus. The scores add up, but only to what is just
+ * believed; what is hardly more than nothing is no opinion. */
 float detector_best(const struct detector *t, const float *scores, enum seen_label *label) {
-    float best = DETECTION_LEAST;
+    float best = 0, all = 0;
     *label = SEEN_NOTHING;
     for (size_t i = 0; i < t->model.label_count; i++) {
         if (!(scores[i] > best) || t->labels[i] == SEEN_NOTHING) continue;
         best = scores[i];
         *label = t->labels[i];
     }
-    return best;
+    for (size_t i = 0; i < t->model.label_count && best >= OPINION; i++)
+        if (scores[i] >= OPINION && label_group(t->labels[i]) == label_group(*label)) all += scores[i];
+    all = fmaxf(best, fminf(all, KIND_MOST));
+    if (all < DETECTION_LEAST) *label = SEEN_NOTHING;
+    return all;
 }
 
 static struct detection *place_for(struct detections *out, float score) {

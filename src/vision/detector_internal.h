@@ -35,7 +35,8 @@ err detector_name_outputs(struct detector *t, struct diag *d) CHECKED;
 /* Runs what lies in t->input. */
 err detector_forward(struct detector *t, struct diag *d) CHECKED;
 
-/* The best of the classes that matter; *label is SEEN_NOTHING when all are below DETECTION_LEAST. */
+/* The best of the classes that matter, and what its group is sure of; *label is SEEN_NOTHING when all are
+ * below DETECTION_LEAST. */
 float detector_best(const struct detector *t, const float *scores, enum seen_label *label);
 
 /* Adds a box, given in pixels of the model's input, of which `used_w` × `used_h` show the part. When the list

@@ -8,7 +8,7 @@
 
 #include "vision/assign.h"
 #include "vision/crops.h"
-#include "vision/detector.h"
+#include "vision/detector_internal.h"
 #include "vision/jpeg.h"
 #include "vision/look.h"
 #include "vision/sharpness.h"
@@ -296,6 +296,29 @@ static void test_labels(void **state) {
     assert_int_not_equal(label_group(SEEN_PERSON), label_group(SEEN_DOG));
 }
 
+/* Kinds of one group add up to what is just believed; of others, and hardly any, they do not. */
+static void test_kinds_add_up(void **state) {
+    static const struct {
+        const char *what;
+        float scores[5]; /* cat, dog, person, truck, nothing that matters */
+        enum seen_label label;
+        float best;
+    } cases[] = {{"a clear cat", {0.8f, 0.3f, 0.1f, 0, 0}, SEEN_CAT, 0.8f},
+                 {"half a cat, half a dog", {0.3f, 0.28f, 0.2f, 0, 0}, SEEN_CAT, 0.55f},
+                 {"a bit of each", {0.12f, 0.15f, 0, 0, 0}, SEEN_DOG, 0.27f},
+                 {"hardly a dog", {0.4f, 0.09f, 0, 0, 0}, SEEN_CAT, 0.4f},
+                 {"different things", {0.3f, 0, 0.35f, 0.3f, 0.9f}, SEEN_PERSON, 0.35f},
+                 {"nothing", {0.09f, 0.09f, 0.19f, 0.1f, 0.9f}, SEEN_NOTHING, 0}};
+    static const struct detector t = {.labels = {SEEN_CAT, SEEN_DOG, SEEN_PERSON, SEEN_TRUCK, SEEN_NOTHING},
+                                      .model.label_count = 5};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum seen_label label;
+        float best = detector_best(&t, cases[i].scores, &label);
+        bool right = label == cases[i].label && (!label || fabsf(best - cases[i].best) < 1e-5f);
+        if (!right) fail_msg("%s: %d, %.2f", cases[i].what, (int)label, (double)best);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_colours),     cmocka_unit_test(test_all_sizes),
@@ -304,7 +327,7 @@ int main(void) {
         cmocka_unit_test(test_small_crops), cmocka_unit_test(test_jpeg),
         cmocka_unit_test(test_jpeg_limit),  cmocka_unit_test(test_bad_jpegs),
         cmocka_unit_test(test_assign),      cmocka_unit_test(test_suppression),
-        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_labels),      cmocka_unit_test(test_kinds_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,7 +132,9 @@ static void plan_tracks(struct glance *g) {
             struct kept *kept = t->state != TRACK_LOST && !in_crops(g, t->box) ? kept_of(g->c, t->id) : NULL;
             if (!kept) continue;
             int64_t since = t->seen.us > kept->looked_at.us ? t->seen.us : kept->looked_at.us;
-            int64_t wait = t->still ? WATCHER_STILL_AGAIN_US : WATCHER_LOOK_AGAIN_US;
+            int64_t wait = t->misses  ? WATCHER_DOUBT_AGAIN_US
+                           : t->still ? WATCHER_STILL_AGAIN_US
+                                      : WATCHER_LOOK_AGAIN_US;
             if (g->frame->wall.us - since < wait) continue;
             if (longest && t->seen.us >= longest->seen.us) continue;
             longest = t;
@@ -141,6 +143,12 @@ static void plan_tracks(struct glance *g) {
         if (!longest || !crops_add(&g->image, longest->box, detector_side(g->w->detector), &g->crops)) return;
         its->looked_at = g->frame->wall;
     }
+}
+
+/* What has no limbs and stands does not move: the motion before it is something else's. */
+static bool may_move(const struct track *t) {
+    bool alive = t->label == SEEN_PERSON || seen_label_animal(t->label);
+    return alive || (t->arrived && !t->still);
 }
 
 /* Does all that moves belong to things that are well known? */
@@ -153,7 +161,7 @@ static bool all_known(const struct glance *g, const struct area *moving, size_t 
             float x = KNOWN_AROUND * (one->box.x1 - one->box.x0),
                   y = KNOWN_AROUND * (one->box.y1 - one->box.y0);
             struct area around = {one->box.x0 - x, one->box.y0 - y, one->box.x1 + x, one->box.y1 + y};
-            known = one->confirmed && one->seen_now && one->hits >= KNOWN_HITS &&
+            known = one->confirmed && one->seen_now && may_move(one) && one->hits >= KNOWN_HITS &&
                     one->score > detector_threshold(g->w->detector, one->label) + KNOWN_CLEARLY &&
                     area_inside(moving[i], around) > KNOWN_PART;
         }

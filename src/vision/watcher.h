@@ -12,6 +12,7 @@
 #define WATCHER_PICTURE_AGAIN_US 1500000
 #define WATCHER_STILL_AGAIN_US 15000000 /* a thing that stands still is looked for again */
 #define WATCHER_LOOK_AGAIN_US 1000000   /* a thing that moved and is not in any part */
+#define WATCHER_DOUBT_AGAIN_US 400000   /* a thing that was just looked for in vain: is it gone? */
 #define WATCHER_FACE_AGAIN_US 400000    /* of one person */
 
 struct watcher;

@@ -15,8 +15,8 @@ from score import Score, score
 import peers
 
 
-def see(clip, path, name):
-    args = [os.path.join(BUILD, "tests/recognition/see_clip")]
+def see(clip, path, name, options=()):
+    args = [os.path.join(BUILD, "tests/recognition/see_clip"), *options]
     if clip.zones:
         args += ["-z", json.dumps(clip.zones)]
     out = subprocess.run([*args, str(clip.seconds), path, *model(name)], check=True, capture_output=True, text=True).stdout
