@@ -162,9 +162,17 @@ static err sort_events(json_t *list, json_t **out) {
 static void print_why(const json_t *event) {
     const json_t *alert = json_object_get(event, "alert"), *quiet = json_object_get(event, "quiet"), *q;
     if (alert) printf("    alert: %s. %s\n", json_text(alert, "name"), json_text(alert, "text"));
+    const char *last = ""; /* a rule may have several reasons: they share a line */
     size_t i;
-    json_array_foreach((json_t *)quiet, i, q) if (strcmp(json_text(q, "because"), "label") != 0)
-        printf("    quiet: %s. %s\n", json_text(q, "name"), json_text(q, "text"));
+    json_array_foreach((json_t *)quiet, i, q) {
+        if (strcmp(json_text(q, "because"), "label") == 0) continue;
+        if (strcmp(json_text(q, "rule"), last) == 0)
+            printf(" %s", json_text(q, "text"));
+        else
+            printf("%s    quiet: %s. %s", *last ? "\n" : "", json_text(q, "name"), json_text(q, "text"));
+        last = json_text(q, "rule");
+    }
+    if (*last) putchar('\n');
 }
 
 static void print_event(const json_t *event) {

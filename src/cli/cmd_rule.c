@@ -153,16 +153,14 @@ static void print_list(const char *before, const json_t *list, const char *other
 }
 
 /* Names of what a rule has by id: of the cameras, zones, channels, people of this household. */
-static void print_named(const char *before, const json_t *ids, const json_t *all, const char *key) {
+static void print_named(const char *before, const json_t *ids, const json_t *all) {
     const json_t *id, *one;
     size_t i, k;
     json_array_foreach((json_t *)ids, i, id) {
-        const char *name = json_string_value(id);
-        json_array_foreach((json_t *)all, k, one) if (name && strcmp(json_text(one, key), name) == 0) {
-            name = json_text(one, "name");
-            break;
-        }
-        printf("%s%s", i ? ", " : before, name ? name : "?");
+        const char *hex = json_string_value(id), *name = "(gone)";
+        json_array_foreach((json_t *)all, k, one) if (hex && strcmp(json_text(one, "id"), hex) == 0) name =
+            json_text(one, "name");
+        printf("%s%s", i ? ", " : before, name);
     }
 }
 
@@ -203,9 +201,9 @@ static void print_rule(const json_t *r, const struct rule_names *n) {
     if (json_is_string(json_object_get(r, "who")))
         printf("; %s", json_text(r, "who"));
     else
-        print_named("; ", json_object_get(r, "who"), n->people, "id");
-    print_named("; by ", json_object_get(r, "cameras"), n->cameras, "id");
-    print_named("; in ", json_object_get(r, "zones"), n->zones, "id");
+        print_named("; ", json_object_get(r, "who"), n->people);
+    print_named("; by ", json_object_get(r, "cameras"), n->cameras);
+    print_named("; in ", json_object_get(r, "zones"), n->zones);
     if (schedule) {
         printf("; %s to %s", json_text(schedule, "from"), json_text(schedule, "to"));
         print_days(json_object_get(schedule, "days"));
@@ -215,7 +213,7 @@ static void print_rule(const json_t *r, const struct rule_names *n) {
     if (dwell) printf("; after %s", span);
     cli_span_text(cooldown, span);
     if (cooldown) printf("; once in %s", span);
-    print_named("; told to ", json_object_get(r, "channels"), n->channels, "id");
+    print_named("; told to ", json_object_get(r, "channels"), n->channels);
     putchar('\n');
 }
 

@@ -298,8 +298,9 @@ static int run_face_list(struct cli *cli, const struct args *args) {
     printf("familiar faces: %s\n", json_is_true(json_object_get(faces, "on")) ? "on" : "off");
     if (*json_text(faces, "message")) puts(json_text(faces, "message"));
     json_array_foreach(json_object_get(faces, "people"), i, one)
-        printf("%s  %-24s %lld pictures; consent by %s%s\n", json_text(one, "id"), json_text(one, "name"),
+        printf("%s  %-24s %lld picture%s; consent by %s%s\n", json_text(one, "id"), json_text(one, "name"),
                (long long)json_integer_value(json_object_get(one, "templates")),
+               json_integer_value(json_object_get(one, "templates")) == 1 ? "" : "s",
                json_text(json_object_get(one, "consent"), "by"),
                json_is_true(json_object_get(one, "exclude")) ? "; never recognised" : "");
     return STATUS_DONE;
@@ -312,8 +313,11 @@ static err read_pictures(const struct args *args, json_t **out, struct diag *d) 
         AUTO(blob_clear) struct blob jpeg = {0};
         e = file_read(args->positional[i], PICTURE_MAX_BYTES, &jpeg, d);
         if (e == ERR_LIMIT)
-            e = diag_fail(d, e, "%s is larger than %u KiB: scale it down, to a face of some 200 pixels",
-                          args->positional[i], PICTURE_MAX_BYTES >> 10);
+            e = diag_fail(
+                d, e,
+                "%s is larger than %u KiB: `ffmpeg -i %s -vf scale=320:-2 -q:v 10 face.jpg` makes a "
+                "smaller one",
+                args->positional[i], PICTURE_MAX_BYTES >> 10, args->positional[i]);
         if (!e) json_array_append_new(list, json_base64(blob_bytes(&jpeg)));
     }
     if (e) json_decref(list);
@@ -343,8 +347,8 @@ static int run_face_add(struct cli *cli, const struct args *args) {
     size_t i;
     json_array_foreach(json_object_get(result, "refused"), i, refused)
         fprintf(stderr, "%s\n", json_string_value(refused));
-    printf("%s is known by %lld pictures\n", name,
-           (long long)json_integer_value(json_object_get(result, "templates")));
+    json_int_t templates = json_integer_value(json_object_get(result, "templates"));
+    printf("%s is known by %lld picture%s\n", name, (long long)templates, templates == 1 ? "" : "s");
     return STATUS_DONE;
 }
 
