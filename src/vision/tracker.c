@@ -29,6 +29,7 @@
 #define MOTION_OWN 0.7f         /* of what moves lies in a thing that moves */
 #define MOTION_FILLS 0.3f       /* so much of a thing that moves as a whole */
 #define MOTION_FILLS_ALIVE 0.1f /* and of one that may move a limb alone */
+#define MOTION_COVERS 0.5f      /* of a thing that changes its place */
 #define MOTION_EVERYWHERE 0.5f  /* of the picture: that is no thing's */
 #define UNSEEN_SLOWING_US 500000
 #define CHANCE_LOG -4.6f /* of 1 in 100 */
@@ -157,13 +158,21 @@ static float shift_of(float from0, float from1, float to0, float to1) {
     return a * b > 0 ? fminf(fabsf(a), fabsf(b)) / fmaxf(side, 1e-3f) : 0;
 }
 
-static void arrive(const struct tracker *k, struct track *t, const struct detection *f, struct wall_us wall) {
+/* Where nothing moves, nothing has moved: then its box is wrong, or that of another thing. */
+static bool in_motion(const struct tracker_input *in, struct area box) {
+    for (size_t i = 0; i < in->moving_count; i++)
+        if (area_inside(box, in->moving[i]) > MOTION_COVERS) return true;
+    return false;
+}
+
+static void arrive(const struct tracker *k, struct track *t, const struct detection *f,
+                   const struct tracker_input *in) {
     if (t->arrived) return;
     if (t->whole_hits == 1 && !f->cut) t->origin = f->box;
-    bool away = !f->cut && (shift_of(t->origin.x0, t->origin.x1, f->box.x0, f->box.x1) > SHIFTED ||
-                            shift_of(t->origin.y0, t->origin.y1, f->box.y0, f->box.y1) > SHIFTED);
-    t->shifted = away ? t->shifted + 1 : 0;
-    t->arrived = t->shifted >= SHIFTED_HITS || moves_there(k, t, wall);
+    bool away = shift_of(t->origin.x0, t->origin.x1, f->box.x0, f->box.x1) > SHIFTED ||
+                shift_of(t->origin.y0, t->origin.y1, f->box.y0, f->box.y1) > SHIFTED;
+    t->shifted = away && !f->cut && in_motion(in, f->box) ? t->shifted + 1 : 0;
+    t->arrived = t->shifted >= SHIFTED_HITS || moves_there(k, t, in->wall);
 }
 
 /* --- Hits --- */
@@ -202,14 +211,16 @@ static void hit(const struct tracker *k, struct track *t, const struct detection
     look_blend(t->look, look, f->score > DETECTION_DEFAULT ? 0.2f : 0.05f);
     t->score = median(t);
     settle(t, wall);
-    arrive(k, t, f, wall);
+    arrive(k, t, f, in);
     if (!t->confirmed && sure_of(t, in->threshold(in->context, t->label))) {
         t->confirmed = true;
         t->state = TRACK_NEW;
     }
 }
 
-static void begin(struct tracker *k, const struct detection *f, const int8_t *look, struct wall_us wall) {
+static void begin(struct tracker *k, const struct detection *f, const int8_t *look,
+                  const struct tracker_input *in) {
+    struct wall_us wall = in->wall;
     if (k->count == VISION_TRACKS_MAX) return;
     struct track *t = &k->list[k->count++];
     float seen[4], side = side_of(f->box);
@@ -233,7 +244,7 @@ static void begin(struct tracker *k, const struct detection *f, const int8_t *lo
     t->votes[f->label] = f->score;
     box_numbers(f->box, seen);
     for (int i = 0; i < 4; i++) filter_start(&t->filters[i], seen[i], side);
-    arrive(k, t, f, wall);
+    arrive(k, t, f, in);
 }
 
 /* --- Association --- */
@@ -412,7 +423,7 @@ err tracker_update(struct tracker *k, const struct tracker_input *in) {
         if (!p.track_taken[i]) miss(k, in, &k->list[i]);
     for (size_t i = 0; i < in->found->count; i++) {
         const struct detection *f = &in->found->list[i];
-        if (!p.found_taken[i] && !is_low(in, f) && !duplicate(k, f)) begin(k, f, in->looks[i], in->wall);
+        if (!p.found_taken[i] && !is_low(in, f) && !duplicate(k, f)) begin(k, f, in->looks[i], in);
     }
     return ERR_OK;
 }

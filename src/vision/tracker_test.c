@@ -333,7 +333,15 @@ static void test_arrives_by_its_way(void **state) {
         frame(s);
     }
     assert_false(arrived(s));
-    for (int i = 0; i < 4; i++) { /* it drives off */
+    for (int i = 0; i < 4; i++) { /* a box that wanders while nothing moves */
+        see(s, SEEN_CAR, 0.8f, 0.4f + 0.02f * (float)i, 0.5f, 0.2f, 0.2f, 1);
+        frame(s);
+    }
+    assert_false(arrived(s));
+    const struct area branches = {0.3f, 0.3f, 0.95f, 0.9f};
+    s->in.moving = &branches; /* it drives off, behind what sways */
+    s->in.moving_count = 1;
+    for (int i = 0; i < 4; i++) {
         see(s, SEEN_CAR, 0.8f, 0.4f + 0.02f * (float)i, 0.5f, 0.2f, 0.2f, 1);
         frame(s);
         assert_false(arrived(s));
