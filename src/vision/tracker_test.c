@@ -390,7 +390,7 @@ static void test_does_not_drift(void **state) {
     }
     for (int i = 0; i < 15; i++) assert_int_equal(next_frame(s, false), ERR_OK);
     assert_false(arrived(s));
-    assert_true(the_one(s)->box.x0 < 0.55f);
+    assert_true(the_one(s)->box.x0 < 0.46f);
     free(s);
 }
 
