@@ -83,7 +83,7 @@ static void predict(struct track *t, float dt, int64_t unseen_us) {
     for (int i = 0; i < 4; i++) {
         if (t->still || i >= 2)
             t->filters[i].v = 0;
-        else if (t->misses || unseen_us > UNSEEN_SLOWING_US)
+        else if (t->misses || (!t->arrived && unseen_us > UNSEEN_SLOWING_US))
             t->filters[i].v *= SLOWING;
         filter_predict(&t->filters[i], dt, i >= 2 ? side / 4 : side);
     }

@@ -381,6 +381,19 @@ static void test_arrives_by_motion(void **state) {
     }
 }
 
+/* Nobody looks at what stands in the dark: that its box wandered a little is no speed to go on at. */
+static void test_does_not_drift(void **state) {
+    struct scene *s = scene_new();
+    for (int i = 0; i < 6; i++) {
+        see(s, SEEN_CAR, 0.8f, 0.4f + 0.005f * (float)i, 0.5f, 0.2f, 0.2f, 1);
+        frame(s);
+    }
+    for (int i = 0; i < 15; i++) assert_int_equal(next_frame(s, false), ERR_OK);
+    assert_false(arrived(s));
+    assert_true(the_one(s)->box.x0 < 0.46f);
+    free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_confirms_once),
@@ -398,6 +411,7 @@ int main(void) {
         cmocka_unit_test(test_what_was_there),
         cmocka_unit_test(test_arrives_by_its_way),
         cmocka_unit_test(test_arrives_by_motion),
+        cmocka_unit_test(test_does_not_drift),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
