@@ -146,7 +146,6 @@ static err on_picture(void *context, const struct vision_picture *m) {
 /* As the hub does it: worker's bytes in, vision's bytes out. */
 static err pass_frame(struct see_clip *c, struct bytes payload, struct diag *d) {
     struct worker_frame f;
-    AUTO(blob_clear) struct blob message = {0};
     err e = worker_frame_decode(payload, &f, d);
     if (e) return e;
     struct vision_frame m = {.wall = f.wall,
