@@ -489,7 +489,7 @@ static struct negative thing(uint8_t camera, enum seen_label label, uint16_t x, 
     struct negative n = {
         .camera = {camera}, .event = {(uint8_t)seed}, .label = label, .box = {x, 5000, 1000, 2000}};
     for (size_t i = 0; i < VISION_LOOK_BYTES; i++) {
-        seed = seed * 1103515245 + 12345;
+        seed = (int)((uint32_t)seed * 1103515245u + 12345u);
         n.look[i] = (int8_t)(seed >> 16);
     }
     return n;

@@ -188,7 +188,7 @@ static void must(struct world *w, const char *verb, const char *args) {
 static struct seen_track object(uint64_t id, enum seen_label label, int seed) {
     struct seen_track t = {.id = id, .label = label, .score = 0.8f, .box = {1000, 2000, 1000, 3000}};
     for (size_t i = 0; i < VISION_LOOK_BYTES; i++) {
-        seed = seed * 1103515245 + 12345;
+        seed = (int)((uint32_t)seed * 1103515245u + 12345u);
         t.look[i] = (int8_t)(seed >> 16);
     }
     return t;

@@ -42,9 +42,22 @@ static void on_gone(void *context) {
     ((struct fixture *)context)->gone++;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* NULL: there are none, or the program is one that its own sandbox ends, since sanitizers make calls that it
+ * has no need of. */
 static const char *weights(void) {
     const char *folder = getenv("CARDEA_MODELS");
-    return folder && *folder ? folder : NULL;
+    return !SANITIZED && folder && *folder ? folder : NULL;
 }
 
 static void begin(struct fixture *f, const char *published) {
@@ -179,8 +192,10 @@ static void test_newest_frames(void **state) {
     if (!weights()) skip();
     begin(f, weights());
     assert_true(until_state(f, "working"));
+    kill(vision_pid(f->v), SIGSTOP); /* it must not be done with one before all are there */
     for (int i = 0; i < 10; i++)
         for (uint8_t camera = 0; camera < 3; camera++) send_frame(f, camera);
+    kill(vision_pid(f->v), SIGCONT);
     assert_true(until_sightings(f, 4)); /* one in hand, and the last of each */
     AUTO(json_release) json_t *s = vision_status(f->v);
     assert_int_equal(json_integer_value(json_object_get(s, "frames")), 4);
