@@ -7,22 +7,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sanitized.h"
 #include "camera/loop.h"
 #include "camera/sandbox.h"
 
 #define CONFIG_WAIT_MS 10000
 #define MEMORY_MAX_BYTES (UINT64_C(1536) << 20) /* of address space; the libraries alone map some 200 MB */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0 /* sanitizers reserve terabytes of address space */
-#endif
 
 static err receive_config(struct hub_link *hub, struct worker_config *config, struct diag *d) {
     for (;;) {

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/sanitized.h"
 #include "crypto/hash.h"
 #include "hub/vision.h"
 #include "hub/vision_internal.h"
@@ -41,17 +42,6 @@ static void on_faces(void *context, const struct vision_faces *m) {
 static void on_gone(void *context) {
     ((struct fixture *)context)->gone++;
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* NULL: there are none, or the program is one that its own sandbox ends, since sanitizers make calls that it
  * has no need of. */

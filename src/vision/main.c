@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/sanitized.h"
 #include "vision/dnn.h"
 #include "vision/sandbox.h"
 #include "vision/watcher.h"
@@ -24,17 +25,6 @@
 #define NICE 5
 #define FILES_MAX (VISION_MODEL_FILES_MAX + FACES_FILES)
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK)
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0 /* sanitizers reserve terabytes of address space */
-#endif
 
 struct program {
     struct message_reader reader;
