@@ -8,6 +8,7 @@
 #define CARDEA_TLOG_CHECKPOINT_H
 
 #include "crypto/sign.h"
+#include "tlog/note.h"
 #include "tlog/tree.h"
 
 #define CHECKPOINT_ORIGIN_MAX_BYTES 255
@@ -22,6 +23,10 @@ struct checkpoint {
 
 /* Appends the signed text to *out. ERR_INVALID: the origin is empty, too long or has forbidden characters. */
 err checkpoint_sign(const struct checkpoint *c, const struct sign_key *key, struct blob *out) CHECKED;
+
+/* Reads without verifying. `note` borrows from text: what it says signed, and the lines of signatures.
+ * ERR_INVALID names the line. */
+err checkpoint_parse(struct bytes text, struct checkpoint *out, struct note *note, struct diag *d) CHECKED;
 
 /* Reads and verifies against the log's key and, unless NULL, its origin.
  *   ERR_INVALID  not a checkpoint; d names the line
