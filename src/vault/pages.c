@@ -122,7 +122,8 @@ static void answer_file(struct http_request *request, const char *path, int fd, 
     r->fd_bytes = (uint64_t)info->st_size;
 }
 
-/* Each page's own addresses (/cameras/…, /share/, /desk/tickets/…) are views of that one page: which file it is. */
+/* Each page's own addresses (/cameras/…, /share/, /desk/tickets/…) are views of that one page: which file it
+ * is. */
 static const char *page_of(const char *path) {
     static const struct {
         const char *folder, *file;
