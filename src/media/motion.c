@@ -17,7 +17,8 @@
 #define AFTER_US 2000000          /* pictures go on for this long */
 #define KEY_LOOK_US 20000000      /* between safety looks at a key frame, while nothing hints at change */
 #define KEY_LOOK_OFTEN_US 1800000 /* where sizes tell little: they spread widely, or the rate is used up */
-#define KEY_LOOK_LARGE_US 3800000 /* the same, of larger pictures */
+#define KEY_LOOK_LARGE_US 3800000 /* the same, of larger pictures, and of a scene that has long been calm */
+#define CALM_US 60000000          /* without a run of the decoder: a night of noise costs half from here on */
 #define SPREAD_WIDE 0.5f          /* of the mean */
 #define BITS_MANY 0.06f    /* for each pixel of a still scene: noise, and a rate that has no room for more */
 #define SAFETY_US 30000000 /* between pictures of a still scene */
@@ -335,15 +336,14 @@ static bool look_at_key(struct motion *m, const struct media_sample *s, struct m
     return moves;
 }
 
-static int64_t key_look_apart(const struct motion *m) {
-    return sizes_tell(&m->base, (float)m->track.width * (float)m->track.height) ? KEY_LOOK_US
-           : m->large                                                           ? KEY_LOOK_LARGE_US
-                                                                                : KEY_LOOK_OFTEN_US;
+static int64_t key_look_apart(const struct motion *m, int64_t now_us) {
+    if (sizes_tell(&m->base, (float)m->track.width * (float)m->track.height)) return KEY_LOOK_US;
+    return m->large || now_us - m->moved_us >= CALM_US ? KEY_LOOK_LARGE_US : KEY_LOOK_OFTEN_US;
 }
 
 static void idle_frame(struct motion *m, const struct media_sample *s, struct motion_seen *out) {
     bool wanted = m->base.known ? !s->key && hints_at_change(&m->base, s->data.len) : s->key;
-    bool due = m->was_shown || s->arrived.us - m->key_look_us >= key_look_apart(m);
+    bool due = m->was_shown || s->arrived.us - m->key_look_us >= key_look_apart(m, s->arrived.us);
     if (m->base.known && s->key && due) wanted |= look_at_key(m, s, out);
     if (!wanted || !m->gop_whole || !start_decoder(m)) return;
     out->picture = NULL;

@@ -35,6 +35,25 @@ static void says(const struct daemon *d, const char *path, const char *header, c
     if (strcmp(answer_header(&a, name, got), value) != 0) fail_msg("%s: %s is \"%s\"", path, name, got);
 }
 
+/* Each page's own addresses are views of it alone: what only begins as one does is the app's. */
+static void page_is(const struct daemon *d, const char *path, const char *text) {
+    AUTO(answer_clear) struct answer a = {0};
+    ASK(d, 200, &a, "GET", path);
+    if (a.body.len != strlen(text) || memcmp(a.body.data, text, a.body.len) != 0)
+        fail_msg("%s: %.*s", path, (int)a.body.len, (const char *)a.body.data);
+}
+
+static void make_pages(const char *web) {
+    static const char *const pages[] = {"share", "desk"};
+    struct diag why = {0};
+    char folder[160];
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        snprintf(folder, sizeof folder, "%s/%s", web, pages[i]);
+        assert_int_equal(folder_make(folder, &why), ERR_OK);
+        write_file(folder, "index.html", pages[i]);
+    }
+}
+
 static void test_pages(void **state) {
     struct daemon d;
     char web[128], ca[128], text[200];
@@ -45,6 +64,7 @@ static void test_pages(void **state) {
     snprintf(ca, sizeof ca, "%s/ca.crt", d.folder);
     assert_int_equal(folder_make(web, &why), ERR_OK);
     write_file(web, "index.html", "<!doctype html>");
+    make_pages(web);
     write_file(web, "app-ABCD2345.js", "plain");
     write_file(web, "app-ABCD2345.js.gz", "packed");
     write_file(web, ".secret", "no");
@@ -55,6 +75,12 @@ static void test_pages(void **state) {
     says(&d, "/", NULL, "Content-Type", "text/html; charset=utf-8");
     says(&d, "/", NULL, "Cache-Control", "no-cache");
     says(&d, "/cameras/1/2", NULL, "Content-Type", "text/html; charset=utf-8");
+    page_is(&d, "/shares", "<!doctype html>");
+    page_is(&d, "/share", "share");
+    page_is(&d, "/share/", "share");
+    page_is(&d, "/desk/tickets/1", "desk");
+    says(&d, "/share/", NULL, "Content-Type", "text/html; charset=utf-8");
+    says(&d, "/share/", NULL, "Cache-Control", "no-cache");
     says(&d, "/app-ABCD2345.js", NULL, "Cache-Control", "public, max-age=31536000, immutable");
     says(&d, "/app-ABCD2345.js", NULL, "Content-Encoding", "");
     says(&d, "/app-ABCD2345.js", "Accept-Encoding: br, gzip", "Content-Encoding", "gzip");

@@ -122,6 +122,19 @@ static void answer_file(struct http_request *request, const char *path, int fd, 
     r->fd_bytes = (uint64_t)info->st_size;
 }
 
+/* Each page's own addresses (/cameras/…, /share/, /desk/tickets/…) are views of that one page: which file it
+ * is. */
+static const char *page_of(const char *path) {
+    static const struct {
+        const char *folder, *file;
+    } pages[] = {{"/share", "/share/index.html"}, {"/desk", "/desk/index.html"}};
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        size_t n = strlen(pages[i].folder);
+        if (strncmp(path, pages[i].folder, n) == 0 && (path[n] == 0 || path[n] == '/')) return pages[i].file;
+    }
+    return "/index.html";
+}
+
 void pages_serve(const struct pages *pages, struct http_request *request, struct http_reply *r) {
     const char *path = request->target.path;
     bool read = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
@@ -137,8 +150,7 @@ void pages_serve(const struct pages *pages, struct http_request *request, struct
     struct stat info;
     bool gzip = takes_gzip(request);
     const char *last = strrchr(path, '/');
-    /* The app's own addresses (/cameras/…) are views of its one page. */
-    if (!last || !strchr(last, '.')) path = "/index.html";
+    if (!last || !strchr(last, '.')) path = page_of(path);
     int fd = gzip ? open_file(pages, path, ".gz", &info) : -1;
     if (fd < 0) {
         gzip = false;

@@ -27,6 +27,8 @@
 #define SHIFTED_HITS 2          /* in a row */
 #define MOTION_AROUND 0.2f      /* of a box's sides: motion there is its own */
 #define MOTION_OWN 0.7f         /* of what moves lies in a thing that moves */
+#define AT_EDGE 0.01f           /* of the picture, as near to its edge */
+#define HANGS 0.85f             /* what ends above this does not stand at the lower edge */
 #define MOTION_FILLS 0.3f       /* so much of a thing that moves as a whole */
 #define MOTION_FILLS_ALIVE 0.1f /* and of one that may move a limb alone */
 #define MOTION_COVERS 0.5f      /* of a thing that changes its place */
@@ -177,8 +179,16 @@ static void arrive(const struct tracker *k, struct track *t, const struct detect
 
 /* --- Hits --- */
 
+/* People stand: what hangs into the picture from its upper corner is an arm that reaches in, or somebody of
+ * whom more will be seen soon. */
+static bool reaches_in(const struct track *t) {
+    bool corner = t->box.y0 < AT_EDGE && (t->box.x0 < AT_EDGE || t->box.x1 > 1 - AT_EDGE);
+    return t->label == SEEN_PERSON && corner && t->box.y1 < HANGS;
+}
+
 /* What is only just believed has to be seen more often: half of a person who comes in is no dog for long. */
 static bool sure_of(const struct track *t, float threshold) {
+    if (reaches_in(t) && t->seen.us - t->first.us < TRACK_REACHES_US) return false;
     bool clear = t->score >= threshold + CLEARLY && t->whole_hits;
     uint32_t needed = clear ? TRACK_CONFIRM_HITS : TRACK_DOUBTED_HITS;
     return t->hits >= needed && t->score >= threshold;

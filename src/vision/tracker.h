@@ -20,11 +20,12 @@
 
 #define TRACK_SCORES 15 /* of which the median confirms, the newest ones */
 #define TRACK_CONFIRM_HITS 3
-#define TRACK_DOUBTED_HITS 6    /* where the median is hardly above the threshold, or only pieces were seen */
-#define TRACK_STILL_US 4000000  /* without moving */
-#define TRACK_ANEW_US 1000000   /* unseen, and its way begins anew */
-#define TRACK_LOST_US 1200000   /* looked for in vain, while it moved */
-#define TRACK_HIDDEN_US 4000000 /* the same, behind something else */
+#define TRACK_DOUBTED_HITS 6 /* where the median is hardly above the threshold, or only pieces were seen */
+#define TRACK_REACHES_US 5000000 /* a person who hangs in from an upper corner may be an arm so long */
+#define TRACK_STILL_US 4000000   /* without moving */
+#define TRACK_ANEW_US 1000000    /* unseen, and its way begins anew */
+#define TRACK_LOST_US 1200000    /* looked for in vain, while it moved */
+#define TRACK_HIDDEN_US 4000000  /* the same, behind something else */
 #define TRACK_FORGET_US 60000000 /* without being looked for */
 #define TRACK_BACK_US 10000000   /* a clock that steps back so far was set; less is a frame out of order */
 #define TRACK_LOOKED_MAX 8

@@ -382,6 +382,29 @@ static void test_arrives_by_motion(void **state) {
 }
 
 /* Nobody looks at what stands in the dark: that its box wandered a little is no speed to go on at. */
+/* How many frames a person at this place is seen before it is told of; 0: not within 30. */
+static int frames_until_told(float x, float y, float w, float h) {
+    struct scene *s = scene_new();
+    int told = 0;
+    for (int frame = 1; frame <= 30 && !told; frame++) {
+        see(s, SEEN_PERSON, 0.8f, x, y, w, h, 1);
+        assert_int_equal(next_frame(s, true), ERR_OK);
+        if (the_one(s)) told = frame;
+    }
+    free(s);
+    return told;
+}
+
+/* An arm reaches in from an upper corner; a visitor whom the edges cut stands on the ground, or stays. */
+static void test_reaches_in(void **state) {
+    const int at_once = TRACK_CONFIRM_HITS, late = TRACK_REACHES_US / FRAME_US + 1;
+    assert_int_equal(frames_until_told(0, 0, 0.2f, 0.66f), late);
+    assert_int_equal(frames_until_told(0.8f, 0, 0.2f, 0.66f), late);
+    assert_int_equal(frames_until_told(0, 0, 0.2f, 0.86f), at_once);     /* down to the ground */
+    assert_int_equal(frames_until_told(0.02f, 0, 0.2f, 0.66f), at_once); /* comes in from the far side */
+    assert_int_equal(frames_until_told(0, 0.02f, 0.2f, 0.66f), at_once); /* comes in from the side */
+}
+
 static void test_does_not_drift(void **state) {
     struct scene *s = scene_new();
     for (int i = 0; i < 6; i++) {
@@ -411,6 +434,7 @@ int main(void) {
         cmocka_unit_test(test_what_was_there),
         cmocka_unit_test(test_arrives_by_its_way),
         cmocka_unit_test(test_arrives_by_motion),
+        cmocka_unit_test(test_reaches_in),
         cmocka_unit_test(test_does_not_drift),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* Seeing in Chromium, against a real home that looks: events, zones, rules, channels, faces, statistics, and what goes wrong. */
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -261,6 +261,11 @@ describe("seeing", { skip: lacking ?? false, timeout: 900_000 }, () => {
         const [t, v1] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(call.headers["cardea-signature"]).slice(1);
         assert.equal(createHmac("sha256", secret).update(`${t}.${call.body}`).digest("hex"), v1);
         await h.until("it works", async () => /Works/.test(await page.locator(".channel", { hasText: "My server" }).innerText()), 30_000);
+        await page.getByRole("button", { name: "Switch My server off" }).click();
+        await h.until("it is off", async () => (await see()).channels.find((c) => c.name === "My server").on === false);
+        await h.until("no test of what is off", () => page.locator(".channel", { hasText: "My server" }).getByRole("button", { name: "Test", exact: true }).isDisabled());
+        await page.locator(".toast").getByRole("button", { name: "Undo" }).click();
+        await h.until("it is on again", async () => (await see()).channels.find((c) => c.name === "My server").on !== false);
         await page.locator(".kind", { hasText: "ntfy" }).click();
         await page.fill("[name=channel-name]", "Nobody");
         await page.fill("[name=channel-url]", "http://127.0.0.1:9/topic");
@@ -337,6 +342,40 @@ describe("seeing", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await page.waitForSelector("dialog .message.bad", { timeout: 60_000 });
         assert.equal((await see()).faces.people.length, 0);
         await page.getByRole("button", { name: "Cancel" }).click();
+    });
+
+    const faces = resolve(process.env.CARDEA_FOOTAGE ?? new URL("../../../shared/footage", import.meta.url).pathname, "restricted-test-only/faces");
+    const skipFaces = !existsSync(`${models}/face`) ? `no weights for faces in ${models}/face` : !existsSync(faces) ? `no photos of faces in ${faces}` : false;
+    test("somebody is named from a photo, renamed, never recognised, taken back, and deleted for good", { skip: skipFaces }, async () => {
+        await page.goto(`${home.url}/#/faces`);
+        const people = async () => (await see()).faces.people;
+        if (!(await see()).faces.on) await page.getByRole("button", { name: "Turn on familiar faces" }).click();
+        await page.getByRole("button", { name: "Add a person" }).first().click();
+        await page.fill("[name=person]", "Joe");
+        await page.setInputFiles("dialog input[type=file]", [`${faces}/biden.jpg`, `${faces}/obama_and_biden.jpg`]);
+        await h.until("both are there", async () => (await page.locator(".picked img").count()) === 2);
+        await page.getByText("knows of this and agreed").click();
+        await page.fill("[name=consent]", "Anna");
+        await page.locator("dialog button[type=submit]").click();
+        const card = page.locator(".person");
+        await card.waitFor({ timeout: 60_000 });
+        const [added] = await people();
+        assert.equal(added.name, "Joe");
+        assert.equal(added.templates, 1, "a photo of two people names nobody");
+        assert.match(await card.innerText(), /1 picture · consent noted by Anna/);
+        await card.getByRole("button", { name: "Rename" }).click();
+        await page.locator("dialog input").fill("Joseph");
+        await page.locator("dialog button[type=submit]").click();
+        await h.until("renamed", async () => (await people())[0].name === "Joseph" && /Joseph/.test(await card.innerText()));
+        await card.getByRole("button", { name: "Never recognise" }).click();
+        await h.until("excluded", async () => (await people())[0].exclude && /Never recognised/.test(await card.innerText()));
+        await page.locator(".toast").getByRole("button", { name: "Undo" }).click();
+        await h.until("taken back", async () => !(await people())[0].exclude && !/Never recognised/.test(await card.innerText()));
+        await card.getByRole("button", { name: "Delete Joseph" }).click();
+        await page.getByRole("button", { name: "Delete for good" }).click();
+        await h.until("nobody is left", async () => (await people()).length === 0 && /Nobody yet/.test(await page.locator("main").innerText()));
+        assert.ok(!existsSync(`${home.data}/hub/faces`), "no template is left");
+        assert.ok(readFileSync(`${home.data}/hub/faces.key`).every((byte) => byte === 0), "and no key");
     });
 
     test("what it sees and why: looks of the last minute, boxes over the live picture", async () => {

@@ -99,8 +99,11 @@ function ChannelCard({ channel: c }: { channel: Channel }) {
             test.value = { busy: false, said: messageOf(e), bad: true };
         }
     };
+    const set = async (on: boolean): Promise<void> => {
+        if (await attempt(tell("notify.set", { id: c.id, on }))) say(on ? `${c.name} is told again` : `${c.name} is not told until you switch it on`, "info", () => void attempt(tell("notify.set", { id: c.id, on: !on })));
+    };
     return (
-        <li class="card channel">
+        <li class={`card channel ${c.on === false ? "off" : ""}`}>
             <span class="channel-icon"><Icon name={kind?.icon ?? "bell"} /></span>
             <div class="channel-words">
                 <strong>{c.name}</strong>
@@ -108,7 +111,8 @@ function ChannelCard({ channel: c }: { channel: Channel }) {
             </div>
             <span class={`pill ${s.look}`}>{s.text}</span>
             <div class="channel-do">
-                <Button busy={test.value.busy} onClick={() => void run()}>Test</Button>
+                <Button look="quiet" aria-label={c.on === false ? `Switch ${c.name} on` : `Switch ${c.name} off`} onClick={() => void set(c.on === false)}>{c.on === false ? "Switch on" : "Switch off"}</Button>
+                <Button busy={test.value.busy} disabled={c.on === false} onClick={() => void run()}>Test</Button>
                 <Button look="quiet" icon="trash" aria-label={`Remove ${c.name}`} onClick={() => setRemoving(true)} />
             </div>
             {(s.more || test.value.said) && (

@@ -4,7 +4,7 @@ import type { CameraView, ClientEvent } from "../shared/client.ts";
 import { exportName, type ExportResult } from "../shared/export.ts";
 import { bytes, duration, fromLocalInput, localInput, whenTime } from "./format.ts";
 import type { Player } from "./player.ts";
-import { client, listen } from "./state.ts";
+import { backend, listen } from "./backend.ts";
 import type { Range } from "./timeline.tsx";
 import { Button, Field, Message, sentence } from "./ui.tsx";
 import { messageOf, wordOf } from "../shared/errors.ts";
@@ -16,7 +16,7 @@ interface Picker {
 export function ExportPanel({ player, camera, trim }: { player: Player; camera: CameraView; trim: Signal<Range | null> }) {
     const job = useSignal<{ id: number; done: number } | null>(null);
     const error = useSignal<string | null>(null);
-    const result = useSignal<Awaited<ReturnType<typeof client.export>> | null>(null);
+    const result = useSignal<Awaited<ReturnType<typeof backend.export>> | null>(null);
     const range = trim.value!;
 
     const start = async (rest?: ExportResult["rest"]): Promise<void> => {
@@ -31,13 +31,13 @@ export function ExportPanel({ player, camera, trim }: { player: Player; camera: 
         } catch (e) {
             if (e instanceof DOMException && e.name === "AbortError") return;
         }
-        const id = await client.newJob();
+        const id = await backend.newJob();
         job.value = { id, done: 0 };
         const stop = listen((e: ClientEvent) => {
             if (e.type === "progress" && e.job === id) job.value = { id, done: e.done };
         });
         try {
-            const made = await client.export(id, camera.id, from, range.to, file, rest?.at);
+            const made = await backend.export(id, camera.id, from, range.to, file, rest?.at);
             if (made.blob) save(made.blob, name);
             result.value = made;
         } catch (e) {
@@ -68,7 +68,7 @@ export function ExportPanel({ player, camera, trim }: { player: Player; camera: 
                     <>
                         <progress max={1} value={job.value.done} aria-label="Export" />
                         <span class="num">{Math.round(job.value.done * 100)} %</span>
-                        <Button look="quiet" onClick={() => void client.stop(job.value!.id)}>Cancel</Button>
+                        <Button look="quiet" onClick={() => void backend.stop(job.value!.id)}>Cancel</Button>
                     </>
                 ) : (
                     <>
@@ -84,7 +84,7 @@ export function ExportPanel({ player, camera, trim }: { player: Player; camera: 
     );
 }
 
-function Outcome({ result, onRest }: { result: Awaited<ReturnType<typeof client.export>>; onRest: () => void }) {
+function Outcome({ result, onRest }: { result: Awaited<ReturnType<typeof backend.export>>; onRest: () => void }) {
     const missing = result.gaps.reduce((n, [a, b]) => n + (b - a) / 1e6, 0);
     const whole = result.gaps.length === 0 && result.damaged.length === 0 && !result.rest;
     return (

@@ -2,7 +2,7 @@
 import { shift, type Track } from "../shared/mp4.ts";
 import type { LivePart } from "../shared/watch.ts";
 import { cannotPlay, playable, Sink } from "./sink.ts";
-import { now } from "./state.ts";
+import { now } from "./backend.ts";
 
 /* How far behind the newest picture we stay, so that an uneven network does not show as stutter. */
 const AHEAD_S = 0.15;

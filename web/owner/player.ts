@@ -1,14 +1,14 @@
 /* Plays one camera, live and back in time, in one <video>. Live fragments and recorded segments carry absolute times and so
  * share one buffer: going back a few seconds from live needs no request. */
 import { signal } from "@preact/signals";
-import type { CameraView, ClientEvent } from "../shared/client.ts";
+import type { ClientEvent } from "../shared/client.ts";
 import { messageOf, wordOf } from "../shared/errors.ts";
 import type { Track } from "../shared/mp4.ts";
 import type { Media, SegmentRef } from "../shared/recordings.ts";
 import { baseFor, eachFrame, Feed } from "./feed.ts";
 import { duration, whenTime } from "./format.ts";
 import { cannotPlay, playable, Sink } from "./sink.ts";
-import { client, listen, now } from "./state.ts";
+import { backend, listen, now } from "./backend.ts";
 
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
 /* From this speed on, key frames alone are fetched from their segments and shown. */
@@ -26,6 +26,20 @@ export interface PlayerNotice {
     text: string;
     detail?: string;
 }
+
+/* What of a camera is played: its stream, and a smaller one for browsers that cannot play the first. */
+export interface Playable {
+    id: string;
+    sub: { id: string } | null;
+}
+
+/* What somebody may see of it, s. */
+export interface Limits {
+    from: number;
+    to: number;
+    live: boolean;
+}
+const ALL: Limits = { from: 0, to: Infinity, live: true };
 
 export class Player {
     readonly mode = signal<"live" | "behind" | "recorded">("live");
@@ -60,7 +74,8 @@ export class Player {
 
     constructor(
         readonly video: HTMLVideoElement,
-        readonly camera: CameraView,
+        readonly camera: Playable,
+        private readonly limits: Limits = ALL,
     ) {
         this.stream.value = camera.id;
         video.muted = true;
@@ -80,7 +95,12 @@ export class Player {
 
     /* ---- live ---- */
 
+    get mayLive(): boolean {
+        return this.limits.live && now() < this.limits.to;
+    }
+
     live(): void {
+        if (!this.mayLive) return;
         const behind = this.feed && this.mode.value === "behind";
         this.generation++;
         this.mode.value = "live";
@@ -110,14 +130,14 @@ export class Player {
         });
         this.feed = feed;
         const generation = this.generation;
-        void client.watch([this.stream.value]).then((id) => {
-            if (generation !== this.generation || this.feed !== feed) void client.stop(id);
+        void backend.watch([this.stream.value]).then((id) => {
+            if (generation !== this.generation || this.feed !== feed) void backend.stop(id);
             else this.watchId = id;
         });
     }
 
     private stopLive(): void {
-        if (this.watchId) void client.stop(this.watchId);
+        if (this.watchId) void backend.stop(this.watchId);
         this.watchId = 0;
     }
 
@@ -131,7 +151,15 @@ export class Player {
             this.feed?.part(e.part);
         } else if (e.type === "notice" && e.notice.kind === "skipped") this.tell("warn", "Your connection is too slow for all of it: some pictures were left out");
         else if (e.type === "notice" && e.notice.kind === "offline") this.tell("warn", "The camera's stream has stopped. It goes on when the camera is back");
+        else if (e.type === "live-state" && e.state === "ended") this.ended(e.message);
         else if (e.type === "live-state" && e.state === "lost") this.tell("warn", "The live connection broke; trying again", e.message);
+    }
+
+    private ended(message: string): void {
+        this.loading.value = false;
+        this.playing.value = false;
+        this.video.pause();
+        this.stopped.value = { kind: "warn", text: "This has ended", detail: message };
     }
 
     private describe(all: Track[]): void {
@@ -164,11 +192,11 @@ export class Player {
     async seek(time: number, play = this.playing.value): Promise<void> {
         this.seekFrom = performance.now();
         this.seekMs.value = null;
-        const target = Math.min(time, now());
+        const target = Math.max(this.limits.from, Math.min(time, now(), this.limits.to - 0.05));
         this.time.value = target;
         /* Not while an earlier jump is under way: its answer would undo this one. */
         if (!this.loading.value && this.bufferHas(target)) return this.within(target, play);
-        if (this.mode.value !== "recorded" && target > now() - 2) return this.live();
+        if (this.mayLive && this.mode.value !== "recorded" && target > now() - 2) return this.live();
         const generation = ++this.generation;
         const current = (): boolean => generation === this.generation;
         this.cursor = null; /* what reads ahead stops, until begin() says from where */
@@ -181,7 +209,7 @@ export class Player {
         /* The picture stays while what is to come is fetched. */
         void this.sink?.clear();
         try {
-            const ref = await client.segmentAt(this.stream.value, target);
+            const ref = await backend.segmentAt(this.stream.value, target);
             if (!current()) return;
             if (!ref) return this.nothingAfter(target);
             const media = await this.firstMedia(ref, target);
@@ -213,7 +241,7 @@ export class Player {
         const media = await this.read(ref);
         /* Two segments can begin in one second: the picture asked for may be in the one before. */
         if (ref.slot <= target && media.frames[0] !== undefined && media.frames[0] > target + 0.02) {
-            const before = await client.segmentBefore(this.stream.value, ref);
+            const before = await backend.segmentBefore(this.stream.value, ref);
             if (before && before.slot + before.seconds >= target) return { ref: before, media: await this.read(before) };
         }
         return { ref, media };
@@ -226,12 +254,12 @@ export class Player {
     private base = baseFor(now());
 
     private async read(ref: SegmentRef): Promise<Media> {
-        if (!this.keyFramesOnly) return client.media(this.stream.value, ref, this.base);
-        const next = await client.segmentAfter(this.stream.value, ref);
+        if (!this.keyFramesOnly) return backend.media(this.stream.value, ref, this.base);
+        const next = await backend.segmentAfter(this.stream.value, ref);
         const end = ref.slot + ref.seconds;
         /* Shown until the next segment's first second, unless a gap lies between. */
         const until = next && next.slot <= end + 1 ? Math.max(next.slot + 0.5, ref.slot + 0.5) : end;
-        return client.media(this.stream.value, ref, this.base, until);
+        return backend.media(this.stream.value, ref, this.base, until);
     }
 
     private async begin(ref: SegmentRef, media: Media, target: number, play: boolean, current: () => boolean): Promise<void> {
@@ -264,7 +292,7 @@ export class Player {
 
     /* Media that was read for another base is read again: it happens once in 60 days of scrubbing. */
     private async rebased(ref: SegmentRef, media: Media, base: number): Promise<Media> {
-        return media.base === base ? media : client.media(this.stream.value, ref, base);
+        return media.base === base ? media : backend.media(this.stream.value, ref, base);
     }
 
     private async add(media: Media): Promise<void> {
@@ -286,6 +314,7 @@ export class Player {
     }
 
     private addProblem(p: NonNullable<Media["problem"]>): void {
+        if (p.from >= this.limits.to - 1) return; /* the end of what may be seen, in the midst of a segment */
         const what: Record<string, string> = {
             forged: "was altered after it was recorded, and is not shown",
             no_key: "cannot be opened: its key was deleted or never shared",
@@ -312,7 +341,7 @@ export class Player {
                 }
                 const from: SegmentRef = this.cursor;
                 const stale = (): boolean => generation !== this.generation || this.cursor !== from;
-                const next: SegmentRef | null = await client.segmentAfter(this.stream.value, from);
+                const next: SegmentRef | null = await backend.segmentAfter(this.stream.value, from);
                 if (stale()) return;
                 this.atEnd = next === null;
                 if (!next) {
@@ -343,12 +372,12 @@ export class Player {
     }
 
     private nothingAfter(target: number): void {
-        if (target > now() - UNLISTED_S) {
+        if (this.mayLive && target > now() - UNLISTED_S) {
             this.live();
             return this.tell("info", "That moment is still being recorded: here is the live picture");
         }
         this.loading.value = false;
-        this.tell("warn", `Nothing was recorded after ${whenTime(target)}`, "Choose an earlier time, or go to the live picture");
+        this.tell("warn", `Nothing was recorded after ${whenTime(target)}`, this.mayLive ? "Choose an earlier time, or go to the live picture" : "Choose an earlier time");
     }
 
     /* ---- the clock of it all ---- */
@@ -376,6 +405,7 @@ export class Player {
         if (this.mode.value === "behind") return this.tickBehind();
         if (this.mode.value !== "recorded" || !sink || !this.playing.value || this.loading.value) return;
         const t = sink.time;
+        if (t >= this.limits.to - 0.05) return this.pause();
         const range = sink.range(t);
         if (range && t < range.to - 0.15) return;
         const next = sink.nextStart(t + 0.05);
@@ -385,7 +415,8 @@ export class Player {
             sink.time = next + 0.01;
             return;
         }
-        if (this.atEnd && now() - t < UNLISTED_S) {
+        if (this.atEnd && t > this.limits.to - UNLISTED_S) return this.pause();
+        if (this.mayLive && this.atEnd && now() - t < UNLISTED_S) {
             this.live();
             this.tell("info", "You have caught up: this is live");
         }
@@ -433,7 +464,7 @@ export class Player {
 
     skip(seconds: number): void {
         const target = this.time.value + seconds;
-        if (seconds > 0 && target > now() - 1) return this.live();
+        if (seconds > 0 && target > now() - 1 && this.mayLive) return this.live();
         void this.seek(target);
     }
 

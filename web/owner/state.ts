@@ -1,30 +1,22 @@
 /* What the pages share: the client in its worker, the household, the hubs' reports. Signals; no copy of what the URL holds. */
-import { effect, signal } from "@preact/signals";
-import type { Client, ClientEvent, HouseholdView, HubReport } from "../shared/client.ts";
+import { signal } from "@preact/signals";
+import type { Client, HouseholdView, HubReport } from "../shared/client.ts";
 import { wordOf } from "../shared/errors.ts";
 import { inspect } from "./inspect.ts";
-import { remote } from "../shared/rpc.ts";
+import type { Remote } from "../shared/rpc.ts";
+import { backend, listen } from "./backend.ts";
 
-declare const WORKER_URL: string;
-
-const listeners = new Set<(e: ClientEvent) => void>();
-export const client = remote<Client>(new Worker(WORKER_URL, { type: "module" }), (e) => {
-    const event = e as ClientEvent;
-    if (event.type === "reach") reach(event.ok);
-    listeners.forEach((l) => l(event));
-});
+export const client = backend as unknown as Remote<Client>;
+listen((e) => e.type === "reach" && reach(e.ok));
 inspect({ client });
 
-export function listen(l: (e: ClientEvent) => void): () => void {
-    listeners.add(l);
-    return () => listeners.delete(l);
-}
+export { clockOffsetMs, listen, now } from "./backend.ts";
+export { theme, type Theme } from "./theme.ts";
 
 export type Phase = "starting" | "first" | "signin" | "recover" | "kit" | "home" | "unreachable";
 export const phase = signal<Phase>("starting");
 export const household = signal<HouseholdView | null>(null);
 export const reports = signal<HubReport[]>([]);
-export const clockOffsetMs = signal(0);
 export const vaultName = signal("");
 export const setupCode = signal<string | null>(null);
 /* Since when the vault has not answered, or null. */
@@ -47,8 +39,6 @@ export function say(text: string, kind: "info" | "bad" = "info", undo?: () => vo
 
 export const command = <T>(verb: string, args: { camera?: string } & Record<string, unknown>): Promise<T> =>
     client.command(verb, args) as Promise<T>;
-
-export const now = (): number => (Date.now() + clockOffsetMs.value) / 1000;
 
 export async function loadHousehold(): Promise<void> {
     household.value = await client.view();
@@ -74,16 +64,3 @@ export function pollReports(ms: number): () => void {
     const timer = setInterval(ask, ms);
     return () => clearInterval(timer);
 }
-
-/* Theme: the system's unless the person chose; kept on this device alone. */
-export type Theme = "system" | "light" | "dark";
-export const theme = signal<Theme>((localStorage.getItem("theme") as Theme | null) ?? "system");
-effect(() => {
-    if (theme.value === "system") {
-        localStorage.removeItem("theme");
-        delete document.documentElement.dataset["theme"];
-    } else {
-        localStorage.setItem("theme", theme.value);
-        document.documentElement.dataset["theme"] = theme.value;
-    }
-});

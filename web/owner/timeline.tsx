@@ -6,7 +6,8 @@ import type { SeenEvent } from "../shared/seeing.ts";
 import { clockTime, dayName, fullTime, isToday, minuteTime, startOfDay } from "./format.ts";
 import { colorVar, glyphPath } from "./glyph.tsx";
 import type { Player } from "./player.ts";
-import { client, now, theme } from "./state.ts";
+import { backend, now } from "./backend.ts";
+import { theme } from "./theme.ts";
 
 export interface View {
     from: number; /* s */
@@ -28,17 +29,19 @@ interface Props {
     trim: Signal<Range | null>;
     events: Signal<SeenEvent[]>;
     onSeek: (t: number) => void;
+    bounds?: Range | undefined; /* what there is to see, when it is not all */
 }
 
-export function clampView(v: View): View {
-    const span = Math.min(MAX_SPAN, Math.max(MIN_SPAN, v.to - v.from));
+export function clampView(v: View, bounds?: Range): View {
+    const most = bounds ? Math.max(MIN_SPAN, bounds.to - bounds.from) : MAX_SPAN;
+    const span = Math.min(most, Math.max(MIN_SPAN, v.to - v.from));
     const middle = (v.from + v.to) / 2;
-    const latest = now() + span * 0.15;
-    const to = Math.min(latest, middle + span / 2);
+    const latest = bounds ? Math.max(bounds.to, bounds.from + span) : now() + span * 0.15;
+    const to = Math.max(bounds ? bounds.from + span : -Infinity, Math.min(latest, middle + span / 2));
     return { from: to - span, to };
 }
 
-export function Timeline({ player, view, trim, events, onSeek }: Props) {
+export function Timeline({ player, view, trim, events, onSeek, bounds }: Props) {
     const canvas = useRef<HTMLCanvasElement>(null);
     const spans = useSignal<Span[]>([]);
     const hover = useSignal<{ x: number; t: number } | null>(null);
@@ -64,8 +67,8 @@ export function Timeline({ player, view, trim, events, onSeek }: Props) {
                 hover: hover.value?.t ?? null, live: player.mode.value !== "recorded",
             });
     });
-    useFollow(player, view);
-    usePointer(canvas, { player, view, trim, hover, onSeek });
+    useFollow(player, view, bounds);
+    usePointer(canvas, { player, view, trim, hover, onSeek, bounds });
 
     const t = player.time.value;
     return (
@@ -85,7 +88,7 @@ function useSpans(player: Player, view: Signal<View>, spans: Signal<Span[]>): vo
         const days = `${player.stream.peek()} ${Math.floor(from / 86400)} ${Math.floor(to / 86400)}`;
         if (!force && days === asked.current) return;
         asked.current = days;
-        void client.spans(player.stream.peek(), Math.floor(from) - 86400, Math.ceil(to) + 86400)
+        void backend.spans(player.stream.peek(), Math.floor(from) - 86400, Math.ceil(to) + 86400)
             .then((s) => asked.current === days && (spans.value = s))
             .catch(() => (asked.current = ""));
     };
@@ -101,7 +104,7 @@ function useSpans(player: Player, view: Signal<View>, spans: Signal<Span[]>): vo
 }
 
 /* Keeps the playhead in view while it moves by itself. */
-function useFollow(player: Player, view: Signal<View>): void {
+function useFollow(player: Player, view: Signal<View>, bounds?: Range): void {
     const last = useRef(0);
     useSignalEffect(() => {
         const t = player.time.value;
@@ -110,10 +113,10 @@ function useFollow(player: Player, view: Signal<View>): void {
         last.current = t;
         const span = to - from;
         if (moved < 0 || moved > 5) {
-            if (t < from || t > to) view.value = clampView({ from: t - span * 0.7, to: t + span * 0.3 });
+            if (t < from || t > to) view.value = clampView({ from: t - span * 0.7, to: t + span * 0.3 }, bounds);
             return;
         }
-        if (t > to - span * 0.12 && t < to + 5) view.value = { from: from + moved, to: to + moved };
+        if (t > to - span * 0.12 && t < to + 5) view.value = bounds ? clampView({ from: from + moved, to: to + moved }, bounds) : { from: from + moved, to: to + moved };
     });
 }
 
@@ -123,6 +126,7 @@ interface PointerParts {
     trim: Signal<Range | null>;
     hover: Signal<{ x: number; t: number } | null>;
     onSeek: (t: number) => void;
+    bounds: Range | undefined;
 }
 
 function usePointer(ref: { current: HTMLCanvasElement | null }, p: PointerParts): void {
@@ -165,10 +169,10 @@ function usePointer(ref: { current: HTMLCanvasElement | null }, p: PointerParts)
             const [a, b] = [...down.values()];
             if (drag.pinch > 0 && a !== undefined && b !== undefined) {
                 const middle = drag.view.from + ((a + b) / 2 / c.clientWidth) * span;
-                zoom(p.view, drag.view, middle, drag.pinch / Math.max(20, Math.abs(a - b)));
+                zoom(p.view, drag.view, middle, drag.pinch / Math.max(20, Math.abs(a - b)), p.bounds);
             } else if (drag.what === "pan") {
                 const shift = ((drag.x - x) / c.clientWidth) * span;
-                p.view.value = clampView({ from: drag.view.from + shift, to: drag.view.to + shift });
+                p.view.value = clampView({ from: drag.view.from + shift, to: drag.view.to + shift }, p.bounds);
                 p.hover.value = null;
             } else if (drag.what === "play") {
                 p.hover.value = { x, t: at(x) };
@@ -198,8 +202,8 @@ function usePointer(ref: { current: HTMLCanvasElement | null }, p: PointerParts)
             const sideways = e.shiftKey ? e.deltaY || e.deltaX : Math.abs(e.deltaX) > Math.abs(e.deltaY) ? e.deltaX : 0;
             if (sideways) {
                 const shift = (sideways / c.clientWidth) * span;
-                p.view.value = clampView({ from: v.from + shift, to: v.to + shift });
-            } else zoom(p.view, v, at(e.offsetX), Math.exp(e.deltaY * 0.0022));
+                p.view.value = clampView({ from: v.from + shift, to: v.to + shift }, p.bounds);
+            } else zoom(p.view, v, at(e.offsetX), Math.exp(e.deltaY * 0.0022), p.bounds);
             p.hover.value = { x: e.offsetX, t: at(e.offsetX) };
         };
         const onLeave = (): void => {
@@ -214,10 +218,10 @@ function usePointer(ref: { current: HTMLCanvasElement | null }, p: PointerParts)
     }, []);
 }
 
-export function zoom(view: Signal<View>, from: View, around: number, factor: number): void {
+export function zoom(view: Signal<View>, from: View, around: number, factor: number, bounds?: Range): void {
     const span = Math.min(MAX_SPAN, Math.max(MIN_SPAN, (from.to - from.from) * factor));
     const part = (around - from.from) / (from.to - from.from);
-    view.value = clampView({ from: around - span * part, to: around + span * (1 - part) });
+    view.value = clampView({ from: around - span * part, to: around + span * (1 - part) }, bounds);
 }
 
 /* The picture nearest the pointer. One request at a time; the newest position wins. */
@@ -230,7 +234,7 @@ function Preview({ player, x, t, spans, width }: { player: Player; x: number; t:
         if (busy.current) return;
         const target = wanted.current;
         busy.current = true;
-        void client.picture(player.stream.peek(), target)
+        void backend.picture(player.stream.peek(), target)
             .then((p) => {
                 if (p?.slot === shown.current) return;
                 shown.current = p?.slot ?? -1;

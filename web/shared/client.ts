@@ -17,13 +17,13 @@ import type { Filter, Found, Names } from "./search.ts";
 import type { Rule, SeenEvent, Zone } from "./seeing.ts";
 import { signKey } from "./sign.ts";
 import type { Stats } from "./stats.ts";
-import { watch, type LivePart } from "./watch.ts";
+import { watch, type LivePart, type LiveState } from "./watch.ts";
 
 export type ClientEvent =
     | { type: "reach"; ok: boolean }
     | { type: "live"; watch: number; camera: string; part: LivePart }
     | { type: "notice"; watch: number; camera: string | null; notice: Notice }
-    | { type: "live-state"; watch: number; state: "connecting" | "open" | "lost"; message: string }
+    | { type: "live-state"; watch: number; state: LiveState; message: string }
     | { type: "progress"; job: number; done: number }
     | ({ type: "events" } & SyncState);
 
@@ -485,7 +485,7 @@ export class Client {
         const events = {
             part: (camera: string, part: LivePart) => this.emit({ type: "live", watch: job, camera, part }),
             notice: (camera: string | null, notice: Notice) => this.emit({ type: "notice", watch: job, camera, notice }),
-            state: (state: "connecting" | "open" | "lost", message: string) => this.emit({ type: "live-state", watch: job, state, message }),
+            state: (state: LiveState, message: string) => this.emit({ type: "live-state", watch: job, state, message }),
         };
         void watch(this.api, household, cameras, events, stop.signal);
         return job;

@@ -3,11 +3,11 @@
  * At rest: IndexedDB "cardea-events". One key that the browser does not hand out (AES-256-GCM, not extractable), and one entry
  * for each camera and day, `camera/day`: nonce and sealed JSON, with the entry's name as additional data, so that entries cannot be
  * swapped. Names say which days there are, as the vault knows too. Where the device is not to remember, nothing is written. */
+import type { Access } from "./access.ts";
 import type { Api } from "./api.ts";
 import { random, text, unb64, utf8, type Bytes } from "./bytes.ts";
 import { wordOf } from "./errors.ts";
 import { eventEpoch, openEvent } from "./event.ts";
-import type { Household } from "./household.ts";
 import { EventIndex, type Filter, type Found, type Names } from "./search.ts";
 import { readSeen, type SeenEvent } from "./seeing.ts";
 import { count, type Stats } from "./stats.ts";
@@ -137,7 +137,7 @@ export class EventStore {
 
     constructor(
         private readonly api: Api,
-        private readonly household: Household,
+        private readonly access: Access,
         private readonly now: () => number, /* s */
         private readonly keep: () => boolean,
         private readonly changed: (s: SyncState) => void,
@@ -156,8 +156,8 @@ export class EventStore {
 
     private async restore(): Promise<void> {
         if (!this.keep()) return;
-        this.rest = await AtRest.open(this.household.keys.id);
-        const known = new Set(this.household.cameras.map((c) => c.id));
+        this.rest = await AtRest.open(this.access.id);
+        const known = new Set(this.access.cameras.map((c) => c.id));
         const names = ((await this.rest?.names()) ?? []).sort((a, b) => Number(b.split("/")[1]) - Number(a.split("/")[1]));
         for (const name of names) {
             const [camera, day] = name.split("/") as [string, string];
@@ -219,7 +219,7 @@ export class EventStore {
         const today = Math.floor(this.now() / DAY);
         const work: (() => Promise<void>)[] = [];
         this.state.problem = null;
-        const cameras = this.household.cameras.filter((c) => c.profile.kind === "main");
+        const cameras = this.access.cameras.filter((c) => c.profile.kind === "main");
         for (const { id, profile } of cameras) {
             const keep = profile.retention_days > 0 ? profile.retention_days : 3650;
             const oldest = today - keep;
@@ -295,7 +295,7 @@ export class EventStore {
             const raw = unb64(sealed);
             const about = eventEpoch(raw);
             if (about.camera !== camera) return null;
-            const plain = await openEvent(raw, await this.household.timeKeys(camera, about.epoch));
+            const plain = await openEvent(raw, await this.access.timeKeys(camera, about.epoch));
             return readSeen(camera, day, plain.id, plain);
         } catch (e) {
             if (wordOf(e) === "offline") throw e;

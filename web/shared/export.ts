@@ -1,8 +1,9 @@
 /* Export: a plain fragmented MP4 that carries its hub's marks (docs/formats.md, "Export"). */
+import type { Access } from "./access.ts";
 import { b64, concat, equal, utf8, type Bytes } from "./bytes.ts";
 import { CardeaError, messageOf } from "./errors.ts";
 import { sha256 } from "./hash.ts";
-import { checkMarkHub, type Household } from "./household.ts";
+import { checkMarkHub } from "./household.ts";
 import { readMark } from "./mark.ts";
 import { box, readFragment, shiftUs, tracks } from "./mp4.ts";
 import type { Recordings, SegmentRef } from "./recordings.ts";
@@ -39,7 +40,7 @@ const GAP_US = 1_500_000;
 /* In a `free` box after `moov`: tells a clip whose end is missing from one that never had signatures. */
 const NOTICE = "cardea/1 export: the signatures are in the uuid box at the end";
 
-export async function exportClip(recordings: Recordings, household: Household, o: ExportOptions): Promise<ExportResult> {
+export async function exportClip(recordings: Recordings, access: Access, o: ExportOptions): Promise<ExportResult> {
     const result: ExportResult = { seconds: 0, bytes: 0, gaps: [], damaged: [], rest: null };
     const listed: Listed[] = [];
     const put = async (part: Bytes): Promise<void> => {
@@ -48,7 +49,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
     };
     let init: Bytes | null = null;
     let reached = o.from;
-    const hub = household.hubOf(o.camera);
+    const hub = access.hubOf(o.camera);
     let first = 0;
     let last = 0;
     let zero = 0n; /* µs of wall time that are the clip's zero */
@@ -85,7 +86,7 @@ export async function exportClip(recordings: Recordings, household: Household, o
     if ((o.to - reached) * 1e6 > GAP_US && !result.rest) result.gaps.push([Math.round(reached * 1e6), Math.round(o.to * 1e6)]);
     if (!hub) throw new CardeaError("forged", "the camera's hub is not this household's");
     const statement = {
-        v: 1, camera: o.camera, hub: b64(hub.certificate), household: b64(household.keys.sign.public), zero: Number(zero),
+        v: 1, camera: o.camera, hub: b64(hub.certificate), household: b64(access.signer), zero: Number(zero),
         segments: listed, gaps: result.gaps,
     };
     await put(box("uuid", utf8("cardea/1 export!"), utf8(JSON.stringify(statement))));

@@ -1,6 +1,7 @@
 /* The household as its objects say, each verified: keys, hubs, cameras, roots (docs/formats.md, "Household objects"). */
 import { b64, concat, equal, hex, random, text, u32, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
 import { boxOpen, boxPublic, boxSeal } from "./box.ts";
+import type { Access } from "./access.ts";
 import type { Api } from "./api.ts";
 import { CardeaError, forged, invalid, messageOf } from "./errors.ts";
 import { sha256 } from "./hash.ts";
@@ -138,7 +139,7 @@ export async function recall(memory: Memory, household: string, key: string, obj
     if (!before || object.version > before.version) await memory.put(name, { version: object.version, signer });
 }
 
-export class Household {
+export class Household implements Access {
     hubs: Hub[] = [];
     cameras: Camera[] = [];
     problems: string[] = []; /* objects that did not verify, by name */
@@ -150,6 +151,14 @@ export class Household {
         readonly keys: HouseholdKeys,
         private readonly memory: Memory,
     ) {}
+
+    get id(): string {
+        return this.keys.id;
+    }
+
+    get signer(): Bytes {
+        return this.keys.sign.public;
+    }
 
     static async open(api: Api, id: string, accountSecret: Uint8Array, memory: Memory): Promise<Household> {
         const { objects } = await api.get<{ objects: Listed[] }>("/v1/objects?prefix=household/keys/");

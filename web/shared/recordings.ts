@@ -73,6 +73,7 @@ export class Recordings {
         private readonly api: Api,
         private readonly keysOf: KeysOf,
         private readonly nowSlot: () => number,
+        private readonly since = 0, /* a segment that begins before it does not open, since its beginning does not */
     ) {}
 
     forget(): void {
@@ -136,7 +137,7 @@ export class Recordings {
                 decodeTable(unb64(table!)).map((e) => ({ ...e, reel, epoch })),
             );
             const items = refs
-                .filter((e) => Math.floor(e.slot / HOUR) === hour)
+                .filter((e) => Math.floor(e.slot / HOUR) === hour && e.slot >= this.since)
                 .sort((a, b) => a.slot - b.slot || a.offset - b.offset);
             return { items, arriving: rows.some(arriving) };
         });

@@ -1,8 +1,8 @@
 /* A live connection for one or several cameras: opens records as they come and hands fragments on. Reconnects until stopped. */
-import { CardeaError, messageOf } from "./errors.ts";
+import type { Access } from "./access.ts";
+import { CardeaError, messageOf, wordOf } from "./errors.ts";
 import type { Api } from "./api.ts";
 import type { Bytes } from "./bytes.ts";
-import type { Household } from "./household.ts";
 import { Message, readLive, readNotice, type LiveMessage, type Notice } from "./live.ts";
 import { readFragment, trackInit, tracks, type Track } from "./mp4.ts";
 import { decodeHeader, Kind, readFrame, SegmentReader } from "./segment.ts";
@@ -13,10 +13,13 @@ export type LivePart =
     | { kind: "damaged"; message: string; word: string }
     | { kind: "restart" };
 
+/* `ended`: what gave access holds no longer, and trying again would not help. */
+export type LiveState = "connecting" | "open" | "lost" | "ended";
+
 export interface WatchEvents {
     part(camera: string, part: LivePart): void;
     notice(camera: string | null, notice: Notice): void;
-    state(state: "connecting" | "open" | "lost", message: string): void;
+    state(state: LiveState, message: string): void;
 }
 
 /* How far behind this device's clock a live segment may begin: 60 s by which a vault still takes one for live, 64 s that a segment
@@ -34,7 +37,7 @@ class Stream {
 
     constructor(
         readonly camera: string,
-        private readonly household: Household,
+        private readonly access: Access,
         private readonly emit: (part: LivePart) => void,
         private readonly late: { said: boolean },
     ) {}
@@ -59,7 +62,7 @@ class Stream {
         const behind = Date.now() / 1000 - header.slot;
         if (behind > LIVE_BEHIND_MAX_S) return this.refuse(behind);
         this.late.said = false;
-        this.reader = new SegmentReader(header, await this.household.timeKeys(this.camera, header.epoch));
+        this.reader = new SegmentReader(header, await this.access.timeKeys(this.camera, header.epoch));
     }
 
     /* A vault can send any segment it has ever had: this one is whole, but it is not live. Said once, until what comes is live again. */
@@ -99,13 +102,13 @@ function lateWords(behind: number): string {
     return `What the vault sends as live is ${age} old and is not shown: the vault holds it back or repeats it, or this device's clock or the hub's is wrong`;
 }
 
-export async function watch(api: Api, household: Household, cameras: string[], events: WatchEvents, signal: AbortSignal): Promise<void> {
+export async function watch(api: Api, access: Access, cameras: string[], events: WatchEvents, signal: AbortSignal): Promise<void> {
     const late = cameras.map(() => ({ said: false })); /* outlives a connection */
     for (let wait = 500; !signal.aborted; wait = Math.min(wait * 2, 15_000)) {
         events.state("connecting", "");
         try {
             const response = await api.fetch("GET", `/v1/live?cameras=${cameras.join(",")}`, { signal });
-            const streams = cameras.map((c, i) => new Stream(c, household, (part) => events.part(c, part), late[i]!));
+            const streams = cameras.map((c, i) => new Stream(c, access, (part) => events.part(c, part), late[i]!));
             events.state("open", "");
             streams.forEach((s) => events.part(s.camera, { kind: "restart" }));
             await readLive(response, SILENCE_MS, (m) => {
@@ -117,6 +120,7 @@ export async function watch(api: Api, household: Household, cameras: string[], e
             if (!signal.aborted) events.state("lost", "the vault closed the live connection");
         } catch (e) {
             if (signal.aborted) return;
+            if (wordOf(e) === "denied") return events.state("ended", messageOf(e));
             events.state("lost", messageOf(e));
         }
         await pause(wait, signal);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Api } from "../shared/api.ts";
 import { concat, u32, type Bytes } from "../shared/bytes.ts";
-import type { Household } from "../shared/household.ts";
+import type { Access } from "../shared/access.ts";
 import { Message } from "../shared/live.ts";
 import { Kind } from "../shared/segment.ts";
 import { TimeKeys } from "../shared/timekey.ts";
@@ -31,7 +31,7 @@ async function watched(slots: number[]): Promise<LivePart[]> {
         const stop = new AbortController();
         const parts: LivePart[] = [];
         const api = { fetch: async () => new Response(body) } as unknown as Api;
-        const household = { timeKeys: async () => keys } as unknown as Household;
+        const household = { timeKeys: async () => keys } as unknown as Access;
         await watch(api, household, [CAMERA], {
             part: (_, p) => void (p.kind !== "restart" && parts.push(p)),
             notice: () => undefined,
