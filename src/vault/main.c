@@ -52,7 +52,8 @@ static err prepare(struct serving *s, const struct options *o, struct diag *d) {
     v->metrics_open = o->metrics_listen != NULL;
     err e = stores_open(v, o, d);
     if (!e) e = log_open_beside(v, o, d);
-    if (!e && v->log) e = access_log_act(v->log, "vault start " CARDEA_VERSION, d);
+    if (!e && v->log) e = access_log_start(v, d);
+    if (!e && v->log) e = log_admin_act(v, "vault start", d);
     if (!e && v->signup == VAULT_SIGNUP_CODE) e = setup_code_load(v, o->setup_code_file, d);
     if (!e && o->ca_file) e = file_read(o->ca_file, CERTIFICATE_MAX_BYTES, &v->ca_pem, d);
     if (!e && o->tls_cert) e = read_pem(o->tls_cert, &s->cert, d);

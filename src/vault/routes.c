@@ -54,6 +54,9 @@ static const struct http_route routes[] = {
     {"GET", "/v1/hubs", WHO_OWNER, 0, 0, hub_list},
     {"POST", "/v1/hubs/{hub}/commands", WHO_OWNER, 0, VAULT_COMMAND_MAX_BYTES, hub_command},
 
+    {"GET", "/v1/log/mine", WHO_OWNER, 0, 0, log_mine},
+    {"GET", "/v1/log/proof", WHO_ANY, 0, 0, log_proof},
+    {"POST", "/v1/log/cosignatures", WHO_WRITER, 0, JSON, log_cosignature},
     {"GET", "/log/{path…}", WHO_ANY, 0, 0, log_get},
     {"GET", "/healthz", WHO_ANY, 0, 0, health_get},
     {"GET", "/metrics", WHO_ANY, 0, 0, metrics_get},

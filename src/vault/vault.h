@@ -235,6 +235,9 @@ HANDLER(health_get);
 HANDLER(metrics_get);
 HANDLER(ca_get);
 HANDLER(log_get);
+HANDLER(log_mine);
+HANDLER(log_proof);
+HANDLER(log_cosignature);
 
 /* Hashes with commas between them; empty: none. On failure the reply is set. */
 bool rings_read(const char *text, struct store_id rings[VAULT_RINGS_MAX], size_t *count,
