@@ -39,6 +39,11 @@
 #define INDEX_PAIRING_MAX_BYTES (16u * 1024)
 #define INDEX_SETTING_MAX_BYTES (64u * 1024)
 #define INDEX_RETENTION_MAX_DAYS 3650u
+#define INDEX_GRANTS_MAX 1024u /* for each household, ended ones among them until they are forgotten */
+#define INDEX_GRANT_MAX_BYTES (1u << 20)
+#define INDEX_GRANT_NOTE_MAX_BYTES 4096u
+#define INDEX_REVOCATION_MAX_BYTES 1024u
+#define INDEX_TICKET_CHARS 64
 
 enum capability_role { CAPABILITY_ROLE_OWNER = 1, CAPABILITY_ROLE_WRITER = 2 };
 
@@ -49,6 +54,41 @@ struct capability {
     struct store_id hub; /* of a writer; zeros for an owner */
     uint32_t seen;       /* slot, 0 never; see capability_seen */
 };
+
+/* What a household's statements are held against, and its log entries are sealed to. */
+struct index_household {
+    struct store_key sign, box; /* public */
+    struct store_key log_key;   /* under which its entries are numbered; told to the vault alone */
+};
+
+/* A grant's row. What the household signed is in its bytes; this is what the vault finds and counts by. */
+struct grant_row {
+    struct store_id grant, household;
+    struct store_key grantee;            /* public key by which it is opened */
+    uint32_t purpose;                    /* the caller's numbers */
+    char ticket[INDEX_TICKET_CHARS + 1]; /* empty: none */
+    uint32_t created;                    /* slot */
+    uint64_t expires;                    /* slot, at most 2^32 */
+    uint64_t views;                      /* how often it can be opened; 0: no bound */
+    uint64_t uses;
+    uint32_t last_use; /* slot, 0: never */
+    uint32_t revoked;  /* slot, 0: not */
+    bool lapsed;       /* that it has expired is written down; see grant_lapse */
+    uint64_t entry;    /* of its making, in the access log */
+};
+
+/* A grant in two parts whose concatenation it is, so that a list reads the statements alone. */
+struct grant_bytes {
+    struct bytes statement; /* with what comes before it */
+    struct bytes box;
+    struct bytes note;
+    struct bytes revocation; /* empty: none */
+};
+/* For copies of them. Zero-initialised is empty. */
+struct grant_blobs {
+    struct blob statement, box, note, revocation;
+};
+void grant_blobs_clear(struct grant_blobs *blobs);
 
 struct object_info {
     char key[INDEX_OBJECT_KEY_CHARS + 1];
@@ -129,6 +169,8 @@ struct index_sweep {
 typedef err (*index_object_visit)(void *arg, const struct object_info *object);
 typedef err (*index_camera_visit)(void *arg, const struct camera_info *camera);
 typedef err (*index_capability_visit)(void *arg, const struct capability *capability);
+/* Without the box. */
+typedef err (*index_grant_visit)(void *arg, const struct grant_row *row, const struct grant_bytes *bytes);
 typedef err (*index_event_visit)(void *arg, uint64_t sequence, struct bytes event);
 typedef err (*index_upload_visit)(void *arg, const struct index_upload *upload);
 typedef err (*index_reel_visit)(void *arg, const struct reel_place *place, const struct reel_info *reel);
@@ -173,6 +215,45 @@ struct index_ops {
                            void *arg, struct diag *);
     /* When a hub was seen last; need not survive a crash. ERR_NOT_FOUND. */
     err (*capability_seen)(struct index *, const struct store_key *key, uint32_t slot, struct diag *);
+
+    /* ERR_NOT_FOUND: no such household, or it has told none yet. */
+    err (*household_keys_get)(struct index *, const struct store_id *household, struct index_household *out,
+                              struct diag *);
+    /* Once: the same again is ERR_OK, others ERR_EXISTS. ERR_NOT_FOUND (household). */
+    err (*household_keys_put)(struct index *, const struct store_id *household,
+                              const struct index_household *keys, struct diag *);
+
+    /* --- grants --- */
+    /* A new one; uses, last_use, revoked and lapsed are taken as zero. ERR_EXISTS: the id is in use, by
+     * whomever. ERR_NOT_FOUND (household), ERR_LIMIT (too many, or too large). */
+    err (*grant_add)(struct index *, const struct grant_row *row, const struct grant_bytes *bytes,
+                     struct diag *);
+    /* The same grant with other bytes (but the revocation) and row->expires, row->views; an empty note leaves
+     * the old one. ERR_NOT_FOUND: none of that household; ERR_DENIED: it is revoked; ERR_CONFLICT: its
+     * statement is not `replaces` any more. */
+    err (*grant_replace)(struct index *, const struct grant_row *row, struct bytes replaces,
+                         const struct grant_bytes *bytes, struct diag *);
+    /* `household` NULL: whosever it is. Replaces *blobs (NULL: not wanted; `box`: with it). ERR_NOT_FOUND. */
+    err (*grant_get)(struct index *, const struct store_id *household, const struct store_id *grant, bool box,
+                     struct grant_row *out, struct grant_blobs *blobs, struct diag *);
+    /* By ascending `created`. */
+    err (*grant_list)(struct index *, const struct store_id *household, index_grant_visit, void *arg,
+                      struct diag *);
+    err (*grant_count)(struct index *, const struct store_id *household, uint64_t *out, struct diag *);
+    /* Counts an opening, and gives the row as it is then. ERR_NOT_FOUND; ERR_DENIED: revoked, or all views
+     * are used up. */
+    err (*grant_used)(struct index *, const struct store_id *grant, uint32_t now, struct grant_row *out,
+                      struct diag *);
+    /* Once. ERR_EXISTS: it is revoked already; ERR_NOT_FOUND: none of that household. */
+    err (*grant_revoke)(struct index *, const struct store_id *household, const struct store_id *grant,
+                        struct bytes revocation, uint32_t now, struct diag *);
+    /* Forgets it. ERR_NOT_FOUND: none of that household; ERR_DENIED: it is neither revoked nor expired. */
+    err (*grant_remove)(struct index *, const struct store_id *household, const struct store_id *grant,
+                        uint32_t now, struct diag *);
+    /* Those that have expired, were not revoked, and have not lapsed; at most `max`. Without bytes. */
+    err (*grant_due)(struct index *, uint32_t now, uint32_t max, index_grant_visit, void *arg, struct diag *);
+    /* Its expiry is written down. ERR_NOT_FOUND. */
+    err (*grant_lapse)(struct index *, const struct store_id *grant, struct diag *);
 
     /* --- objects: key is 1 to INDEX_OBJECT_KEY_CHARS of a-z0-9/-, else ERR_INVALID --- */
     err (*object_list)(struct index *, const struct store_id *household, const char *prefix,

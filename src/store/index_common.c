@@ -38,6 +38,60 @@ err index_check_size(const char *what, size_t len, size_t max, struct diag *d) {
     return diag_fail(d, ERR_LIMIT, "%s has %zu bytes; at most %zu are kept", what, len, max);
 }
 
+err index_check_grant(const struct grant_bytes *bytes, struct diag *d) {
+    err e = index_check_size("a grant", bytes->statement.len + bytes->box.len, INDEX_GRANT_MAX_BYTES, d);
+    if (!e) e = index_check_size("a grant's note", bytes->note.len, INDEX_GRANT_NOTE_MAX_BYTES, d);
+    return e ? e : index_check_size("a revocation", bytes->revocation.len, INDEX_REVOCATION_MAX_BYTES, d);
+}
+
+err index_no_keys(struct diag *d) {
+    return diag_fail(d, ERR_NOT_FOUND, "the household has not told its keys yet");
+}
+
+err index_other_keys(struct diag *d) {
+    return diag_fail(d, ERR_EXISTS, "the household has told other keys already");
+}
+
+err index_grant_known(struct diag *d) {
+    return diag_fail(d, ERR_EXISTS, "a grant of this id is there already");
+}
+
+err index_grant_ended(struct diag *d) {
+    return diag_fail(d, ERR_EXISTS, "this grant is revoked already");
+}
+
+err index_grant_moved(struct diag *d) {
+    return diag_fail(d, ERR_CONFLICT, "this grant was issued again meanwhile: read it and try again");
+}
+
+err index_no_grant(struct diag *d) {
+    return diag_fail(d, ERR_NOT_FOUND, "there is no such grant");
+}
+
+err index_grant_revoked(struct diag *d) {
+    return diag_fail(d, ERR_DENIED, "grant: it was revoked");
+}
+
+err index_grant_alive(struct diag *d) {
+    return diag_fail(d, ERR_DENIED, "this grant has not ended: revoke it first");
+}
+
+err index_grant_used_up(struct diag *d) {
+    return diag_fail(d, ERR_DENIED, "grant: it was opened as often as it may be");
+}
+
+err index_grants_full(struct diag *d) {
+    return diag_fail(d, ERR_LIMIT, "a household has at most %u grants: forget some that have ended",
+                     INDEX_GRANTS_MAX);
+}
+
+void grant_blobs_clear(struct grant_blobs *blobs) {
+    blob_clear(&blobs->statement);
+    blob_clear(&blobs->box);
+    blob_clear(&blobs->note);
+    blob_clear(&blobs->revocation);
+}
+
 err index_check_event(bool picture, size_t len, struct diag *d) {
     return picture ? index_check_size("a picture", len, INDEX_PICTURE_MAX_BYTES, d)
                    : index_check_size("an event", len, INDEX_EVENT_MAX_BYTES, d);

@@ -9,11 +9,24 @@
 /* ERR_INVALID unless 1 to INDEX_OBJECT_KEY_CHARS (a prefix: 0) of a-z0-9/-. */
 err index_check_key(const char *key, bool prefix, struct diag *d) CHECKED;
 err index_check_setting(const char *key, struct diag *d) CHECKED;
+err index_check_grant(const struct grant_bytes *bytes, struct diag *d) CHECKED; /* ERR_LIMIT */
 err index_check_reel(const struct reel_info *reel, struct diag *d) CHECKED;
 err index_check_event(bool picture, size_t len, struct diag *d) CHECKED; /* ERR_LIMIT */
 /* ERR_LIMIT, always: the day has as many as there may be. */
 err index_check_day_full(bool picture, struct diag *d) CHECKED;
 err index_check_size(const char *what, size_t len, size_t max, struct diag *d) CHECKED;
+
+/* The messages that both drivers give. */
+err index_no_keys(struct diag *d) CHECKED;       /* ERR_NOT_FOUND */
+err index_other_keys(struct diag *d) CHECKED;    /* ERR_EXISTS */
+err index_no_grant(struct diag *d) CHECKED;      /* ERR_NOT_FOUND */
+err index_grant_known(struct diag *d) CHECKED;   /* ERR_EXISTS */
+err index_grant_ended(struct diag *d) CHECKED;   /* ERR_EXISTS */
+err index_grant_moved(struct diag *d) CHECKED;   /* ERR_CONFLICT */
+err index_grant_revoked(struct diag *d) CHECKED; /* ERR_DENIED */
+err index_grant_alive(struct diag *d) CHECKED;   /* ERR_DENIED */
+err index_grant_used_up(struct diag *d) CHECKED; /* ERR_DENIED */
+err index_grants_full(struct diag *d) CHECKED;   /* ERR_LIMIT */
 
 /* Would recordings be kept for a shorter time? 0 days are for ever. */
 static inline bool index_shorter(uint64_t days, uint64_t before) {

@@ -176,7 +176,7 @@ static err household_create(struct memory *m, const struct store_id *household, 
         return mi_no_memory(d);
     }
     *c = (struct capability){.key = *owner, .household = *household, .role = CAPABILITY_ROLE_OWNER};
-    *h = (struct household){*household, quota_bytes};
+    *h = (struct household){.id = *household, .quota_bytes = quota_bytes};
     return ERR_OK;
 }
 
@@ -413,8 +413,9 @@ static void mem_close(struct index *index) {
         blob_clear(&p->announcement);
         blob_clear(&p->answer);
     }
-    struct list *lists[] = {&m->settings, &m->households, &m->capabilities, &m->objects, &m->cameras,
-                            &m->names,    &m->cuts,       &m->events,       &m->pairings};
+    EACH(struct grant, g, m->grants) grant_blobs_clear(&g->blobs);
+    struct list *lists[] = {&m->settings, &m->households, &m->capabilities, &m->objects,  &m->cameras,
+                            &m->names,    &m->cuts,       &m->events,       &m->pairings, &m->grants};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) list_clear(lists[i]);
     pthread_mutex_destroy(&m->lock);
     free(m);
@@ -436,6 +437,18 @@ static const struct index_ops memory_ops = {
     .capability_remove = mem_capability_remove,
     .capability_list = mem_capability_list,
     .capability_seen = mem_capability_seen,
+    .household_keys_get = mem_household_keys_get,
+    .household_keys_put = mem_household_keys_put,
+    .grant_add = mem_grant_add,
+    .grant_replace = mem_grant_replace,
+    .grant_get = mem_grant_get,
+    .grant_list = mem_grant_list,
+    .grant_count = mem_grant_count,
+    .grant_used = mem_grant_used,
+    .grant_revoke = mem_grant_revoke,
+    .grant_remove = mem_grant_remove,
+    .grant_due = mem_grant_due,
+    .grant_lapse = mem_grant_lapse,
     .object_list = mem_object_list,
     .object_get = mem_object_get,
     .object_put = mem_object_put,

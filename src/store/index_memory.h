@@ -21,6 +21,12 @@ struct setting {
 struct household {
     struct store_id id;
     uint64_t quota_bytes;
+    bool has_keys;
+    struct index_household keys;
+};
+struct grant {
+    struct grant_row row;
+    struct grant_blobs blobs;
 };
 struct object {
     struct store_id household;
@@ -65,7 +71,7 @@ struct pairing {
 struct memory {
     struct index index;
     pthread_mutex_t lock;
-    struct list settings, households, capabilities, objects, cameras, names, cuts, events, pairings;
+    struct list settings, households, capabilities, objects, cameras, names, cuts, events, pairings, grants;
 };
 
 #define EACH(type, variable, list)                                                                           \
@@ -90,6 +96,30 @@ struct name *mi_name_of(struct memory *m, const struct store_id *household, cons
 void mi_garbage_make(struct name *n, uint32_t now);
 err mi_quota_check(struct memory *m, const struct store_id *household, uint64_t more, struct diag *d);
 void mi_object_drop(struct memory *m, struct object *o);
+
+/* index_memory_grant.c */
+err mem_household_keys_get(struct index *index, const struct store_id *household, struct index_household *out,
+                           struct diag *d);
+err mem_household_keys_put(struct index *index, const struct store_id *household,
+                           const struct index_household *keys, struct diag *d);
+err mem_grant_add(struct index *index, const struct grant_row *row, const struct grant_bytes *bytes,
+                  struct diag *d);
+err mem_grant_replace(struct index *index, const struct grant_row *row, struct bytes replaces,
+                      const struct grant_bytes *bytes, struct diag *d);
+err mem_grant_get(struct index *index, const struct store_id *household, const struct store_id *grant,
+                  bool box, struct grant_row *out, struct grant_blobs *blobs, struct diag *d);
+err mem_grant_list(struct index *index, const struct store_id *household, index_grant_visit visit, void *arg,
+                   struct diag *d);
+err mem_grant_count(struct index *index, const struct store_id *household, uint64_t *out, struct diag *d);
+err mem_grant_used(struct index *index, const struct store_id *grant, uint32_t now, struct grant_row *out,
+                   struct diag *d);
+err mem_grant_revoke(struct index *index, const struct store_id *household, const struct store_id *grant,
+                     struct bytes revocation, uint32_t now, struct diag *d);
+err mem_grant_remove(struct index *index, const struct store_id *household, const struct store_id *grant,
+                     uint32_t now, struct diag *d);
+err mem_grant_due(struct index *index, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
+                  struct diag *d);
+err mem_grant_lapse(struct index *index, const struct store_id *grant, struct diag *d);
 
 /* index_memory_reel.c */
 err mem_camera_list(struct index *index, const struct store_id *household, index_camera_visit visit,

@@ -42,6 +42,18 @@ static const char *const migrations[] = {
     /* Whether a retention was ever asked for; of the cameras before this, it was. */
     "ALTER TABLE cameras ADD COLUMN retention_set INTEGER NOT NULL DEFAULT 0;"
     "UPDATE cameras SET retention_set=1;",
+    /* Grants; wide columns last, since a list reads no boxes. revoked 0: not; views 0: no bound. */
+    "ALTER TABLE households ADD COLUMN sign BLOB;"
+    "ALTER TABLE households ADD COLUMN box BLOB;"
+    "ALTER TABLE households ADD COLUMN log_key BLOB;"
+    "CREATE TABLE grants(number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, household BLOB NOT NULL,"
+    "  grantee BLOB NOT NULL, purpose INTEGER NOT NULL, ticket TEXT NOT NULL, created INTEGER NOT NULL,"
+    "  expires INTEGER NOT NULL, views INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0,"
+    "  last_use INTEGER NOT NULL DEFAULT 0, revoked INTEGER NOT NULL DEFAULT 0,"
+    "  lapsed INTEGER NOT NULL DEFAULT 0, entry INTEGER NOT NULL, statement BLOB NOT NULL,"
+    "  note BLOB NOT NULL, revocation BLOB NOT NULL DEFAULT x'', box BLOB NOT NULL);"
+    "CREATE INDEX grants_household ON grants(household, created, number);"
+    "CREATE INDEX grants_due ON grants(expires) WHERE lapsed=0 AND revoked=0;",
 };
 
 static const struct db_options options = {
@@ -135,6 +147,18 @@ const struct index_ops index_sqlite_ops = {
     .capability_remove = sq_capability_remove,
     .capability_list = sq_capability_list,
     .capability_seen = sq_capability_seen,
+    .household_keys_get = sq_household_keys_get,
+    .household_keys_put = sq_household_keys_put,
+    .grant_add = sq_grant_add,
+    .grant_replace = sq_grant_replace,
+    .grant_get = sq_grant_get,
+    .grant_list = sq_grant_list,
+    .grant_count = sq_grant_count,
+    .grant_used = sq_grant_used,
+    .grant_revoke = sq_grant_revoke,
+    .grant_remove = sq_grant_remove,
+    .grant_due = sq_grant_due,
+    .grant_lapse = sq_grant_lapse,
     .object_list = sq_object_list,
     .object_get = sq_object_get,
     .object_put = sq_object_put,

@@ -77,6 +77,25 @@ err sq_object_put(struct index *, const struct store_id *, const char *, uint64_
                   struct diag *);
 err sq_object_remove(struct index *, const struct store_id *, const char *, struct diag *);
 
+/* index_sqlite_grant.c */
+err sq_household_keys_get(struct index *, const struct store_id *, struct index_household *, struct diag *);
+err sq_household_keys_put(struct index *, const struct store_id *, const struct index_household *,
+                          struct diag *);
+err sq_grant_add(struct index *, const struct grant_row *, const struct grant_bytes *, struct diag *);
+err sq_grant_replace(struct index *, const struct grant_row *, struct bytes, const struct grant_bytes *,
+                     struct diag *);
+err sq_grant_get(struct index *, const struct store_id *, const struct store_id *, bool, struct grant_row *,
+                 struct grant_blobs *, struct diag *);
+err sq_grant_list(struct index *, const struct store_id *, index_grant_visit, void *, struct diag *);
+err sq_grant_count(struct index *, const struct store_id *, uint64_t *, struct diag *);
+err sq_grant_used(struct index *, const struct store_id *, uint32_t, struct grant_row *, struct diag *);
+err sq_grant_revoke(struct index *, const struct store_id *, const struct store_id *, struct bytes, uint32_t,
+                    struct diag *);
+err sq_grant_remove(struct index *, const struct store_id *, const struct store_id *, uint32_t,
+                    struct diag *);
+err sq_grant_due(struct index *, uint32_t, uint32_t, index_grant_visit, void *, struct diag *);
+err sq_grant_lapse(struct index *, const struct store_id *, struct diag *);
+
 /* index_sqlite_camera.c */
 err sq_camera_list(struct index *, const struct store_id *, index_camera_visit, void *, struct diag *);
 err sq_camera_get(struct index *, const struct store_id *, const struct store_id *, struct camera_info *,

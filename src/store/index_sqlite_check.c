@@ -54,6 +54,12 @@ static const struct rule rules[] = {
     {"deleted ranges are of no camera",
      "SELECT count(*) FROM cuts WHERE camera NOT IN (SELECT number FROM cameras)",
      "DELETE FROM cuts WHERE camera NOT IN (SELECT number FROM cameras)"},
+    {"grants cannot be: more uses than views, a revocation without its day, or a day without it",
+     "SELECT count(*) FROM grants WHERE (views<>0 AND uses>views) OR (revoked<>0) <> (length(revocation)<>0)",
+     NULL},
+    {"grants are of no household",
+     "SELECT count(*) FROM grants WHERE household NOT IN (SELECT household FROM households)",
+     "DELETE FROM grants WHERE household NOT IN (SELECT household FROM households)"},
     {"cameras, objects or capabilities are of no household",
      "SELECT (SELECT count(*) FROM cameras WHERE household NOT IN (SELECT household FROM households)) +"
      " (SELECT count(*) FROM objects WHERE household NOT IN (SELECT household FROM households)) +"

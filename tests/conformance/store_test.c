@@ -215,6 +215,11 @@ static void test_index_disagrees(void **state) {
         {"a reel without a name", "DELETE FROM names WHERE name=(SELECT min(reel) FROM reels)", 1, 0},
         {"a table without a reel", "INSERT INTO tables VALUES(1, 5, x'00', x'00')", 1, 0},
         {"a picture of no camera", "INSERT INTO events VALUES(99, 1, -1, 1, x'02', x'')", 1, 0},
+        {"a grant of no household",
+         "INSERT INTO grants(id, household, grantee, purpose, ticket, created, expires, views, entry, "
+         "statement,"
+         " note, box) VALUES(x'01', x'02', x'03', 1, '', 1, 2, 0, 0, x'', x'', x'')",
+         1, 0},
         {"a deleted range of no camera", "INSERT INTO cuts VALUES(x'00', 99, 1, 2)", 1, 0},
         {"an event of no camera", "INSERT INTO events VALUES(99, 1, 1, 1, x'01', x'')", 1, 0},
         {"a reel without a table", "DELETE FROM tables WHERE reel=(SELECT min(reel) FROM tables)", 1, 1},
