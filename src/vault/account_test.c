@@ -272,6 +272,15 @@ static void test_setup_code(void **state) {
     ASK(&d, 403, NULL, "POST", "/v1/accounts", .json = account_json("b", 1, code));
     ASK(&d, 200, NULL, "POST", "/v1/sessions", .json = sign_in_json("a", "auth", 1));
     access_get(&d, &h.owner, h.owner_auth, 200);
+    /* An owner's invitation opens sign-up, and only to an account. */
+    ASK(&d, 401, NULL, "POST", "/v1/accounts/invitations");
+    ASK(&d, 201, &a, "POST", "/v1/accounts/invitations", h.owner_auth);
+    snprintf(code, sizeof code, "%s", answer_text(&a, "setup_code"));
+    ASK(&d, 201, NULL, "POST", "/v1/accounts", .json = account_json("b", 1, code));
+    code[18] = code[18] == '0' ? '1' : '0';
+    ASK(&d, 403, NULL, "POST", "/v1/accounts", .json = account_json("c", 1, code));
+    code[0] = 'Z'; /* an hour that no vault would give */
+    ASK(&d, 403, NULL, "POST", "/v1/accounts", .json = account_json("c", 1, code));
     daemon_clean(&d);
 }
 
