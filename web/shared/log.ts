@@ -2,9 +2,9 @@
  * tlog-cosignature; hashes and proofs of RFC 6962 and RFC 9162. Verifies and proves; fetches through a function that the caller gives.
  *
  * Whoever sends what is read here may be hostile: what a proof does not lead to is "forged", what cannot be read is "invalid". */
-import { concat, equal, hex, own, text, utf8, view, type Bytes } from "./bytes.ts";
+import { concat, equal, hex, own, text, u64, utf8, view, type Bytes } from "./bytes.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
-import { sha256 } from "./hash.ts";
+import { hkdfExpand, hmac, NOTHING, sha256 } from "./hash.ts";
 import { verifyBytes } from "./sign.ts";
 
 export const TILE_WIDTH = 256;
@@ -226,17 +226,20 @@ export interface Cosigned {
     time: number; /* s since 1970 */
 }
 
-/* The witnesses among `witnesses` that cosigned (c2sp.org/tlog-cosignature, v1). A line by one of them that does not fit is an error. */
+/* A hub's name as a witness: the first 16 hex digits of its id. */
+export const cosignerName = (hubSign: Uint8Array): string => `cardea-hub/${hex(sha256(hubSign).subarray(0, 8))}`;
+
+/* The hubs among `witnesses` that cosigned (c2sp.org/tlog-cosignature, v1). A line that does not fit counts for nothing. */
 export async function cosignatures(note: string, witnesses: readonly Uint8Array[]): Promise<Cosigned[]> {
     const { body, lines } = readNote(note);
     const out: Cosigned[] = [];
     for (const { name, encoded } of lines) {
         const raw = padded(encoded, 4 + 8 + 64);
         if (!raw) continue;
-        const key = witnesses.find((w) => equal(keyId(name, COSIGNATURE_V1, w), raw.subarray(0, 4)));
+        const key = witnesses.find((w) => name === cosignerName(w) && equal(keyId(name, COSIGNATURE_V1, w), raw.subarray(0, 4)));
         if (!key) continue;
         const time = view(raw).getBigUint64(4);
-        if (!(await verifyBytes(key, utf8(`cosignature/v1\ntime ${time}\n${body}`), raw.subarray(12)))) throw forged("checkpoint: a witness's cosignature does not fit");
+        if (!(await verifyBytes(key, utf8(`cosignature/v1\ntime ${time}\n${body}`), raw.subarray(12)))) continue;
         if (!out.some((c) => equal(c.key, key))) out.push({ name, key: own(key), time: Number(time) });
     }
     return out;
@@ -353,17 +356,13 @@ export function splitBundle(raw: Uint8Array, width: number, name: string): Uint8
     return out;
 }
 
-/* ---- entries: 2 | time µs | kind | tag (32) or null | actor (16) or null | facts {text: unsigned} | details ---- */
-
-export const KINDS = [
-    "grant.create", "grant.use", "grant.revoke", "grant.expire", "live.begin", "live.end", "consent.give", "consent.withdraw", "staff.key", "staff.certify", "staff.revoke",
-    "model.publish", "web.release", "admin.act", "admin.refused",
-] as const;
-export type EntryKind = (typeof KINDS)[number];
+/* ---- entries: 2 | time µs | kind | tag (32) or null | actor (16) or null | facts {text: unsigned} | details ----
+ * Of version 1, which earlier vaults wrote, for acts of theirs alone: 1 | time | kind | null | details (text), heads of fixed lengths. */
 
 export interface Entry {
+    version: 1 | 2;
     time: number; /* µs since 1970 */
-    kind: EntryKind;
+    kind: string; /* grant.use and so on; one that a later vault knows is no error */
     tag: Bytes | null;
     actor: Bytes | null;
     facts: Record<string, number>;
@@ -372,7 +371,9 @@ export interface Entry {
 
 const TAG_BYTES = 32;
 const ACTOR_BYTES = 16;
-const FACTS_MAX = 16;
+const FACTS_MAX = 8;
+const NAME_MAX_BYTES = 32;
+const DETAILS_MAX_BYTES = 32_768;
 
 const UINT = 0;
 const BYTE_STRING = 2;
@@ -412,7 +413,10 @@ export function encodeEntry(e: Entry): Bytes {
 
 class Reader {
     private at = 0;
-    constructor(private readonly raw: Uint8Array) {}
+    constructor(
+        private readonly raw: Uint8Array,
+        private readonly loose = false,
+    ) {}
 
     private byte(): number {
         if (this.at >= this.raw.length) throw invalid("log entry: it ends too early");
@@ -430,7 +434,7 @@ class Reader {
         let value = 0;
         for (let i = 0; i < bytes; i++) value = value * 256 + this.byte();
         if (!Number.isSafeInteger(value)) throw invalid(`log entry: ${field} is too large`);
-        if (value < [24, 0x100, 0x10000, 2 ** 32][short - 24]!) throw invalid(`log entry: ${field} is not in its shortest form`);
+        if (!this.loose && value < [24, 0x100, 0x10000, 2 ** 32][short - 24]!) throw invalid(`log entry: ${field} is not in its shortest form`);
         return value;
     }
 
@@ -471,6 +475,7 @@ class Reader {
         for (let i = 0; i < n; i++) {
             const from = this.at;
             const key = this.text("facts");
+            if (!/^[a-z_]{1,32}$/.test(key)) throw invalid("log entry: the name of a fact");
             const encoded = this.raw.subarray(from, this.at);
             if (last && before(last, encoded) >= 0) throw invalid("log entry: facts are not in their order");
             last = encoded;
@@ -484,21 +489,50 @@ class Reader {
     }
 }
 
+/* Version 1 is not deterministic CBOR: a time of eight bytes, lengths of two. */
+function decodeOld(raw: Uint8Array): Entry {
+    const r = new Reader(raw, true);
+    r.head(ARRAY, "the entry");
+    r.head(UINT, "version");
+    const time = r.head(UINT, "time");
+    const kind = kindOf(r.text("kind"));
+    if (r.orNull(TAG_BYTES, "subject")) throw invalid("log entry: subject");
+    const details = utf8(r.text("details"));
+    r.end();
+    return { version: 1, time, kind, tag: null, actor: null, facts: {}, details };
+}
+
+function kindOf(kind: string): string {
+    if (kind.length > NAME_MAX_BYTES || !/^[a-z_.]+$/.test(kind)) throw invalid("log entry: kind");
+    return kind;
+}
+
 export function decodeEntry(raw: Uint8Array): Entry {
     if (raw.length > ENTRY_MAX_BYTES) throw invalid("log entry: longer than 65535 bytes");
+    if (raw[0] === 0x85 && raw[1] === 1) return decodeOld(raw);
     const r = new Reader(raw);
     if (r.head(ARRAY, "the entry") !== 7) throw invalid("log entry: not an array of seven");
-    if (r.head(UINT, "version") !== 2) throw invalid("log entry: version");
+    const version = r.head(UINT, "version");
+    if (version > 2) throw new CardeaError("unsupported", `log entry: version ${version} is of a newer Cardea than this app: update it`);
+    if (version !== 2) throw invalid("log entry: version");
     const time = r.head(UINT, "time");
-    const kind = r.text("kind") as EntryKind;
-    if (!KINDS.includes(kind)) throw invalid("log entry: kind");
+    const kind = kindOf(r.text("kind"));
     const tag = r.orNull(TAG_BYTES, "tag");
     const actor = r.orNull(ACTOR_BYTES, "actor");
     const facts = r.facts();
     const details = r.bytes("details");
+    if (details.length > DETAILS_MAX_BYTES) throw invalid("log entry: details are too long");
     r.end();
-    return { time, kind, tag, actor, facts, details };
+    return { version, time, kind, tag, actor, facts, details };
 }
+
+/* ---- whose an entry is ---- */
+
+/* What a household's tags come from: HKDF-Expand(signing seed, "cardea/1 log", 32). */
+export const logKeyOf = (householdSeed: Uint8Array): Bytes => hkdfExpand(householdSeed, "cardea/1 log", NOTHING, 32);
+export const tagOf = (logKey: Uint8Array, n: number): Bytes => hmac(logKey, u64(n));
+export const staffActor = (signKey: Uint8Array): Bytes => own(sha256(signKey).subarray(0, ACTOR_BYTES));
+export const privateActor = (logKey: Uint8Array, signKey: Uint8Array): Bytes => own(hmac(logKey, concat(utf8("actor"), signKey)).subarray(0, ACTOR_BYTES));
 
 /* For a page that names a log: the first letters of its key. */
 export const shortKey = (key: Uint8Array): string => hex(key).slice(0, 16).match(/..../g)!.join(" ");
