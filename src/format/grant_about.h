@@ -17,6 +17,7 @@ struct grant_camera {
     char name[GRANT_NAME_MAX_BYTES + 1];
     bool is_sub, has_sub; /* `main` counts of a substream, `sub` when has_sub */
     uint8_t main[CAMERA_ID_BYTES], sub[CAMERA_ID_BYTES];
+    uint8_t hub[HUB_ID_BYTES]; /* whose camera it is: one of `hubs` */
     bool indoor;
     char codec[GRANT_CODEC_MAX_BYTES + 1]; /* empty: not known */
 };

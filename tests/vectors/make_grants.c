@@ -251,6 +251,8 @@ static void make_about(void) {
     memcpy(hub.box, hub_box.public_key, sizeof hub.box);
     make_bytes("hub writer", hub.writer, sizeof hub.writer);
     hub_id_of(hub.sign, hub.hub);
+    memcpy(about.cameras[0].hub, hub.hub, HUB_ID_BYTES);
+    memcpy(about.cameras[1].hub, hub.hub, HUB_ID_BYTES);
     hub_certificate_key(hub.hub, key);
     MUST(hub_certificate_encode(&hub, &payload));
     MUST(object_sign(&household, key, 1, blob_bytes(&payload), &about.envelopes[0]));
