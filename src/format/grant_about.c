@@ -36,8 +36,9 @@ static json_t *hubs_json(const struct grant_about *a) {
 err grant_about_encode(const struct grant_about *a, struct blob *out, struct diag *d) {
     AUTO(json_release)
     json_t *value =
-        json_pack("{s:i, s:s, s:s*, s:o, s:o}", "v", 1, "household", a->household, "words",
-                  a->words[0] ? a->words : NULL, "cameras", cameras_json(a), "hubs", hubs_json(a));
+        json_pack("{s:i, s:s, s:s*, s:o*, s:o, s:o}", "v", 1, "household", a->household, "words",
+                  a->words[0] ? a->words : NULL, "actor", a->has_actor ? json_hex(BYTES_OF(a->actor)) : NULL,
+                  "cameras", cameras_json(a), "hubs", hubs_json(a));
     AUTO(blob_clear) struct blob text = {0};
     if (!value) return diag_fail(d, ERR_INVALID, "grant: a name or the words are not UTF-8 text");
     err e = json_append(value, &text);
@@ -108,6 +109,7 @@ static err decode(struct bytes text, const struct grant_statement *s, struct gra
         JSON_VERSION(&version),
         {"household", JSON_KIND_TEXT, true, 0, GRANT_NAME_MAX_BYTES, &household, NULL},
         {"words", JSON_KIND_TEXT, false, 0, GRANT_WORDS_MAX_BYTES, &words, NULL},
+        {"actor", JSON_KIND_HEX, false, 0, GRANT_ACTOR_BYTES, out->actor, &out->has_actor},
         {"cameras", JSON_KIND_OBJECT, true, 0, 0, &cameras, NULL},
         {"hubs", JSON_KIND_ARRAY, true, 0, GRANT_HUBS_MAX, &hubs, NULL},
     };

@@ -11,6 +11,7 @@
 #define GRANT_WORDS_MAX_BYTES 1024
 #define GRANT_CODEC_MAX_BYTES 32
 #define GRANT_HUBS_MAX 16
+#define GRANT_ACTOR_BYTES 16
 
 struct grant_camera {
     uint8_t id[CAMERA_ID_BYTES];
@@ -25,6 +26,8 @@ struct grant_camera {
 struct grant_about {
     char household[GRANT_NAME_MAX_BYTES + 1];
     char words[GRANT_WORDS_MAX_BYTES + 1]; /* from who gave it; empty: none */
+    bool has_actor;
+    uint8_t actor[GRANT_ACTOR_BYTES]; /* what the log calls the grantee */
     struct grant_camera cameras[GRANT_CAMERAS_MAX];
     size_t camera_count;
     struct hub_certificate hubs[GRANT_HUBS_MAX]; /* verified, when read */
