@@ -147,8 +147,27 @@ static void test_household(void **state) {
     forged[20] = forged[20] == 'A' ? 'B' : 'A';
     ASK(&vault, 401, NULL, "GET", "/v1/usage", forged);
 
+    /* Another owner has a capability of their own, of no hub, and loses it as anybody does. */
+    char path[128], hex[65], second_auth[128];
+    struct sign_key second;
+    sign_key_generate(&second);
+    ASK(&vault, 400, NULL, "POST", "/v1/capabilities", h.owner_auth,
+        .json =
+            json_pack("{s:o,s:s}", "capability", json_base64(BYTES_OF(second.public_key)), "role", "writer"));
+    ASK(&vault, 400, NULL, "POST", "/v1/capabilities", h.owner_auth,
+        .json = json_pack("{s:o,s:s,s:s}", "capability", json_base64(BYTES_OF(second.public_key)), "role",
+                          "owner", "hub", "000102030405060708090a0b0c0d0e0f"));
+    ASK(&vault, 201, NULL, "POST", "/v1/capabilities", h.owner_auth,
+        .json =
+            json_pack("{s:o,s:s}", "capability", json_base64(BYTES_OF(second.public_key)), "role", "owner"));
+    access_get(&vault, &second, second_auth, 200);
+    ASK(&vault, 200, NULL, "GET", "/v1/hubs", second_auth);
+    hex_encode(BYTES_OF(second.public_key), hex);
+    snprintf(path, sizeof path, "/v1/capabilities/%s", hex);
+    ASK(&vault, 204, NULL, "DELETE", path, h.owner_auth);
+    ASK(&vault, 401, NULL, "GET", "/v1/hubs", second_auth);
+
     /* A capability that is removed is nobody at once; the last owner's stays. */
-    char path[128], hex[65];
     hex_encode(BYTES_OF(h.owner.public_key), hex);
     snprintf(path, sizeof path, "/v1/capabilities/%s", hex);
     ASK(&vault, 403, NULL, "DELETE", path, h.owner_auth);
