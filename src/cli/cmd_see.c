@@ -129,7 +129,14 @@ static void print_zone(const char *camera, const json_t *z) {
     putchar('\n');
 }
 
-static int run_zone_list(struct cli *cli, const struct args *args) {
+/* What is drawn in cameras' pictures: each kind under a key of `see.get`, by camera. */
+struct drawn {
+    const char *key, *none;
+    void (*print)(const char *camera, const json_t *one);
+    json_t *(*listed)(const char *camera, json_t *one);
+};
+
+static int list_drawn(struct cli *cli, const struct args *args, const struct drawn *kind) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
     struct camera *only = NULL;
@@ -140,17 +147,30 @@ static int run_zone_list(struct cli *cli, const struct args *args) {
         return cli_fail(&d);
     for (size_t i = 0; i < s.cameras.count; i++) {
         const struct camera *cam = &s.cameras.cameras[i];
-        json_t *z;
+        json_t *one;
         size_t k;
         if (only && only != cam) continue;
-        json_array_foreach(zones_of(seeing, cam), k, z) {
-            if (!cli->json) print_zone(cam->name, z);
-            json_t *copy = json_copy(z);
-            json_object_set_new(copy, "camera", json_string(cam->name));
-            json_array_append_new(list, copy);
+        json_array_foreach(json_object_get(json_object_get(seeing, kind->key), cam->hex), k, one) {
+            if (!cli->json) kind->print(cam->name, one);
+            json_array_append_new(list, kind->listed(cam->name, one));
         }
     }
-    return cli->json ? cli_print_json(list) : STATUS_DONE;
+    if (cli->json) return cli_print_json(list);
+    if (json_array_size(list) == 0) puts(kind->none);
+    return STATUS_DONE;
+}
+
+static json_t *zone_listed(const char *camera, json_t *zone) {
+    json_t *copy = json_copy(zone);
+    json_object_set_new(copy, "camera", json_string(camera));
+    return copy;
+}
+
+static int run_zone_list(struct cli *cli, const struct args *args) {
+    static const struct drawn zones = {"zones",
+                                       "no zones: rules look at the whole picture (`cardea help zone add`)",
+                                       print_zone, zone_listed};
+    return list_drawn(cli, args, &zones);
 }
 
 static err set_zones(struct session *s, const struct camera *cam, json_t *zones, struct diag *d) {
@@ -220,28 +240,14 @@ static void print_mask(const char *camera, const json_t *mask) {
     putchar('\n');
 }
 
+static json_t *mask_listed(const char *camera, json_t *mask) {
+    return json_pack("{s:s,s:O}", "camera", camera, "points", mask);
+}
+
 static int run_mask_list(struct cli *cli, const struct args *args) {
-    struct diag d = {{0}};
-    AUTO(session_close) struct session s = {0};
-    struct camera *only = NULL;
-    AUTO(json_release) json_t *seeing = NULL;
-    AUTO(json_release) json_t *list = json_array();
-    if (session_camera(cli, args->count ? args->positional[0] : NULL, &s, &only, &d) ||
-        hub_ask_seeing(&s, &seeing, &d))
-        return cli_fail(&d);
-    for (size_t i = 0; i < s.cameras.count; i++) {
-        const struct camera *cam = &s.cameras.cameras[i];
-        json_t *mask;
-        size_t k;
-        if (only && only != cam) continue;
-        json_array_foreach(json_object_get(json_object_get(seeing, "masks"), cam->hex), k, mask) {
-            if (!cli->json) print_mask(cam->name, mask);
-            json_array_append_new(list, json_pack("{s:s,s:O}", "camera", cam->name, "points", mask));
-        }
-    }
-    if (cli->json) return cli_print_json(list);
-    if (json_array_size(list) == 0) puts("no masks: the whole picture is recorded");
-    return STATUS_DONE;
+    static const struct drawn masks = {"masks", "no masks: the whole picture is recorded", print_mask,
+                                       mask_listed};
+    return list_drawn(cli, args, &masks);
 }
 
 static int set_masks(struct cli *cli, const char *camera, json_t *masks) {

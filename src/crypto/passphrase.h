@@ -25,6 +25,10 @@ err passphrase_derive(struct bytes passphrase, const uint8_t salt[PASSPHRASE_SAL
                       struct passphrase_cost cost, struct passphrase_keys *out, struct diag *d) CHECKED;
 void passphrase_keys_clear(struct passphrase_keys *k);
 
+/* The Argon2id alone, for what has labels of its own (format/link.h). The same errors. */
+err passphrase_argon2id(struct bytes passphrase, const uint8_t salt[PASSPHRASE_SALT_BYTES],
+                        struct passphrase_cost cost, uint8_t out[32], struct diag *d) CHECKED;
+
 /* The recovery code: 132 random bits as 12 words of five letters. Each word is a proquint
  * (arXiv:0901.4016): 16 bits as consonant-vowel-consonant-vowel-consonant. Word i (from 0) carries
  * 11 bits of the code (highest first) and, in its low 5 bits, a check: the first 5 bits of

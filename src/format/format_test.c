@@ -188,7 +188,7 @@ static void test_grant_opens_exactly_its_seconds(void **state) {
     memcpy(s.grantee, grantee.public_key, sizeof s.grantee);
     AUTO(blob_clear) struct blob raw = {0};
     AUTO(grant_parts_clear) struct grant_parts opened = {0};
-    assert_int_equal(grant_issue(&s, &household, &part, 1, &raw, &d), ERR_OK);
+    assert_int_equal(grant_issue(&s, &household, (struct bytes){0}, &part, 1, &raw, &d), ERR_OK);
     struct grant_statement read;
     assert_int_equal(grant_open(blob_bytes(&raw), household.public_key, &grantee, &read, &opened, &d),
                      ERR_OK);
@@ -229,8 +229,9 @@ static void test_grants_that_cannot_be(void **state) {
         struct diag d = {0};
         AUTO(blob_clear) struct blob raw = {0};
         memcpy(s.grantee, grantee.public_key, sizeof s.grantee);
+        for (size_t c = 0; c < cases[i].cameras && c < GRANT_CAMERAS_MAX; c++) s.cameras[c][0] = (uint8_t)c;
         part.camera[0] = cases[i].camera;
-        err e = grant_issue(&s, &household, &part, 1, &raw, &d);
+        err e = grant_issue(&s, &household, (struct bytes){0}, &part, 1, &raw, &d);
         if (e != ERR_INVALID || !strstr(d.text, cases[i].names)) fail_msg("%s: %s", cases[i].label, d.text);
         assert_int_equal(raw.len, 0);
     }

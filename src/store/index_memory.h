@@ -121,7 +121,7 @@ err mem_grant_remove(struct index *index, const struct store_id *household, cons
                      uint32_t now, struct diag *d);
 err mem_grant_due(struct index *index, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
                   struct diag *d);
-err mem_grant_lapse(struct index *index, const struct store_id *grant, struct diag *d);
+err mem_grant_close(struct index *index, const struct store_id *grant, struct diag *d);
 
 /* index_memory_log.c */
 err mem_log_map(struct index *index, const struct log_row *rows, size_t count, uint64_t mapped,

@@ -99,7 +99,9 @@ static bool sign_up_open(struct vault *v, struct http_request *request, const ch
         if (!request->peer.loopback) limiter_count(&v->strangers, key, now);
         return true;
     }
-    if (v->signup == VAULT_SIGNUP_CODE && code && setup_code_fits(v, code)) return true;
+    if (v->signup == VAULT_SIGNUP_CODE && code &&
+        (setup_code_fits(v, code) || invitation_fits(v, code, slot_now())))
+        return true;
     limiter_count(&v->strangers, key, now);
     reply_error(r, 403, "denied",
                 v->signup == VAULT_SIGNUP_CLOSED ? "this vault takes no new accounts"

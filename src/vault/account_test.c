@@ -147,8 +147,27 @@ static void test_household(void **state) {
     forged[20] = forged[20] == 'A' ? 'B' : 'A';
     ASK(&vault, 401, NULL, "GET", "/v1/usage", forged);
 
+    /* Another owner has a capability of their own, of no hub, and loses it as anybody does. */
+    char path[128], hex[65], second_auth[128];
+    struct sign_key second;
+    sign_key_generate(&second);
+    ASK(&vault, 400, NULL, "POST", "/v1/capabilities", h.owner_auth,
+        .json =
+            json_pack("{s:o,s:s}", "capability", json_base64(BYTES_OF(second.public_key)), "role", "writer"));
+    ASK(&vault, 400, NULL, "POST", "/v1/capabilities", h.owner_auth,
+        .json = json_pack("{s:o,s:s,s:s}", "capability", json_base64(BYTES_OF(second.public_key)), "role",
+                          "owner", "hub", "000102030405060708090a0b0c0d0e0f"));
+    ASK(&vault, 201, NULL, "POST", "/v1/capabilities", h.owner_auth,
+        .json =
+            json_pack("{s:o,s:s}", "capability", json_base64(BYTES_OF(second.public_key)), "role", "owner"));
+    access_get(&vault, &second, second_auth, 200);
+    ASK(&vault, 200, NULL, "GET", "/v1/hubs", second_auth);
+    hex_encode(BYTES_OF(second.public_key), hex);
+    snprintf(path, sizeof path, "/v1/capabilities/%s", hex);
+    ASK(&vault, 204, NULL, "DELETE", path, h.owner_auth);
+    ASK(&vault, 401, NULL, "GET", "/v1/hubs", second_auth);
+
     /* A capability that is removed is nobody at once; the last owner's stays. */
-    char path[128], hex[65];
     hex_encode(BYTES_OF(h.owner.public_key), hex);
     snprintf(path, sizeof path, "/v1/capabilities/%s", hex);
     ASK(&vault, 403, NULL, "DELETE", path, h.owner_auth);
@@ -272,6 +291,15 @@ static void test_setup_code(void **state) {
     ASK(&d, 403, NULL, "POST", "/v1/accounts", .json = account_json("b", 1, code));
     ASK(&d, 200, NULL, "POST", "/v1/sessions", .json = sign_in_json("a", "auth", 1));
     access_get(&d, &h.owner, h.owner_auth, 200);
+    /* An owner's invitation opens sign-up, and only to an account. */
+    ASK(&d, 401, NULL, "POST", "/v1/accounts/invitations");
+    ASK(&d, 201, &a, "POST", "/v1/accounts/invitations", h.owner_auth);
+    snprintf(code, sizeof code, "%s", answer_text(&a, "setup_code"));
+    ASK(&d, 201, NULL, "POST", "/v1/accounts", .json = account_json("b", 1, code));
+    code[18] = code[18] == '0' ? '1' : '0';
+    ASK(&d, 403, NULL, "POST", "/v1/accounts", .json = account_json("c", 1, code));
+    code[0] = 'Z'; /* an hour that no vault would give */
+    ASK(&d, 403, NULL, "POST", "/v1/accounts", .json = account_json("c", 1, code));
     daemon_clean(&d);
 }
 

@@ -135,20 +135,28 @@ enum http_outcome capability_create(void *vault, struct http_request *request, s
     AUTO(blob_clear) struct blob key = {0};
     AUTO(json_release) json_t *document = NULL;
     const char *role = NULL;
+    bool of_hub = false;
     struct capability c = {.household = caller_of(request)->capability.household,
                            .role = CAPABILITY_ROLE_WRITER};
     const struct json_field fields[] = {
         {"capability", JSON_KIND_BASE64, true, 32, 32, &key, NULL},
         {"role", JSON_KIND_TEXT, true, 1, 16, &role, NULL},
-        {"hub", JSON_KIND_HEX, true, 0, STORE_ID_BYTES, c.hub.bytes, NULL},
+        {"hub", JSON_KIND_HEX, false, 0, STORE_ID_BYTES, c.hub.bytes, &of_hub},
     };
     if (!REQUEST_JSON(request, fields, &document, r)) return HTTP_DONE;
-    if (strcmp(role, "writer") != 0) return reply_invalid(r, "\"role\" must be \"writer\"");
+    bool owner = strcmp(role, "owner") == 0;
+    if (!owner && strcmp(role, "writer") != 0)
+        return reply_invalid(r, "\"role\" must be \"owner\" or \"writer\"");
+    if (owner == of_hub)
+        return reply_invalid(r, owner ? "an owner's capability is of no hub: leave \"hub\" out"
+                                      : "\"hub\" is missing: whose capability is it?");
+    if (owner) c.role = CAPABILITY_ROLE_OWNER;
     memcpy(c.key.bytes, key.data, sizeof c.key.bytes);
     struct diag d = {0};
     err e = v->index->ops->capability_add(v->index, &c, &d);
     if (e == ERR_EXISTS) return reply_error(r, 409, "exists", "that capability is registered already");
     if (e) return reply_err(r, e, &d);
+    if (owner) return reply_json(r, 201, json_object());
     return reply_json(r, 201, json_pack("{s:o}", "hub", json_hex(BYTES_OF(c.hub.bytes))));
 }
 

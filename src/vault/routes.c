@@ -11,6 +11,7 @@
 static const struct http_route routes[] = {
     {"GET", "/v1/vault", WHO_ANY, 0, 0, vault_describe},
     {"POST", "/v1/accounts", WHO_ANY, 0, JSON, account_create},
+    {"POST", "/v1/accounts/invitations", WHO_OWNER, 0, 0, invitation_create},
     {"POST", "/v1/sessions/params", WHO_ANY, 0, JSON, session_params},
     {"POST", "/v1/sessions", WHO_ANY, 0, JSON, session_create},
     {"POST", "/v1/sessions/recover", WHO_ANY, 0, JSON, session_recover},

@@ -1,5 +1,6 @@
-/* The code of the first start: 80 random bits in Crockford's base32. It opens sign-up until there is a
- * household. */
+/* Codes that open sign-up, 80 bits in Crockford's base32. The code of the first start is random, and opens it
+ * until there is a household. An invitation's is the hour until which it holds, and a MAC of that under the
+ * vault's secret: nothing is stored, so that no row can tell which household invited which account. */
 #include "base/file.h"
 #include "crypto/hash.h"
 #include "vault/vault.h"
@@ -9,7 +10,10 @@
 
 static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-static void format(const uint8_t secret[10], char out[SETUP_CODE_TEXT_BYTES]) {
+#define CODE_BYTES 10
+#define HOUR_BYTES 3
+
+static void format(const uint8_t secret[CODE_BYTES], char out[SETUP_CODE_TEXT_BYTES]) {
     size_t used = 0;
     for (size_t i = 0; i < CODE_DIGITS; i++) {
         uint32_t window = (uint32_t)secret[i * 5 / 8] << 8 | (i * 5 / 8 + 1 < 10 ? secret[i * 5 / 8 + 1] : 0);
@@ -70,4 +74,40 @@ bool setup_code_fits(struct vault *v, const char *code) {
     bool same = bytes_equal_secret(BYTES_OF(held), BYTES_OF(given));
     wipe(held, sizeof held);
     return open && known && same;
+}
+
+static void invitation_code(const struct vault *v, uint32_t hour, char out[SETUP_CODE_TEXT_BYTES]) {
+    uint8_t secret[CODE_BYTES] = {(uint8_t)(hour >> 16), (uint8_t)(hour >> 8), (uint8_t)hour}, mac[32];
+    vault_mac(v, "cardea/1 vault invitation", BYTES(secret, HOUR_BYTES), mac);
+    memcpy(secret + HOUR_BYTES, mac, CODE_BYTES - HOUR_BYTES);
+    format(secret, out);
+    wipe(mac, sizeof mac);
+}
+
+/* The hour that a code speaks of: its first 24 bits. */
+static uint32_t invitation_hour(const char plain[CODE_DIGITS + 1]) {
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 5; i++) bits = bits << 5 | (uint32_t)(strchr(digits, plain[i]) - digits);
+    return bits >> 1;
+}
+
+bool invitation_fits(const struct vault *v, const char *code, uint32_t now) {
+    char given[CODE_DIGITS + 1] = "", text[SETUP_CODE_TEXT_BYTES], right[CODE_DIGITS + 1] = "";
+    if (!normalize(code, given)) return false;
+    uint32_t hour = invitation_hour(given);
+    invitation_code(v, hour, text);
+    bool same = normalize(text, right) && bytes_equal_secret(BYTES_OF(right), BYTES_OF(given));
+    wipe(right, sizeof right);
+    return same && now / 3600 < hour && hour <= now / 3600 + VAULT_INVITATION_HOURS;
+}
+
+enum http_outcome invitation_create(void *vault, struct http_request *request, struct http_reply *r) {
+    struct vault *v = vault;
+    char code[SETUP_CODE_TEXT_BYTES];
+    if (v->signup == VAULT_SIGNUP_CLOSED)
+        return reply_error(r, 403, "denied",
+                           "this vault takes no new accounts: whoever you invite needs one already");
+    uint32_t hour = slot_now() / 3600 + VAULT_INVITATION_HOURS;
+    invitation_code(v, hour, code);
+    return reply_json(r, 201, json_pack("{s:s,s:I}", "setup_code", code, "until", (json_int_t)hour * 3600));
 }

@@ -29,6 +29,7 @@
 #define VAULT_BEAT_US 10000000
 #define VAULT_LONG_POLL_S 25
 #define VAULT_PAIRING_S 86400
+#define VAULT_INVITATION_HOURS 168
 #define VAULT_PAIRINGS_PER_PEER 64
 #define VAULT_RINGS_MAX 16 /* doorbells of a hub */
 #define VAULT_RING_TOKEN_MIN_CHARS 43
@@ -194,6 +195,7 @@ static inline uint32_t slot_now(void) {
 
 HANDLER(vault_describe);
 HANDLER(account_create);
+HANDLER(invitation_create);
 HANDLER(session_params);
 HANDLER(session_create);
 HANDLER(session_recover);
@@ -247,6 +249,8 @@ bool rings_read(const char *text, struct store_id rings[VAULT_RINGS_MAX], size_t
 err setup_code_load(struct vault *v, const char *path, struct diag *d) CHECKED;
 /* Is this code the setup code, and still good? Case, spaces and dashes do not matter. */
 bool setup_code_fits(struct vault *v, const char *code);
+/* Whether an owner of some household was given that code for somebody, within VAULT_INVITATION_HOURS. */
+bool invitation_fits(const struct vault *v, const char *code, uint32_t now);
 
 /* Removes all blobs whose names are garbage now. */
 err vault_collect(struct vault *v, struct diag *d) CHECKED;

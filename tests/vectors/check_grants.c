@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "format/grant.h"
+#include "format/grant_about.h"
 
 static err hold_use(json_t *use, const struct grant_statement *s, struct diag *d) {
     uint8_t camera[CAMERA_ID_BYTES];
@@ -23,6 +23,11 @@ static void check_statement(json_t *expected, const struct grant_statement *s,
     check_equal(expected, "grantee", BYTES_OF(s->grantee));
     check_equal(expected, "grantee_sign", BYTES_OF(s->grantee_sign));
     assert_string_equal(check_text(expected, "purpose"), grant_purposes[s->purpose]);
+    assert_string_equal(check_text(expected, "role"), grant_roles[s->role]);
+    assert_int_equal(check_int(expected, "views"), s->views);
+    check_equal(expected, "log", BYTES_OF(s->log));
+    check_equal(expected, "about", blob_bytes(&parts->about));
+    assert_int_equal(json_array_size(json_object_get(expected, "witnesses")), s->witness_count);
     assert_string_equal(check_text(expected, "ticket"), s->ticket);
     assert_int_equal(json_array_size(json_object_get(expected, "cameras")), s->camera_count);
     assert_int_equal(check_int(expected, "from"), s->from);
@@ -52,9 +57,24 @@ static void check_issued(json_t *one, const struct grant_statement *s, const str
     check_hex_into(one, "seed", seed, sizeof seed);
     check_hex_into(one, "ephemeral", ephemeral, sizeof ephemeral);
     sign_key_from_seed(seed, &household);
-    assert_int_equal(grant_issue_with(s, &household, parts->parts, parts->count, ephemeral, &again, &d),
+    assert_int_equal(grant_issue_with(s, &household, blob_bytes(&parts->about), parts->parts, parts->count,
+                                      ephemeral, &again, &d),
                      ERR_OK);
     check_equal(one, "grant", blob_bytes(&again));
+}
+
+/* What the grant tells is read, and says the same when it is written again. */
+static void check_about(const struct grant_statement *s, const struct grant_parts *parts) {
+    if (!parts->about.len) return;
+    AUTO(grant_about_clear) struct grant_about about = {0};
+    AUTO(blob_clear) struct blob again = {0};
+    struct diag d = {0};
+    assert_int_equal(grant_about_read(blob_bytes(&parts->about), s, &about, &d), ERR_OK);
+    assert_int_equal(about.camera_count, 2);
+    assert_true(about.cameras[0].has_sub && about.cameras[1].is_sub);
+    assert_int_equal(about.hub_count, 1);
+    assert_int_equal(grant_about_encode(&about, &again, &d), ERR_OK);
+    assert_true(bytes_equal(blob_bytes(&again), blob_bytes(&parts->about)));
 }
 
 static void check_grant(json_t *one) {
@@ -77,6 +97,7 @@ static void check_grant(json_t *one) {
     if (e || !json_object_get(one, "expected")) return;
     check_statement(json_object_get(one, "expected"), &s, &parts);
     check_issued(one, &s, &parts);
+    check_about(&s, &parts);
 }
 
 void check_grant_files(void **state) {

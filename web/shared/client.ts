@@ -10,6 +10,8 @@ import { exportClip, type ExportResult } from "./export.ts";
 import { Household, type Profile } from "./household.ts";
 import { command, pair } from "./hub.ts";
 import type { Notice } from "./live.ts";
+import { looksOf, type Look, type OwnEntry } from "./looks.ts";
+import { eraseLooks, lookMemory } from "./lookmemory.ts";
 import { newRecovery } from "./recovery.ts";
 import { Recordings, type Media, type SegmentRef, type Span } from "./recordings.ts";
 import { tryRule, type Trial } from "./rules.ts";
@@ -18,6 +20,7 @@ import type { Rule, SeenEvent, Zone } from "./seeing.ts";
 import { signKey } from "./sign.ts";
 import type { Stats } from "./stats.ts";
 import { watch, type LivePart, type LiveState } from "./watch.ts";
+import { Looked, type GrantSeen, type LookedState } from "./wholooked.ts";
 
 export type ClientEvent =
     | { type: "reach"; ok: boolean }
@@ -25,6 +28,7 @@ export type ClientEvent =
     | { type: "notice"; watch: number; camera: string | null; notice: Notice }
     | { type: "live-state"; watch: number; state: LiveState; message: string }
     | { type: "progress"; job: number; done: number }
+    | ({ type: "looked" } & LookedState)
     | ({ type: "events" } & SyncState);
 
 export interface CameraView {
@@ -97,6 +101,7 @@ export class Client {
     private household: Household | null = null;
     private recordings: Recordings | null = null;
     private store: EventStore | null = null;
+    private looked: Looked | null = null;
     private pending: Bytes | null = null; /* a recovery secret that was shown and is not in force yet */
     private clockOffsetMs = 0;
     private jobs = new Map<number, AbortController>();
@@ -183,6 +188,10 @@ export class Client {
         this.recordings = new Recordings(this.api, (c, e) => household.timeKeys(c, e), () => Math.floor(this.now() / 1000));
         this.store?.close();
         this.store = new EventStore(this.api, household, () => this.now() / 1000, () => this.remembered, (s) => this.emit({ type: "events", ...s }));
+        this.looked = new Looked({
+            api: this.api, household, memory: lookMemory, objects: device.memory, now: () => this.now() / 1000, staying: () => this.remembered,
+            command: (hub, verb) => command(this.api, household.keys, hub, verb, {}, this.now()), emit: (s) => this.emit({ type: "looked", ...s }),
+        });
         await household.refresh();
     }
 
@@ -236,12 +245,12 @@ export class Client {
 
     async signOut(): Promise<void> {
         this.store?.close();
-        await Promise.all([device.forget(), eraseEvents()]);
+        await Promise.all([device.forget(), eraseEvents(), eraseLooks()]);
         for (const j of this.jobs.values()) j.abort();
         await this.api.send("DELETE", "/v1/sessions/current", { who: "session" }).catch(() => undefined);
         this.api.session = "";
         this.api.useCapability(null);
-        this.account = this.household = this.recordings = this.store = null;
+        this.account = this.household = this.recordings = this.store = this.looked = null;
     }
 
     /* ---- the household ---- */
@@ -453,6 +462,28 @@ export class Client {
         const found = store.find({ cameras: [camera], from: from - 3600, to }, { cameras: {}, zones: {}, people: {} });
         const events = (await store.rows(found.rows.slice(0, 4000))).filter((e) => e !== null);
         return events.filter((e) => e.end / 1e6 >= from);
+    }
+
+    /* ---- who looked (wholooked.ts) ---- */
+
+    private looks(): Looked {
+        if (!this.looked) throw new CardeaError("denied", "sign in first");
+        return this.looked;
+    }
+
+    async checkLooks(): Promise<LookedState> {
+        const looked = this.looks();
+        await looked.check();
+        return { ...looked.state };
+    }
+
+    async acceptLog(): Promise<void> {
+        await this.looks().accept();
+    }
+
+    whoLooked(): { state: LookedState; looks: Look[]; entries: OwnEntry[]; grants: Record<string, GrantSeen> } {
+        const looked = this.looks();
+        return { state: { ...looked.state }, looks: looksOf(looked.list()), entries: looked.list(), grants: looked.known() };
     }
 
     picture(camera: string, time: number): Promise<{ slot: number; blob: Blob } | null> {

@@ -39,11 +39,14 @@ function isSmallOrder(key: Uint8Array): boolean {
     return SMALL_ORDER.has(hex(y));
 }
 
-export async function verify(signer: Uint8Array, domain: string, body: Uint8Array, signature: Uint8Array): Promise<boolean> {
+/* Without a domain, for what others specified: checkpoints and cosignatures. */
+export async function verifyBytes(signer: Uint8Array, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
     if (isSmallOrder(signer)) return false;
     const key = await crypto.subtle.importKey("raw", own(signer), "Ed25519", false, ["verify"]);
-    return crypto.subtle.verify("Ed25519", key, own(signature), message(domain, body));
+    return crypto.subtle.verify("Ed25519", key, own(signature), own(bytes));
 }
+
+export const verify = (signer: Uint8Array, domain: string, body: Uint8Array, signature: Uint8Array): Promise<boolean> => verifyBytes(signer, message(domain, body), signature);
 
 export async function seal(key: SignKey, domain: string, body: Uint8Array): Promise<Bytes> {
     return concat(u32(MAGIC), new Uint8Array([1]), key.public, await sign(key, domain, body), body);
