@@ -33,5 +33,6 @@ void check_segment_files(void **state);
 void check_message_files(void **state);
 void check_grant_files(void **state);
 void check_share_files(void **state);
+void check_log_files(void **state);
 
 #endif

@@ -45,5 +45,6 @@ void make_segments(const char *folder);
 void make_messages(const char *folder);
 void make_grants(const char *folder);
 void make_shares(const char *folder);
+void make_log(const char *folder);
 
 #endif
