@@ -269,7 +269,7 @@ static enum http_outcome sign_in_request(void *vault, struct http_request *reque
     const struct json_field fields[] = {
         {"login", JSON_KIND_TEXT, true, 1, LOGIN_MAX_BYTES, &s.login, NULL},
         {recovery ? "recovery_auth" : "auth", JSON_KIND_BASE64, true, 32, 32, &s.auth, NULL},
-        {"label", JSON_KIND_BASE64, false, 0, ACCOUNTS_LABEL_MAX_BYTES, &s.label, NULL},
+        {"label", JSON_KIND_BASE64, false, 1, ACCOUNTS_LABEL_MAX_BYTES, &s.label, NULL},
         {"factor", JSON_KIND_OBJECT, false, 0, 0, &factor, NULL},
     };
     size_t count = sizeof fields / sizeof *fields - recovery; /* "factor" is the last */

@@ -111,7 +111,7 @@ enum http_outcome factor_totp_confirm(void *vault, struct http_request *request,
     const struct json_field fields[] = {
         {"pending", JSON_KIND_BASE64, true, PENDING_BYTES, PENDING_BYTES, &pending, NULL},
         {"code", JSON_KIND_TEXT, true, 1, 16, &code, NULL},
-        {"label", JSON_KIND_BASE64, false, 0, ACCOUNTS_LABEL_MAX_BYTES, &label, NULL},
+        {"label", JSON_KIND_BASE64, false, 1, ACCOUNTS_LABEL_MAX_BYTES, &label, NULL},
     };
     if (!REQUEST_JSON(request, fields, &document, r) || !factor_may_try(v, login, r)) return HTTP_DONE;
     struct account_factor f;
@@ -198,7 +198,7 @@ enum http_outcome factor_webauthn_finish(void *vault, struct http_request *reque
         {"algorithm", JSON_KIND_INT, true, INT32_MIN, INT32_MAX, &algorithm, NULL},
         {"authenticator_data", JSON_KIND_BASE64, true, 1, WEBAUTHN_AUTHENTICATOR_MAX_BYTES, &data, NULL},
         {"client_data", JSON_KIND_BASE64, true, 1, WEBAUTHN_CLIENT_DATA_MAX_BYTES, &client_data, NULL},
-        {"label", JSON_KIND_BASE64, false, 0, ACCOUNTS_LABEL_MAX_BYTES, &label, NULL},
+        {"label", JSON_KIND_BASE64, false, 1, ACCOUNTS_LABEL_MAX_BYTES, &label, NULL},
     };
     if (!REQUEST_JSON(request, fields, &document, r)) return HTTP_DONE;
     if (!rp_of(request, rp)) return reply_invalid(r, "a security key is registered under a name");

@@ -117,7 +117,7 @@ enum http_outcome passkey_create(void *vault, struct http_request *request, stru
         {"client_data", JSON_KIND_BASE64, true, 1, WEBAUTHN_CLIENT_DATA_MAX_BYTES, &p.client_data, NULL},
         {"signature", JSON_KIND_BASE64, true, 1, WEBAUTHN_SIGNATURE_MAX_BYTES, &p.signature, NULL},
         {"user", JSON_KIND_BASE64, true, 32, 32, &user, NULL},
-        {"label", JSON_KIND_BASE64, false, 0, ACCOUNTS_LABEL_MAX_BYTES, &label, NULL},
+        {"label", JSON_KIND_BASE64, false, 1, ACCOUNTS_LABEL_MAX_BYTES, &label, NULL},
     };
     if (!REQUEST_JSON(request, fields, &document, r)) return HTTP_DONE;
     struct steady_us hold = {steady_now().us + VAULT_SIGN_IN_HOLD_US};

@@ -82,7 +82,7 @@ enum http_outcome session_end_other(void *vault, struct http_request *request, s
 static bool read_label(struct http_request *request, bool required, struct blob *label, json_t **document,
                        struct http_reply *r) {
     const struct json_field fields[] = {
-        {"label", JSON_KIND_BASE64, required, 0, ACCOUNTS_LABEL_MAX_BYTES, label, NULL}};
+        {"label", JSON_KIND_BASE64, required, 1, ACCOUNTS_LABEL_MAX_BYTES, label, NULL}};
     return REQUEST_JSON(request, fields, document, r);
 }
 
