@@ -79,18 +79,6 @@ enum http_outcome access_challenge(void *vault, struct http_request *request, st
     return reply_json(r, 200, json_pack("{s:o}", "challenge", json_base64(BYTES_OF(challenge))));
 }
 
-/* A challenge is used once, on whatever node: the first who claims its hash has it. */
-static err challenge_use(struct vault *v, const uint8_t challenge[CHALLENGE_BYTES], struct diag *d) {
-    uint8_t hash[HASH_BYTES];
-    char name[16 + 33] = "challenge/";
-    struct store_id owner;
-    hash_sha256(BYTES(challenge, CHALLENGE_BYTES), hash);
-    hex_encode(BYTES(hash, 16), name + strlen(name));
-    random_bytes(owner.bytes, sizeof owner.bytes);
-    err e = v->bus->ops->claim(v->bus, name, &owner, VAULT_CHALLENGE_S + 5, (struct bytes){0}, d);
-    return e == ERR_CONFLICT ? ERR_DENIED : e;
-}
-
 static err access_prove(struct vault *v, struct bytes capability, struct bytes challenge,
                         struct bytes signature, struct capability *out, struct diag *d) {
     struct store_key key;
@@ -99,7 +87,7 @@ static err access_prove(struct vault *v, struct bytes capability, struct bytes c
     err bad = verify_message(capability.data, "cardea/1 access", challenge, signature.data);
     if (!e && bad) e = ERR_DENIED;
     if (!e) e = v->index->ops->capability_get(v->index, &key, out, d);
-    if (!e) e = challenge_use(v, challenge.data, d);
+    if (!e) e = vault_once(v, "challenge", challenge, VAULT_CHALLENGE_S + 5, d);
     if (e == ERR_NOT_FOUND || e == ERR_DENIED)
         return diag_fail(d, ERR_DENIED, "the capability, challenge or signature is not right");
     return e;
