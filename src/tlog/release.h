@@ -3,8 +3,9 @@
  *   {"v":1,"version":text,"files":{"/index.html": hex SHA-256, …}}
  *
  * The build writes it (web/build.mjs) beside the files; the log holds the SHA-256 of its bytes. The page's
- * own packed forms (.gz) are files like others; the list itself is in no list. Who reads it may have it from a
- * hostile server: paths are such that they can be asked for and joined to a folder. Threads: no shared state. */
+ * own packed forms (.gz) are files like others; the list itself is in no list. Who reads it may have it from
+ * a hostile server: paths are such that they can be asked for and joined to a folder. Threads: no shared
+ * state. */
 #ifndef CARDEA_TLOG_RELEASE_H
 #define CARDEA_TLOG_RELEASE_H
 

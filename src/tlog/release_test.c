@@ -10,8 +10,8 @@
 #define HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 static void test_read(void **state) {
-    static const char list[] =
-        "{\"v\":1,\"version\":\"abc\",\"files\":{\"/share/index.html\":\"" HASH "\",\"/index.html\":\"" HASH "\"}}";
+    static const char list[] = "{\"v\":1,\"version\":\"abc\",\"files\":{\"/share/index.html\":\"" HASH
+                               "\",\"/index.html\":\"" HASH "\"}}";
     struct diag d = {0};
     struct release r;
     uint8_t hash[HASH_BYTES];
@@ -97,10 +97,12 @@ static void test_details(void **state) {
     uint8_t hash[HASH_BYTES];
     char version[RELEASE_VERSION_MAX_BYTES + 1];
     assert_int_equal(
-        release_details(bytes_text("{\"release\":\"" HASH "\",\"version\":\"v\"}"), hash, version, &d), ERR_OK);
+        release_details(bytes_text("{\"release\":\"" HASH "\",\"version\":\"v\"}"), hash, version, &d),
+        ERR_OK);
     assert_string_equal(version, "v");
     assert_int_equal(hash[0], 0xe3);
-    assert_int_equal(release_details(bytes_text("{\"release\":\"" HASH "\"}"), hash, version, &d), ERR_INVALID);
+    assert_int_equal(release_details(bytes_text("{\"release\":\"" HASH "\"}"), hash, version, &d),
+                     ERR_INVALID);
     assert_int_equal(release_details(bytes_text("{\"release\":\"e3\",\"version\":\"v\"}"), hash, version, &d),
                      ERR_INVALID);
     assert_int_equal(
