@@ -4,8 +4,10 @@
 #include "crypto/hash.h"
 #include "crypto/verify.h"
 #include "vault/access_log.h"
+#include "vault/pages.h"
 #include "vault/stream.h"
 #include "vault/vault.h"
+#include "vault/web_release.h"
 
 enum http_outcome vault_describe(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
@@ -24,6 +26,8 @@ enum http_outcome vault_describe(void *vault, struct http_request *request, stru
                 http_host_is_loopback(http_header(request, "Host"));
     if (answer && v->log)
         json_object_set_new(answer, "log_key", json_base64(BYTES(access_log_key(v->log), SIGN_PUBLIC_BYTES)));
+    json_t *release = v->pages ? web_release_json(v->pages->release) : NULL;
+    if (answer && release) json_object_set_new(answer, "release", release);
     pthread_mutex_lock(&v->setup_lock);
     if (answer && here && households == 0 && v->signup == VAULT_SIGNUP_CODE && v->setup_code[0])
         json_object_set_new(answer, "setup_code", json_string(v->setup_code));
