@@ -48,6 +48,7 @@ export interface AboutCamera {
     name: string;
     main?: string; /* of a substream */
     sub?: string;
+    hub?: string; /* whose camera it is; need not be named where "hubs" has one */
     indoor: boolean;
     codec?: string;
 }
@@ -56,6 +57,7 @@ export interface About {
     v: 1;
     household: string;
     words?: string;
+    actor?: string; /* how the log names the grantee */
     cameras: Record<string, AboutCamera>;
     hubs: string[]; /* certificates, as the household signed them */
 }
@@ -221,6 +223,11 @@ export async function readAbout(raw: Uint8Array, grant: Grant): Promise<{ about:
     for (const one of value.hubs) {
         const envelope = unb64(one);
         hubs.push(await readCertificate(envelope, certificateKey(envelope), grant.household));
+    }
+    /* Marks are believed of the camera's own hub alone. */
+    for (const c of Object.values(value.cameras)) {
+        const hub = c.hub ?? (hubs.length === 1 ? hubs[0]!.id : undefined);
+        if (!hubs.some((h) => h.id === hub)) throw invalid('grant: about: "hub" of a camera is none of "hubs"');
     }
     return { about: value, hubs };
 }

@@ -12,7 +12,16 @@ export interface KeyringBody {
     v: 1;
     account: { box: Bytes; sign: Bytes };
     recovery: Bytes; /* the recovery code's wrapping key: a change of the passphrase re-seals its copy too */
-    households: { id: string; capability: Bytes; name: string }[];
+    households: KeyringHousehold[];
+}
+
+export interface KeyringHousehold {
+    id: string;
+    capability: Bytes; /* an owner's; of nobody else: empty */
+    name: string;
+    role?: "owner" | "member" | "viewer"; /* of who was invited; without it, who made the household */
+    sign?: Bytes; /* the household's key: who issues what a member is given */
+    grant?: string;
 }
 
 export interface Keyring {
@@ -48,12 +57,33 @@ export async function sealKeyring(ring: Keyring, passphraseWrap: Uint8Array): Pr
     return concat(head, first.nonce, first.sealed, second.nonce, second.sealed, body.nonce, length, body.sealed);
 }
 
+/* The same keyring with another body: what it opens with stays. */
+export async function rewriteKeyring(raw: Uint8Array, key: Uint8Array, body: KeyringBody): Promise<Bytes> {
+    const bodyAt = HEAD_BYTES + 2 * WRAP_BYTES;
+    if (raw.length < bodyAt || readU32(raw, 0) !== MAGIC || raw[4] !== 1) throw invalid("keyring: magic or version");
+    const aad = bound(own(raw.subarray(0, HEAD_BYTES)), 3);
+    try {
+        await decrypt(key, aad, raw.subarray(bodyAt, bodyAt + 12), raw.subarray(bodyAt + 16));
+    } catch {
+        throw forged("keyring: it was sealed anew on another device: sign in again");
+    }
+    const sealed = await encrypt(key, aad, utf8(encodeBody(body)));
+    return concat(raw.subarray(0, bodyAt), sealed.nonce, u32(sealed.sealed.length - 16), sealed.sealed);
+}
+
 function encodeBody(body: KeyringBody): string {
     return JSON.stringify({
         v: 1,
         account: { box: b64(body.account.box), sign: b64(body.account.sign) },
         recovery: b64(body.recovery),
-        households: body.households.map((h) => ({ id: h.id, capability: b64(h.capability), name: h.name })),
+        households: body.households.map((h) => ({
+            id: h.id,
+            capability: h.capability.length ? b64(h.capability) : undefined,
+            name: h.name,
+            role: h.role,
+            sign: h.sign && b64(h.sign),
+            grant: h.grant,
+        })),
     });
 }
 
@@ -88,7 +118,7 @@ function decodeBody(json: string): KeyringBody {
         v: number;
         account: { box: string; sign: string };
         recovery: string;
-        households: { id: string; capability: string; name: string }[];
+        households: RawHousehold[];
     };
     if (raw.v !== 1) throw invalid("keyring: v");
     if (raw.households.length > 16) throw invalid("keyring: households");
@@ -96,6 +126,27 @@ function decodeBody(json: string): KeyringBody {
         v: 1,
         account: { box: unb64(raw.account.box), sign: unb64(raw.account.sign) },
         recovery: unb64(raw.recovery),
-        households: raw.households.map((h) => ({ id: h.id, capability: unb64(h.capability), name: h.name })),
+        households: raw.households.map(decodeHousehold),
     };
+}
+
+interface RawHousehold {
+    id: string;
+    capability?: string;
+    name: string;
+    role?: string;
+    sign?: string;
+    grant?: string;
+}
+
+function decodeHousehold(raw: RawHousehold): KeyringHousehold {
+    const role = raw.role ?? "owner";
+    if (role !== "owner" && role !== "member" && role !== "viewer") throw invalid("keyring: role");
+    if ((raw.capability !== undefined) !== (role === "owner")) throw invalid("keyring: capability");
+    if (role !== "owner" && (!raw.sign || !raw.grant)) throw invalid("keyring: a member's needs sign and grant");
+    const out: KeyringHousehold = { id: raw.id, capability: unb64(raw.capability ?? ""), name: raw.name };
+    if (raw.role) out.role = role;
+    if (raw.sign) out.sign = unb64(raw.sign);
+    if (raw.grant) out.grant = raw.grant;
+    return out;
 }
