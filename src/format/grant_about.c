@@ -9,10 +9,10 @@ void grant_about_clear(struct grant_about *a) {
 }
 
 static json_t *camera_json(const struct grant_camera *c) {
-    return json_pack("{s:s, s:o*, s:o*, s:b, s:s*}", "name", c->name, "main",
+    return json_pack("{s:s, s:o*, s:o*, s:o, s:b, s:s*}", "name", c->name, "main",
                      c->is_sub ? json_hex(BYTES_OF(c->main)) : NULL, "sub",
-                     c->has_sub ? json_hex(BYTES_OF(c->sub)) : NULL, "indoor", (int)c->indoor, "codec",
-                     c->codec[0] ? c->codec : NULL);
+                     c->has_sub ? json_hex(BYTES_OF(c->sub)) : NULL, "hub", json_hex(BYTES_OF(c->hub)),
+                     "indoor", (int)c->indoor, "codec", c->codec[0] ? c->codec : NULL);
 }
 
 /* NULL: out of memory, or a name that is not UTF-8. */
@@ -36,8 +36,9 @@ static json_t *hubs_json(const struct grant_about *a) {
 err grant_about_encode(const struct grant_about *a, struct blob *out, struct diag *d) {
     AUTO(json_release)
     json_t *value =
-        json_pack("{s:i, s:s, s:s*, s:o, s:o}", "v", 1, "household", a->household, "words",
-                  a->words[0] ? a->words : NULL, "cameras", cameras_json(a), "hubs", hubs_json(a));
+        json_pack("{s:i, s:s, s:s*, s:o*, s:o, s:o}", "v", 1, "household", a->household, "words",
+                  a->words[0] ? a->words : NULL, "actor", a->has_actor ? json_hex(BYTES_OF(a->actor)) : NULL,
+                  "cameras", cameras_json(a), "hubs", hubs_json(a));
     AUTO(blob_clear) struct blob text = {0};
     if (!value) return diag_fail(d, ERR_INVALID, "grant: a name or the words are not UTF-8 text");
     err e = json_append(value, &text);
@@ -52,12 +53,13 @@ static void copy_text(char *out, const char *text) {
 }
 
 static err camera_decode(const char *key, json_t *value, const struct grant_statement *s,
-                         struct grant_camera *out, struct diag *d) {
+                         struct grant_camera *out, bool *has_hub, struct diag *d) {
     const char *name = NULL, *codec = "";
     const struct json_field fields[] = {
         {"name", JSON_KIND_TEXT, true, 0, GRANT_NAME_MAX_BYTES, &name, NULL},
         {"main", JSON_KIND_HEX, false, 0, CAMERA_ID_BYTES, out->main, &out->is_sub},
         {"sub", JSON_KIND_HEX, false, 0, CAMERA_ID_BYTES, out->sub, &out->has_sub},
+        {"hub", JSON_KIND_HEX, false, 0, HUB_ID_BYTES, out->hub, has_hub},
         {"indoor", JSON_KIND_BOOL, true, 0, 0, &out->indoor, NULL},
         {"codec", JSON_KIND_TEXT, false, 1, GRANT_CODEC_MAX_BYTES, &codec, NULL},
     };
@@ -83,17 +85,31 @@ static err hub_decode(json_t *value, const struct grant_statement *s, struct gra
     return hub_certificate_verify(blob_bytes(envelope), s->issuer, hub, d);
 }
 
+/* Marks are believed of the camera's own hub alone; where there is one hub it need not be named. */
+static err settle_hubs(struct grant_about *out, const bool named[], struct diag *d) {
+    for (size_t i = 0; i < out->camera_count; i++) {
+        bool known = false;
+        if (!named[i] && out->hub_count == 1) memcpy(out->cameras[i].hub, out->hubs[0].hub, HUB_ID_BYTES);
+        for (size_t h = 0; h < out->hub_count; h++)
+            known = known || memcmp(out->cameras[i].hub, out->hubs[h].hub, HUB_ID_BYTES) == 0;
+        if (!known) return diag_fail(d, ERR_INVALID, "\"hub\" of a camera is none of \"hubs\"");
+    }
+    return ERR_OK;
+}
+
 static err decode(struct bytes text, const struct grant_statement *s, struct grant_about *out,
                   struct diag *d) {
     AUTO(json_release) json_t *value = NULL;
     json_t *cameras = NULL, *hubs = NULL, *one;
     const char *household = NULL, *words = "", *key;
     int64_t version = 0;
+    bool named[GRANT_CAMERAS_MAX] = {0};
     size_t i;
     const struct json_field fields[] = {
         JSON_VERSION(&version),
         {"household", JSON_KIND_TEXT, true, 0, GRANT_NAME_MAX_BYTES, &household, NULL},
         {"words", JSON_KIND_TEXT, false, 0, GRANT_WORDS_MAX_BYTES, &words, NULL},
+        {"actor", JSON_KIND_HEX, false, 0, GRANT_ACTOR_BYTES, out->actor, &out->has_actor},
         {"cameras", JSON_KIND_OBJECT, true, 0, 0, &cameras, NULL},
         {"hubs", JSON_KIND_ARRAY, true, 0, GRANT_HUBS_MAX, &hubs, NULL},
     };
@@ -103,7 +119,7 @@ static err decode(struct bytes text, const struct grant_statement *s, struct gra
     copy_text(out->household, household);
     copy_text(out->words, words);
     json_object_foreach(cameras, key, one) { /* at most those that the statement names, each once */
-        e = camera_decode(key, one, s, &out->cameras[out->camera_count], d);
+        e = camera_decode(key, one, s, &out->cameras[out->camera_count], &named[out->camera_count], d);
         if (e) return e;
         out->camera_count++;
     }
@@ -111,7 +127,7 @@ static err decode(struct bytes text, const struct grant_statement *s, struct gra
         e = hub_decode(one, s, out, d);
         if (e) return e;
     }
-    return ERR_OK;
+    return settle_hubs(out, named, d);
 }
 
 err grant_about_read(struct bytes text, const struct grant_statement *s, struct grant_about *out,

@@ -11,12 +11,14 @@
 #define GRANT_WORDS_MAX_BYTES 1024
 #define GRANT_CODEC_MAX_BYTES 32
 #define GRANT_HUBS_MAX 16
+#define GRANT_ACTOR_BYTES 16
 
 struct grant_camera {
     uint8_t id[CAMERA_ID_BYTES];
     char name[GRANT_NAME_MAX_BYTES + 1];
     bool is_sub, has_sub; /* `main` counts of a substream, `sub` when has_sub */
     uint8_t main[CAMERA_ID_BYTES], sub[CAMERA_ID_BYTES];
+    uint8_t hub[HUB_ID_BYTES]; /* whose camera it is: one of `hubs` */
     bool indoor;
     char codec[GRANT_CODEC_MAX_BYTES + 1]; /* empty: not known */
 };
@@ -24,6 +26,8 @@ struct grant_camera {
 struct grant_about {
     char household[GRANT_NAME_MAX_BYTES + 1];
     char words[GRANT_WORDS_MAX_BYTES + 1]; /* from who gave it; empty: none */
+    bool has_actor;
+    uint8_t actor[GRANT_ACTOR_BYTES]; /* what the log calls the grantee */
     struct grant_camera cameras[GRANT_CAMERAS_MAX];
     size_t camera_count;
     struct hub_certificate hubs[GRANT_HUBS_MAX]; /* verified, when read */

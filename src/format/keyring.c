@@ -227,6 +227,34 @@ err keyring_add_household(struct keyring *k, const uint8_t id[HOUSEHOLD_ID_BYTES
     return ERR_OK;
 }
 
+static bool joined_whole(const struct keyring_household *h) {
+    return h->role == KEYRING_OWNER || (h->has_sign && h->has_grant);
+}
+
+err keyring_join_household(struct keyring *k, const struct keyring_household *h) {
+    if (!joined_whole(h)) return ERR_INVALID;
+    for (size_t i = 0; i < k->count; i++) {
+        struct keyring_household *old = &k->households[i];
+        if (memcmp(old->id, h->id, HOUSEHOLD_ID_BYTES) != 0) continue;
+        if (old->role == KEYRING_OWNER && !old->has_sign) return ERR_EXISTS;
+        *old = *h;
+        return ERR_OK;
+    }
+    if (k->count == KEYRING_HOUSEHOLDS_MAX) return ERR_LIMIT;
+    k->households[k->count++] = *h;
+    return ERR_OK;
+}
+
+void keyring_drop_household(struct keyring *k, const uint8_t id[HOUSEHOLD_ID_BYTES]) {
+    for (size_t i = 0; i < k->count; i++) {
+        if (memcmp(k->households[i].id, id, HOUSEHOLD_ID_BYTES) != 0) continue;
+        k->count--;
+        memmove(&k->households[i], &k->households[i + 1], (k->count - i) * sizeof *k->households);
+        wipe(&k->households[k->count], sizeof *k->households);
+        return;
+    }
+}
+
 const struct keyring_household *keyring_find_household(const struct keyring *k,
                                                        const uint8_t id[HOUSEHOLD_ID_BYTES]) {
     for (size_t i = 0; i < k->count; i++)

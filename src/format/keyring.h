@@ -17,11 +17,19 @@
 #define KEYRING_HEAD_BYTES (4 + 1 + 1 + 4 + 4 + PASSPHRASE_SALT_BYTES)
 #define KEYRING_WRAP_BYTES (12 + KEYRING_KEY_BYTES + 16)
 
+enum keyring_role { KEYRING_OWNER, KEYRING_MEMBER, KEYRING_VIEWER };
+#define KEYRING_GRANT_BYTES 16
+
 struct keyring_household {
     uint8_t id[HOUSEHOLD_ID_BYTES];
-    struct sign_key capability;
+    struct sign_key capability; /* an owner's */
     char name[HOUSEHOLD_NAME_MAX_BYTES + 1];
+    enum keyring_role role;
+    /* Of who was invited: the household's key, and (member, viewer) the grant to open. */
+    bool has_sign, has_grant;
+    uint8_t sign[SIGN_PUBLIC_BYTES], grant[KEYRING_GRANT_BYTES];
 };
+extern const char *const keyring_roles[]; /* by enum keyring_role */
 
 struct keyring {
     struct box_key box;
@@ -77,6 +85,10 @@ err keyring_change_recovery(struct keyring *k, struct bytes passphrase, struct p
 /* ERR_LIMIT: KEYRING_HOUSEHOLDS_MAX. ERR_EXISTS. ERR_INVALID: the name is too long. */
 err keyring_add_household(struct keyring *k, const uint8_t id[HOUSEHOLD_ID_BYTES],
                           const struct sign_key *capability, const char *name) CHECKED;
+/* As invited: all of *h counts. ERR_INVALID: a member or viewer without key and grant. Replaces what the
+ * keyring has of that household unless that is its own (an owner's without `sign`): then ERR_EXISTS. */
+err keyring_join_household(struct keyring *k, const struct keyring_household *h) CHECKED;
+void keyring_drop_household(struct keyring *k, const uint8_t id[HOUSEHOLD_ID_BYTES]);
 const struct keyring_household *keyring_find_household(const struct keyring *k,
                                                        const uint8_t id[HOUSEHOLD_ID_BYTES]);
 

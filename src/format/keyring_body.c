@@ -2,13 +2,22 @@
 
 #include "format/json_bytes.h"
 
+const char *const keyring_roles[] = {"owner", "member", "viewer", NULL};
+
+/* The role is written of those who were invited; who made the household is its owner without a word. */
+static json_t *household_json(const struct keyring_household *h) {
+    bool invited = h->role != KEYRING_OWNER || h->has_sign;
+    return json_pack("{s:o, s:o*, s:s, s:s*, s:o*, s:o*}", "id", json_hex(BYTES_OF(h->id)), "capability",
+                     h->role == KEYRING_OWNER ? json_base64(BYTES_OF(h->capability.seed)) : NULL, "name",
+                     h->name, "role", invited ? keyring_roles[h->role] : NULL, "sign",
+                     h->has_sign ? json_base64(BYTES_OF(h->sign)) : NULL, "grant",
+                     h->has_grant ? json_hex(BYTES_OF(h->grant)) : NULL);
+}
+
 static json_t *households_json(const struct keyring *k) {
     json_t *list = json_array();
     for (size_t i = 0; list && i < k->count; i++) {
-        const struct keyring_household *h = &k->households[i];
-        json_t *one = json_pack("{s:o, s:o, s:s}", "id", json_hex(BYTES_OF(h->id)), "capability",
-                                json_base64(BYTES_OF(h->capability.seed)), "name", h->name);
-        if (json_array_append_new(list, one)) {
+        if (json_array_append_new(list, household_json(&k->households[i]))) {
             json_decref(list);
             return NULL;
         }
@@ -39,23 +48,43 @@ static err account_decode(json_t *account, struct keyring *out, struct diag *d) 
     return ERR_OK;
 }
 
+static err role_decode(const char *text, enum keyring_role *out, struct diag *d) {
+    for (int i = 0; keyring_roles[i]; i++) {
+        if (strcmp(keyring_roles[i], text) != 0) continue;
+        *out = (enum keyring_role)i;
+        return ERR_OK;
+    }
+    return diag_fail(d, ERR_INVALID, "\"role\" is not one that is known");
+}
+
 static err household_decode(json_t *household, struct keyring *out, struct diag *d) {
     AUTO(blob_clear) struct blob capability = {0};
-    uint8_t id[HOUSEHOLD_ID_BYTES];
-    const char *name = NULL;
+    AUTO(blob_clear) struct blob sign = {0};
+    struct keyring_household h = {0};
+    bool has_capability = false;
+    const char *name = NULL, *role = "owner";
     const struct json_field fields[] = {
-        JSON_ID("id", HOUSEHOLD_ID_BYTES, id),
-        JSON_FIXED("capability", SIGN_SEED_BYTES, &capability),
+        JSON_ID("id", HOUSEHOLD_ID_BYTES, h.id),
+        {"capability", JSON_KIND_BASE64, false, SIGN_SEED_BYTES, SIGN_SEED_BYTES, &capability,
+         &has_capability},
         {"name", JSON_KIND_TEXT, true, 0, HOUSEHOLD_NAME_MAX_BYTES, &name, NULL},
+        {"role", JSON_KIND_TEXT, false, 1, 16, &role, NULL},
+        {"sign", JSON_KIND_BASE64, false, SIGN_PUBLIC_BYTES, SIGN_PUBLIC_BYTES, &sign, &h.has_sign},
+        {"grant", JSON_KIND_HEX, false, 0, KEYRING_GRANT_BYTES, h.grant, &h.has_grant},
     };
     if (!json_is_object(household)) return diag_fail(d, ERR_INVALID, "\"households\" must hold objects");
     err e = JSON_READ(household, fields, d);
+    if (!e) e = role_decode(role, &h.role, d);
+    if (!e && has_capability != (h.role == KEYRING_OWNER))
+        e = diag_fail(d, ERR_INVALID, "\"capability\" belongs to an owner, and to nobody else");
     if (e) return e;
-    struct sign_key key;
-    sign_key_from_seed(capability.data, &key);
-    e = keyring_add_household(out, id, &key, name);
-    sign_key_clear(&key);
-    return e ? diag_fail(d, ERR_INVALID, "\"households\" names one twice") : ERR_OK;
+    if (keyring_find_household(out, h.id)) return diag_fail(d, ERR_INVALID, "\"households\" names one twice");
+    memcpy(h.name, name, strlen(name));
+    if (sign.len) memcpy(h.sign, sign.data, sign.len);
+    if (has_capability) sign_key_from_seed(capability.data, &h.capability);
+    e = keyring_join_household(out, &h);
+    wipe(&h, sizeof h);
+    return e ? diag_fail(d, ERR_INVALID, "\"households\": a member's needs \"sign\" and \"grant\"") : ERR_OK;
 }
 
 err keyring_body_decode(struct bytes text, struct keyring *out, struct diag *d) {

@@ -73,7 +73,7 @@ struct grant_row {
     uint64_t uses;
     uint32_t last_use; /* slot, 0: never */
     uint32_t revoked;  /* slot, 0: not */
-    bool lapsed;       /* that it has expired is written down; see grant_lapse */
+    bool closed;       /* that it has ended is in the access log; see grant_close */
     uint64_t entry;    /* of its making, in the access log */
 };
 
@@ -224,7 +224,7 @@ struct index_ops {
                               const struct index_household *keys, struct diag *);
 
     /* --- grants --- */
-    /* A new one; uses, last_use, revoked and lapsed are taken as zero. ERR_EXISTS: the id is in use, by
+    /* A new one; uses, last_use, revoked and closed are taken as zero. ERR_EXISTS: the id is in use, by
      * whomever. ERR_NOT_FOUND (household), ERR_LIMIT (too many, or too large). */
     err (*grant_add)(struct index *, const struct grant_row *row, const struct grant_bytes *bytes,
                      struct diag *);
@@ -250,10 +250,10 @@ struct index_ops {
     /* Forgets it. ERR_NOT_FOUND: none of that household; ERR_DENIED: it is neither revoked nor expired. */
     err (*grant_remove)(struct index *, const struct store_id *household, const struct store_id *grant,
                         uint32_t now, struct diag *);
-    /* Those that have expired, were not revoked, and have not lapsed; at most `max`. Without bytes. */
+    /* Those that were revoked or have expired, and are not closed; at most `max`. Without bytes. */
     err (*grant_due)(struct index *, uint32_t now, uint32_t max, index_grant_visit, void *arg, struct diag *);
-    /* Its expiry is written down. ERR_NOT_FOUND. */
-    err (*grant_lapse)(struct index *, const struct store_id *grant, struct diag *);
+    /* That it has ended is in the access log. ERR_NOT_FOUND. */
+    err (*grant_close)(struct index *, const struct store_id *grant, struct diag *);
 
     /* --- objects: key is 1 to INDEX_OBJECT_KEY_CHARS of a-z0-9/-, else ERR_INVALID --- */
     err (*object_list)(struct index *, const struct store_id *household, const char *prefix,

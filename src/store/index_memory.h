@@ -119,7 +119,7 @@ err mem_grant_remove(struct index *index, const struct store_id *household, cons
                      uint32_t now, struct diag *d);
 err mem_grant_due(struct index *index, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
                   struct diag *d);
-err mem_grant_lapse(struct index *index, const struct store_id *grant, struct diag *d);
+err mem_grant_close(struct index *index, const struct store_id *grant, struct diag *d);
 
 /* index_memory_reel.c */
 err mem_camera_list(struct index *index, const struct store_id *household, index_camera_visit visit,

@@ -61,7 +61,7 @@ static err grant_add(struct memory *m, const struct grant_row *row, const struct
     g->row = *row;
     g->row.uses = 0;
     g->row.last_use = g->row.revoked = 0;
-    g->row.lapsed = false;
+    g->row.closed = false;
     g->blobs = blobs;
     blobs = (struct grant_blobs){0};
     return ERR_OK;
@@ -90,7 +90,7 @@ static err grant_replace(struct memory *m, const struct grant_row *row, struct b
     blobs = before;
     g->row.expires = row->expires;
     g->row.views = row->views;
-    g->row.lapsed = false;
+    g->row.closed = false;
     return ERR_OK;
 }
 
@@ -200,16 +200,16 @@ err mem_grant_due(struct index *index, uint32_t now, uint32_t max, index_grant_v
     struct memory *m = mi_enter(index);
     err e = ERR_OK;
     EACH(struct grant, g, m->grants)
-    if (!e && max && g->row.expires <= now && !g->row.revoked && !g->row.lapsed) {
+    if (!e && max && (g->row.expires <= now || g->row.revoked) && !g->row.closed) {
         e = visit(arg, &g->row, &none);
         max--;
     }
     return mi_leave(m, e);
 }
 
-err mem_grant_lapse(struct index *index, const struct store_id *grant, struct diag *d) {
+err mem_grant_close(struct index *index, const struct store_id *grant, struct diag *d) {
     struct memory *m = mi_enter(index);
     struct grant *g = grant_find(m, NULL, grant);
-    if (g) g->row.lapsed = true;
+    if (g) g->row.closed = true;
     return mi_leave(m, g ? ERR_OK : index_no_grant(d));
 }

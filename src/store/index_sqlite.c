@@ -50,10 +50,11 @@ static const char *const migrations[] = {
     "  grantee BLOB NOT NULL, purpose INTEGER NOT NULL, ticket TEXT NOT NULL, created INTEGER NOT NULL,"
     "  expires INTEGER NOT NULL, views INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0,"
     "  last_use INTEGER NOT NULL DEFAULT 0, revoked INTEGER NOT NULL DEFAULT 0,"
-    "  lapsed INTEGER NOT NULL DEFAULT 0, entry INTEGER NOT NULL, statement BLOB NOT NULL,"
+    "  closed INTEGER NOT NULL DEFAULT 0, entry INTEGER NOT NULL, statement BLOB NOT NULL,"
     "  note BLOB NOT NULL, revocation BLOB NOT NULL DEFAULT x'', box BLOB NOT NULL);"
     "CREATE INDEX grants_household ON grants(household, created, number);"
-    "CREATE INDEX grants_due ON grants(expires) WHERE lapsed=0 AND revoked=0;",
+    "CREATE INDEX grants_revoked ON grants(number) WHERE closed=0 AND revoked<>0;"
+    "CREATE INDEX grants_open ON grants(expires) WHERE closed=0;",
 };
 
 static const struct db_options options = {
@@ -158,7 +159,7 @@ const struct index_ops index_sqlite_ops = {
     .grant_revoke = sq_grant_revoke,
     .grant_remove = sq_grant_remove,
     .grant_due = sq_grant_due,
-    .grant_lapse = sq_grant_lapse,
+    .grant_close = sq_grant_close,
     .object_list = sq_object_list,
     .object_get = sq_object_get,
     .object_put = sq_object_put,

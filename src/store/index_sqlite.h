@@ -94,7 +94,7 @@ err sq_grant_revoke(struct index *, const struct store_id *, const struct store_
 err sq_grant_remove(struct index *, const struct store_id *, const struct store_id *, uint32_t,
                     struct diag *);
 err sq_grant_due(struct index *, uint32_t, uint32_t, index_grant_visit, void *, struct diag *);
-err sq_grant_lapse(struct index *, const struct store_id *, struct diag *);
+err sq_grant_close(struct index *, const struct store_id *, struct diag *);
 
 /* index_sqlite_camera.c */
 err sq_camera_list(struct index *, const struct store_id *, index_camera_visit, void *, struct diag *);

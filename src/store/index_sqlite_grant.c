@@ -49,7 +49,7 @@ err sq_household_keys_put(struct index *index, const struct store_id *household,
 
 #define ROW                                                                                                  \
     "SELECT id, household, grantee, purpose, ticket, created, expires, views, uses, last_use, revoked,"      \
-    " lapsed, entry, statement, note, revocation"
+    " closed, entry, statement, note, revocation"
 enum { COLUMN_STATEMENT = 13, COLUMN_NOTE, COLUMN_REVOCATION, COLUMN_BOX };
 
 static err row_of(sqlite3_stmt *stmt, struct grant_row *out, struct diag *d) {
@@ -60,7 +60,7 @@ static err row_of(sqlite3_stmt *stmt, struct grant_row *out, struct diag *d) {
                             .uses = column_u64(stmt, 8),
                             .last_use = column_u32(stmt, 9),
                             .revoked = column_u32(stmt, 10),
-                            .lapsed = column_u32(stmt, 11) != 0,
+                            .closed = column_u32(stmt, 11) != 0,
                             .entry = column_u64(stmt, 12)};
     err e = column_copy(stmt, 0, row.grant.bytes, STORE_ID_BYTES, d);
     if (!e) e = column_copy(stmt, 1, row.household.bytes, STORE_ID_BYTES, d);
@@ -128,7 +128,7 @@ static err in_grant_replace(struct db_conn *conn, const struct grant_row *row, s
     if (!e && held.revoked) e = index_grant_revoked(d);
     if (!e)
         e = db_run(conn,
-                   "UPDATE grants SET expires=?2, views=?3, statement=?4, box=?5, lapsed=0,"
+                   "UPDATE grants SET expires=?2, views=?3, statement=?4, box=?5, closed=0,"
                    " note=CASE WHEN length(?6)>0 THEN ?6 ELSE note END WHERE id=?1 AND statement=?7",
                    BIND(v_id(&row->grant), v_int(row->expires), v_int(row->views), v_bytes(bytes->statement),
                         v_bytes(bytes->box), v_bytes(bytes->note), v_bytes(replaces)),
@@ -258,9 +258,8 @@ err sq_grant_remove(struct index *index, const struct store_id *household, const
 static err in_grant_due(struct db_conn *conn, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
                         struct diag *d) {
     AUTO(db_finish) sqlite3_stmt *stmt = NULL;
-    err e = db_query(
-        conn, ROW " FROM grants WHERE lapsed=0 AND revoked=0 AND expires<=?1 ORDER BY expires LIMIT ?2",
-        BIND(v_int(now), v_int(max)), &stmt, d);
+    err e = db_query(conn, ROW " FROM grants WHERE closed=0 AND (revoked<>0 OR expires<=?1) LIMIT ?2",
+                     BIND(v_int(now), v_int(max)), &stmt, d);
     return e ? e : visit_rows(conn, stmt, false, visit, arg, d);
 }
 
@@ -269,12 +268,12 @@ err sq_grant_due(struct index *index, uint32_t now, uint32_t max, index_grant_vi
     IN_READ(index, d, in_grant_due(conn, now, max, visit, arg, d));
 }
 
-static err in_grant_lapse(struct db_conn *conn, const struct store_id *grant, struct diag *d) {
+static err in_grant_close(struct db_conn *conn, const struct store_id *grant, struct diag *d) {
     uint64_t changes = 0;
-    err e = db_run(conn, "UPDATE grants SET lapsed=1 WHERE id=?1", BIND(v_id(grant)), &changes, d);
+    err e = db_run(conn, "UPDATE grants SET closed=1 WHERE id=?1", BIND(v_id(grant)), &changes, d);
     return e || changes ? e : index_no_grant(d);
 }
 
-err sq_grant_lapse(struct index *index, const struct store_id *grant, struct diag *d) {
-    IN_WRITE(index, d, in_grant_lapse(conn, grant, d));
+err sq_grant_close(struct index *index, const struct store_id *grant, struct diag *d) {
+    IN_WRITE(index, d, in_grant_close(conn, grant, d));
 }

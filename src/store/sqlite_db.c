@@ -267,7 +267,7 @@ static err file_make(const char *path, struct diag *d) {
 
 err db_open(const char *path, const struct db_options *options, struct db **out, struct diag *d) {
     if (strlen(path) >= PATH_TEXT_BYTES) return diag_fail(d, ERR_LIMIT, "the path %s is too long", path);
-    err e = file_make(path, d);
+    err e = strcmp(path, DB_MEMORY) == 0 ? ERR_OK : file_make(path, d);
     if (e) return e;
     struct db *db = calloc(1, sizeof *db);
     if (!db) return diag_fail(d, ERR_NO_MEMORY, "no memory for the %s", options->what);

@@ -23,6 +23,9 @@ struct db_options {
 struct db;
 struct db_conn;
 
+/* The path of a database that ends with its process. It has its writer and no readers. */
+#define DB_MEMORY ":memory:"
+
 err db_open(const char *path, const struct db_options *options, struct db **out, struct diag *d) CHECKED;
 void db_close(struct db *db); /* NULL is fine */
 

@@ -52,14 +52,14 @@ static void test_added_and_read(void **state) {
     struct grant_row row = row_at(f, 10), got;
     struct store_id other = id_of(50);
     struct store_key owner = key_of(77);
-    row.uses = 9, row.revoked = 9, row.last_use = 9, row.lapsed = true; /* not the caller's to say */
+    row.uses = 9, row.revoked = 9, row.last_use = 9, row.closed = true; /* not the caller's to say */
     row.views = 3;
     row.expires = UINT64_C(1) << 32;
     memset(row.ticket, 'a', INDEX_TICKET_CHARS);
     assert_ok(ops->grant_add(f->index, &row, &some, D));
     assert_err(ops->grant_add(f->index, &row, &some, D), ERR_EXISTS);
     assert_ok(ops->grant_get(f->index, NULL, &row.grant, true, &got, &blobs, D));
-    assert_true(got.uses == 0 && got.revoked == 0 && got.last_use == 0 && !got.lapsed);
+    assert_true(got.uses == 0 && got.revoked == 0 && got.last_use == 0 && !got.closed);
     assert_true(got.views == 3 && got.entry == row.entry && got.expires == row.expires && got.purpose == 2);
     assert_true(store_key_equal(&got.grantee, &row.grantee) && store_id_equal(&got.household, &f->home));
     assert_string_equal(got.ticket, row.ticket);
@@ -178,7 +178,7 @@ static void test_listed(void **state) {
     assert_int_equal(count, 0);
 }
 
-/* What has expired is due until it is written down, and again when it was issued again. */
+/* What has ended is due until it is closed, and again when it was issued again. */
 static void test_due(void **state) {
     struct fixture *f = *state;
     const struct index_ops *ops = f->index->ops;
@@ -187,14 +187,18 @@ static void test_due(void **state) {
     struct seen seen = {0};
     add(f, 10);
     add(f, 11);
-    assert_ok(ops->grant_revoke(f->index, &f->home, &revoked, bytes_text("r"), NOW, D));
     assert_ok(ops->grant_due(f->index, NOW + 999, 8, note, &seen, D));
     assert_int_equal(seen.count, 0);
+    assert_ok(ops->grant_revoke(f->index, &f->home, &revoked, bytes_text("r"), NOW, D));
+    assert_ok(ops->grant_due(f->index, NOW + 999, 8, note, &seen, D));
+    assert_true(seen.count == 1 && store_id_equal(&seen.ids[0], &revoked));
+    assert_ok(ops->grant_close(f->index, &revoked, D));
+    seen = (struct seen){0};
     assert_ok(ops->grant_due(f->index, NOW + 1000, 8, note, &seen, D));
     assert_true(seen.count == 1 && store_id_equal(&seen.ids[0], &id));
-    assert_ok(ops->grant_lapse(f->index, &id, D));
-    assert_err(ops->grant_lapse(f->index, &nobody, D), ERR_NOT_FOUND);
-    assert_true(get(f, 10).lapsed);
+    assert_ok(ops->grant_close(f->index, &id, D));
+    assert_err(ops->grant_close(f->index, &nobody, D), ERR_NOT_FOUND);
+    assert_true(get(f, 10).closed);
     seen = (struct seen){0};
     assert_ok(ops->grant_due(f->index, NOW + 1000, 8, note, &seen, D));
     assert_int_equal(seen.count, 0);

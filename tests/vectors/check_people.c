@@ -46,7 +46,15 @@ static void check_contents(json_t *one, const struct keyring *k) {
     for (size_t i = 0; i < k->count; i++) {
         json_t *h = json_array_get(households, i);
         check_equal(h, "id", BYTES_OF(k->households[i].id));
-        check_equal(h, "capability", BYTES_OF(k->households[i].capability.seed));
+        const struct keyring_household *got = &k->households[i];
+        const char *role = json_string_value(json_object_get(h, "role"));
+        check_equal(h, "capability",
+                    BYTES(got->capability.seed, got->role == KEYRING_OWNER ? SIGN_SEED_BYTES : 0));
+        assert_string_equal(role ? role : "owner", keyring_roles[got->role]);
+        assert_int_equal(json_object_get(h, "sign") != NULL, got->has_sign);
+        assert_int_equal(json_object_get(h, "grant") != NULL, got->has_grant);
+        if (got->has_sign) check_equal(h, "sign", BYTES_OF(got->sign));
+        if (got->has_grant) check_equal(h, "grant", BYTES_OF(got->grant));
         assert_string_equal(check_text(h, "name"), k->households[i].name);
     }
 }

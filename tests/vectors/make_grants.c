@@ -239,6 +239,8 @@ static void make_about(void) {
         (struct grant_about){.household = "Höme", .words = "the parcel ✓", .camera_count = 2, .hub_count = 1};
     make_bytes("camera", about.cameras[0].id, CAMERA_ID_BYTES);
     make_bytes("camera 2", about.cameras[1].id, CAMERA_ID_BYTES);
+    make_bytes("actor", about.actor, sizeof about.actor);
+    about.has_actor = true;
     memcpy(about.cameras[0].name, "porch", 6);
     memcpy(about.cameras[1].name, "porch", 6);
     memcpy(about.cameras[0].codec, "avc1.640028", 12);
@@ -251,6 +253,8 @@ static void make_about(void) {
     memcpy(hub.box, hub_box.public_key, sizeof hub.box);
     make_bytes("hub writer", hub.writer, sizeof hub.writer);
     hub_id_of(hub.sign, hub.hub);
+    memcpy(about.cameras[0].hub, hub.hub, HUB_ID_BYTES);
+    memcpy(about.cameras[1].hub, hub.hub, HUB_ID_BYTES);
     hub_certificate_key(hub.hub, key);
     MUST(hub_certificate_encode(&hub, &payload));
     MUST(object_sign(&household, key, 1, blob_bytes(&payload), &about.envelopes[0]));

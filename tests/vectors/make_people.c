@@ -121,11 +121,18 @@ static void keyring_bad(json_t *cases, const char *name, const char *error, cons
 
 static json_t *households(const struct keyring *k) {
     json_t *list = json_array();
-    for (size_t i = 0; i < k->count; i++)
-        json_array_append_new(list,
-                              json_pack("{s:o, s:o, s:s}", "id", make_hex(BYTES_OF(k->households[i].id)),
-                                        "capability", make_hex(BYTES_OF(k->households[i].capability.seed)),
-                                        "name", k->households[i].name));
+    for (size_t i = 0; i < k->count; i++) {
+        const struct keyring_household *h = &k->households[i];
+        json_t *one =
+            json_pack("{s:o, s:o, s:s}", "id", make_hex(BYTES_OF(h->id)), "capability",
+                      make_hex(BYTES(h->capability.seed, h->role == KEYRING_OWNER ? SIGN_SEED_BYTES : 0)),
+                      "name", h->name);
+        if (h->role != KEYRING_OWNER || h->has_sign)
+            json_object_set_new(one, "role", json_string(keyring_roles[h->role]));
+        if (h->has_sign) json_object_set_new(one, "sign", make_hex(BYTES_OF(h->sign)));
+        if (h->has_grant) json_object_set_new(one, "grant", make_hex(BYTES_OF(h->grant)));
+        json_array_append_new(list, one);
+    }
     return list;
 }
 
@@ -206,6 +213,22 @@ static void make_keyring(const char *folder) {
     MUST(keyring_seal_with(&k, seeds.body_nonce, &raw));
     keyring_good(cases, "two households", &seeds, &k, passphrase, recovery, &access, blob_bytes(&raw));
     MUST(passphrase_derive(bytes_text(passphrase), access.salt, access.cost, &keys, NULL));
+    struct keyring_household joined = {
+        .role = KEYRING_MEMBER, .has_sign = true, .has_grant = true, .name = "next door"};
+    make_bytes("keyring household 3", joined.id, sizeof joined.id);
+    make_bytes("household sign", joined.sign, sizeof joined.sign);
+    make_bytes("grant id", joined.grant, sizeof joined.grant);
+    MUST(keyring_join_household(&k, &joined));
+    make_bytes("keyring household 4", joined.id, sizeof joined.id);
+    joined.role = KEYRING_OWNER;
+    joined.has_grant = false;
+    joined.capability = capability;
+    MUST(keyring_join_household(&k, &joined));
+    make_bytes("keyring body nonce 3", seeds.body_nonce, sizeof seeds.body_nonce);
+    AUTO(blob_clear) struct blob invited = {0};
+    MUST(keyring_seal_with(&k, seeds.body_nonce, &invited));
+    keyring_good(cases, "invited: a member of one household, an owner of another", &seeds, &k, passphrase,
+                 recovery, &access, blob_bytes(&invited));
     keyring_refusals(cases, &raw, &k, &keys);
     make_file(
         folder, "keyring.json",

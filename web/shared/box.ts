@@ -47,16 +47,21 @@ export async function boxSeal(recipient: Uint8Array, info: string, aad: Uint8Arr
     }
 }
 
-export async function boxOpen(secret: Uint8Array, info: string, aad: Uint8Array, sealed: Uint8Array): Promise<Bytes> {
-    if (sealed.length < OVERHEAD_BYTES) throw invalid("box: too short");
-    try {
-        const plain = await suite.open(
-            { recipientKey: await keyPair(secret), enc: buffer(sealed.subarray(0, ENC_BYTES)), info: buffer(utf8(info)) },
-            buffer(sealed.subarray(ENC_BYTES)),
-            buffer(aad),
-        );
-        return new Uint8Array(plain);
-    } catch {
-        throw forged("box: addressed to somebody else, or altered");
-    }
+export const boxOpen = async (secret: Uint8Array, info: string, aad: Uint8Array, sealed: Uint8Array): Promise<Bytes> =>
+    (await boxOpener(secret))(info, aad, sealed);
+
+export type BoxOpener = (info: string, aad: Uint8Array, sealed: Uint8Array) => Promise<Bytes>;
+
+/* For many boxes to one key: its pair is made once. */
+export async function boxOpener(secret: Uint8Array): Promise<BoxOpener> {
+    const recipientKey = await keyPair(secret);
+    return async (info, aad, sealed) => {
+        if (sealed.length < OVERHEAD_BYTES) throw invalid("box: too short");
+        try {
+            const o = { recipientKey, enc: buffer(sealed.subarray(0, ENC_BYTES)), info: buffer(utf8(info)) };
+            return new Uint8Array(await suite.open(o, buffer(sealed.subarray(ENC_BYTES)), buffer(aad)));
+        } catch {
+            throw forged("box: addressed to somebody else, or altered");
+        }
+    };
 }

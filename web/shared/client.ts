@@ -15,6 +15,8 @@ import { command, pair } from "./hub.ts";
 import * as joining from "./join.ts";
 import type { KeyringHousehold } from "./keyring.ts";
 import { Message, readLive, type Notice } from "./live.ts";
+import { looksOf, type Look, type OwnEntry } from "./looks.ts";
+import { eraseLooks, lookMemory } from "./lookmemory.ts";
 import { Members, type Invited, type InviteOptions, type MemberRole, type People } from "./members.ts";
 import { newRecovery } from "./recovery.ts";
 import { Playback } from "./playback.ts";
@@ -25,6 +27,7 @@ import type { Rule, SeenEvent, Zone } from "./seeing.ts";
 import { signKey } from "./sign.ts";
 import type { Stats } from "./stats.ts";
 import { pause, type LivePart, type LiveState } from "./watch.ts";
+import { Looked, type GrantSeen, type LookedState } from "./wholooked.ts";
 
 export type ClientEvent =
     | { type: "reach"; ok: boolean }
@@ -32,6 +35,7 @@ export type ClientEvent =
     | { type: "notice"; watch: number; camera: string | null; notice: Notice }
     | { type: "live-state"; watch: number; state: LiveState; message: string }
     | { type: "progress"; job: number; done: number }
+    | ({ type: "looked" } & LookedState)
     | { type: "activity"; job: number; grants: Watching[] }
     | ({ type: "events" } & SyncState);
 
@@ -125,6 +129,7 @@ export class Client extends Playback {
     private account: accounts.Account | null = null;
     private household: Household | null = null;
     private store: EventStore | null = null;
+    private looked: Looked | null = null;
     private grants: Grants | null = null;
     private members: Members | null = null;
     private outside: Standing["outside"] = null;
@@ -221,6 +226,10 @@ export class Client extends Playback {
             this.grants = new Grants(this.api, household, now, location.origin);
             this.members = new Members(this.api, household, this.grants, now, location.origin);
             this.use(household, 0);
+            this.looked = new Looked({
+                api: this.api, household, memory: lookMemory, objects: device.memory, now, staying: () => this.remembered,
+                command: (hub, verb) => command(this.api, household.keys, hub, verb, {}, this.now()), emit: (l) => this.emit({ type: "looked", ...l }),
+            });
             await household.refresh();
         }
     }
@@ -236,7 +245,7 @@ export class Client extends Playback {
         this.store?.close();
         for (const j of this.jobs.values()) j.abort();
         this.jobs.clear();
-        this.access = this.household = this.recordings = this.store = this.grants = this.members = this.outside = null;
+        this.access = this.household = this.recordings = this.store = this.looked = this.grants = this.members = this.outside = null;
         this.api.useAccess(null);
     }
 
@@ -311,7 +320,7 @@ export class Client extends Playback {
 
     async signOut(): Promise<void> {
         this.leave();
-        await Promise.all([device.forget(), eraseEvents()]);
+        await Promise.all([device.forget(), eraseEvents(), eraseLooks()]);
         await this.api.send("DELETE", "/v1/sessions/current", { who: "session" }).catch(() => undefined);
         this.api.session = "";
         this.account = null;
@@ -529,6 +538,28 @@ export class Client extends Playback {
         const found = store.find({ cameras: [camera], from: from - 3600, to }, { cameras: {}, zones: {}, people: {} });
         const events = (await store.rows(found.rows.slice(0, 4000))).filter((e) => e !== null);
         return events.filter((e) => e.end / 1e6 >= from);
+    }
+
+    /* ---- who looked (wholooked.ts) ---- */
+
+    private looks(): Looked {
+        if (!this.looked) throw new CardeaError("denied", "sign in first");
+        return this.looked;
+    }
+
+    async checkLooks(): Promise<LookedState> {
+        const looked = this.looks();
+        await looked.check();
+        return { ...looked.state };
+    }
+
+    async acceptLog(): Promise<void> {
+        await this.looks().accept();
+    }
+
+    whoLooked(): { state: LookedState; looks: Look[]; entries: OwnEntry[]; grants: Record<string, GrantSeen> } {
+        const looked = this.looks();
+        return { state: { ...looked.state }, looks: looksOf(looked.list()), entries: looked.list(), grants: looked.known() };
     }
 
     /* ---- sharing ---- */

@@ -57,7 +57,7 @@ export interface About {
     v: 1;
     household: string;
     words?: string;
-    actor?: string; /* how the log names the grantee */
+    actor?: string; /* what the log calls the grantee */
     cameras: Record<string, AboutCamera>;
     hubs: string[]; /* certificates, as the household signed them */
 }
@@ -215,6 +215,7 @@ export async function readAbout(raw: Uint8Array, grant: Grant): Promise<{ about:
     const value = object(text(raw), "grant: about") as unknown as About;
     if (value.v !== 1 || typeof value.household !== "string" || typeof value.cameras !== "object" || value.cameras === null || !Array.isArray(value.hubs) || value.hubs.length > 16)
         throw invalid("grant: about");
+    if (value.actor !== undefined && !id(value.actor)) throw invalid("grant: about: actor");
     for (const [camera, c] of Object.entries(value.cameras)) {
         if (!grant.statement.cameras.includes(camera)) throw forged("grant: it tells of a camera that the statement does not name");
         if (typeof c !== "object" || c === null || typeof c.name !== "string" || typeof c.indoor !== "boolean") throw invalid("grant: about: cameras");
