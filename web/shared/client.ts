@@ -569,10 +569,13 @@ export class Client extends Playback {
         return { grants: this.grants!, members: this.members! };
     }
 
-    /* From where on a range can be opened that is to begin at `from` (s): a segment opens from its beginning or not at all. */
-    async shareFrom(camera: string, from: number): Promise<number> {
-        const ref = await this.opened().recordings.at(camera, from);
-        return ref && ref.slot < from ? ref.slot : Math.floor(from);
+    /* A range (s) as it can be handed over, in slots: a segment opens from its beginning or not at all, and its signature is at its end. */
+    async shareRange(camera: string, from: number, to: number): Promise<{ from: number; to: number }> {
+        const { recordings } = this.opened();
+        const [first, last] = await Promise.all([recordings.at(camera, from), to < this.now() / 1000 ? recordings.at(camera, to - 0.001) : null]);
+        const begin = first && first.slot < from ? first.slot : Math.floor(from);
+        const end = last && last.slot < to ? Math.max(Math.ceil(to), last.slot + last.seconds) : Math.ceil(to);
+        return { from: begin, to: Math.max(end, begin + 1) };
     }
 
     share(o: ShareOptions): Promise<{ id: string; link: string }> {
