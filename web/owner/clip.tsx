@@ -1,6 +1,6 @@
 /* Export of a clip: the range, progress, cancel, and an honest word on what is missing in it. */
 import { useSignal, type Signal } from "@preact/signals";
-import type { CameraView, ClientEvent } from "../shared/client.ts";
+import type { ClientEvent } from "../shared/client.ts";
 import { exportName, type ExportResult } from "../shared/export.ts";
 import { bytes, duration, fromLocalInput, localInput, whenTime } from "./format.ts";
 import type { Player } from "./player.ts";
@@ -13,7 +13,14 @@ interface Picker {
     showSaveFilePicker?: (o: unknown) => Promise<FileSystemFileHandle>;
 }
 
-export function ExportPanel({ player, camera, trim }: { player: Player; camera: CameraView; trim: Signal<Range | null> }) {
+interface Parts {
+    player: Player;
+    camera: { id: string; profile: { name: string } };
+    trim: Signal<Range | null>;
+    onShare?: () => void;
+}
+
+export function ExportPanel({ player, camera, trim, onShare }: Parts) {
     const job = useSignal<{ id: number; done: number } | null>(null);
     const error = useSignal<string | null>(null);
     const result = useSignal<Awaited<ReturnType<typeof backend.export>> | null>(null);
@@ -74,6 +81,7 @@ export function ExportPanel({ player, camera, trim }: { player: Player; camera: 
                     <>
                         <span class="muted">{bad ? "The end lies before the beginning" : `${duration(range.to - range.from)}, with the hub's signatures`}</span>
                         <Button look="quiet" onClick={() => (trim.value = null)}>Close</Button>
+                        {onShare && <Button icon="link" disabled={bad} onClick={onShare}>Share…</Button>}
                         <Button look="main" disabled={bad} onClick={() => void start()}>Export MP4</Button>
                     </>
                 )}

@@ -363,6 +363,7 @@ export class Player {
     }
 
     private failed(e: unknown, again: () => void): void {
+        if (wordOf(e) === "denied") return this.ended(messageOf(e));
         const offline = wordOf(e) === "offline";
         this.tell(offline ? "warn" : "bad", offline ? "The vault does not answer; trying again" : "This could not be played", messageOf(e));
         if (offline) {

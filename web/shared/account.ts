@@ -4,7 +4,7 @@ import { boxPublic } from "./box.ts";
 import type { Api, SessionAnswer } from "./api.ts";
 import { CardeaError, forged } from "./errors.ts";
 import { makeHouseholdKeys, sealHouseholdKeys } from "./household.ts";
-import { openKeyring, sealKeyring, type Keyring, type KeyringBody } from "./keyring.ts";
+import { openKeyring, rewriteKeyring, sealKeyring, type Keyring, type KeyringBody, type KeyringHousehold } from "./keyring.ts";
 import { COST, derive } from "./passphrase.ts";
 import { newRecovery, parseRecovery, recoveryKeys } from "./recovery.ts";
 import { sign, signKey } from "./sign.ts";
@@ -22,18 +22,22 @@ export interface SignUp {
     setupCode?: string;
 }
 
-const newBody = (name: string, recovery: Bytes): KeyringBody => ({
+const newBody = (households: KeyringHousehold[], recovery: Bytes): KeyringBody => ({
     v: 1,
     account: { box: random(32), sign: random(32) },
     recovery,
-    households: [{ id: hex(random(16)), capability: random(32), name }],
+    households,
 });
 
 /* Makes the account; the household is made by makeHousehold. The words are the recovery code: shown once. */
-export async function signUp(api: Api, o: SignUp): Promise<{ account: Account; words: string[] }> {
+export function signUp(api: Api, o: SignUp): Promise<{ account: Account; words: string[] }> {
+    return makeAccount(api, o, [{ id: hex(random(16)), capability: random(32), name: o.household }]);
+}
+
+async function makeAccount(api: Api, o: Omit<SignUp, "household">, households: KeyringHousehold[]): Promise<{ account: Account; words: string[] }> {
     const recovery = newRecovery();
     const second = recoveryKeys(recovery.secret);
-    const ring: Keyring = { cost: COST, salt: random(16), key: random(32), body: newBody(o.household, second.wrap) };
+    const ring: Keyring = { cost: COST, salt: random(16), key: random(32), body: newBody(households, second.wrap) };
     const first = await derive(o.passphrase, ring.salt, ring.cost);
     const raw = await sealKeyring(ring, first.wrap);
     await api.send<{ token: string }>("POST", "/v1/accounts", {
@@ -112,6 +116,22 @@ export async function reseal(api: Api, account: Account, passphrase: string, rec
         },
     });
     return { login: account.login, ring, version };
+}
+
+/* The account of somebody who was invited: it belongs to no household yet. */
+export async function signUpAlone(api: Api, o: Omit<SignUp, "household">): Promise<{ account: Account; words: string[] }> {
+    return makeAccount(api, o, []);
+}
+
+/* Another household in the keyring. What seals the keyring stays as it is, and so does every session. */
+export async function addHousehold(api: Api, account: Account, household: KeyringHousehold): Promise<Account> {
+    const { keyring, version: before } = await api.get<{ keyring: string; version: number }>("/v1/keyring", { who: "session" });
+    const others = account.ring.body.households.filter((h) => h.id !== household.id);
+    const body = { ...account.ring.body, households: [...others, household] };
+    const raw = await rewriteKeyring(unb64(keyring), account.ring.key, body);
+    const version = before + 1;
+    await api.send("PUT", "/v1/keyring", { who: "session", json: { keyring: b64(raw), version } });
+    return { ...account, ring: { ...account.ring, body }, version };
 }
 
 /* Whether `passphrase` opens this account, asked of the keyring itself: nothing goes to the vault but the request for it. */

@@ -27,20 +27,42 @@ export interface Options {
     signal?: AbortSignal;
 }
 
+/* What was got by proving who asks. */
+export interface Proven {
+    token: string;
+    expires_in_s: number;
+}
+
 export class Api {
     session = "";
-    private capability: SignKey | null = null;
+    private prover: (() => Promise<Proven>) | null = null;
     private token: Promise<string> | null = null;
     private tokenEnds = 0;
     /* Called as the vault becomes unreachable or reachable again. */
     reach: (ok: boolean) => void = () => {};
 
     useCapability(key: SignKey | null): void {
-        this.capability = key;
-        this.token = null;
+        this.useAccess(key && (() => this.proveCapability(key)));
     }
 
-    private access(): Promise<string> {
+    /* Asks by what `prove` gets, whenever what it got before has ended. */
+    useAccess(prove: (() => Promise<Proven>) | null, already?: Proven): void {
+        this.prover = prove;
+        this.token = already ? Promise.resolve(this.keep(already)) : null;
+    }
+
+    private keep(proven: Proven): string {
+        this.tokenEnds = Date.now() + Math.max(30, proven.expires_in_s - 60) * 1000;
+        return proven.token;
+    }
+
+    /* Gives up what was proven, and proves anew: what it opens may have changed. */
+    async proveAgain(): Promise<void> {
+        this.token = null;
+        await this.accessToken();
+    }
+
+    private accessToken(): Promise<string> {
         if (this.token && Date.now() < this.tokenEnds) return this.token;
         this.tokenEnds = Date.now() + 60_000;
         const token = this.prove();
@@ -52,15 +74,15 @@ export class Api {
     }
 
     private async prove(): Promise<string> {
-        if (!this.capability) throw new CardeaError("denied", "sign in first");
+        if (!this.prover) throw new CardeaError("denied", "sign in first");
+        return this.keep(await this.prover());
+    }
+
+    private async proveCapability(key: SignKey): Promise<Proven> {
         const { challenge } = await this.get<{ challenge: string }>("/v1/access/challenge", { who: "nobody" });
-        const signature = await sign(this.capability, "cardea/1 access", unb64(challenge));
-        const answer = await this.send<{ token: string; expires_in_s: number }>("POST", "/v1/access", {
-            who: "nobody",
-            json: { capability: b64(this.capability.public), challenge, signature: b64(signature) },
-        });
-        this.tokenEnds = Date.now() + Math.max(30, answer.expires_in_s - 60) * 1000;
-        return answer.token;
+        const signature = await sign(key, "cardea/1 access", unb64(challenge));
+        const json = { capability: b64(key.public), challenge, signature: b64(signature) };
+        return this.send<Proven>("POST", "/v1/access", { who: "nobody", json });
     }
 
     async fetch(method: string, path: string, o: Options = {}): Promise<Response> {
@@ -74,7 +96,7 @@ export class Api {
         const headers: Record<string, string> = { ...o.headers };
         const who = o.who ?? "access";
         if (who === "session") headers["Authorization"] = `Session ${this.session}`;
-        if (who === "access") headers["Authorization"] = `Access ${await this.access()}`;
+        if (who === "access") headers["Authorization"] = `Access ${await this.accessToken()}`;
         const init: RequestInit = { method, headers, cache: "no-store", credentials: "omit" };
         if (o.signal) init.signal = o.signal;
         if (o.json !== undefined) {

@@ -1,25 +1,32 @@
 /* What an owner's device does, behind one object that lives in a worker: keys never reach the page. */
-import { Api, type VaultInfo } from "./api.ts";
+import type { VaultInfo } from "./api.ts";
+import type { Access } from "./access.ts";
 import * as accounts from "./account.ts";
-import { b64, hex, unb64, type Bytes } from "./bytes.ts";
+import { b64, hex, text, unb64, type Bytes } from "./bytes.ts";
+import { boxPublic } from "./box.ts";
 import * as device from "./device.ts";
-import { CardeaError, messageOf } from "./errors.ts";
+import { CardeaError, messageOf, wordOf } from "./errors.ts";
 import { eventDay, eventEpoch, openEvent, openEventPicture, type CameraEvent } from "./event.ts";
 import { eraseEvents, EventStore, type SyncState } from "./eventstore.ts";
-import { exportClip, type ExportResult } from "./export.ts";
+import { GrantAccess, refusalOf } from "./grantee.ts";
+import { Grants, type GrantView, type ShareOptions } from "./grants.ts";
 import { Household, type Profile } from "./household.ts";
 import { command, pair } from "./hub.ts";
-import type { Notice } from "./live.ts";
+import * as joining from "./join.ts";
+import type { KeyringHousehold } from "./keyring.ts";
+import { Message, readLive, type Notice } from "./live.ts";
 import { looksOf, type Look, type OwnEntry } from "./looks.ts";
 import { eraseLooks, lookMemory } from "./lookmemory.ts";
+import { Members, type Invited, type InviteOptions, type MemberRole, type People } from "./members.ts";
 import { newRecovery } from "./recovery.ts";
-import { Recordings, type Media, type SegmentRef, type Span } from "./recordings.ts";
+import { Playback } from "./playback.ts";
+import { Recordings } from "./recordings.ts";
 import { tryRule, type Trial } from "./rules.ts";
 import type { Filter, Found, Names } from "./search.ts";
 import type { Rule, SeenEvent, Zone } from "./seeing.ts";
 import { signKey } from "./sign.ts";
 import type { Stats } from "./stats.ts";
-import { watch, type LivePart, type LiveState } from "./watch.ts";
+import { pause, type LivePart, type LiveState } from "./watch.ts";
 import { Looked, type GrantSeen, type LookedState } from "./wholooked.ts";
 
 export type ClientEvent =
@@ -29,7 +36,17 @@ export type ClientEvent =
     | { type: "live-state"; watch: number; state: LiveState; message: string }
     | { type: "progress"; job: number; done: number }
     | ({ type: "looked" } & LookedState)
+    | { type: "activity"; job: number; grants: Watching[] }
     | ({ type: "events" } & SyncState);
+
+/* Somebody who uses a grant now. */
+export interface Watching {
+    id: string;
+    purpose: string;
+    ticket?: string;
+    live: string[]; /* streams */
+    since: string;
+}
 
 export interface CameraView {
     id: string;
@@ -41,6 +58,10 @@ export interface HouseholdView {
     login: string;
     id: string;
     name: string;
+    role: MemberRole; /* of who is signed in */
+    since: number; /* slot, before which nothing is shown to a member */
+    export: boolean;
+    homes: Standing["homes"];
     hubs: { id: string; added: string }[];
     cameras: CameraView[];
     problems: string[];
@@ -92,25 +113,30 @@ interface Remembered {
     version: number;
     account: { box: string; sign: string };
     recovery: string;
-    households: { id: string; capability: string; name: string }[];
+    households: (Omit<KeyringHousehold, "capability" | "sign"> & { capability: string; sign?: string })[];
+    ring?: string; /* the keyring's own key: a home can be added to it */
+    chosen?: string;
 }
 
-export class Client {
-    private api = new Api();
+export interface Standing {
+    login: string;
+    open: boolean;
+    outside: { name: string; title: string; text: string; again: boolean } | null;
+    homes: { id: string; name: string; role: MemberRole; here: boolean }[];
+}
+
+export class Client extends Playback {
     private account: accounts.Account | null = null;
     private household: Household | null = null;
-    private recordings: Recordings | null = null;
     private store: EventStore | null = null;
     private looked: Looked | null = null;
+    private grants: Grants | null = null;
+    private members: Members | null = null;
+    private outside: Standing["outside"] = null;
+    private chosen = ""; /* which of the account's homes */
     private pending: Bytes | null = null; /* a recovery secret that was shown and is not in force yet */
     private clockOffsetMs = 0;
-    private jobs = new Map<number, AbortController>();
-    private nextJob = 1;
     private remembered = false;
-
-    constructor(private readonly emit: (e: ClientEvent) => void) {
-        this.api.reach = (ok) => emit({ type: "reach", ok });
-    }
 
     /* ---- the vault and its clock ---- */
 
@@ -179,20 +205,67 @@ export class Client {
     }
 
     private async enter(): Promise<void> {
-        const { ring, login } = this.signedIn();
-        const first = ring.body.households[0];
-        if (!first) throw new CardeaError("not_found", `${login} belongs to no household yet`);
-        this.api.useCapability(await signKey(first.capability));
-        this.household = await this.openHousehold(first.id);
-        const household = this.household;
-        this.recordings = new Recordings(this.api, (c, e) => household.timeKeys(c, e), () => Math.floor(this.now() / 1000));
+        const { ring } = this.signedIn();
+        this.leave();
+        const of = ring.body.households.find((h) => h.id === this.chosen) ?? ring.body.households[0];
+        if (!of) return; /* invited, and not let in yet */
+        this.chosen = of.id;
+        const now = (): number => this.now() / 1000;
+        if (of.role === "member" || of.role === "viewer") {
+            const grant = await this.enterAsMember(of).catch((e) => {
+                if (wordOf(e) === "offline") throw e;
+                this.outside = { name: of.name, ...refusalOf(e) };
+                return null;
+            });
+            if (!grant) return;
+            this.use(grant, grant.statement.from);
+        } else {
+            this.api.useCapability(await signKey(of.capability));
+            const household = await this.openHousehold(of.id);
+            this.household = household;
+            this.grants = new Grants(this.api, household, now, location.origin);
+            this.members = new Members(this.api, household, this.grants, now, location.origin);
+            this.use(household, 0);
+            this.looked = new Looked({
+                api: this.api, household, memory: lookMemory, objects: device.memory, now, staying: () => this.remembered,
+                command: (hub, verb) => command(this.api, household.keys, hub, verb, {}, this.now()), emit: (l) => this.emit({ type: "looked", ...l }),
+            });
+            await household.refresh();
+        }
+    }
+
+    private use(access: Access, since: number): void {
+        this.access = access;
+        this.recordings = new Recordings(this.api, (c, e) => access.timeKeys(c, e), () => Math.floor(this.now() / 1000), since);
+        this.store = new EventStore(this.api, access, () => this.now() / 1000, () => this.remembered, (s) => this.emit({ type: "events", ...s }));
+    }
+
+    /* Nobody's home is open. */
+    private leave(): void {
         this.store?.close();
-        this.store = new EventStore(this.api, household, () => this.now() / 1000, () => this.remembered, (s) => this.emit({ type: "events", ...s }));
-        this.looked = new Looked({
-            api: this.api, household, memory: lookMemory, objects: device.memory, now: () => this.now() / 1000, staying: () => this.remembered,
-            command: (hub, verb) => command(this.api, household.keys, hub, verb, {}, this.now()), emit: (s) => this.emit({ type: "looked", ...s }),
-        });
-        await household.refresh();
+        for (const j of this.jobs.values()) j.abort();
+        this.jobs.clear();
+        this.access = this.household = this.recordings = this.store = this.looked = this.grants = this.members = this.outside = null;
+        this.api.useAccess(null);
+    }
+
+    private async enterAsMember(of: KeyringHousehold): Promise<GrantAccess> {
+        const { account } = this.signedIn().ring.body;
+        const box = { secret: account.box, public: await boxPublic(account.box) };
+        const holder = { grant: of.grant!, box, sign: await signKey(account.sign), issuer: { key: of.sign! } };
+        return GrantAccess.open(this.api, holder, () => this.now() / 1000);
+    }
+
+    /* Where this account stands: in its home, in none yet, or before the door of one that it was shown out of. */
+    standing(): Standing {
+        const homes = this.account?.ring.body.households.map((h) => ({ id: h.id, name: h.name, role: h.role ?? "owner", here: h.id === this.chosen })) ?? [];
+        return { login: this.signedIn().login, open: this.access !== null, outside: this.outside, homes };
+    }
+
+    async choose(home: string): Promise<void> {
+        this.chosen = home;
+        await this.enter();
+        if (this.remembered) await this.remember();
     }
 
     private async openHousehold(id: string): Promise<Household> {
@@ -215,7 +288,8 @@ export class Client {
             login, version, token: this.api.session,
             account: { box: b64(ring.body.account.box), sign: b64(ring.body.account.sign) },
             recovery: b64(ring.body.recovery),
-            households: ring.body.households.map((h) => ({ ...h, capability: b64(h.capability) })),
+            households: ring.body.households.map((h) => ({ ...h, capability: b64(h.capability), sign: h.sign && b64(h.sign) })),
+            ring: b64(ring.key), chosen: this.chosen,
         };
         await device.remember(value);
         this.remembered = true;
@@ -234,45 +308,50 @@ export class Client {
             v: 1 as const,
             account: { box: unb64(kept.account.box), sign: unb64(kept.account.sign) },
             recovery: unb64(kept.recovery),
-            households: kept.households.map((h) => ({ ...h, capability: unb64(h.capability) })),
+            households: kept.households.map((h) => ({ ...h, capability: unb64(h.capability), ...(h.sign ? { sign: unb64(h.sign) } : {}) }) as KeyringHousehold),
         };
         const none = new Uint8Array(0);
-        this.account = { login: kept.login, version: kept.version, ring: { cost: { memoryKib: 0, passes: 0 }, salt: none, key: none, body } };
+        this.account = { login: kept.login, version: kept.version, ring: { cost: { memoryKib: 0, passes: 0 }, salt: none, key: unb64(kept.ring ?? ""), body } };
+        this.chosen = kept.chosen ?? "";
         this.remembered = true;
         await this.enter();
         return true;
     }
 
     async signOut(): Promise<void> {
-        this.store?.close();
+        this.leave();
         await Promise.all([device.forget(), eraseEvents(), eraseLooks()]);
-        for (const j of this.jobs.values()) j.abort();
         await this.api.send("DELETE", "/v1/sessions/current", { who: "session" }).catch(() => undefined);
         this.api.session = "";
-        this.api.useCapability(null);
-        this.account = this.household = this.recordings = this.store = this.looked = null;
+        this.account = null;
+        this.chosen = "";
     }
 
     /* ---- the household ---- */
 
     private home(): { household: Household; recordings: Recordings } {
+        if (this.access && !this.household) throw new CardeaError("denied", "only an owner of this home can do that");
         if (!this.household || !this.recordings) throw new CardeaError("denied", "sign in first");
         return { household: this.household, recordings: this.recordings };
     }
 
     async view(): Promise<HouseholdView> {
-        const { household } = this.home();
-        await household.refresh();
-        const profiles = new Map(household.cameras.map((c) => [c.id, c.profile]));
-        const cameras = household.cameras
+        const { access } = this.opened();
+        await this.household?.refresh();
+        const profiles = new Map(access.cameras.map((c) => [c.id, c.profile]));
+        const cameras = access.cameras
             .filter((c) => c.profile.kind === "main")
             .map(({ id, profile }) => ({
                 id, profile,
                 sub: profile.sub ? { id: profile.sub, codec: profiles.get(profile.sub)?.codec ?? null } : null,
             }));
+        const { login, homes } = this.standing();
+        const here = homes.find((h) => h.here);
+        const grant = access instanceof GrantAccess ? access : null;
         return {
-            login: this.signedIn().login, id: household.keys.id, name: household.keys.name, cameras,
-            hubs: household.hubs.map(({ id, added }) => ({ id, added })), problems: household.problems,
+            login, id: here?.id ?? "", name: this.household?.keys.name ?? grant?.about.household ?? "", cameras, homes,
+            role: here?.role ?? "owner", since: grant?.statement.from ?? 0, export: grant?.statement.export ?? true,
+            hubs: this.household?.hubs.map(({ id, added }) => ({ id, added })) ?? [], problems: this.household?.problems ?? [],
         };
     }
 
@@ -293,6 +372,7 @@ export class Client {
     }
 
     async hubs(): Promise<HubReport[]> {
+        if (!this.household) return []; /* a hub answers owners alone */
         const { household } = this.home();
         const { hubs } = await this.api.get<{ hubs: { hub: string; online: boolean; since: string | null }[] }>("/v1/hubs");
         return Promise.all(
@@ -351,17 +431,13 @@ export class Client {
 
     /* ---- what is recorded ---- */
 
-    spans(camera: string, from: number, to: number): Promise<Span[]> {
-        return this.home().recordings.spans(camera, from, to);
-    }
-
     async events(camera: string, day: number): Promise<CameraEvent[]> {
-        const { household } = this.home();
+        const { access } = this.opened();
         const out = new Map<string, CameraEvent>();
         for (const sealed of await this.sealedEvents(camera, day)) {
             try {
                 const raw = unb64(sealed);
-                const event = await openEvent(raw, await household.timeKeys(camera, eventEpoch(raw).epoch));
+                const event = await openEvent(raw, await access.timeKeys(camera, eventEpoch(raw).epoch));
                 if (event.replaces) out.delete(event.replaces);
                 out.set(event.id, event);
             } catch {
@@ -384,11 +460,11 @@ export class Client {
 
     /* The picture that an event names, by the event's slot; null: there is none, or its keys are gone. */
     async eventPicture(camera: string, slot: number, id: string): Promise<Blob | null> {
-        const { household } = this.home();
+        const { access } = this.opened();
         const day = eventDay(slot);
         const raw = (await this.eventEntry(camera, day, id)) ?? (day > 0 ? await this.eventEntry(camera, day - 1, id) : null);
         if (!raw) return null;
-        const picture = await openEventPicture(raw, await household.timeKeys(camera, eventEpoch(raw).epoch));
+        const picture = await openEventPicture(raw, await access.timeKeys(camera, eventEpoch(raw).epoch));
         if (picture.id !== id) throw new CardeaError("forged", "the vault sent another picture than was asked for");
         return new Blob([picture.jpeg], { type: "image/jpeg" });
     }
@@ -486,82 +562,123 @@ export class Client {
         return { state: { ...looked.state }, looks: looksOf(looked.list()), entries: looked.list(), grants: looked.known() };
     }
 
-    picture(camera: string, time: number): Promise<{ slot: number; blob: Blob } | null> {
-        return this.home().recordings.picture(camera, time);
+    /* ---- sharing ---- */
+
+    private sharing(): { grants: Grants; members: Members } {
+        this.home();
+        return { grants: this.grants!, members: this.members! };
     }
 
-    segmentAt(camera: string, time: number): Promise<SegmentRef | null> {
-        return this.home().recordings.at(camera, time);
+    /* A range (s) as it can be handed over, in slots: a segment opens from its beginning or not at all, and its signature is at its end. */
+    async shareRange(camera: string, from: number, to: number): Promise<{ from: number; to: number }> {
+        const { recordings } = this.opened();
+        const [first, last] = await Promise.all([recordings.at(camera, from), to < this.now() / 1000 ? recordings.at(camera, to - 0.001) : null]);
+        const begin = first && first.slot < from ? first.slot : Math.floor(from);
+        const end = last && last.slot < to ? Math.max(Math.ceil(to), last.slot + last.seconds) : Math.ceil(to);
+        return { from: begin, to: Math.max(end, begin + 1) };
     }
 
-    segmentAfter(camera: string, ref: SegmentRef): Promise<SegmentRef | null> {
-        return this.home().recordings.next(camera, ref);
+    share(o: ShareOptions): Promise<{ id: string; link: string }> {
+        return this.sharing().grants.share(o);
     }
 
-    segmentBefore(camera: string, ref: SegmentRef): Promise<SegmentRef | null> {
-        return this.home().recordings.previous(camera, ref);
+    shares(): Promise<GrantView[]> {
+        return this.sharing().grants.list();
     }
 
-    media(camera: string, ref: SegmentRef, base: number, until?: number): Promise<Media> {
-        return this.home().recordings.media(camera, ref, until === undefined ? { base } : { base, until });
+    endShare(id: string): Promise<string | null> {
+        return this.sharing().grants.revoke(id);
     }
 
-    /* ---- live ---- */
+    forgetShare(id: string): Promise<void> {
+        return this.sharing().grants.forget(id);
+    }
 
-    watch(cameras: string[]): number {
-        const { household } = this.home();
-        const job = this.nextJob++;
-        const stop = new AbortController();
-        this.jobs.set(job, stop);
-        const events = {
-            part: (camera: string, part: LivePart) => this.emit({ type: "live", watch: job, camera, part }),
-            notice: (camera: string | null, notice: Notice) => this.emit({ type: "notice", watch: job, camera, notice }),
-            state: (state: LiveState, message: string) => this.emit({ type: "live-state", watch: job, state, message }),
-        };
-        void watch(this.api, household, cameras, events, stop.signal);
+    people(): Promise<People> {
+        return this.sharing().members.list();
+    }
+
+    invite(o: InviteOptions): Promise<Invited> {
+        return this.sharing().members.invite(o);
+    }
+
+    withdrawInvite(key: string): Promise<void> {
+        return this.sharing().members.withdraw(key);
+    }
+
+    removePerson(key: string): Promise<string | null> {
+        return this.sharing().members.remove(key);
+    }
+
+    setPersonCameras(key: string, cameras: string[]): Promise<string | null> {
+        return this.sharing().members.setCameras(key, cameras);
+    }
+
+    /* What an owner's device does by itself while it is open: lets in who was invited, hands over new keys. Who was let in, by name. */
+    async tend(): Promise<string[]> {
+        if (!this.grants || !this.members) return [];
+        const came = await this.members.complete();
+        await this.household!.refresh();
+        await this.grants.tend();
+        return came;
+    }
+
+    /* ---- who is watching ---- */
+
+    /* Tells who watches now, at each change, until stopped. */
+    activity(): number {
+        this.home();
+        const job = this.newJob();
+        void this.followActivity(job, this.jobs.get(job)!.signal);
         return job;
     }
 
-    stop(job: number): void {
-        this.jobs.get(job)?.abort();
-        this.jobs.delete(job);
-    }
-
-    /* ---- export ---- */
-
-    newJob(): number {
-        const job = this.nextJob++;
-        this.jobs.set(job, new AbortController());
-        return job;
-    }
-
-    /* Writes to the file, or answers with the whole clip where the browser has no such files. */
-    async export(job: number, camera: string, from: number, to: number, file: FileSystemFileHandle | null, at?: SegmentRef): Promise<ExportResult & { blob: Blob | null }> {
-        const { household, recordings } = this.home();
-        const signal = this.jobs.get(job)!.signal;
-        const stream = file ? await file.createWritable() : null;
-        const parts: Blob[] = [];
-        const progress = (done: number): void => this.emit({ type: "progress", job, done });
-        const write = async (part: Bytes): Promise<void> => {
-            if (stream) await stream.write(part);
-            else parts.push(new Blob([part]));
-        };
-        try {
-            const result = await exportClip(recordings, household, { camera, from, to, at, write, progress, signal });
-            await stream?.close();
-            return { ...result, blob: stream ? null : new Blob(parts, { type: "video/mp4" }) };
-        } catch (e) {
-            await stream?.abort().catch(() => undefined);
-            throw e;
-        } finally {
-            this.jobs.delete(job);
+    private async followActivity(job: number, signal: AbortSignal): Promise<void> {
+        for (let wait = 1000; !signal.aborted; wait = Math.min(wait * 2, 30_000)) {
+            try {
+                const response = await this.api.fetch("GET", "/v1/activity", { signal });
+                await readLive(response, 25_000, (m) => {
+                    wait = 1000;
+                    if (m.type !== Message.activity) return;
+                    const { grants } = JSON.parse(text(m.payload)) as { grants: Watching[] };
+                    this.emit({ type: "activity", job, grants });
+                });
+            } catch (e) {
+                if (signal.aborted || wordOf(e) === "denied") return;
+            }
+            await pause(wait, signal);
         }
+    }
+
+    /* ---- joining a home ---- */
+
+    async signUpAlone(o: { login: string; passphrase: string; setupCode?: string }): Promise<string[]> {
+        const { account, words } = await accounts.signUpAlone(this.api, o);
+        this.account = account;
+        return words;
+    }
+
+    /* Offers this account's keys under the invitation's code. */
+    async offerJoin(code: string): Promise<void> {
+        await joining.offer(this.api, code, this.signedIn().ring.body.account);
+    }
+
+    /* Waits up to 25 s for an owner's device. True: this account is in, and the home is open. */
+    async awaitJoin(code: string): Promise<boolean> {
+        const account = this.signedIn();
+        if (account.ring.key.length === 0) throw new CardeaError("denied", "sign in again to accept an invitation: this device cannot change your keyring");
+        const home = await joining.answered(this.api, code, account.ring.body.account, new AbortController().signal);
+        if (!home) return false;
+        this.account = await accounts.addHousehold(this.api, account, home);
+        this.chosen = home.id;
+        if (this.remembered) await this.remember();
+        await this.enter();
+        return true;
     }
 
     /* For the account page: a short fingerprint of the household's key, to compare by eye. */
     async fingerprint(): Promise<string> {
-        const { household } = this.home();
-        return hex(household.keys.sign.public).slice(0, 16).match(/..../g)!.join(" ");
+        return hex(this.opened().access.signer).slice(0, 16).match(/..../g)!.join(" ");
     }
 }
 

@@ -243,6 +243,13 @@ export class Household implements Access {
         return keys;
     }
 
+    /* The epochs that a stream has keys of, from the vault's list. */
+    async epochs(camera: string): Promise<number[]> {
+        const prefix = `camera/${camera}/root/`;
+        const { objects } = await this.api.get<{ objects: Listed[] }>(`/v1/objects?prefix=${prefix}`);
+        return objects.map((o) => Number(o.key.slice(prefix.length))).sort((a, b) => a - b);
+    }
+
     private async readRoot(camera: string, epoch: number) {
         const key = `camera/${camera}/root/${epoch}`;
         let raw: Bytes;

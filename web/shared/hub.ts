@@ -22,6 +22,14 @@ export function parseCode(input: string): Bytes {
     return unhex(bits.toString(16).padStart(20, "0"));
 }
 
+/* The other way round. */
+export function formatCode(secret: Bytes): string {
+    let bits = BigInt(`0x${hex(secret)}`);
+    let letters = "";
+    for (let i = 0; i < 16; i++, bits >>= 5n) letters = ALPHABET[Number(bits & 31n)]! + letters;
+    return letters.match(/..../g)!.join("-");
+}
+
 export function pairingOf(secret: Bytes): { id: string; key: Bytes } {
     const key = sha256(secret);
     return { id: hex(hkdfExpand(key, "cardea/1 pairing id", NOTHING, 16)), key: hkdfExpand(key, "cardea/1 pairing", NOTHING, 32) };

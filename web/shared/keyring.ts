@@ -57,6 +57,20 @@ export async function sealKeyring(ring: Keyring, passphraseWrap: Uint8Array): Pr
     return concat(head, first.nonce, first.sealed, second.nonce, second.sealed, body.nonce, length, body.sealed);
 }
 
+/* The same keyring with another body: what it opens with stays. */
+export async function rewriteKeyring(raw: Uint8Array, key: Uint8Array, body: KeyringBody): Promise<Bytes> {
+    const bodyAt = HEAD_BYTES + 2 * WRAP_BYTES;
+    if (raw.length < bodyAt || readU32(raw, 0) !== MAGIC || raw[4] !== 1) throw invalid("keyring: magic or version");
+    const aad = bound(own(raw.subarray(0, HEAD_BYTES)), 3);
+    try {
+        await decrypt(key, aad, raw.subarray(bodyAt, bodyAt + 12), raw.subarray(bodyAt + 16));
+    } catch {
+        throw forged("keyring: it was sealed anew on another device: sign in again");
+    }
+    const sealed = await encrypt(key, aad, utf8(encodeBody(body)));
+    return concat(raw.subarray(0, bodyAt), sealed.nonce, u32(sealed.sealed.length - 16), sealed.sealed);
+}
+
 function encodeBody(body: KeyringBody): string {
     return JSON.stringify({
         v: 1,

@@ -7,6 +7,7 @@ export enum Message {
     record = 2,
     notice = 3,
     beat = 4,
+    activity = 20,
 }
 
 const HEAD_BYTES = 6;

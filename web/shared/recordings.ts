@@ -218,7 +218,7 @@ export class Recordings {
         try {
             segment = await this.open(camera, ref, o.signal);
         } catch (e) {
-            if (wordOf(e) === "aborted" || wordOf(e) === "offline") throw e;
+            if (["aborted", "offline", "denied"].includes(wordOf(e))) throw e;
             out.problem = { word: wordOf(e), message: messageOf(e), segment: name, ...whole };
             out.to = whole.to;
             return out;

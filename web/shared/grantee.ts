@@ -1,0 +1,146 @@
+/* What whoever holds a grant does with it: opens it, believing the vault nothing that is not proven, and then sees what it is of
+ * (docs/trust.md, "Opening"). */
+import type { Access } from "./access.ts";
+import type { Api, Proven } from "./api.ts";
+import { b64, equal, hex, unb64, type Bytes } from "./bytes.ts";
+import { CardeaError, forged, noKey } from "./errors.ts";
+import { checkValid, openGrantBox, readAbout, readGrant, signOpen, type About, type Statement } from "./grant.ts";
+import type { Camera, Hub, Profile } from "./household.ts";
+import { issuerOf, type Link, type LinkKeys } from "./link.ts";
+import { checkProof, decodeEntry } from "./log.ts";
+import type { SignKey } from "./sign.ts";
+import { TimeKeys } from "./timekey.ts";
+
+/* Who opens it, and from whom it must be: a member knows the household's whole key, a link the first half of its hash. */
+export interface Holder {
+    grant: string;
+    box: { secret: Bytes; public: Bytes };
+    sign: SignKey;
+    issuer: { key: Bytes } | { hash: Bytes };
+}
+
+export const holderOf = (link: Link, keys: LinkKeys): Holder => ({ grant: link.grant, box: keys.box, sign: keys.sign, issuer: { hash: link.issuer } });
+
+interface Opened {
+    token: string;
+    expires_in_s: number;
+    grant: string;
+    entry: number;
+    leaf: string;
+    checkpoint: string;
+    proof: string[];
+}
+
+/* The entry of a use is written as it is opened: one that is older is another's, or an earlier one. */
+const ENTRY_AGE_S = 300;
+/* Keys of an epoch that began since the grant was opened: the owner's device hands them over within seconds. */
+const AGAIN_MS = 5000;
+
+export class GrantAccess implements Access {
+    statement!: Statement;
+    about!: About;
+    cameras: Camera[] = [];
+    signer!: Bytes;
+    private hubs: Hub[] = [];
+    private keys = new Map<string, TimeKeys>();
+    private lastEntry = -1;
+    private openedAt = 0;
+
+    private constructor(
+        private readonly api: Api,
+        private readonly holder: Holder,
+        private readonly now: () => number, /* s */
+    ) {}
+
+    /* Opens it, and from then on the api asks as its holder; an opening lasts for an hour, and is then made anew. */
+    static async open(api: Api, holder: Holder, now: () => number): Promise<GrantAccess> {
+        const access = new GrantAccess(api, holder, now);
+        const first = await access.prove();
+        api.useAccess(() => access.prove(), first);
+        return access;
+    }
+
+    get id(): string {
+        return this.holder.grant;
+    }
+
+    private async prove(): Promise<Proven> {
+        const { challenge } = await this.api.get<{ challenge: string }>("/v1/access/challenge", { who: "nobody" });
+        const signature = await signOpen(this.holder.sign, unb64(challenge), this.holder.grant);
+        const json = { challenge, signature: b64(signature) };
+        const answer = await this.api.send<Opened>("POST", `/v1/grants/${this.holder.grant}/open`, { who: "nobody", json });
+        await this.believe(answer);
+        this.openedAt = Date.now();
+        return answer;
+    }
+
+    /* Each of these has its own words: what fails here is the vault, or somebody between it and the household. */
+    private async believe(answer: Opened): Promise<void> {
+        const grant = await readGrant(unb64(answer.grant));
+        const s = grant.statement;
+        const { issuer, box, sign } = this.holder;
+        const right = "key" in issuer ? equal(issuer.key, grant.household) : equal(issuer.hash, issuerOf(grant.household));
+        if (!right) throw forged("what the vault sent is not from the household that shared this with you");
+        if (s.id !== this.holder.grant) throw forged("the vault sent another share than the one that was asked for");
+        if (!equal(unb64(s.grantee_sign), sign.public)) throw forged("what the vault sent is for somebody else");
+        checkValid(s, Math.floor(this.now()));
+        const leaf = unb64(answer.leaf);
+        await checkProof(unb64(s.log), answer.checkpoint, answer.entry, leaf, answer.proof.map(unb64), s.witnesses ? s.witnesses.map(unb64) : null);
+        const { about: raw, keys } = await openGrantBox(grant, grant.household, box.secret, box.public, Math.floor(this.now()));
+        const { about, hubs } = await readAbout(raw, grant);
+        this.checkEntry(leaf, answer.entry, about);
+        Object.assign(this, { statement: s, about, hubs, signer: grant.household, lastEntry: answer.entry });
+        for (const k of keys) this.keys.set(`${k.camera}/${k.epoch}`, new TimeKeys(k.nodes));
+        this.cameras = s.cameras.map((id) => ({ id, profile: this.profileOf(id) }));
+    }
+
+    /* That it is in the log is proven; that it is this use of this grant is what is held against it here. */
+    private checkEntry(leaf: Bytes, index: number, about: About): void {
+        const entry = decodeEntry(leaf);
+        if (entry.kind !== "grant.use") throw forged("the vault proved another entry of its log than this use");
+        if (about.actor && (!entry.actor || hex(entry.actor) !== about.actor)) throw forged("the vault proved somebody else's use of its log, not yours");
+        if (Math.abs(entry.time / 1e6 - this.now()) > ENTRY_AGE_S || index <= this.lastEntry) throw forged("the vault proved an earlier use, and did not write this one down");
+    }
+
+    private profileOf(id: string): Profile {
+        const c = this.about.cameras[id];
+        return {
+            v: 1, kind: c?.main ? "sub" : "main", ...(c?.main ? { main: c.main } : {}), name: c?.name ?? "Camera",
+            sub: c?.sub && this.statement.cameras.includes(c.sub) ? c.sub : null, hub: c?.hub ?? this.hubs[0]?.id ?? "", indoor: c?.indoor ?? false, audio: true, added: "",
+            ...(c?.codec ? { codec: c.codec } : {}), record: { mode: "always", pre_s: 0, post_s: 0, schedule: [] }, retention_days: 0,
+        };
+    }
+
+    hubOf(camera: string): Hub | null {
+        const hub = this.cameras.find((c) => c.id === camera)?.profile.hub;
+        return this.hubs.find((h) => h.id === hub) ?? null;
+    }
+
+    async timeKeys(camera: string, epoch: number): Promise<TimeKeys> {
+        const held = (): TimeKeys | undefined => this.keys.get(`${camera}/${epoch}`);
+        if (!held() && Date.now() - this.openedAt > AGAIN_MS && !this.statement.views) await this.api.proveAgain();
+        const keys = held();
+        if (!keys) throw noKey("the keys of this time were not shared with you");
+        return keys;
+    }
+}
+
+/* What a refusal means for a person, and whether trying again may help. */
+export function refusalOf(e: unknown): { title: string; text: string; again: boolean } {
+    const word = e instanceof CardeaError ? e.word : "internal";
+    const message = e instanceof Error ? e.message : String(e);
+    const end = (title: string, text: string) => ({ title, text, again: false });
+    if (word === "offline") return { title: "The vault does not answer", text: "Look at your connection, and try again in a moment.", again: true };
+    if (word === "limited") return { title: "Too many tries", text: "Wait half a minute, then try again.", again: true };
+    if (word === "not_found") return end("There is nothing at this link", "It was deleted by whoever shared it, or the link was not copied whole. Ask for it again.");
+    if (word === "denied") {
+        if (/revoked|withdrawn|ended/.test(message)) return end("This share was ended", "Whoever shared it with you has ended it. Ask them for a new link if you still need it.");
+        if (/expired/.test(message)) return end("This share has expired", "Its time is over. Ask whoever shared it with you for a new link.");
+        if (/not (hold )?yet|does not hold/.test(message)) return { title: "Not yet", text: "This share begins later. Come back then.", again: true };
+        if (/views|used up|often/.test(message)) return end("This share was used up", "It could be opened a certain number of times, and that many it was. Ask for a new link.");
+        return { title: "That did not open it", text: message, again: true };
+    }
+    if (word === "forged") return end("This vault's proof failed", `Nothing was opened: ${message}. Tell whoever shared it with you; their app can look into it.`);
+    if (word === "invalid") return end("This link is damaged", "A part of it is missing or was changed. Copy the whole link, to its last letter, and open it again.");
+    return { title: "This could not be opened", text: message, again: true };
+}

@@ -1,0 +1,302 @@
+/* What an owner's device does with grants: issues, lists, revokes and tends them (docs/trust.md, "One statement, two enforcers"). */
+import type { Api } from "./api.ts";
+import { b64, equal, hex, random, text, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
+import { boxOpen, boxSeal } from "./box.ts";
+import { CardeaError, messageOf, wordOf } from "./errors.ts";
+import { issueGrant, makeRevocation, readStatement, type About, type GrantKeys, type Statement } from "./grant.ts";
+import { hkdfExpand, hmac, NOTHING } from "./hash.ts";
+import type { Household } from "./household.ts";
+import { command } from "./hub.ts";
+import { formatLink, issuerOf, linkKeys, type Link } from "./link.ts";
+import { intersect } from "./timekey.ts";
+
+/* The end of time, in slots: a member's grant has no other. */
+export const FOREVER = 2 ** 32 - 1;
+
+export interface Note {
+    v: 1;
+    name?: string | undefined; /* for whom */
+    words?: string | undefined;
+    link?: string | undefined; /* the fragment */
+    password?: boolean | undefined;
+    epochs: Record<string, number[]>;
+}
+
+export interface GrantView {
+    id: string;
+    statement: Statement;
+    note: Note | null; /* null: it does not open, or there is none */
+    state: "active" | "later" | "expired" | "revoked" | "used";
+    uses: number;
+    lastUse: number | null; /* slot */
+    revoked: number | null;
+    watching: { camera: string; live: boolean; since: string }[];
+    link: string | null; /* the whole address */
+}
+
+export interface ShareOptions {
+    cameras: string[]; /* main streams; their substreams go with them */
+    from: number; /* slots */
+    to: number;
+    live: boolean;
+    export: boolean;
+    expires: number;
+    views?: number | undefined;
+    name?: string | undefined;
+    words?: string | undefined;
+    password?: string | undefined;
+}
+
+interface Listed {
+    id: string;
+    statement: string;
+    note: string | null;
+    uses: number;
+    last_use: number | null;
+    entry: number;
+    revocation: string | null;
+    revoked: number | null;
+    active: { camera: string; live: boolean; since: string }[];
+}
+
+/* Who is to open it, and what for: what a statement says beside what it is of. */
+export type To = Pick<Statement, "grantee" | "grantee_sign" | "purpose"> & Partial<Pick<Statement, "role" | "ticket" | "views" | "witnesses">>;
+export type Of = Omit<ShareOptions, "password" | "views"> & { time?: number | undefined; id?: string | undefined; not_before?: number | undefined };
+
+export const logKeyOf = (household: Household): Bytes => hkdfExpand(household.keys.sign.seed, "cardea/1 log", NOTHING, 32);
+
+/* How the log names whoever signs with that key (docs/trust.md, "The access log"). */
+export function actorOf(logKey: Bytes, sign: Uint8Array): string {
+    const input = new Uint8Array(5 + sign.length);
+    input.set(utf8("actor"));
+    input.set(sign, 5);
+    return hex(hmac(logKey, input).subarray(0, 16));
+}
+
+export class Grants {
+    private told = false; /* the vault knows the household's public keys */
+
+    constructor(
+        private readonly api: Api,
+        private readonly household: Household,
+        private readonly now: () => number, /* s */
+        private readonly origin: string,
+    ) {}
+
+    private get slot(): number {
+        return Math.floor(this.now());
+    }
+
+    /* What the vault must know of a household before it takes a grant. Said once, and the same for ever. */
+    async introduce(): Promise<void> {
+        if (this.told) return;
+        const { keys } = this.household;
+        const mine = { sign: b64(keys.sign.public), box: b64(keys.boxPublic), log_key: b64(logKeyOf(this.household)) };
+        const held = await this.api.get<{ sign: string; box: string }>("/v1/household").catch((e) => {
+            if (wordOf(e) !== "not_found") throw e;
+            return null;
+        });
+        if (held && (held.sign !== mine.sign || held.box !== mine.box))
+            throw new CardeaError("forged", "the vault holds other keys for this household than yours: it cannot be trusted with a share");
+        if (!held) await this.api.send("PUT", "/v1/household", { json: mine });
+        this.told = true;
+    }
+
+    /* ---- issuing ---- */
+
+    /* A camera's main stream and its substream. */
+    private streams(cameras: string[]): string[] {
+        return cameras.flatMap((id) => {
+            const camera = this.household.cameras.find((c) => c.id === id);
+            if (!camera) throw new CardeaError("not_found", "that camera is not one of this household any more");
+            return camera.profile.sub ? [id, camera.profile.sub] : [id];
+        });
+    }
+
+    private async parts(streams: string[], from: number, to: number): Promise<GrantKeys[]> {
+        const out: GrantKeys[] = [];
+        for (const camera of streams)
+            for (const epoch of await this.household.epochs(camera)) {
+                const nodes = intersect((await this.household.timeKeys(camera, epoch)).nodes, from, to);
+                if (nodes.length > 0) out.push({ camera, epoch, nodes });
+            }
+        if (out.length === 0) throw new CardeaError("no_key", "there are no keys of that time: it was deleted, or the camera was not there yet");
+        return out;
+    }
+
+    private about(streams: string[], actor: string, words?: string): About {
+        const cameras: About["cameras"] = {};
+        const hubs = new Set<string>();
+        for (const id of streams) {
+            const { profile } = this.household.cameras.find((c) => c.id === id) ?? { profile: null };
+            if (!profile) continue;
+            cameras[id] = {
+                name: profile.name, hub: profile.hub, indoor: profile.indoor === true,
+                ...(profile.main ? { main: profile.main } : {}), ...(profile.sub ? { sub: profile.sub } : {}), ...(profile.codec ? { codec: profile.codec } : {}),
+            };
+            const hub = this.household.hubOf(id);
+            if (hub) hubs.add(b64(hub.certificate));
+        }
+        return { v: 1, household: this.household.keys.name, ...(words ? { words } : {}), actor, cameras, hubs: [...hubs] };
+    }
+
+    /* The grant's bytes, and what its note says of them. */
+    async make(to: To, of: Of): Promise<{ statement: Statement; raw: Bytes; note: Note }> {
+        const { log_key } = await this.api.get<{ log_key?: string }>("/v1/vault", { who: "nobody" });
+        if (!log_key) throw new CardeaError("unsupported", "this vault keeps no log, and without one nothing is shared");
+        const streams = this.streams(of.cameras);
+        const statement: Statement = {
+            v: 2, id: of.id ?? hex(random(16)), grantee: to.grantee, grantee_sign: to.grantee_sign, purpose: to.purpose,
+            ...(to.role ? { role: to.role } : {}), ...(to.ticket ? { ticket: to.ticket } : {}),
+            cameras: streams, from: of.from, to: of.to, live: of.live, export: of.export,
+            not_before: of.not_before ?? this.slot, expires: of.expires, time: of.time ?? this.slot,
+            ...(to.views ? { views: to.views } : {}), log: log_key, ...(to.witnesses ? { witnesses: to.witnesses } : {}),
+        };
+        const parts = await this.parts(streams, of.from, of.to);
+        const about = this.about(streams, actorOf(logKeyOf(this.household), unb64(to.grantee_sign)), of.words);
+        const raw = await issueGrant(statement, this.household.keys.sign, about, parts);
+        const epochs: Record<string, number[]> = {};
+        for (const p of parts) (epochs[p.camera] ??= []).push(p.epoch);
+        return { statement, raw, note: { v: 1, ...(of.name ? { name: of.name } : {}), ...(of.words ? { words: of.words } : {}), epochs } };
+    }
+
+    private async sealNote(id: string, note: Note): Promise<string> {
+        return b64(await boxSeal(this.household.keys.boxPublic, "cardea/1 note", unhex(id), utf8(JSON.stringify(note))));
+    }
+
+    async post(made: { statement: Statement; raw: Bytes; note: Note }): Promise<void> {
+        await this.introduce();
+        await this.api.send("POST", "/v1/grants", { json: { grant: b64(made.raw), note: await this.sealNote(made.statement.id, made.note) } });
+    }
+
+    /* A link for somebody without an account. */
+    async share(o: ShareOptions): Promise<{ id: string; link: string }> {
+        const link: Link = { password: !!o.password, grant: hex(random(16)), issuer: issuerOf(this.household.keys.sign.public), secret: random(32) };
+        const keys = await linkKeys(link, o.password ?? "");
+        const to: To = { grantee: b64(keys.box.public), grantee_sign: b64(keys.sign.public), purpose: "link", ...(o.views ? { views: o.views } : {}) };
+        const made = await this.make(to, { ...o, id: link.grant });
+        made.note.link = formatLink(link, "").split("#")[1];
+        if (link.password) made.note.password = true;
+        await this.post(made);
+        return { id: link.grant, link: formatLink(link, this.origin) };
+    }
+
+    private address(fragment: string): string {
+        return `${this.origin}/share/#${fragment}`;
+    }
+
+    /* ---- what there is ---- */
+
+    async list(): Promise<GrantView[]> {
+        const { grants } = await this.api.get<{ grants: Listed[] }>("/v1/grants");
+        const all = await Promise.all(grants.map((g) => this.view(g)));
+        return all.sort((a, b) => b.statement.time - a.statement.time);
+    }
+
+    private async view(g: Listed): Promise<GrantView> {
+        /* The vault lists what this household signed, and nothing that it made up itself. */
+        const { statement, household } = await readStatement(unb64(g.statement));
+        if (!equal(household, this.household.keys.sign.public)) throw new CardeaError("forged", "the vault lists a share that this household did not make");
+        if (statement.id !== g.id) throw new CardeaError("forged", "the vault lists a share under another one's number");
+        const note = g.note ? await this.openNote(g.id, g.note) : null;
+        const now = this.slot;
+        const state = g.revoked != null ? "revoked" : now >= statement.expires ? "expired" : statement.views && g.uses >= statement.views && g.active.length === 0 ? "used" : now < statement.not_before ? "later" : "active";
+        return {
+            id: g.id, statement, note, state, uses: g.uses, lastUse: g.last_use, revoked: g.revoked, watching: g.active,
+            link: note?.link ? this.address(note.link) : null,
+        };
+    }
+
+    private async openNote(id: string, sealed: string): Promise<Note | null> {
+        try {
+            const plain = await boxOpen(this.household.keys.box, "cardea/1 note", unhex(id), unb64(sealed));
+            const note = JSON.parse(text(plain)) as Note;
+            return note.v === 1 && typeof note.epochs === "object" && note.epochs !== null ? note : null;
+        } catch {
+            return null; /* the statement says all that must be known */
+        }
+    }
+
+    /* ---- ending ---- */
+
+    /* Ends it, and when its keys reach beyond now, makes them useless: a new epoch of its cameras, of which the others get the keys.
+     * Answers with what could not be done of that, in words, or null. */
+    async revoke(id: string): Promise<string | null> {
+        const { statement } = await this.view(await this.api.get<Listed>(`/v1/grants/${id}`));
+        await this.end(id);
+        if (statement.to <= this.slot + 1) return null;
+        return this.rekey(statement.cameras);
+    }
+
+    async end(id: string): Promise<void> {
+        const revocation = await makeRevocation(this.household.keys.sign, id, this.slot);
+        await this.api.send("POST", `/v1/grants/${id}/revoke`, { json: { revocation: b64(revocation) } });
+    }
+
+    /* A new epoch of these streams' cameras, and its keys for whoever may still look. */
+    async rekey(streams: string[]): Promise<string | null> {
+        const { cameras, keys } = this.household;
+        const mains = [...new Set(streams.map((s) => cameras.find((c) => c.id === s)?.profile.main ?? s))];
+        const failed: string[] = [];
+        for (const camera of mains) {
+            const hub = this.household.hubOf(camera);
+            try {
+                if (!hub) throw new CardeaError("not_found", "no hub records it");
+                await command(this.api, keys, hub, "epoch", { camera }, this.now() * 1000);
+            } catch (e) {
+                failed.push(`${cameras.find((c) => c.id === camera)?.profile.name ?? camera}: ${messageOf(e)}`);
+            }
+        }
+        await this.household.refresh();
+        await this.tend().catch((e) => failed.push(messageOf(e)));
+        if (failed.length === 0) return null;
+        return `Access has ended at the vault. New keys could not be made for all cameras (${failed.join("; ")}): do it again when the hub is online`;
+    }
+
+    async forget(id: string): Promise<void> {
+        await this.api.send("DELETE", `/v1/grants/${id}`);
+    }
+
+    /* ---- tending: what reaches beyond now gets the keys of each new epoch, and a member each new camera ---- */
+
+    async tend(): Promise<number> {
+        let tended = 0;
+        for (const g of await this.list()) {
+            const { statement: s, note } = g;
+            if (!note || (g.state !== "active" && g.state !== "later") || s.to <= this.slot) continue;
+            const cameras = this.wanted(s);
+            if (cameras.length === 0 || !(await this.lacks(this.streams(cameras), note))) continue;
+            const of: Of = { ...s, cameras, time: Math.max(this.slot, s.time + 1), name: note.name, words: note.words };
+            const made = await this.make(s, of);
+            made.note = { ...note, epochs: made.note.epochs };
+            await this.api.send("PUT", `/v1/grants/${s.id}`, { json: { grant: b64(made.raw), note: await this.sealNote(s.id, made.note) } });
+            tended++;
+        }
+        return tended;
+    }
+
+    /* The same grant, of other cameras (main streams). Answers with the streams that it names no more. */
+    async change(id: string, cameras: string[]): Promise<string[]> {
+        const { statement: s, note } = await this.view(await this.api.get<Listed>(`/v1/grants/${id}`));
+        const made = await this.make(s, { ...s, cameras, time: Math.max(this.slot, s.time + 1), name: note?.name, words: note?.words });
+        made.note = { ...note, v: 1, epochs: made.note.epochs };
+        await this.api.send("PUT", `/v1/grants/${s.id}`, { json: { grant: b64(made.raw), note: await this.sealNote(s.id, made.note) } });
+        return s.cameras.filter((c) => !made.statement.cameras.includes(c));
+    }
+
+    /* Main streams: a member's are all there are, anybody else's those that were named and are still there. */
+    private wanted(s: Statement): string[] {
+        const mains = this.household.cameras.filter((c) => c.profile.kind === "main").map((c) => c.id);
+        return s.role === "member" ? mains : mains.filter((id) => s.cameras.includes(id));
+    }
+
+    private async lacks(streams: string[], note: Note): Promise<boolean> {
+        for (const camera of streams) {
+            const held = note.epochs[camera] ?? [];
+            const all = await this.household.epochs(camera);
+            /* An epoch that ended before the grant began has no keys in it: only the newest counts. */
+            if (all.length > 0 && !held.includes(Math.max(...all))) return true;
+        }
+        return false;
+    }
+}
