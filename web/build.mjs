@@ -1,6 +1,7 @@
 /* Bundles the pages into dist/: each with a bundle and a worker of its own, under hashed names, so that they may be cached for ever;
  * and a service worker that pins the owner's set, and leaves the other pages alone. */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -90,6 +91,11 @@ for (const f of all) {
     const small = gzipSync(await readFile(out + f), { level: 9 });
     if (small.length < (await stat(out + f)).size) await writeFile(`${out}${f}.gz`, small);
 }
+
+/* What this release is: the vault logs the hash of this list, and serves no page that is not as it says (src/tlog/release.h). */
+const hashes = {};
+for (const f of all.flatMap((f) => (existsSync(`${out}${f}.gz`) ? [f, `${f}.gz`] : [f])).sort()) hashes[`/${f}`] = createHash("sha256").update(await readFile(out + f)).digest("hex");
+await writeFile(`${out}release.json`, `${JSON.stringify({ v: 1, version, files: hashes }, null, 1)}\n`);
 
 for (const p of made) {
     const scripts = [...p.files].filter((f) => f.endsWith(".js"));

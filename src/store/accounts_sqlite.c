@@ -6,12 +6,10 @@
  * row within its page follows the order of insertion, the file is rebuilt in key order after each write while
  * it is small, and once a day when it is large (then a day's accounts are many, and only that day's order can
  * be guessed meanwhile). */
-#include <stdatomic.h>
+#include "store/accounts_sqlite.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "store/accounts.h"
-#include "store/sqlite_db.h"
 
 #define SETTLE_AT_ONCE_BYTES (1u << 20)
 
@@ -22,6 +20,13 @@ static const char *const migrations[] = {
     "CREATE TABLE sessions(token BLOB PRIMARY KEY, login BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT "
     "ROWID;"
     "CREATE INDEX sessions_login ON sessions(login, token);",
+    "ALTER TABLE sessions ADD COLUMN factor INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN label BLOB NOT NULL DEFAULT x'';"
+    "CREATE TABLE factors(id BLOB PRIMARY KEY, login BLOB NOT NULL, kind INTEGER NOT NULL, label BLOB NOT "
+    "NULL,"
+    "  secret BLOB NOT NULL, algorithm INTEGER NOT NULL, counter INTEGER NOT NULL, credential BLOB NOT NULL,"
+    "  rp TEXT NOT NULL, wrap BLOB) WITHOUT ROWID;"
+    "CREATE INDEX factors_login ON factors(login, id);",
 };
 
 static const struct db_options options = {
@@ -32,18 +37,12 @@ static const struct db_options options = {
     .settled = true,
 };
 
-struct accounts_sqlite {
-    struct accounts accounts;
-    struct db *db;
-    atomic_bool unsettled;
-};
-
 static struct accounts_sqlite *sqlite_of(struct accounts *accounts) {
     return (struct accounts_sqlite *)accounts;
 }
 
 static struct db *db_of(struct accounts *accounts) {
-    return sqlite_of(accounts)->db;
+    return accounts_db(accounts);
 }
 
 static err settle(struct accounts_sqlite *a, struct diag *d) {
@@ -53,8 +52,7 @@ static err settle(struct accounts_sqlite *a, struct diag *d) {
     return e;
 }
 
-/* Ends a write. What is written is durable whether or not the file could be settled: that is tried again. */
-static err written(struct accounts *accounts, err e, struct diag *d) {
+err accounts_written(struct accounts *accounts, err e, struct diag *d) {
     struct accounts_sqlite *a = sqlite_of(accounts);
     e = db_write_end(a->db, e, d);
     if (e) return e;
@@ -62,6 +60,12 @@ static err written(struct accounts *accounts, err e, struct diag *d) {
     struct diag ignored;
     if (db_file_bytes(a->db) <= SETTLE_AT_ONCE_BYTES && settle(a, &ignored)) return ERR_OK;
     return ERR_OK;
+}
+
+err accounts_known(struct db_conn *conn, const struct store_key *login, struct diag *d) {
+    uint64_t one = 0;
+    err e = db_number(conn, "SELECT 1 FROM accounts WHERE login=?1", BIND(v_key(login)), &one, d);
+    return e == ERR_NOT_FOUND ? diag_fail(d, e, "there is no such account") : e;
 }
 
 static void sq_close(struct accounts *accounts) {
@@ -91,7 +95,7 @@ static err sq_create(struct accounts *accounts, const struct store_key *login,
     struct db_conn *conn;
     err e = check_keyring(keyring, d);
     if (!e) e = db_write_begin(db_of(accounts), &conn, d);
-    return e ? e : written(accounts, in_create(conn, login, secrets, keyring, d), d);
+    return e ? e : accounts_written(accounts, in_create(conn, login, secrets, keyring, d), d);
 }
 
 static err in_get(struct db_conn *conn, const struct store_key *login, struct account *out, struct diag *d) {
@@ -126,9 +130,22 @@ static err sq_get(struct accounts *accounts, const struct store_key *login, stru
     return e ? e : db_write_end(db_of(accounts), in_get(conn, login, out, d), d);
 }
 
+static err change_secrets(struct db_conn *conn, const struct store_key *login,
+                          const struct account_secrets *s, const struct store_key *keep, struct diag *d) {
+    err e =
+        db_run(conn, "UPDATE accounts SET salt=?2, memory=?3, passes=?4, auth=?5, recovery=?6 WHERE login=?1",
+               BIND(v_key(login), v_bytes(BYTES_OF(s->salt)), v_int(s->memory_kib), v_int(s->passes),
+                    v_key(&s->auth_hash), v_key(&s->recovery_hash)),
+               NULL, d);
+    if (!e)
+        e = db_run(conn, "DELETE FROM sessions WHERE login=?1 AND token IS NOT ?2",
+                   BIND(v_key(login), keep ? v_key(keep) : v_null()), NULL, d);
+    return e ? e : db_run(conn, "UPDATE factors SET wrap=NULL WHERE login=?1", BIND(v_key(login)), NULL, d);
+}
+
 static err in_update(struct db_conn *conn, const struct store_key *login, uint64_t version,
                      struct bytes keyring, const struct account_secrets *s, const struct store_key *keep,
-                     struct diag *d) {
+                     const struct account_wrap *wraps, size_t wrap_count, struct diag *d) {
     uint64_t stored = 0;
     err e = db_number(conn, "SELECT version FROM accounts WHERE login=?1", BIND(v_key(login)), &stored, d);
     if (e == ERR_NOT_FOUND) return diag_fail(d, e, "there is no such account");
@@ -138,29 +155,27 @@ static err in_update(struct db_conn *conn, const struct store_key *login, uint64
     if (!e)
         e = db_run(conn, "UPDATE accounts SET version=?2, keyring=?3 WHERE login=?1",
                    BIND(v_key(login), v_int(version), v_bytes(keyring)), NULL, d);
-    if (e || !s) return e;
-    e = db_run(conn, "UPDATE accounts SET salt=?2, memory=?3, passes=?4, auth=?5, recovery=?6 WHERE login=?1",
-               BIND(v_key(login), v_bytes(BYTES_OF(s->salt)), v_int(s->memory_kib), v_int(s->passes),
-                    v_key(&s->auth_hash), v_key(&s->recovery_hash)),
-               NULL, d);
-    if (!e)
-        e = db_run(conn, "DELETE FROM sessions WHERE login=?1 AND token IS NOT ?2",
-                   BIND(v_key(login), keep ? v_key(keep) : v_null()), NULL, d);
+    if (!e && s) e = change_secrets(conn, login, s, keep, d);
+    for (size_t i = 0; !e && i < wrap_count; i++) e = accounts_wrap_set(conn, login, &wraps[i], d);
     return e;
 }
 
 static err sq_update(struct accounts *accounts, const struct store_key *login, uint64_t version,
                      struct bytes keyring, const struct account_secrets *secrets,
-                     const struct store_key *keep, struct diag *d) {
+                     const struct store_key *keep, const struct account_wrap *wraps, size_t wrap_count,
+                     struct diag *d) {
     struct db_conn *conn;
     err e = check_keyring(keyring, d);
     if (!e) e = db_write_begin(db_of(accounts), &conn, d);
-    return e ? e : written(accounts, in_update(conn, login, version, keyring, secrets, keep, d), d);
+    if (e) return e;
+    e = in_update(conn, login, version, keyring, secrets, keep, wraps, wrap_count, d);
+    return accounts_written(accounts, e, d);
 }
 
 static err in_remove(struct db_conn *conn, const struct store_key *login, struct diag *d) {
     uint64_t changes = 0;
     err e = db_run(conn, "DELETE FROM sessions WHERE login=?1", BIND(v_key(login)), NULL, d);
+    if (!e) e = db_run(conn, "DELETE FROM factors WHERE login=?1", BIND(v_key(login)), NULL, d);
     if (!e) e = db_run(conn, "DELETE FROM accounts WHERE login=?1", BIND(v_key(login)), &changes, d);
     if (!e && !changes) e = diag_fail(d, ERR_NOT_FOUND, "there is no such account");
     return e;
@@ -169,63 +184,7 @@ static err in_remove(struct db_conn *conn, const struct store_key *login, struct
 static err sq_remove(struct accounts *accounts, const struct store_key *login, struct diag *d) {
     struct db_conn *conn;
     err e = db_write_begin(db_of(accounts), &conn, d);
-    return e ? e : written(accounts, in_remove(conn, login, d), d);
-}
-
-static err in_session_add(struct db_conn *conn, const struct store_key *token, const struct store_key *login,
-                          uint32_t expires_day, struct diag *d) {
-    uint64_t one = 0, changes = 0;
-    err e = db_number(conn, "SELECT 1 FROM accounts WHERE login=?1", BIND(v_key(login)), &one, d);
-    if (e == ERR_NOT_FOUND) return diag_fail(d, e, "there is no such account");
-    if (!e)
-        e = db_run(conn, "INSERT OR IGNORE INTO sessions VALUES(?1, ?2, ?3)",
-                   BIND(v_key(token), v_key(login), v_int(expires_day)), &changes, d);
-    if (!e && !changes) e = diag_fail(d, ERR_EXISTS, "this session exists already");
-    if (!e)
-        e = db_run(
-            conn,
-            "DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE login=?1 AND token<>?2"
-            " ORDER BY expires DESC, token LIMIT -1 OFFSET ?3)",
-            BIND(v_key(login), v_key(token), v_int(ACCOUNTS_SESSIONS_MAX - 1)), NULL, d);
-    return e;
-}
-
-static err sq_session_add(struct accounts *accounts, const struct store_key *token,
-                          const struct store_key *login, uint32_t expires_day, struct diag *d) {
-    struct db_conn *conn;
-    err e = db_write_begin(db_of(accounts), &conn, d);
-    return e ? e : written(accounts, in_session_add(conn, token, login, expires_day, d), d);
-}
-
-static err in_session_get(struct db_conn *conn, const struct store_key *token, uint32_t today,
-                          struct store_key *login, struct diag *d) {
-    AUTO(db_finish) sqlite3_stmt *stmt = NULL;
-    bool row = false;
-    err e = db_query(conn, "SELECT login FROM sessions WHERE token=?1 AND expires>?2",
-                     BIND(v_key(token), v_int(today)), &stmt, d);
-    if (!e) e = db_step(conn, stmt, &row, d);
-    if (!e && !row) e = diag_fail(d, ERR_NOT_FOUND, "this session has ended: sign in again");
-    return e ? e : column_copy(stmt, 0, login->bytes, STORE_KEY_BYTES, d);
-}
-
-static err sq_session_get(struct accounts *accounts, const struct store_key *token, uint32_t today,
-                          struct store_key *login, struct diag *d) {
-    struct db_conn *conn;
-    err e = db_write_begin(db_of(accounts), &conn, d);
-    return e ? e : db_write_end(db_of(accounts), in_session_get(conn, token, today, login, d), d);
-}
-
-static err in_session_remove(struct db_conn *conn, const struct store_key *token, struct diag *d) {
-    uint64_t changes = 0;
-    err e = db_run(conn, "DELETE FROM sessions WHERE token=?1", BIND(v_key(token)), &changes, d);
-    if (!e && !changes) e = diag_fail(d, ERR_NOT_FOUND, "there is no such session");
-    return e;
-}
-
-static err sq_session_remove(struct accounts *accounts, const struct store_key *token, struct diag *d) {
-    struct db_conn *conn;
-    err e = db_write_begin(db_of(accounts), &conn, d);
-    return e ? e : written(accounts, in_session_remove(conn, token, d), d);
+    return e ? e : accounts_written(accounts, in_remove(conn, login, d), d);
 }
 
 static err sq_maintain(struct accounts *accounts, uint32_t today, struct diag *d) {
@@ -246,14 +205,18 @@ static void add_line(void *arg, const char *line) {
 }
 
 static err sq_check(struct accounts *accounts, struct blob *report, struct diag *d) {
-    uint64_t faults = 0, orphans = 0;
+    uint64_t faults = 0, orphans = 0, strays = 0;
     err e = db_check(db_of(accounts), add_line, report, &faults, d);
     struct db_conn *conn;
     if (!e) e = db_write_begin(db_of(accounts), &conn, d);
     if (e) return e;
     e = db_number(conn, "SELECT count(*) FROM sessions WHERE login NOT IN (SELECT login FROM accounts)", NULL,
                   0, &orphans, d);
+    if (!e)
+        e = db_number(conn, "SELECT count(*) FROM factors WHERE login NOT IN (SELECT login FROM accounts)",
+                      NULL, 0, &strays, d);
     e = db_write_end(db_of(accounts), e, d);
+    if (!e && strays) add_line(report, "accounts: there are second factors of no account");
     if (!e && orphans) add_line(report, "accounts: there are sessions of no account");
     return e;
 }
@@ -271,7 +234,14 @@ static const struct accounts_ops sqlite_ops = {
     .remove = sq_remove,
     .session_add = sq_session_add,
     .session_get = sq_session_get,
+    .session_list = sq_session_list,
+    .session_label = sq_session_label,
     .session_remove = sq_session_remove,
+    .factor_add = sq_factor_add,
+    .factor_list = sq_factor_list,
+    .factor_owner = sq_factor_owner,
+    .factor_count = sq_factor_count,
+    .factor_remove = sq_factor_remove,
     .maintain = sq_maintain,
     .check = sq_check,
     .copy = sq_copy,

@@ -55,6 +55,12 @@ struct capability {
     uint32_t seen;       /* slot, 0 never; see capability_seen */
 };
 
+/* Entry number `entry` of the access log is the household's n-th, counted from 0. */
+struct log_row {
+    struct store_id household;
+    uint64_t n, entry;
+};
+
 /* What a household's statements are held against, and its log entries are sealed to. */
 struct index_household {
     struct store_key sign, box; /* public */
@@ -171,6 +177,10 @@ typedef err (*index_camera_visit)(void *arg, const struct camera_info *camera);
 typedef err (*index_capability_visit)(void *arg, const struct capability *capability);
 /* Without the box. */
 typedef err (*index_grant_visit)(void *arg, const struct grant_row *row, const struct grant_bytes *bytes);
+typedef err (*index_log_visit)(void *arg, const struct log_row *row);
+/* A household that has told its keys, and the number of its next entry. */
+typedef err (*index_log_key_visit)(void *arg, const struct store_id *household,
+                                   const struct store_key *log_key, uint64_t next);
 typedef err (*index_event_visit)(void *arg, uint64_t sequence, struct bytes event);
 typedef err (*index_upload_visit)(void *arg, const struct index_upload *upload);
 typedef err (*index_reel_visit)(void *arg, const struct reel_place *place, const struct reel_info *reel);
@@ -222,6 +232,20 @@ struct index_ops {
     /* Once: the same again is ERR_OK, others ERR_EXISTS. ERR_NOT_FOUND (household). */
     err (*household_keys_put)(struct index *, const struct store_id *household,
                               const struct index_household *keys, struct diag *);
+
+    /* --- whose the access log's entries are: derived from the log, never from elsewhere, and so not durable
+     * when these return --- */
+    /* Adds rows, and says that every entry below `mapped` has its row now. What is there already stays. */
+    err (*log_map)(struct index *, const struct log_row *rows, size_t count, uint64_t mapped, struct diag *);
+    err (*log_mapped)(struct index *, uint64_t *mapped, struct diag *);
+    /* Drops the rows of entries from `size` on, which the log does not have (it is older than this index). */
+    err (*log_unmap)(struct index *, uint64_t size, struct diag *);
+    /* The household's, from n on, ascending, at most `max`. */
+    err (*log_rows)(struct index *, const struct store_id *household, uint64_t n, uint32_t max,
+                    index_log_visit, void *arg, struct diag *);
+    err (*log_next)(struct index *, const struct store_id *household, uint64_t *n, struct diag *);
+    /* Every household that has told its keys. */
+    err (*log_keys)(struct index *, index_log_key_visit, void *arg, struct diag *);
 
     /* --- grants --- */
     /* A new one; uses, last_use, revoked and closed are taken as zero. ERR_EXISTS: the id is in use, by

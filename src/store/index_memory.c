@@ -414,8 +414,9 @@ static void mem_close(struct index *index) {
         blob_clear(&p->answer);
     }
     EACH(struct grant, g, m->grants) grant_blobs_clear(&g->blobs);
-    struct list *lists[] = {&m->settings, &m->households, &m->capabilities, &m->objects,  &m->cameras,
-                            &m->names,    &m->cuts,       &m->events,       &m->pairings, &m->grants};
+    struct list *lists[] = {&m->settings, &m->households, &m->capabilities, &m->objects,
+                            &m->cameras,  &m->names,      &m->cuts,         &m->events,
+                            &m->pairings, &m->grants,     &m->log_rows};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) list_clear(lists[i]);
     pthread_mutex_destroy(&m->lock);
     free(m);
@@ -439,6 +440,12 @@ static const struct index_ops memory_ops = {
     .capability_seen = mem_capability_seen,
     .household_keys_get = mem_household_keys_get,
     .household_keys_put = mem_household_keys_put,
+    .log_map = mem_log_map,
+    .log_mapped = mem_log_mapped,
+    .log_unmap = mem_log_unmap,
+    .log_rows = mem_log_rows,
+    .log_next = mem_log_next,
+    .log_keys = mem_log_keys,
     .grant_add = mem_grant_add,
     .grant_replace = mem_grant_replace,
     .grant_get = mem_grant_get,

@@ -71,7 +71,9 @@ struct pairing {
 struct memory {
     struct index index;
     pthread_mutex_t lock;
-    struct list settings, households, capabilities, objects, cameras, names, cuts, events, pairings, grants;
+    struct list settings, households, capabilities, objects, cameras, names, cuts, events, pairings, grants,
+        log_rows;
+    uint64_t log_mapped;
 };
 
 #define EACH(type, variable, list)                                                                           \
@@ -120,6 +122,16 @@ err mem_grant_remove(struct index *index, const struct store_id *household, cons
 err mem_grant_due(struct index *index, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
                   struct diag *d);
 err mem_grant_close(struct index *index, const struct store_id *grant, struct diag *d);
+
+/* index_memory_log.c */
+err mem_log_map(struct index *index, const struct log_row *rows, size_t count, uint64_t mapped,
+                struct diag *d);
+err mem_log_mapped(struct index *index, uint64_t *mapped, struct diag *d);
+err mem_log_unmap(struct index *index, uint64_t size, struct diag *d);
+err mem_log_rows(struct index *index, const struct store_id *household, uint64_t n, uint32_t max,
+                 index_log_visit visit, void *arg, struct diag *d);
+err mem_log_next(struct index *index, const struct store_id *household, uint64_t *n, struct diag *d);
+err mem_log_keys(struct index *index, index_log_key_visit visit, void *arg, struct diag *d);
 
 /* index_memory_reel.c */
 err mem_camera_list(struct index *index, const struct store_id *household, index_camera_visit visit,

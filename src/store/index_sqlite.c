@@ -55,6 +55,10 @@ static const char *const migrations[] = {
     "CREATE INDEX grants_household ON grants(household, created, number);"
     "CREATE INDEX grants_revoked ON grants(number) WHERE closed=0 AND revoked<>0;"
     "CREATE INDEX grants_open ON grants(expires) WHERE closed=0;",
+    /* Whose the entries of the access log are; see log_map. */
+    "CREATE TABLE log_rows(household BLOB NOT NULL, n INTEGER NOT NULL, entry INTEGER NOT NULL,"
+    "  PRIMARY KEY(household, n)) WITHOUT ROWID;"
+    "CREATE INDEX log_rows_entry ON log_rows(entry);",
 };
 
 static const struct db_options options = {
@@ -150,6 +154,12 @@ const struct index_ops index_sqlite_ops = {
     .capability_seen = sq_capability_seen,
     .household_keys_get = sq_household_keys_get,
     .household_keys_put = sq_household_keys_put,
+    .log_map = sq_log_map,
+    .log_mapped = sq_log_mapped,
+    .log_unmap = sq_log_unmap,
+    .log_rows = sq_log_rows,
+    .log_next = sq_log_next,
+    .log_keys = sq_log_keys,
     .grant_add = sq_grant_add,
     .grant_replace = sq_grant_replace,
     .grant_get = sq_grant_get,

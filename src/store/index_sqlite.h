@@ -96,6 +96,15 @@ err sq_grant_remove(struct index *, const struct store_id *, const struct store_
 err sq_grant_due(struct index *, uint32_t, uint32_t, index_grant_visit, void *, struct diag *);
 err sq_grant_close(struct index *, const struct store_id *, struct diag *);
 
+/* index_sqlite_log.c */
+err sq_log_map(struct index *, const struct log_row *, size_t, uint64_t, struct diag *);
+err sq_log_mapped(struct index *, uint64_t *, struct diag *);
+err sq_log_unmap(struct index *, uint64_t, struct diag *);
+err sq_log_rows(struct index *, const struct store_id *, uint64_t, uint32_t, index_log_visit, void *,
+                struct diag *);
+err sq_log_next(struct index *, const struct store_id *, uint64_t *, struct diag *);
+err sq_log_keys(struct index *, index_log_key_visit, void *, struct diag *);
+
 /* index_sqlite_camera.c */
 err sq_camera_list(struct index *, const struct store_id *, index_camera_visit, void *, struct diag *);
 err sq_camera_get(struct index *, const struct store_id *, const struct store_id *, struct camera_info *,

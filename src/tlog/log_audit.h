@@ -7,10 +7,8 @@
 #define CARDEA_TLOG_LOG_AUDIT_H
 
 #include "tlog/checkpoint.h"
-#include "tlog/tile.h"
+#include "tlog/tile_tree.h"
 
-/* Appends the file at `path` ("checkpoint", "tile/entries/000.p/7") to *out. */
-typedef err log_fetch_fn(void *context, const char *path, size_t limit, struct blob *out, struct diag *d);
 /* Each entry since the last audit, in order; borrowed. An error ends the audit with it. */
 typedef err log_entry_fn(void *context, uint64_t number, struct bytes entry);
 

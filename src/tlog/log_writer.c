@@ -1,7 +1,10 @@
 #include "tlog/log_writer.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "tlog/tile.h"
@@ -19,6 +22,7 @@ struct log_writer {
     char folder[PATH_TEXT_BYTES];
     struct sign_key key;
     struct checkpoint checkpoint;
+    struct blob text; /* the checkpoint, signed */
     struct edge edge;
 };
 
@@ -33,6 +37,18 @@ static err edge_copy(const struct edge *from, struct edge *to) {
     for (unsigned level = 0; !e && level < LEVELS; level++)
         e = blob_append(&to->hashes[level], blob_bytes(&from->hashes[level]));
     return e;
+}
+
+/* Readers see the old file or the new one; neither is durable. */
+static err write_file(struct log_writer *w, const char *name, struct bytes data, struct diag *d) {
+    char path[PATH_TEXT_BYTES], fresh[PATH_TEXT_BYTES];
+    if (path_join(path, w->folder, name) || path_join(fresh, w->folder, "new"))
+        return diag_fail(d, ERR_LIMIT, "the log's path is too long");
+    AUTO(fd_close) int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) return diag_fail(d, errno == ENOSPC ? ERR_NO_SPACE : ERR_IO, "cannot make %s: %m", fresh);
+    err e = fd_write_all(fd, data);
+    if (e) return diag_fail(d, e, "cannot write %s: %s", fresh, err_text(e));
+    return rename(fresh, path) ? diag_fail(d, ERR_IO, "cannot replace %s: %m", path) : ERR_OK;
 }
 
 static err store(struct log_writer *w, unsigned level, uint64_t index, unsigned width, struct bytes data,
@@ -100,8 +116,12 @@ static err publish(struct log_writer *w, struct edge *edge, struct diag *d) {
     e = checkpoint_sign(&next, &w->key, &text);
     if (!e) e = path_join(path, w->folder, "checkpoint");
     if (!e) e = file_replace(path, blob_bytes(&text), 0644, d);
-    if (!e) w->checkpoint = next;
-    return e;
+    if (e) return e;
+    w->checkpoint = next;
+    blob_clear(&w->text);
+    w->text = text;
+    text = (struct blob){0};
+    return ERR_OK;
 }
 
 err log_writer_append(struct log_writer *w, const struct bytes *entries, size_t count, uint64_t *first,
@@ -172,6 +192,7 @@ static err load(struct log_writer *w, const char *origin, struct diag *d) {
     }
     if (!e) e = checkpoint_verify(blob_bytes(&text), origin, w->key.public_key, &w->checkpoint, d);
     if (!e) e = load_edge(w, d);
+    if (!e) e = checkpoint_sign(&w->checkpoint, &w->key, &w->text); /* without what witnesses added */
     return e;
 }
 
@@ -195,10 +216,22 @@ err log_writer_open(const char *folder, const char *origin, const struct sign_ke
 void log_writer_close(struct log_writer *w) {
     if (!w) return;
     edge_clear(&w->edge);
+    blob_clear(&w->text);
     wipe(w, sizeof *w);
     free(w);
 }
 
 const struct checkpoint *log_writer_checkpoint(const struct log_writer *w) {
     return &w->checkpoint;
+}
+
+struct bytes log_writer_text(const struct log_writer *w) {
+    return blob_bytes(&w->text);
+}
+
+err log_writer_cosign(struct log_writer *w, struct bytes lines, struct diag *d) {
+    AUTO(blob_clear) struct blob text = {0};
+    err e = blob_append(&text, blob_bytes(&w->text));
+    if (!e) e = blob_append(&text, lines);
+    return e ? e : write_file(w, "checkpoint", blob_bytes(&text), d);
 }

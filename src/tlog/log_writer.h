@@ -28,5 +28,10 @@ err log_writer_append(struct log_writer *w, const struct bytes *entries, size_t 
                       struct diag *d) CHECKED;
 
 const struct checkpoint *log_writer_checkpoint(const struct log_writer *w);
+/* The signed text, as it lies in the folder. Borrowed until the next append. */
+struct bytes log_writer_text(const struct log_writer *w);
+/* Adds lines of cosignatures to the text in the folder, for this very checkpoint; not durable: what is lost a
+ * witness can say again. */
+err log_writer_cosign(struct log_writer *w, struct bytes lines, struct diag *d) CHECKED;
 
 #endif

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "crypto/hash.h"
-#include "vault/vault.h"
+#include "vault/factor.h"
 
 #define KEYRING_MAX_BYTES ACCOUNTS_KEYRING_MAX_BYTES
 #define KEYRING_MIN_BYTES (30 + 2 * 60 + 32)
@@ -45,21 +44,11 @@ static bool keyring_sound(struct bytes keyring, struct http_reply *r) {
     return false;
 }
 
-static err session_make(struct vault *v, const struct store_key *login, char text[BASE64_CHARS(32)],
-                        struct diag *d) {
-    uint8_t token[32];
+bool auth_right(const struct vault *v, const struct store_key *login, const struct account *account,
+                struct bytes auth) {
     struct store_key hash;
-    random_bytes(token, sizeof token);
-    base64_encode(BYTES_OF(token), text);
-    hash_sha256(BYTES_OF(token), hash.bytes);
-    wipe(token, sizeof token);
-    if (!login) return ERR_OK; /* looks like one */
-    uint32_t expires_day = slot_now() / STORE_DAY_SLOTS + VAULT_SESSION_DAYS;
-    err e = v->accounts->ops->session_add(v->accounts, &hash, login, expires_day, d);
-    if (e != ERR_NO_SPACE) return e;
-    log_warning("%s: a session is kept in memory", d->text);
-    brief_add(&v->brief, &hash, login);
-    return ERR_OK;
+    auth_hash(v, AUTH_LABEL, login, auth, &hash);
+    return bytes_equal_secret(BYTES_OF(hash.bytes), BYTES_OF(account->secrets.auth_hash.bytes));
 }
 
 struct sign_up {
@@ -121,7 +110,7 @@ static enum http_outcome sign_up(struct vault *v, const struct sign_up *s, struc
         return reply_error(r, 409, "exists", "there is an account of that name already");
     if (e && !taken) return reply_err(r, e, &d);
     char token[BASE64_CHARS(32)];
-    e = session_make(v, taken ? NULL : &login, token, &d);
+    e = session_make(v, taken ? NULL : &login, false, (struct bytes){0}, token, &d);
     if (e) return reply_err(r, e, &d);
     enum http_outcome o = reply_json(r, 201, json_pack("{s:s}", "token", token));
     wipe(token, sizeof token);
@@ -188,11 +177,26 @@ enum http_outcome session_params(void *vault, struct http_request *request, stru
     return HTTP_DONE;
 }
 
+/* What a sign-in brings. */
+struct sign_in {
+    const char *login;
+    struct blob auth, label;
+    bool recovery;
+    struct factor_proof proof;
+};
+
+static void sign_in_clear(struct sign_in *s) {
+    blob_clear(&s->auth);
+    blob_clear(&s->label);
+    factor_proof_clear(&s->proof);
+}
+
 static enum http_outcome signed_in(struct vault *v, const struct store_key *login,
-                                   const struct account *account, struct http_reply *r) {
+                                   const struct account *account, bool factor, struct bytes label,
+                                   struct http_reply *r) {
     char token[BASE64_CHARS(32)];
     struct diag d = {0};
-    err e = session_make(v, login, token, &d);
+    err e = session_make(v, login, factor, label, token, &d);
     if (e) return reply_err(r, e, &d);
     enum http_outcome o = reply_json(r, 200,
                                      json_pack("{s:s,s:o,s:I}", "token", token, "keyring",
@@ -202,14 +206,35 @@ static enum http_outcome signed_in(struct vault *v, const struct store_key *logi
     return o;
 }
 
+/* The passphrase is right. The recovery code needs no second factor, or a lost phone would be a lost
+ * household; a session that came by it counts as without one. */
+static enum http_outcome second_factor(struct vault *v, const struct store_key *login,
+                                       const struct account *account, const struct sign_in *s,
+                                       struct http_reply *r) {
+    AUTO(account_factors_free) struct account_factors *factors = account_factors_new();
+    struct diag d = {0};
+    struct bytes label = blob_bytes(&s->label);
+    if (s->recovery) return signed_in(v, login, account, false, label, r);
+    err e = factors ? v->accounts->ops->factor_list(v->accounts, login, factors, &d) : ERR_NO_MEMORY;
+    if (e) return reply_err(r, e, &d);
+    if (factors->count == 0) return signed_in(v, login, account, false, label, r);
+    if (!factor_proof_given(&s->proof)) return factor_ask(v, login, factors, "a second factor is needed", r);
+    if (!factor_may_try(v, login, r)) return HTTP_DONE;
+    e = factor_check(v, login, factors, &s->proof, &d);
+    if (!e) return signed_in(v, login, account, true, label, r);
+    if (e != ERR_DENIED) return reply_err(r, e, &d);
+    factor_count_failure(v, login);
+    return factor_ask(v, login, factors, d.text, r);
+}
+
 /* Sign-in by either secret. The limit is of the pair of address and login, so that nobody locks out somebody
  * else, and a wide one of the address. */
-static enum http_outcome sign_in(struct vault *v, struct http_request *request, const char *name,
-                                 struct bytes auth, bool recovery, struct http_reply *r) {
+static enum http_outcome sign_in(struct vault *v, struct http_request *request, const struct sign_in *s,
+                                 struct http_reply *r) {
     struct steady_us now = steady_now();
     struct store_key login, hash;
     unsigned retry = 0;
-    login_key(v, name, &login);
+    login_key(v, s->login, &login);
     uint64_t pair = limiter_key(&v->sign_ins, BYTES_OF(request->peer.address), BYTES_OF(login.bytes));
     uint64_t alone = limiter_key(&v->strangers, BYTES_OF(request->peer.address), bytes_text("sign-in"));
     if (!limiter_ask(&v->sign_ins, pair, now, &retry) || !limiter_ask(&v->strangers, alone, now, &retry)) {
@@ -221,32 +246,37 @@ static enum http_outcome sign_in(struct vault *v, struct http_request *request, 
     struct diag d = {0};
     err e = account_or_nobody(v, &login, &account, &found, &d);
     if (e) return reply_err(r, e, &d);
-    auth_hash(v, recovery ? RECOVERY_LABEL : AUTH_LABEL, &login, auth, &hash);
-    const struct store_key *stored = recovery ? &account.secrets.recovery_hash : &account.secrets.auth_hash;
+    auth_hash(v, s->recovery ? RECOVERY_LABEL : AUTH_LABEL, &login, blob_bytes(&s->auth), &hash);
+    const struct store_key *stored =
+        s->recovery ? &account.secrets.recovery_hash : &account.secrets.auth_hash;
     bool right = bytes_equal_secret(BYTES_OF(hash.bytes), BYTES_OF(stored->bytes));
     if (right && found) {
         limiter_forget(&v->sign_ins, pair);
-        return signed_in(v, &login, &account, r);
+        return second_factor(v, &login, &account, s, r);
     }
     limiter_count(&v->sign_ins, pair, now);
     limiter_count(&v->strangers, alone, now);
     atomic_fetch_add(&v->count.sign_in_failures, 1);
     return reply_error(r, 403, "denied",
-                       recovery ? "wrong name or recovery code" : "wrong name or passphrase");
+                       s->recovery ? "wrong name or recovery code" : "wrong name or passphrase");
 }
 
 static enum http_outcome sign_in_request(void *vault, struct http_request *request, struct http_reply *r,
                                          bool recovery) {
-    const char *name = NULL;
-    AUTO(blob_clear) struct blob auth = {0};
+    AUTO(sign_in_clear) struct sign_in s = {.recovery = recovery};
     AUTO(json_release) json_t *document = NULL;
+    json_t *factor = NULL;
     const struct json_field fields[] = {
-        {"login", JSON_KIND_TEXT, true, 1, LOGIN_MAX_BYTES, &name, NULL},
-        {recovery ? "recovery_auth" : "auth", JSON_KIND_BASE64, true, 32, 32, &auth, NULL},
+        {"login", JSON_KIND_TEXT, true, 1, LOGIN_MAX_BYTES, &s.login, NULL},
+        {recovery ? "recovery_auth" : "auth", JSON_KIND_BASE64, true, 32, 32, &s.auth, NULL},
+        {"label", JSON_KIND_BASE64, false, 1, ACCOUNTS_LABEL_MAX_BYTES, &s.label, NULL},
+        {"factor", JSON_KIND_OBJECT, false, 0, 0, &factor, NULL},
     };
-    if (!REQUEST_JSON(request, fields, &document, r) || !login_sound(name, r)) return HTTP_DONE;
+    size_t count = sizeof fields / sizeof *fields - recovery; /* "factor" is the last */
+    if (!request_json(request, fields, count, &document, r) || !login_sound(s.login, r)) return HTTP_DONE;
+    if (!factor_proof_read(factor, &s.proof, r)) return HTTP_DONE;
     struct steady_us hold = {steady_now().us + VAULT_SIGN_IN_HOLD_US};
-    sign_in(vault, request, name, blob_bytes(&auth), recovery, r);
+    sign_in(vault, request, &s, r);
     r->hold_until = hold;
     return HTTP_DONE;
 }
@@ -257,14 +287,6 @@ enum http_outcome session_create(void *vault, struct http_request *request, stru
 
 enum http_outcome session_recover(void *vault, struct http_request *request, struct http_reply *r) {
     return sign_in_request(vault, request, r, true);
-}
-
-enum http_outcome session_end(void *vault, struct http_request *request, struct http_reply *r) {
-    struct vault *v = vault;
-    struct diag d = {0};
-    if (brief_remove(&v->brief, &caller_of(request)->token)) return reply_empty(r, 204);
-    err e = v->accounts->ops->session_remove(v->accounts, &caller_of(request)->token, &d);
-    return e && e != ERR_NOT_FOUND ? reply_err(r, e, &d) : reply_empty(r, 204);
 }
 
 enum http_outcome keyring_get(void *vault, struct http_request *request, struct http_reply *r) {
@@ -293,12 +315,41 @@ static err changed_secrets(struct vault *v, const struct store_key *login, const
     return ERR_OK;
 }
 
+/* [{"id","wrap"}]: the keyring's key for passkeys. */
+static bool read_wraps(json_t *array, struct account_wrap *out, size_t *count, struct http_reply *r) {
+    struct diag d = {0};
+    size_t i;
+    json_t *item;
+    *count = 0;
+    json_array_foreach(array, i, item) {
+        AUTO(blob_clear) struct blob wrap = {0};
+        const struct json_field fields[] = {
+            {"id", JSON_KIND_HEX, true, 0, STORE_ID_BYTES, out[i].factor.bytes, NULL},
+            {"wrap", JSON_KIND_BASE64, true, ACCOUNTS_WRAP_BYTES, ACCOUNTS_WRAP_BYTES, &wrap, NULL},
+        };
+        if (!json_is_object(item)) {
+            reply_invalid(r, "\"wraps\" must hold objects");
+            return false;
+        }
+        err e = JSON_READ(item, fields, &d);
+        if (e) {
+            reply_err(r, e, &d);
+            return false;
+        }
+        memcpy(out[(*count)++].bytes, wrap.data, ACCOUNTS_WRAP_BYTES);
+    }
+    return true;
+}
+
 enum http_outcome keyring_put(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const struct caller *caller = caller_of(request);
     AUTO(sign_up_clear) struct sign_up s = {0};
     AUTO(json_release) json_t *document = NULL;
     AUTO(secrets_clear) struct account_secrets secrets = {0};
+    struct account_wrap wraps[ACCOUNTS_FACTORS_MAX];
+    size_t wrap_count = 0;
+    json_t *wrap_list = NULL;
     int64_t version = 0;
     bool present[5] = {false};
     const struct json_field fields[] = {
@@ -309,9 +360,11 @@ enum http_outcome keyring_put(void *vault, struct http_request *request, struct 
         {"passes", JSON_KIND_INT, false, 1, PASSES_MAX, &s.passes, &present[2]},
         {"auth", JSON_KIND_BASE64, false, 32, 32, &s.auth, &present[3]},
         {"recovery_auth", JSON_KIND_BASE64, false, 32, 32, &s.recovery_auth, &present[4]},
+        {"wraps", JSON_KIND_ARRAY, false, 0, ACCOUNTS_FACTORS_MAX, &wrap_list, NULL},
     };
     if (!REQUEST_JSON(request, fields, &document, r)) return HTTP_DONE;
-    if (!keyring_sound(blob_bytes(&s.keyring), r)) return HTTP_DONE;
+    if (!keyring_sound(blob_bytes(&s.keyring), r) || !read_wraps(wrap_list, wraps, &wrap_count, r))
+        return HTTP_DONE;
     if ((present[0] || present[1] || present[2]) && !present[3])
         return reply_invalid(r, "\"auth\" is missing: it comes with a new salt or cost");
     bool any = present[3] || present[4];
@@ -319,7 +372,7 @@ enum http_outcome keyring_put(void *vault, struct http_request *request, struct 
     err e = any ? changed_secrets(v, &caller->login, &s, present, &secrets, &d) : ERR_OK;
     if (!e)
         e = v->accounts->ops->update(v->accounts, &caller->login, (uint64_t)version, blob_bytes(&s.keyring),
-                                     any ? &secrets : NULL, &caller->token, &d);
+                                     any ? &secrets : NULL, &caller->token, wraps, wrap_count, &d);
     if (e == ERR_CONFLICT)
         return reply_error(r, 409, "conflict", "the keyring was changed elsewhere: read it again");
     if (e) return reply_err(r, e, &d);

@@ -17,11 +17,15 @@ static bool admit_session(struct vault *v, const char *token, struct caller *cal
         return unauthorized(r);
     hash_sha256(blob_bytes(&raw), caller->token.bytes);
     uint32_t today = slot_now() / STORE_DAY_SLOTS;
-    err e = v->accounts->ops->session_get(v->accounts, &caller->token, today, &caller->login, &d);
-    if (e == ERR_NOT_FOUND && brief_get(&v->brief, &caller->token, &caller->login)) e = ERR_OK;
+    struct account_session session = {0};
+    err e = v->accounts->ops->session_get(v->accounts, &caller->token, today, &session, &d);
+    if (e == ERR_NOT_FOUND && brief_get(&v->brief, &caller->token, &session.login, &session.factor))
+        e = ERR_OK;
     if (e == ERR_NOT_FOUND) return unauthorized(r);
     if (e) reply_err(r, e, &d);
     caller->who = WHO_SESSION;
+    caller->login = session.login;
+    caller->factor = session.factor;
     return !e;
 }
 

@@ -22,19 +22,22 @@ void brief_clear(struct brief_sessions *b) {
     pthread_mutex_destroy(&b->lock);
 }
 
-void brief_add(struct brief_sessions *b, const struct store_key *token, const struct store_key *login) {
+void brief_add(struct brief_sessions *b, const struct store_key *token, const struct store_key *login,
+               bool factor) {
     pthread_mutex_lock(&b->lock);
     struct brief_session *place = &b->list[0];
     for (size_t i = 1; i < BRIEF_SESSIONS_MAX; i++)
         if (b->list[i].until.us < place->until.us) place = &b->list[i];
-    *place = (struct brief_session){*token, *login, {steady_now().us + BRIEF_SESSION_US}};
+    *place = (struct brief_session){*token, *login, factor, {steady_now().us + BRIEF_SESSION_US}};
     pthread_mutex_unlock(&b->lock);
 }
 
-bool brief_get(struct brief_sessions *b, const struct store_key *token, struct store_key *login) {
+bool brief_get(struct brief_sessions *b, const struct store_key *token, struct store_key *login,
+               bool *factor) {
     pthread_mutex_lock(&b->lock);
     const struct brief_session *s = find(b, token);
     if (s) *login = s->login;
+    if (s) *factor = s->factor;
     pthread_mutex_unlock(&b->lock);
     return s != NULL;
 }

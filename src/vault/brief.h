@@ -15,14 +15,17 @@ struct brief_sessions {
     pthread_mutex_t lock;
     struct brief_session {
         struct store_key token, login;
+        bool factor;            /* it passed a second factor */
         struct steady_us until; /* 0: unused */
     } list[BRIEF_SESSIONS_MAX];
 };
 
 void brief_init(struct brief_sessions *b);
 void brief_clear(struct brief_sessions *b);
-void brief_add(struct brief_sessions *b, const struct store_key *token, const struct store_key *login);
-bool brief_get(struct brief_sessions *b, const struct store_key *token, struct store_key *login);
+void brief_add(struct brief_sessions *b, const struct store_key *token, const struct store_key *login,
+               bool factor);
+bool brief_get(struct brief_sessions *b, const struct store_key *token, struct store_key *login,
+               bool *factor);
 bool brief_remove(struct brief_sessions *b, const struct store_key *token); /* false: there was none */
 /* All of the login's, but *keep. */
 void brief_end(struct brief_sessions *b, const struct store_key *login, const struct store_key *keep);

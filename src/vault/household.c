@@ -4,8 +4,10 @@
 #include "crypto/hash.h"
 #include "crypto/verify.h"
 #include "vault/access_log.h"
+#include "vault/pages.h"
 #include "vault/stream.h"
 #include "vault/vault.h"
+#include "vault/web_release.h"
 
 enum http_outcome vault_describe(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
@@ -24,6 +26,8 @@ enum http_outcome vault_describe(void *vault, struct http_request *request, stru
                 http_host_is_loopback(http_header(request, "Host"));
     if (answer && v->log)
         json_object_set_new(answer, "log_key", json_base64(BYTES(access_log_key(v->log), SIGN_PUBLIC_BYTES)));
+    json_t *release = v->pages ? web_release_json(v->pages->release) : NULL;
+    if (answer && release) json_object_set_new(answer, "release", release);
     pthread_mutex_lock(&v->setup_lock);
     if (answer && here && households == 0 && v->signup == VAULT_SIGNUP_CODE && v->setup_code[0])
         json_object_set_new(answer, "setup_code", json_string(v->setup_code));
@@ -79,18 +83,6 @@ enum http_outcome access_challenge(void *vault, struct http_request *request, st
     return reply_json(r, 200, json_pack("{s:o}", "challenge", json_base64(BYTES_OF(challenge))));
 }
 
-/* A challenge is used once, on whatever node: the first who claims its hash has it. */
-static err challenge_use(struct vault *v, const uint8_t challenge[CHALLENGE_BYTES], struct diag *d) {
-    uint8_t hash[HASH_BYTES];
-    char name[16 + 33] = "challenge/";
-    struct store_id owner;
-    hash_sha256(BYTES(challenge, CHALLENGE_BYTES), hash);
-    hex_encode(BYTES(hash, 16), name + strlen(name));
-    random_bytes(owner.bytes, sizeof owner.bytes);
-    err e = v->bus->ops->claim(v->bus, name, &owner, VAULT_CHALLENGE_S + 5, (struct bytes){0}, d);
-    return e == ERR_CONFLICT ? ERR_DENIED : e;
-}
-
 static err access_prove(struct vault *v, struct bytes capability, struct bytes challenge,
                         struct bytes signature, struct capability *out, struct diag *d) {
     struct store_key key;
@@ -99,7 +91,7 @@ static err access_prove(struct vault *v, struct bytes capability, struct bytes c
     err bad = verify_message(capability.data, "cardea/1 access", challenge, signature.data);
     if (!e && bad) e = ERR_DENIED;
     if (!e) e = v->index->ops->capability_get(v->index, &key, out, d);
-    if (!e) e = challenge_use(v, challenge.data, d);
+    if (!e) e = vault_once(v, "challenge", challenge, VAULT_CHALLENGE_S + 5, d);
     if (e == ERR_NOT_FOUND || e == ERR_DENIED)
         return diag_fail(d, ERR_DENIED, "the capability, challenge or signature is not right");
     return e;

@@ -153,6 +153,12 @@ void hubs_renew(struct vault *v) {
     pthread_mutex_unlock(&v->hubs_lock);
 }
 
+void hubs_each(struct vault *v, hub_visit *fn, void *arg) {
+    pthread_mutex_lock(&v->hubs_lock);
+    for (const struct hub_link *l = v->hubs; l; l = l->next) fn(arg, &l->stream.household, &l->hub);
+    pthread_mutex_unlock(&v->hubs_lock);
+}
+
 /* --- replies --- */
 
 enum http_outcome hub_reply(void *vault, struct http_request *request, struct http_reply *r) {

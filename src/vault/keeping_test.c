@@ -105,6 +105,64 @@ static void test_pages(void **state) {
     daemon_clean(&d);
 }
 
+/* Appends "path": hash of text to a release's list. */
+static void list_file(struct blob *list, const char *path, const char *text) {
+    uint8_t hash[HASH_BYTES];
+    char hex[2 * HASH_BYTES + 1], line[200];
+    hash_sha256(bytes_text(text), hash);
+    hex_encode(BYTES_OF(hash), hex);
+    snprintf(line, sizeof line, "%s\"%s\":\"%s\"", list->len ? "," : "", path, hex);
+    assert_int_equal(blob_append(list, bytes_text(line)), ERR_OK);
+}
+
+/* A page is served as its release has it, or not at all: changed before the start or under way, packed or
+ * not. */
+static void test_release(void **state) {
+    struct daemon d;
+    char web[128], list[1000];
+    struct diag why = {0};
+    AUTO(blob_clear) struct blob files = {0};
+    AUTO(answer_clear) struct answer a = {0};
+    daemon_make(&d, true);
+    snprintf(web, sizeof web, "%s/web", d.folder);
+    assert_int_equal(folder_make(web, &why), ERR_OK);
+    list_file(&files, "/index.html", "<!doctype html>");
+    list_file(&files, "/app.js", "plain");
+    list_file(&files, "/app.js.gz", "packed");
+    list_file(&files, "/swapped.js", "as it was");
+    list_file(&files, "/missing.js", "never installed");
+    snprintf(list, sizeof list, "{\"v\":1,\"version\":\"one\",\"files\":{%.*s}}", (int)files.len,
+             (const char *)files.data);
+    write_file(web, "release.json", list);
+    write_file(web, "index.html", "<!doctype html>");
+    write_file(web, "app.js", "plain");
+    write_file(web, "app.js.gz", "packed");
+    write_file(web, "swapped.js", "as it is!");
+    write_file(web, "more.js", "in no release");
+    d.more[0] = "--web", d.more[1] = web;
+    daemon_start(&d);
+    page_is(&d, "/", "<!doctype html>");
+    page_is(&d, "/release.json", list);
+    page_is(&d, "/app.js", "plain");
+    ASK(&d, 500, &a, "GET", "/swapped.js");
+    assert_string_equal(answer_text(&a, "error"), "internal");
+    assert_null(memmem(a.body.data, a.body.len, "as it is", 8));
+    ASK(&d, 500, NULL, "GET", "/more.js");
+    ASK(&d, 404, NULL, "GET", "/missing.js");
+    write_file(web, "app.js.gz", "pocked");
+    page_is(&d, "/app.js", "plain");
+    ASK(&d, 500, NULL, "GET", "/app.js", .headers = {"Accept-Encoding: gzip"});
+    write_file(web, "app.js.gz", "packed");
+    ASK(&d, 200, NULL, "GET", "/app.js", .headers = {"Accept-Encoding: gzip"});
+    write_file(web, "index.html", "<script>");
+    ASK(&d, 500, NULL, "GET", "/cameras");
+    write_file(web, "index.html", "<!doctype html>");
+    write_file(web, "swapped.js", "as it was");
+    page_is(&d, "/cameras", "<!doctype html>");
+    page_is(&d, "/swapped.js", "as it was");
+    daemon_clean(&d);
+}
+
 /* False: there is no openssl on this machine. */
 static bool make_certificate(char *cert, char *key) {
     char *const args[] = {"openssl",
@@ -383,8 +441,9 @@ static void test_log(void **state) {
 int main(void) {
     curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pages), cmocka_unit_test(test_tls),    cmocka_unit_test(test_retention),
-        cmocka_unit_test(test_fsck),  cmocka_unit_test(test_backup), cmocka_unit_test(test_log),
+        cmocka_unit_test(test_pages),     cmocka_unit_test(test_release), cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_retention), cmocka_unit_test(test_fsck),    cmocka_unit_test(test_backup),
+        cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests_name("vault keeping", tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "vault/store_check.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
+#include "vault/web_release.h"
 
 #define STOP_PATIENCE_MS 4000
 #define CERTIFICATE_MAX_BYTES (256u << 10)
@@ -45,6 +46,19 @@ static err read_pem(const char *path, struct blob *out, struct diag *d) {
     return e ? e : blob_append_u8(out, 0);
 }
 
+/* Before any page is served: they are those of a release, and the release is in the log. */
+static err pages_open(struct serving *s, const struct options *o, struct diag *d) {
+    struct pages *pages = &s->pages;
+    if (!realpath(o->web, pages->folder)) return diag_fail(d, ERR_NOT_FOUND, "--web %s: %m", o->web);
+    s->vault.pages = pages;
+    err e = web_release_open(pages->folder, &pages->release, d);
+    if (e == ERR_NOT_FOUND) {
+        log_warning("%s has no release.json: nobody can hold these pages against the log", o->web);
+        return ERR_OK;
+    }
+    return e;
+}
+
 static err prepare(struct serving *s, const struct options *o, struct diag *d) {
     struct vault *v = &s->vault;
     v->signup = o->signup;
@@ -52,16 +66,14 @@ static err prepare(struct serving *s, const struct options *o, struct diag *d) {
     v->metrics_open = o->metrics_listen != NULL;
     err e = stores_open(v, o, d);
     if (!e) e = log_open_beside(v, o, d);
-    if (!e && v->log) e = access_log_act(v->log, "vault start " CARDEA_VERSION, d);
+    if (!e && v->log) e = access_log_start(v, d);
+    if (!e && v->log) e = log_admin_act(v, "vault start", d);
     if (!e && v->signup == VAULT_SIGNUP_CODE) e = setup_code_load(v, o->setup_code_file, d);
     if (!e && o->ca_file) e = file_read(o->ca_file, CERTIFICATE_MAX_BYTES, &v->ca_pem, d);
     if (!e && o->tls_cert) e = read_pem(o->tls_cert, &s->cert, d);
     if (!e && o->tls_key) e = read_pem(o->tls_key, &s->key, d);
+    if (!e && o->web) e = pages_open(s, o, d);
     if (e) return e;
-    if (o->web) {
-        if (!realpath(o->web, s->pages.folder)) return diag_fail(d, ERR_NOT_FOUND, "--web %s: %m", o->web);
-        v->pages = &s->pages;
-    }
     s->app = vault_app(v);
     s->metrics = vault_metrics_app(v);
     s->ca = vault_ca_app(v);
@@ -139,6 +151,7 @@ static int serve(const struct options *o) {
     }
     blob_clear(&s.cert);
     blob_clear(&s.key);
+    web_release_free(s.pages.release);
     vault_clear(&s.vault);
     return e == ERR_INVALID ? 2 : e ? 1 : 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "vault/vault.h"
+#include "vault/web_release.h"
 
 /* Everything a page may load comes from here; nothing may frame it, and it sends no forms and runs no inline
  * code. */
@@ -149,6 +150,7 @@ void pages_serve(const struct pages *pages, struct http_request *request, struct
     }
     struct stat info;
     bool gzip = takes_gzip(request);
+    char name[PATH_MAX];
     const char *last = strrchr(path, '/');
     if (!last || !strchr(last, '.')) path = page_of(path);
     int fd = gzip ? open_file(pages, path, ".gz", &info) : -1;
@@ -156,8 +158,16 @@ void pages_serve(const struct pages *pages, struct http_request *request, struct
         gzip = false;
         fd = open_file(pages, path, "", &info);
     }
-    if (fd < 0)
+    int n = snprintf(name, sizeof name, "%s%s", path, gzip ? ".gz" : "");
+    if (fd < 0 || n >= (int)sizeof name) {
+        fd_close(&fd);
         not_found(r);
-    else
+    } else if (pages->release && !web_release_allows(pages->release, name, fd, &info)) {
+        fd_close(&fd);
+        reply_error(
+            r, 500, "internal",
+            "this page's file is not the one of its release, and is not sent: whoever runs this vault "
+            "must install the pages again");
+    } else
         answer_file(request, path, fd, &info, gzip, r);
 }

@@ -6,8 +6,11 @@
 
 #include "net/http_server.h"
 
+struct web_release;
+
 struct pages {
     char folder[PATH_MAX];
+    struct web_release *release; /* NULL: the folder has no list, and is served as it is */
 };
 
 /* Answers GET and HEAD from the folder (NULL: there are no pages). */

@@ -1,10 +1,13 @@
-/* The mailbox by which a hub and an owner's software find each other under a code that the vault never sees.
- */
+/* The mailbox by which a hub, a member's or an owner's new device and an owner's software find each other
+ * under a code that the vault never sees. What is kept of an announcement: sign (32) | box (32) | mac (32) |
+ * about (0 to 256). */
 #include <stdlib.h>
 
 #include "vault/stream.h"
 
 #define PAIRING_ANSWER_MAX_BYTES INDEX_PAIRING_MAX_BYTES
+#define PAIRING_ABOUT_MAX_BYTES 256
+#define PAIRING_KEYS_BYTES 96
 
 static bool pairings_open(struct vault *v, struct http_request *request, struct http_reply *r) {
     unsigned retry = 0;
@@ -22,28 +25,30 @@ static bool pairings_open(struct vault *v, struct http_request *request, struct 
 enum http_outcome pairing_post(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     struct store_id id;
-    AUTO(blob_clear) struct blob sign = {0}, box = {0}, mac = {0};
+    AUTO(blob_clear) struct blob sign = {0}, box = {0}, mac = {0}, about = {0};
     AUTO(json_release) json_t *document = NULL;
     const struct json_field fields[] = {
         {"id", JSON_KIND_HEX, true, 0, STORE_ID_BYTES, id.bytes, NULL},
         {"sign", JSON_KIND_BASE64, true, 32, 32, &sign, NULL},
         {"box", JSON_KIND_BASE64, true, 32, 32, &box, NULL},
         {"mac", JSON_KIND_BASE64, true, 32, 32, &mac, NULL},
+        {"about", JSON_KIND_BASE64, false, 1, PAIRING_ABOUT_MAX_BYTES, &about, NULL},
     };
     if (!REQUEST_JSON(request, fields, &document, r) || !pairings_open(v, request, r)) return HTTP_DONE;
-    uint8_t announcement[96];
-    memcpy(announcement, sign.data, 32);
-    memcpy(announcement + 32, box.data, 32);
-    memcpy(announcement + 64, mac.data, 32);
+    uint8_t bytes[PAIRING_KEYS_BYTES + PAIRING_ABOUT_MAX_BYTES];
+    struct bytes announcement = {bytes, PAIRING_KEYS_BYTES + about.len};
+    memcpy(bytes, sign.data, 32);
+    memcpy(bytes + 32, box.data, 32);
+    memcpy(bytes + 64, mac.data, 32);
+    if (about.len) memcpy(bytes + PAIRING_KEYS_BYTES, about.data, about.len);
     struct diag d = {0};
-    err e =
-        v->index->ops->pairing_put(v->index, &id, BYTES_OF(announcement), slot_now() + VAULT_PAIRING_S, &d);
+    err e = v->index->ops->pairing_put(v->index, &id, announcement, slot_now() + VAULT_PAIRING_S, &d);
     if (e == ERR_EXISTS) { /* the same hub again is no harm */
         AUTO(blob_clear) struct blob held = {0};
         err got = v->index->ops->pairing_get(v->index, &id, slot_now(), &held, NULL, &d);
-        if (!got && bytes_equal(blob_bytes(&held), BYTES_OF(announcement))) e = ERR_OK;
+        if (!got && bytes_equal(blob_bytes(&held), announcement)) e = ERR_OK;
     }
-    if (e == ERR_EXISTS) return reply_error(r, 409, "exists", "that pairing is announced by another hub");
+    if (e == ERR_EXISTS) return reply_error(r, 409, "exists", "that pairing is announced by another already");
     if (e) return reply_err(r, e, &d);
     return reply_json(r, 201, json_pack("{s:i}", "expires_in_s", VAULT_PAIRING_S));
 }
@@ -55,14 +60,22 @@ enum http_outcome pairing_get(void *vault, struct http_request *request, struct 
     struct diag d = {0};
     if (!request_id(request, 0, "pairing", &id, r)) return HTTP_DONE;
     err e = v->index->ops->pairing_get(v->index, &id, slot_now(), &announcement, NULL, &d);
-    if (!e && announcement.len != 96) e = ERR_NOT_FOUND;
+    if (!e && (announcement.len < PAIRING_KEYS_BYTES ||
+               announcement.len > PAIRING_KEYS_BYTES + PAIRING_ABOUT_MAX_BYTES))
+        e = ERR_NOT_FOUND;
     if (e == ERR_NOT_FOUND)
         return reply_error(r, 404, "not_found", "no hub has announced itself under that code");
     if (e) return reply_err(r, e, &d);
-    return reply_json(r, 200,
-                      json_pack("{s:o,s:o,s:o}", "sign", json_base64(BYTES(announcement.data, 32)), "box",
-                                json_base64(BYTES(announcement.data + 32, 32)), "mac",
-                                json_base64(BYTES(announcement.data + 64, 32))));
+    json_t *answer = json_pack("{s:o,s:o,s:o}", "sign", json_base64(BYTES(announcement.data, 32)), "box",
+                               json_base64(BYTES(announcement.data + 32, 32)), "mac",
+                               json_base64(BYTES(announcement.data + 64, 32)));
+    size_t more = announcement.len - PAIRING_KEYS_BYTES;
+    if (more && json_object_set_new(answer, "about",
+                                    json_base64(BYTES(announcement.data + PAIRING_KEYS_BYTES, more)))) {
+        json_decref(answer);
+        answer = NULL;
+    }
+    return reply_json(r, 200, answer);
 }
 
 enum http_outcome pairing_answer_post(void *vault, struct http_request *request, struct http_reply *r) {

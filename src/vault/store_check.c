@@ -157,7 +157,7 @@ static int run_restore(const struct options *o) {
     if (!e) e = backup_restore(o->folder, accounts, index, v.blobs, NULL, NULL, &b, &d);
     if (!e) e = copy_secret(o->folder, folder, &d);
     if (!e) e = log_open_beside(&v, o, &d);
-    if (!e) e = access_log_act(v.log, "restore", &d);
+    if (!e) e = log_admin_act(&v, "restore", &d);
     access_log_close(&v.log);
     blob_store_release(&v.blobs);
     if (e)
@@ -175,7 +175,7 @@ static int run_on_stores(const struct options *o) {
     if (e) log_error("%s", d.text[0] ? d.text : err_text(e));
     bool mends = o->mode == MODE_FSCK && o->mend;
     if (!e && mends) e = log_open_beside(&v, o, &d);
-    if (!e && mends) e = access_log_act(v.log, "fsck mend", &d);
+    if (!e && mends) e = log_admin_act(&v, "fsck mend", &d);
     if (e && mends) log_error("%s", d.text);
     int status = e ? 1 : o->mode == MODE_BACKUP ? run_backup(o, &v) : run_fsck(o, &v);
     vault_clear(&v);

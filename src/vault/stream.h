@@ -17,6 +17,7 @@ enum stream_type {
     STREAM_COMMAND = 16,
     STREAM_VIEWERS = 17,
     STREAM_RING = 18,
+    STREAM_WITNESS = 21,
     /* On the bus alone: */
     STREAM_END = 100,      /* the capability is gone */
     STREAM_HUB_HERE = 101, /* a hub has come: say who watches */
@@ -97,5 +98,8 @@ enum http_outcome waiting_park(struct http_request *request, struct http_reply *
 struct payload *waiting_take(struct http_request *request);
 
 void hubs_renew(struct vault *v);
+/* Every hub that is connected here; called with a lock held, so that it only takes notes. */
+typedef void hub_visit(void *arg, const struct store_id *household, const struct store_id *hub);
+void hubs_each(struct vault *v, hub_visit *fn, void *arg);
 
 #endif

@@ -7,6 +7,7 @@
  * a capability and no role: each request looks the capability up, so that one that is removed ends at once.
  */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/hash.h"
@@ -77,4 +78,16 @@ err challenge_check(const struct vault *v, const uint8_t challenge[CHALLENGE_BYT
         return ERR_DENIED;
     uint32_t expires = be32_get(challenge);
     return expires < now || expires > now + VAULT_CHALLENGE_S ? ERR_DENIED : ERR_OK;
+}
+
+err vault_once(struct vault *v, const char *kind, struct bytes what, uint32_t ttl_s, struct diag *d) {
+    uint8_t hash[HASH_BYTES];
+    char name[BUS_CHANNEL_CHARS], digits[2 * STORE_ID_BYTES + 1];
+    struct store_id owner;
+    hash_sha256(what, hash);
+    hex_encode(BYTES(hash, STORE_ID_BYTES), digits);
+    snprintf(name, sizeof name, "%s/%s", kind, digits);
+    random_bytes(owner.bytes, sizeof owner.bytes);
+    err e = v->bus->ops->claim(v->bus, name, &owner, ttl_s, (struct bytes){0}, d);
+    return e == ERR_CONFLICT ? ERR_DENIED : e;
 }

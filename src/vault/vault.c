@@ -5,6 +5,7 @@
 #include "vault/upload.h"
 
 #define SIGN_IN_TRIES 10 /* in ten minutes, then one in 30 s */
+#define FACTOR_TRIES 10  /* the same, of who has the passphrase */
 #define STRANGER_TRIES 300
 
 void vault_init(struct vault *v) {
@@ -17,6 +18,7 @@ void vault_init(struct vault *v) {
     brief_init(&v->brief);
     limiter_init(&v->sign_ins, SIGN_IN_TRIES, 600, 30);
     limiter_init(&v->strangers, STRANGER_TRIES, 600, 30);
+    limiter_init(&v->factors, FACTOR_TRIES, 600, 30);
     limiter_init(&v->pairings, VAULT_PAIRINGS_PER_PEER, VAULT_PAIRING_S, 0);
     limiter_init(&v->rings, VAULT_RINGS_PER_PEER, 60, 2);
     v->started = steady_now();
@@ -34,6 +36,7 @@ void vault_clear(struct vault *v) {
     brief_clear(&v->brief);
     limiter_clear(&v->sign_ins);
     limiter_clear(&v->strangers);
+    limiter_clear(&v->factors);
     limiter_clear(&v->pairings);
     limiter_clear(&v->rings);
     pthread_mutex_destroy(&v->setup_lock);

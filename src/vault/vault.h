@@ -48,6 +48,7 @@ struct caller {
     enum vault_who who;
     struct store_key token; /* session: hash of the token */
     struct store_key login;
+    bool factor;                  /* session: it passed a second factor */
     struct capability capability; /* access */
 };
 static inline struct caller *caller_of(struct http_request *r) {
@@ -92,7 +93,7 @@ struct vault {
     struct access_log *log; /* NULL: none is kept (memory stores) */
     struct blob ca_pem;
     bool metrics_open; /* the operator named an address for them */
-    struct limiter sign_ins, strangers, pairings, rings;
+    struct limiter sign_ins, strangers, factors, pairings, rings;
     struct brief_sessions brief;
     struct vault_counters count;
     struct steady_us started;
@@ -182,6 +183,8 @@ err access_token_read(const struct vault *v, const char *text, uint32_t now,
 #define CHALLENGE_BYTES 36
 void challenge_make(const struct vault *v, uint32_t now, uint8_t out[CHALLENGE_BYTES]);
 err challenge_check(const struct vault *v, const uint8_t challenge[CHALLENGE_BYTES], uint32_t now) CHECKED;
+/* What may pass once, on whatever node: the first who claims its hash has it. ERR_DENIED: somebody has. */
+err vault_once(struct vault *v, const char *kind, struct bytes what, uint32_t ttl_s, struct diag *d) CHECKED;
 
 bool vault_admit(void *vault, struct http_request *request, struct http_reply *r);
 
@@ -199,7 +202,19 @@ HANDLER(invitation_create);
 HANDLER(session_params);
 HANDLER(session_create);
 HANDLER(session_recover);
+HANDLER(session_list);
+HANDLER(session_name);
+HANDLER(session_another);
 HANDLER(session_end);
+HANDLER(session_end_other);
+HANDLER(passkey_begin);
+HANDLER(passkey_create);
+HANDLER(factor_list);
+HANDLER(factor_totp_create);
+HANDLER(factor_totp_confirm);
+HANDLER(factor_webauthn_begin);
+HANDLER(factor_webauthn_finish);
+HANDLER(factor_delete);
 HANDLER(keyring_get);
 HANDLER(keyring_put);
 HANDLER(household_create);
@@ -237,6 +252,9 @@ HANDLER(health_get);
 HANDLER(metrics_get);
 HANDLER(ca_get);
 HANDLER(log_get);
+HANDLER(log_mine);
+HANDLER(log_proof);
+HANDLER(log_cosignature);
 
 /* Hashes with commas between them; empty: none. On failure the reply is set. */
 bool rings_read(const char *text, struct store_id rings[VAULT_RINGS_MAX], size_t *count,

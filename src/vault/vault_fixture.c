@@ -243,7 +243,7 @@ void ask(const struct daemon *d, const struct ask *q, struct answer *out) {
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, collect);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, &out->headers);
     if (strcmp(q->method, "HEAD") == 0) curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-    bool sends = strcmp(q->method, "PUT") == 0 || strcmp(q->method, "POST") == 0;
+    bool sends = q->json || strcmp(q->method, "PUT") == 0 || strcmp(q->method, "POST") == 0;
     if (sends) {
         curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
         curl_easy_setopt(c, CURLOPT_READFUNCTION, give);

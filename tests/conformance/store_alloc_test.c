@@ -40,7 +40,9 @@ static err use_store(struct keep *k) {
     struct fsck_result result;
     struct account account = {0};
     struct account_secrets secrets = {.passes = 3};
-    struct store_key login = key_of(5), token = key_of(6);
+    struct store_key login = key_of(5);
+    struct account_session session = {.token = key_of(6), .login = login, .expires_day = 9};
+    struct account_factor factor = {.id = id_of(8), .kind = ACCOUNT_FACTOR_TOTP, .secret_len = 36};
     struct store_id event = id_of(7);
     AUTO(blob_clear) struct blob value = {0};
     uint64_t current, sequence, version, collected;
@@ -64,7 +66,9 @@ static err use_store(struct keep *k) {
     if (!e) e = ix->event_add(k->index, &k->place, KEEP_BASE, &event, false, bytes_text("e"), &sequence, D);
     if (!e) e = k->accounts->ops->create(k->accounts, &login, &secrets, bytes_text("keyring"), D);
     if (e == ERR_EXISTS) e = ERR_OK;
-    if (!e) e = k->accounts->ops->session_add(k->accounts, &token, &login, 9, D);
+    if (!e) e = k->accounts->ops->session_add(k->accounts, &session, D);
+    if (e == ERR_EXISTS) e = ERR_OK;
+    if (!e) e = k->accounts->ops->factor_add(k->accounts, &login, &factor, D);
     if (e == ERR_EXISTS) e = ERR_OK;
     if (!e) e = k->accounts->ops->get(k->accounts, &login, &account, D);
     account_clear(&account);

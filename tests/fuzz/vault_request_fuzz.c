@@ -37,14 +37,16 @@ static void token(const struct store_key *key, char out[128]) {
 
 static void make_session(void) {
     struct diag d;
-    struct store_key login, hash;
+    struct store_key login;
+    struct account_session s = {.expires_day = UINT32_MAX, .factor = true};
     uint8_t raw[32] = {1};
     char text[BASE64_CHARS(32)];
     struct account_secrets secrets = {.memory_kib = 65536, .passes = 3};
     login_key(&vault, "ada", &login);
     must(vault.accounts->ops->create(vault.accounts, &login, &secrets, bytes_text("CRDK"), &d));
-    hash_sha256(BYTES_OF(raw), hash.bytes);
-    must(vault.accounts->ops->session_add(vault.accounts, &hash, &login, UINT32_MAX, &d));
+    hash_sha256(BYTES_OF(raw), s.token.bytes);
+    s.login = login;
+    must(vault.accounts->ops->session_add(vault.accounts, &s, &d));
     base64_encode(BYTES_OF(raw), text);
     snprintf(session, sizeof session, "Session %s", text);
 }

@@ -1,0 +1,226 @@
+/* The access log within one process: groups, numbers, what a crash leaves, hubs that witness. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "crypto/unbox.h"
+#include "tlog/cosignature.h"
+#include "tlog/log_proof.h"
+#include "vault/log_internal.h"
+
+#define HOUSEHOLDS 3
+#define THREADS 8
+#define EACH_THREAD 40
+
+struct home {
+    struct store_id id;
+    struct box_key box;
+    struct index_household keys;
+};
+
+struct scene {
+    char folder[64];
+    struct vault v;
+    struct home homes[HOUSEHOLDS];
+};
+
+static void open_vault(struct scene *s) {
+    char path[PATH_TEXT_BYTES];
+    struct diag d = {0};
+    vault_init(&s->v);
+    assert_int_equal(path_join(path, s->folder, "index.db"), ERR_OK);
+    if (index_sqlite_open(path, &s->v.index, &d)) fail_msg("%s", d.text);
+    if (bus_local_open(&s->v.bus, &d)) fail_msg("%s", d.text);
+    if (access_log_open(s->folder, &s->v.log, &d)) fail_msg("%s", d.text);
+    if (access_log_start(&s->v, &d)) fail_msg("%s", d.text);
+}
+
+static int setup(void **state) {
+    struct scene *s = calloc(1, sizeof *s);
+    struct diag d = {0};
+    snprintf(s->folder, sizeof s->folder, "/tmp/cardea-access-log-XXXXXX");
+    if (!mkdtemp(s->folder)) return -1;
+    open_vault(s);
+    for (size_t i = 0; i < HOUSEHOLDS; i++) {
+        struct home *h = &s->homes[i];
+        struct store_key owner;
+        memset(h->id.bytes, (int)(i + 1), sizeof h->id.bytes);
+        memset(owner.bytes, (int)(i + 1), sizeof owner.bytes);
+        box_key_generate(&h->box);
+        memcpy(h->keys.box.bytes, h->box.public_key, sizeof h->keys.box.bytes);
+        random_bytes(h->keys.log_key.bytes, sizeof h->keys.log_key.bytes);
+        if (s->v.index->ops->household_create(s->v.index, &h->id, &owner, 0, &d)) fail_msg("%s", d.text);
+        if (s->v.index->ops->household_keys_put(s->v.index, &h->id, &h->keys, &d)) fail_msg("%s", d.text);
+    }
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct scene *s = *state;
+    vault_clear(&s->v);
+    char *argv[] = {"rm", "-rf", s->folder, NULL};
+    pid_t pid = fork();
+    if (pid == 0) {
+        execvp("rm", argv);
+        _exit(127);
+    }
+    waitpid(pid, NULL, 0);
+    free(s);
+    return 0;
+}
+
+static uint64_t append(struct scene *s, size_t home, int number) {
+    struct diag d = {0};
+    uint64_t index = UINT64_MAX;
+    AUTO(json_release) json_t *details = json_pack("{s:i}", "number", number);
+    const struct access_act act = {.kind = "grant.use", .household = &s->homes[home].id, .details = details};
+    if (access_log_append(&s->v, &act, &index, NULL, &d)) fail_msg("%s", d.text);
+    return index;
+}
+
+/* Every number from 0 on is there, once, with its tag, and opens with the household's key. */
+static size_t check_home(struct scene *s, size_t home) {
+    struct home *h = &s->homes[home];
+    struct log_row *rows = NULL;
+    size_t count = 0;
+    struct diag d = {0};
+    AUTO(blob_clear) struct blob bundle = {0};
+    uint64_t at = UINT64_MAX;
+    if (log_rows_from(&s->v, &h->id, 0, 1000, &rows, &count, &d)) fail_msg("%s", d.text);
+    for (size_t i = 0; i < count; i++) {
+        struct bytes raw;
+        struct log_entry entry;
+        uint8_t tag[LOG_TAG_BYTES];
+        AUTO(blob_clear) struct blob plain = {0};
+        assert_int_equal(rows[i].n, i);
+        if (log_read_entry(s->v.log, rows[i].entry, s->v.log->checkpoint.size, &bundle, &at, &raw, &d))
+            fail_msg("%s", d.text);
+        if (log_entry_decode(raw, &entry, &d)) fail_msg("%s", d.text);
+        log_tag(h->keys.log_key.bytes, i, tag);
+        assert_memory_equal(tag, entry.tag, sizeof tag);
+        assert_int_equal(box_open(&h->box, LOG_BOX_INFO, BYTES_OF(tag), entry.details, &plain), ERR_OK);
+    }
+    free(rows);
+    return count;
+}
+
+struct worker {
+    struct scene *s;
+    size_t home;
+};
+
+static void *work(void *arg) {
+    struct worker *w = arg;
+    for (int i = 0; i < EACH_THREAD; i++) append(w->s, (w->home + (size_t)i) % HOUSEHOLDS, i);
+    return NULL;
+}
+
+static void test_many_append_at_once(void **state) {
+    struct scene *s = *state;
+    pthread_t threads[THREADS];
+    struct worker workers[THREADS];
+    for (size_t i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){s, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    size_t sum = 0;
+    for (size_t i = 0; i < HOUSEHOLDS; i++) sum += check_home(s, i);
+    assert_int_equal(sum, THREADS * EACH_THREAD);
+    assert_int_equal(s->v.log->checkpoint.size, THREADS * EACH_THREAD);
+    vault_clear(&s->v); /* all the same from the index, and the numbers go on */
+    open_vault(s);
+    assert_int_equal(s->v.log->fresh_count, 0);
+    for (size_t i = 0; i < HOUSEHOLDS; i++) {
+        size_t before = check_home(s, i);
+        append(s, i, 7);
+        assert_int_equal(check_home(s, i), before + 1);
+    }
+}
+
+/* The index lost what the log has: as after a crash, or a restored backup. */
+static void test_the_tail_is_mapped_again(void **state) {
+    struct scene *s = *state;
+    struct diag d = {0};
+    for (int i = 0; i < 20; i++) append(s, (size_t)i % 2, i);
+    static const uint64_t kept[] = {20, 19, 7, 1, 0};
+    for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) {
+        if (log_map_fresh(&s->v, &d)) fail_msg("%s", d.text);
+        uint64_t size = s->v.log->checkpoint.size;
+        if (s->v.index->ops->log_unmap(s->v.index, kept[k], &d)) fail_msg("%s", d.text);
+        vault_clear(&s->v);
+        open_vault(s);
+        assert_int_equal(s->v.log->checkpoint.size, size);
+        assert_int_equal(check_home(s, 0) + check_home(s, 1), size);
+        append(s, 0, 99);
+    }
+    check_home(s, 0);
+}
+
+static void test_what_cannot_be_logged(void **state) {
+    struct scene *s = *state;
+    struct diag d = {0};
+    struct store_id stranger = {{9}};
+    AUTO(json_release) json_t *facts = json_pack("{s:i}", "minutes", 5);
+    struct access_act act = {.kind = "grant.use", .household = &stranger};
+    assert_int_equal(access_log_append(&s->v, &act, NULL, NULL, &d), ERR_NOT_FOUND);
+    act = (struct access_act){.kind = "Grant", .household = &s->homes[0].id};
+    assert_int_equal(access_log_append(&s->v, &act, NULL, NULL, &d), ERR_INVALID);
+    append(s, 0, 1); /* its number was not used up */
+    assert_int_equal(check_home(s, 0), 1);
+    uint8_t actor[LOG_ACTOR_BYTES] = {1};
+    act = (struct access_act){.kind = "staff.key", .actor = actor, .facts = facts};
+    AUTO(blob_clear) struct blob entry = {0};
+    uint64_t index;
+    assert_int_equal(access_log_append(&s->v, &act, &index, &entry, &d), ERR_OK);
+    struct log_entry read;
+    uint64_t minutes = 0;
+    assert_int_equal(log_entry_decode(blob_bytes(&entry), &read, &d), ERR_OK);
+    assert_true(log_entry_fact(&read, "minutes", &minutes));
+    assert_int_equal(minutes, 5);
+    assert_false(read.tagged);
+    assert_true(bytes_equal(read.details, bytes_text("{}")));
+    vault_clear(&s->v);
+    vault_init(&s->v);
+    assert_int_equal(access_log_append(&s->v, &act, NULL, NULL, &d), ERR_UNSUPPORTED);
+}
+
+static void test_proofs(void **state) {
+    struct scene *s = *state;
+    struct diag d = {0};
+    uint8_t proof[TLOG_PROOF_MAX + 1][HASH_BYTES];
+    size_t count;
+    AUTO(blob_clear) struct blob text = {0};
+    struct checkpoint c;
+    bool cosigned = true;
+    for (int i = 0; i < 300; i++) { /* over a tile's border */
+        AUTO(blob_clear) struct blob entry = {0};
+        uint64_t index;
+        const struct access_act act = {.kind = "grant.use", .household = &s->homes[0].id};
+        if (access_log_append(&s->v, &act, &index, &entry, &d)) fail_msg("%s", d.text);
+        if (i % 37 && i < 250) continue;
+        if (access_log_prove(&s->v, index, &s->homes[0].id, 0, &text, proof, &count, &cosigned, &d))
+            fail_msg("%s", d.text);
+        assert_false(cosigned);
+        if (log_proof_check(access_log_key(s->v.log), (const char *)text.data, text.len, index,
+                            blob_bytes(&entry), (const uint8_t(*)[HASH_BYTES])proof, count, NULL, 0, &c, &d))
+            fail_msg("%s", d.text);
+    }
+    assert_int_equal(access_log_prove(&s->v, 300, NULL, 0, &text, proof, &count, NULL, &d), ERR_NOT_FOUND);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_many_append_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_tail_is_mapped_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_logged, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_proofs, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("access log", tests, NULL, NULL);
+}
