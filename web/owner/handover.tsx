@@ -4,7 +4,7 @@ import { lazy } from "./lazy.tsx";
 import { say } from "./state.ts";
 import { Button, Icon } from "./ui.tsx";
 
-const Qr = lazy<{ text: string; label: string }>(() => import("./qr.tsx").then((m) => m.Qr));
+const Qr = lazy<{ text: string; label: string }>(() => import("./qr.tsx").then((m) => m.Qr), true);
 
 export async function copy(link: string): Promise<void> {
     try {

@@ -3,7 +3,7 @@
 import type { Access } from "./access.ts";
 import type { Api, Proven } from "./api.ts";
 import { b64, equal, hex, unb64, type Bytes } from "./bytes.ts";
-import { CardeaError, forged, noKey } from "./errors.ts";
+import { forged, noKey } from "./errors.ts";
 import { checkValid, openGrantBox, readAbout, readGrant, signOpen, type About, type Statement } from "./grant.ts";
 import type { Camera, Hub, Profile } from "./household.ts";
 import { issuerOf, type Link, type LinkKeys } from "./link.ts";
