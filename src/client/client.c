@@ -161,19 +161,58 @@ err client_sign_in_recovery(struct client *c, const char *login, const char *cod
     return e;
 }
 
+/* The keyring's key under each passkey, for PUT /v1/keyring. NULL: out of memory. */
+static json_t *wraps_json(const struct keyring *k) {
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < k->passkey_count; i++) {
+        uint8_t wrap[KEYRING_WRAP_BYTES];
+        json_t *one = keyring_passkey_wrap(k, i, wrap)
+                          ? NULL
+                          : json_pack("{s:o, s:o}", "id", json_hex(BYTES_OF(k->passkeys[i].id)), "wrap",
+                                      json_base64(BYTES_OF(wrap)));
+        if (json_array_append_new(list, one)) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* Passkeys that were taken away elsewhere are still in the keyring that this device holds. */
+static err drop_lost_passkeys(struct client *c, struct diag *d) {
+    AUTO(json_release) json_t *answer = NULL;
+    if (c->keyring.passkey_count == 0) return ERR_OK;
+    err e = http_client_json(c->http, "GET", "/v1/factors", c->session, NULL, &answer, d);
+    if (e) return e;
+    size_t kept = 0;
+    for (size_t i = 0; i < c->keyring.passkey_count; i++) {
+        char hex[2 * KEYRING_PASSKEY_ID_BYTES + 1];
+        bool there = false;
+        size_t n;
+        json_t *factor;
+        hex_encode(BYTES_OF(c->keyring.passkeys[i].id), hex);
+        json_array_foreach(json_object_get(answer, "factors"), n, factor) there |=
+            strcmp(client_text(factor, "id"), hex) == 0;
+        if (there) c->keyring.passkeys[kept++] = c->keyring.passkeys[i];
+    }
+    c->keyring.passkey_count = kept;
+    return ERR_OK;
+}
+
 err client_change_passphrase(struct client *c, struct bytes passphrase, struct diag *d) {
     AUTO(keyring_access_clear) struct keyring_access access = {0};
     AUTO(blob_clear) struct blob raw = {0};
     struct passphrase_cost cost = {PASSPHRASE_MEMORY_KIB, PASSPHRASE_PASSES};
-    err e = keyring_change_passphrase(&c->keyring, passphrase, cost, &access, d);
+    err e = drop_lost_passkeys(c, d);
+    if (!e) e = keyring_change_passphrase(&c->keyring, passphrase, cost, &access, d);
     if (!e) e = keyring_seal(&c->keyring, &raw);
     if (e) return e;
     AUTO(json_release)
     json_t *ask =
-        json_pack("{s:o, s:I, s:o, s:I, s:I, s:o}", "keyring", json_base64(blob_bytes(&raw)), "version",
+        json_pack("{s:o, s:I, s:o, s:I, s:I, s:o, s:o}", "keyring", json_base64(blob_bytes(&raw)), "version",
                   (json_int_t)(c->keyring_version + 1), "salt", json_base64(BYTES_OF(access.salt)),
                   "memory_kib", (json_int_t)access.cost.memory_kib, "passes", (json_int_t)access.cost.passes,
-                  "auth", json_base64(BYTES_OF(access.auth)));
+                  "auth", json_base64(BYTES_OF(access.auth)), "wraps", wraps_json(&c->keyring));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     e = http_client_json(c->http, "PUT", "/v1/keyring", c->session, ask, NULL, d);
     if (!e) c->keyring_version++;

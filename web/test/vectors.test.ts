@@ -12,7 +12,7 @@ import { allows, checkOpen, makeRevocation, openGrantBox, readAbout, readGrant, 
 import { hkdfExpand, hkdfExtract, hmac, sha256 } from "../shared/hash.ts";
 import { openHouseholdKeys, readCertificate } from "../shared/household.ts";
 import { commandText, openReply, pairingOf, parseCode } from "../shared/hub.ts";
-import { openKeyring } from "../shared/keyring.ts";
+import { openByPasskey, openKeyring, passkeyKey, wrapForPasskey } from "../shared/keyring.ts";
 import { formatLink, linkKeys, parseLink } from "../shared/link.ts";
 import { readMark } from "../shared/mark.ts";
 import { derive } from "../shared/passphrase.ts";
@@ -97,7 +97,16 @@ each("recovery", (c) => {
 each("keyring", async (c) => {
     const raw = unhex(c["keyring"]);
     try {
+        if (c["way"] === "passkey") return void (await openByPasskey(raw, unhex(c["sealed"]), unhex(c["wrap"])));
         const ring = await openKeyring(raw, c["way"] === "recovery" ? 2 : 1, unhex(c["wrap"]));
+        for (const p of c["passkeys"] ?? []) {
+            const key = passkeyKey(unhex(p["prf"]));
+            assert.equal(hex(key), p["key"]);
+            const opened = await openByPasskey(raw, unhex(p["wrap"]), key);
+            assert.deepEqual(opened.body, ring.body);
+            assert.deepEqual((await openByPasskey(raw, await wrapForPasskey(ring, key), key)).key, ring.key);
+        }
+        assert.deepEqual((ring.body.passkeys ?? []).map((p) => [p.id, hex(p.wrap)]), (c["passkeys"] ?? []).map((p: Case) => [p["id"], p["key"]]));
         const again = await openKeyring(raw, 2, unhex(c["recovery_wrap"]));
         assert.deepEqual(ring.body, again.body);
         assert.equal(hex(ring.key), c["keyring_key"]);
