@@ -17,6 +17,7 @@ enum stream_type {
     STREAM_COMMAND = 16,
     STREAM_VIEWERS = 17,
     STREAM_RING = 18,
+    STREAM_HUB_NOTICE = 19, /* to hubs: something that the owner is to hear of */
     STREAM_WITNESS = 21,
     /* On the bus alone: */
     STREAM_END = 100,      /* the capability is gone */
