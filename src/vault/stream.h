@@ -18,7 +18,7 @@ enum stream_type {
     STREAM_COMMAND = 16,
     STREAM_VIEWERS = 17,
     STREAM_RING = 18,
-    STREAM_HUB_NOTICE = 19,
+    STREAM_HUB_NOTICE = 19, /* to hubs: something that the owner is to hear of */
     STREAM_ACTIVITY = 20,
     STREAM_WITNESS = 21,
     /* On the bus alone: */
