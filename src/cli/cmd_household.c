@@ -9,8 +9,10 @@
 #include "cli/doctor.h"
 #include "cli/home.h"
 #include "cli/household.h"
+#include "cli/hub_ask.h"
 #include "cli/session.h"
 #include "cli/verify.h"
+#include "client/grantee.h"
 #include "client/hub_command.h"
 #include "client/setup.h"
 
@@ -404,6 +406,29 @@ static int vault_is_away(const struct cli *cli, const struct diag *d) {
         since, waiting);
 }
 
+/* A member sees what was given, and not how the hub is. */
+static int member_status(const struct cli *cli, const struct session *s) {
+    const struct keyring_household *h = &s->client.keyring.households[s->client.household_index];
+    const struct grant_statement *g = &s->client.grant->statement;
+    char fingerprint[17], from[48];
+    household_fingerprint(g->issuer, fingerprint);
+    cli_time_text((struct wall_us){(int64_t)g->from * 1000000}, from);
+    if (cli->json) {
+        AUTO(json_release)
+        json_t *all =
+            json_pack("{s:{s:s, s:s}, s:s, s:i, s:b, s:b}", "household", "name", s->client.household.name,
+                      "fingerprint", fingerprint, "role", keyring_roles[h->role], "streams",
+                      (int)g->camera_count, "live", (int)g->live, "export", (int)g->may_export);
+        return cli_print_json(all);
+    }
+    printf("household: %s, its key's fingerprint %s\n", s->client.household.name, fingerprint);
+    printf("you are a %s: what is recorded from %s on%s%s\n", keyring_roles[h->role],
+           g->from ? from : "the beginning", g->live ? ", and live" : "",
+           g->may_export ? "; you may export" : "");
+    puts("`cardea camera list` says of which cameras");
+    return STATUS_DONE;
+}
+
 static int run_status(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
@@ -411,8 +436,9 @@ static int run_status(struct cli *cli, const struct args *args) {
     AUTO(json_release) json_t *usage = NULL;
     AUTO(json_release) json_t *hubs = json_array();
     bool well = true;
-    err e = session_open(cli, &s, &d);
+    err e = session_open_any(cli, &s, &d);
     if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) return vault_is_away(cli, &d);
+    if (!e && s.client.grant) return member_status(cli, &s);
     if (e || client_vault(&s.client, &vault, &d) || read_usage(&s.client, &usage, &d)) return cli_fail(&d);
     char fingerprint[17];
     household_fingerprint(s.client.household.sign.public_key, fingerprint);

@@ -12,6 +12,8 @@ extern const struct command commands_see[];       /* see zone … mask … face 
 extern const struct command commands_rule[];      /* rule … */
 extern const struct command commands_footage[];   /* export verify timeline events delete */
 extern const struct command commands_notify[];    /* notify doorbell */
+extern const struct command commands_share[];     /* share */
+extern const struct command commands_member[];    /* member … join */
 extern const struct command commands_trust[];     /* grants log */
 extern const struct command commands_store[];     /* fsck backup restore bench */
 

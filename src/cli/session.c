@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "cli/home.h"
+#include "client/grantee.h"
+#include "client/grants.h"
 
 err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_file[PATH_TEXT_BYTES],
                   struct diag *d) {
@@ -68,7 +70,19 @@ static void save_seen(const struct cli *cli, struct session *s) {
     s->seen = s->client.seen = NULL;
 }
 
-err session_open(const struct cli *cli, struct session *out, struct diag *d) {
+/* Of several households, the one that this folder remembers. */
+static void choose_household(const struct cli *cli, struct client *c) {
+    struct home_owner owner;
+    struct diag ignored;
+    if (home_owner_read(cli->data, &owner, &ignored)) return;
+    for (size_t i = 0; i < c->keyring.count; i++) {
+        char hex[2 * HOUSEHOLD_ID_BYTES + 1];
+        hex_encode(BYTES_OF(c->keyring.households[i].id), hex);
+        if (strcmp(hex, owner.household) == 0) c->household_index = i;
+    }
+}
+
+err session_open_any(const struct cli *cli, struct session *out, struct diag *d) {
     char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES], login[256], prompt[300];
     AUTO(secret_clear) struct secret passphrase = {0};
     *out = (struct session){0};
@@ -79,6 +93,7 @@ err session_open(const struct cli *cli, struct session *out, struct diag *d) {
     e = passphrase_read(cli, prompt, false, &passphrase, d);
     if (!e) e = client_open(&out->client, url, *ca_file ? ca_file : NULL, d);
     if (!e) e = client_sign_in(&out->client, login, blob_bytes(&passphrase.text), d);
+    if (!e) choose_household(cli, &out->client);
     if (!e) e = open_seen(cli, out, d);
     if (!e) e = client_unlock(&out->client, d);
     if (!e) save_seen(cli, out);
@@ -87,19 +102,85 @@ err session_open(const struct cli *cli, struct session *out, struct diag *d) {
     return e;
 }
 
-err session_camera(const struct cli *cli, const char *name, struct session *s, struct camera **out,
-                   struct diag *d) {
+err session_open(const struct cli *cli, struct session *out, struct diag *d) {
+    err e = session_open_any(cli, out, d);
+    if (e || !out->client.grant) return e;
+    const struct keyring_household *h = &out->client.keyring.households[out->client.household_index];
+    e = diag_fail(
+        d, ERR_DENIED,
+        "this needs the household's keys, and you are a %s of '%s': ask one of its owners. What you can: "
+        "camera list, live, export, timeline, events, status",
+        keyring_roles[h->role], h->name);
+    session_close(out);
+    return e;
+}
+
+/* A vault that knows no grants has none that lack anything. */
+static void tend(struct session *s) {
+    struct diag why = {{0}};
+    size_t tended = 0;
+    err e = grants_tend(&s->client, &s->cameras, &tended, &why);
+    if (e && e != ERR_NOT_FOUND && e != ERR_UNSUPPORTED)
+        fprintf(stderr, "cardea: who may look besides you could not be looked after: %s\n", why.text);
+    if (tended)
+        fprintf(stderr, "cardea: %zu grant%s got keys or cameras that %s lacked\n", tended,
+                tended > 1 ? "s" : "", tended > 1 ? "they" : "it");
+}
+
+static err find_camera(const struct cli *cli, const char *name, struct session *s, struct camera **out,
+                       struct diag *d) {
     size_t damaged = 0;
-    err e = session_open(cli, s, d);
-    if (e) return e;
-    e = camera_list_read(&s->client, &s->cameras, &damaged, d);
+    err e = camera_list_read(&s->client, &s->cameras, &damaged, d);
     if (!e) save_seen(cli, s);
     if (!e && damaged)
         fprintf(stderr, "cardea: %zu cameras' profiles cannot be trusted and are left out: %s\n", damaged,
                 d->text);
+    if (!e && !s->client.grant) tend(s);
     if (!e && name) e = camera_find(&s->cameras, name, out, d);
     if (e) session_close(s);
     return e;
+}
+
+err session_camera(const struct cli *cli, const char *name, struct session *s, struct camera **out,
+                   struct diag *d) {
+    err e = session_open(cli, s, d);
+    return e ? e : find_camera(cli, name, s, out, d);
+}
+
+err session_view(const struct cli *cli, const char *name, struct session *s, struct camera **out,
+                 struct diag *d) {
+    err e = session_open_any(cli, s, d);
+    return e ? e : find_camera(cli, name, s, out, d);
+}
+
+bool session_may_live(const struct session *s, struct diag *d) {
+    const struct client_grant *g = s->client.grant;
+    if (!g || g->statement.live) return true;
+    (void)diag_fail(d, ERR_DENIED, "what you were given is of recordings, not of the live view");
+    return false;
+}
+
+bool session_may_export(const struct client *c, struct diag *d) {
+    if (!c->grant || c->grant->statement.may_export) return true;
+    (void)diag_fail(
+        d, ERR_DENIED,
+        "you may watch this, and not keep it: ask who gave it to you for leave to export (--export)");
+    return false;
+}
+
+err session_cut_range(const struct client *c, struct wall_us *from, struct wall_us *to, struct diag *d) {
+    if (!c->grant) return ERR_OK;
+    const struct grant_statement *s = &c->grant->statement;
+    struct wall_us first = {(int64_t)s->from * 1000000}, end = {(int64_t)s->to * 1000000};
+    if (from->us < first.us) *from = first;
+    if (to->us > end.us) *to = end;
+    if (from->us < to->us) return ERR_OK;
+    char a[48], b[48];
+    cli_time_text(first, a);
+    cli_time_text(end, b);
+    return diag_fail(
+        d, ERR_DENIED,
+        s->to >= GRANTS_FOREVER ? "you were given what is from %s on" : "you were given %s to %s", a, b);
 }
 
 void session_close(struct session *s) {

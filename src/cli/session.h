@@ -19,10 +19,24 @@ struct session {
     struct seen *seen; /* DIR/seen.json; NULL where the folder cannot be read */
     struct camera_list cameras;
 };
+/* An owner's. ERR_DENIED: the account is a member of the household, and this needs its keys. */
 err session_open(const struct cli *cli, struct session *out, struct diag *d) CHECKED;
-/* The same, and the list of cameras; the camera of that name too, unless `name` is NULL. */
+/* An owner's or a member's, who has the keys of a grant alone (session->client.grant). */
+err session_open_any(const struct cli *cli, struct session *out, struct diag *d) CHECKED;
+/* An owner's, and the list of cameras; the camera of that name too, unless `name` is NULL. Grants that lack
+ * keys get them on the way. */
 err session_camera(const struct cli *cli, const char *name, struct session *s, struct camera **out,
                    struct diag *d) CHECKED;
+/* The same for looking: a member's too. */
+err session_view(const struct cli *cli, const char *name, struct session *s, struct camera **out,
+                 struct diag *d) CHECKED;
 void session_close(struct session *s);
+
+/* What an owner may do anyway, and a grantee if the grant says so. False: d says why not. */
+bool session_may_live(const struct session *s, struct diag *d);
+bool session_may_export(const struct client *c, struct diag *d);
+/* Cut to what the grant is of; an owner's stays. ERR_DENIED: nothing of it was given. */
+err session_cut_range(const struct client *c, struct wall_us *from, struct wall_us *to,
+                      struct diag *d) CHECKED;
 
 #endif

@@ -81,6 +81,8 @@ struct desk_ops {
     /* ERR_EXISTS: somebody of that name is there who is not revoked, or that code; ERR_LIMIT: too many. */
     err (*member_invite)(struct desk *, const char *name, unsigned roles, const struct store_key *code,
                          uint32_t now, uint32_t expires, uint64_t *number, struct diag *);
+    /* Is this an invitation that can be taken? ERR_NOT_FOUND. */
+    err (*invite_open)(struct desk *, const struct store_key *code, uint32_t now, struct diag *);
     /* An account takes an invitation. The same again is ERR_OK.
      *   ERR_NOT_FOUND  no such code, or expired     ERR_EXISTS  another has taken it, or that account or key is
      *   another member's */

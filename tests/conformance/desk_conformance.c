@@ -74,12 +74,16 @@ static void test_member_life(void **state) {
     assert_err(ops->member_invite(f->desk, "cleo", 1, &code, 100, 1000, &number, D), ERR_EXISTS);
     assert_err(certify(f->desk, ann, 30, "certificate"), ERR_NOT_FOUND);
 
+    assert_ok(ops->invite_open(f->desk, &code, 999, D));
+    assert_err(ops->invite_open(f->desk, &code, 1000, D), ERR_NOT_FOUND);
+    assert_err(ops->invite_open(f->desk, &other, 200, D), ERR_NOT_FOUND);
     assert_err(request(f->desk, 9, 20, 30, 200, &m), ERR_NOT_FOUND);
     assert_err(request(f->desk, 1, 20, 30, 1000, &m), ERR_NOT_FOUND); /* expired */
     assert_ok(request(f->desk, 1, 20, 30, 999, &m));
     assert_int_equal(m.state, DESK_REQUESTED);
     assert_string_equal(m.name, "ann");
     assert_ok(request(f->desk, 1, 20, 30, 5000, &m)); /* the same again, late */
+    assert_err(ops->invite_open(f->desk, &code, 200, D), ERR_NOT_FOUND);
     assert_err(request(f->desk, 1, 21, 31, 200, &m), ERR_EXISTS);
     assert_err(request(f->desk, 2, 20, 31, 200, &m), ERR_EXISTS); /* that account is ann's */
     assert_err(request(f->desk, 2, 21, 30, 200, &m), ERR_EXISTS); /* that key */

@@ -14,5 +14,6 @@ int main(int argc, char **argv) {
     make_grants(argv[1]);
     make_shares(argv[1]);
     make_log(argv[1]);
+    make_staff(argv[1]);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* The person: passphrase, recovery kit, this device, looks. */
 import { useEffect, useState } from "preact/hooks";
 import { Kit } from "./kit.tsx";
-import { client, household, phase, say, theme, type Theme } from "./state.ts";
+import { client, goHome, household, phase, say, theme, type Theme } from "./state.ts";
 import { strength, StrengthHint } from "./strength.tsx";
 import { Button, Dialog, Field, Message, Page, useAction } from "./ui.tsx";
 
@@ -16,7 +16,7 @@ export function AccountPage() {
                 <section class="card">
                     <h2>{view.login}</h2>
                     <dl class="facts">
-                        <div><dt>Household</dt><dd>{view.name}</dd></div>
+                        <div><dt>Household</dt><dd>{view.name}{view.role !== "owner" && ` (${view.role})`}</dd></div>
                         <div><dt>Its key begins</dt><dd><code>{print}</code></dd></div>
                     </dl>
                     <div class="stack">
@@ -25,6 +25,12 @@ export function AccountPage() {
                         <Button look="quiet" onClick={() => void client.signOut().then(() => { location.hash = ""; phase.value = "signin"; })}>Sign out on this device</Button>
                     </div>
                     <p class="muted">Changing the passphrase ends every other session of yours.</p>
+                    {view.homes.length > 1 && (
+                        <>
+                            <h2>Your homes</h2>
+                            <div class="stack">{view.homes.map((h) => <Button key={h.id} icon={h.here ? "check" : "home"} disabled={h.here} onClick={() => void client.choose(h.id).then(() => { location.hash = "#/"; return goHome(); })}>{h.name}</Button>)}</div>
+                        </>
+                    )}
                 </section>
                 <section class="card">
                     <h2>Appearance</h2>

@@ -6,11 +6,11 @@ import { messageOf, wordOf } from "../shared/errors.ts";
 import { clockTime } from "./format.ts";
 import { lazy } from "./lazy.tsx";
 import { MorePage } from "./more.tsx";
-import { route, takeSetupCode } from "./route.ts";
+import { route, takeInvitation, takeSetupCode } from "./route.ts";
 import { RecoverPage, SignInPage } from "./signin.tsx";
 import { FirstPage } from "./start.tsx";
-import { client, clockOffsetMs, household, loadHousehold, offlineSince, phase, pollReports, setupCode, toast, vaultName } from "./state.ts";
-import { Button, Icon, Logo, Message, type IconName } from "./ui.tsx";
+import { client, clockOffsetMs, goHome, household, isOwner, joinCode, loadHousehold, offlineSince, phase, pollReports, say, setupCode, toast, vaultName } from "./state.ts";
+import { Button, Icon, Logo, Message, Page, type IconName } from "./ui.tsx";
 import { WallPage } from "./wall.tsx";
 import { updateReady, registerWorker } from "./update.ts";
 
@@ -25,9 +25,16 @@ const StatsPage = lazy(() => import("./stats.tsx").then((m) => m.StatsPage));
 const FacesPage = lazy(() => import("./faces.tsx").then((m) => m.FacesPage));
 const ZonesPage = lazy<{ id: string }>(() => import("./zones.tsx").then((m) => m.ZonesPage));
 
+const SharedPage = lazy(() => import("./shared.tsx").then((m) => m.SharedPage));
+const PeoplePage = lazy(() => import("./people.tsx").then((m) => m.PeoplePage));
+const JoinPage = lazy(() => import("./join.tsx").then((m) => m.JoinPage));
+const OutsidePage = lazy(() => import("./join.tsx").then((m) => m.OutsidePage));
+const Watchers = lazy(() => import("./watchers.tsx").then((m) => m.Watchers), true);
+
 export async function start(): Promise<void> {
     registerWorker();
     const code = takeSetupCode();
+    joinCode.value = takeInvitation()?.join ?? null;
     try {
         const info = await client.vault();
         vaultName.value = info.name;
@@ -35,7 +42,7 @@ export async function start(): Promise<void> {
         setupCode.value = code ?? info.setup_code ?? null;
         /* Somebody who is signed in and opens the printed address again has no use for its code. */
         if (await resumed()) return;
-        phase.value = setupCode.value && (info.setup_code || code) ? "first" : "signin";
+        phase.value = joinCode.value ? "join" : setupCode.value && (info.setup_code || code) ? "first" : "signin";
     } catch (e) {
         phase.value = wordOf(e) === "offline" ? "unreachable" : "signin";
     }
@@ -44,8 +51,7 @@ export async function start(): Promise<void> {
 async function resumed(): Promise<boolean> {
     try {
         if (!(await client.resume())) return false;
-        await loadHousehold();
-        phase.value = "home";
+        await goHome();
         return true;
     } catch (e) {
         if (wordOf(e) === "offline") throw e;
@@ -79,6 +85,10 @@ function Door() {
             return <RecoverPage />;
         case "signin":
             return <SignInPage />;
+        case "join":
+            return <JoinPage />;
+        case "outside":
+            return <OutsidePage />;
         case "unreachable":
             return (
                 <DoorFrame title="The vault does not answer">
@@ -114,20 +124,26 @@ function Home() {
         const timer = setInterval(() => void loadHousehold().catch(() => undefined), 30_000);
         return () => clearInterval(timer);
     }, []);
+    useEffect(() => (isOwner.value ? tending() : undefined), [isOwner.value]);
     const [page, id, sub] = route.value.path;
+    const owners = ["alerts", "faces", "add", "health", "shared", "people"].includes(page ?? "") || (page === "camera" && sub !== undefined);
     return (
         <div class="frame">
             <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the page</a>
             <Nav page={page ?? ""} />
             <div class="content">
                 <Banners />
-                {page === "camera" && id && sub === "settings" ? <SettingsPage id={id} key={id} />
+                {isOwner.value && <Watchers />}
+                {owners && !isOwner.value ? <OwnersOnly />
+                    : page === "camera" && id && sub === "settings" ? <SettingsPage id={id} key={id} />
                     : page === "camera" && id && sub === "zones" ? <ZonesPage id={id} key={id} />
                     : page === "camera" && id ? <CameraPage id={id} key={id} />
                     : page === "events" ? <EventsPage />
                     : page === "alerts" ? <AlertsPage />
                     : page === "stats" ? <StatsPage />
                     : page === "faces" ? <FacesPage />
+                    : page === "shared" ? <SharedPage />
+                    : page === "people" ? <PeoplePage />
                     : page === "settings" ? <MorePage />
                     : page === "add" ? <AddPage />
                     : page === "health" ? <HealthPage />
@@ -138,13 +154,37 @@ function Home() {
     );
 }
 
+/* While an owner's app is open it lets in who was invited, and hands new keys to whoever may look. */
+const TEND_MS = 20_000;
+function tending(): () => void {
+    const tend = (): void => {
+        if (document.visibilityState === "visible") void client.tend().then((came) => came.forEach((name) => say(`${name} is in`))).catch(() => undefined);
+    };
+    tend();
+    const timer = setInterval(tend, TEND_MS);
+    return () => clearInterval(timer);
+}
+
+function OwnersOnly() {
+    return (
+        <Page title="For owners">
+            <div class="empty">
+                <div class="empty-art" aria-hidden="true"><Icon name="lock" /></div>
+                <h2>This is for the owners of {household.value?.name}</h2>
+                <p>You can watch what they share with you. To change something, ask one of them.</p>
+                <a class="button main" href="#/">All cameras</a>
+            </div>
+        </Page>
+    );
+}
+
 function Nav({ page }: { page: string }) {
     const items: [string, string, IconName, boolean][] = [
         ["#/", "Cameras", "grid", page === "" || page === "camera"],
         ["#/events", "Events", "list", page === "events"],
-        ["#/alerts", "Alerts", "bell", page === "alerts"],
+        ...(isOwner.value ? [["#/alerts", "Alerts", "bell", page === "alerts"] as [string, string, IconName, boolean]] : []),
         ["#/stats", "Statistics", "chart", page === "stats"],
-        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "faces"].includes(page)],
+        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "faces", "shared", "people"].includes(page)],
     ];
     return (
         <nav class="nav" aria-label="Main">

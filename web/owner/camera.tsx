@@ -13,11 +13,12 @@ import { Boxes } from "./overlay.tsx";
 import { Player, SPEEDS } from "./player.ts";
 import { choose, go, note, route } from "./route.ts";
 import { pollEvents, pollSee, sync } from "./seeing.ts";
-import { client, household, now, reportOf, say, statusOf } from "./state.ts";
+import { client, household, isOwner, now, reportOf, say, statusOf } from "./state.ts";
 import { Thumb } from "./thumb.tsx";
 import { Timeline, clampView, zoom, type Range, type View } from "./timeline.tsx";
 import { Button, Dialog, Field, Icon, Tool } from "./ui.tsx";
 
+const ShareDialog = lazy<{ camera: CameraView; range: Range | null; onClose: () => void }>(() => import("./share.tsx").then((m) => m.ShareDialog), true);
 const DebugView = lazy<{ player: Player; camera: string; onClose: () => void }>(() => import("./debug.tsx").then((m) => m.DebugView));
 
 export function CameraPage({ id }: { id: string }) {
@@ -42,13 +43,21 @@ function Watch({ camera }: { camera: CameraView }) {
     const events = useSignal<SeenEvent[]>([]);
     const boxes = useSignal(localStorage.getItem("boxes") !== "off");
     const debug = route.value.query.get("debug") === "1";
+    const sharing = useSignal<{ range: Range | null } | null>(null);
+    const share = (range?: Range): void => {
+        const p = player;
+        const past = p && p.mode.peek() !== "live" ? p.time.peek() : null;
+        sharing.value = { range: range ?? (past ? { from: past - 30, to: Math.min(past + 30, now() - 1) } : null) };
+    };
     useEffect(() => {
         const stops = [pollEvents(15_000), pollSee(60_000)];
         return () => stops.forEach((s) => s());
     }, []);
     useEffect(() => {
         document.title = `${camera.profile.name} · Cardea`;
-        const p = new Player(video.current!, camera);
+        const { since = 0, role } = household.peek() ?? {};
+        /* What a member was not given is not there to be asked for. */
+        const p = new Player(video.current!, camera, role === "owner" || since === 0 ? undefined : { from: since, to: Infinity, live: true });
         const t = Number(route.peek().query.get("t"));
         const speed = Number(route.peek().query.get("speed"));
         if (SPEEDS.includes(speed) && t > 0) p.setSpeed(speed);
@@ -65,8 +74,9 @@ function Watch({ camera }: { camera: CameraView }) {
                 <h1>{camera.profile.name}</h1>
                 <CameraState camera={camera} />
                 <Tool icon="eye" label="What it sees, and why" aria-pressed={debug} onClick={() => choose({ debug: debug ? null : "1" })} />
-                <a class="tool" href={`#/camera/${camera.id}/zones`} aria-label="Zones and privacy masks" title="Zones and privacy masks"><Icon name="zone" /></a>
-                <a class="tool" href={`#/camera/${camera.id}/settings`} aria-label="Settings of this camera" title="Settings of this camera"><Icon name="gear" /></a>
+                {isOwner.value && <Tool icon="link" label="Share" onClick={() => share()} />}
+                {isOwner.value && <a class="tool" href={`#/camera/${camera.id}/zones`} aria-label="Zones and privacy masks" title="Zones and privacy masks"><Icon name="zone" /></a>}
+                {isOwner.value && <a class="tool" href={`#/camera/${camera.id}/settings`} aria-label="Settings of this camera" title="Settings of this camera"><Icon name="gear" /></a>}
             </header>
             <div class="stage" ref={stage}>
                 <video ref={video} playsInline muted aria-label={`${camera.profile.name}, video`} />
@@ -74,7 +84,8 @@ function Watch({ camera }: { camera: CameraView }) {
                 {player && <Overlay player={player} camera={camera} />}
             </div>
             {player && debug && <DebugView player={player} camera={camera.id} onClose={() => choose({ debug: null })} />}
-            {player && <Controls player={player} camera={camera} stage={stage} events={events} boxes={boxes} />}
+            {player && <Controls player={player} camera={camera} stage={stage} events={events} boxes={boxes} onShare={share} />}
+            {sharing.value && <ShareDialog camera={camera} range={sharing.value.range} onClose={() => (sharing.value = null)} />}
         </main>
     );
 }
@@ -123,9 +134,10 @@ interface Deck {
     stage: { current: HTMLDivElement | null };
     events: Signal<SeenEvent[]>;
     boxes: Signal<boolean>;
+    onShare: (range: Range) => void;
 }
 
-function Controls({ player, camera, stage, events, boxes }: Deck) {
+function Controls({ player, camera, stage, events, boxes, onShare }: Deck) {
     const start = player.time.peek();
     const view = useSignal<View>(clampView({ from: start - 1800, to: start + 1800 }));
     const trim = useSignal<Range | null>(null);
@@ -146,7 +158,7 @@ function Controls({ player, camera, stage, events, boxes }: Deck) {
         <div class="deck">
             <Timeline player={player} view={view} trim={trim} events={events} onSeek={seek} />
             <Transport player={player} camera={camera} stage={stage} onTrim={() => (trim.value ? (trim.value = null) : startTrim())} trimming={trim.value !== null} onJump={() => setJump(true)} boxes={boxes} />
-            {trim.value && <ExportPanel player={player} camera={camera} trim={trim} />}
+            {trim.value && <ExportPanel player={player} camera={camera} trim={trim} {...(isOwner.value ? { onShare: () => onShare(trim.peek()!) } : {})} />}
             <Zoom view={view} player={player} />
             <EventStrip events={events.value} camera={camera} player={player} onSeek={(t) => { seek(t); view.value = clampView({ from: t - 300, to: t + 300 }); }} />
             {jump && <Jump at={player.time.peek()} onClose={() => setJump(false)} onJump={(t) => { setJump(false); const span = Math.min(7200, view.peek().to - view.peek().from); view.value = clampView({ from: t - span / 2, to: t + span / 2 }); seek(t); }} />}
@@ -187,8 +199,8 @@ function Transport({ player, camera, stage, onTrim, trimming, onJump, boxes }: T
             <div class="group end">
                 <Tool icon="boxes" label="Boxes and ways of what was seen" keys="o" aria-pressed={boxes.value} data-key="o" onClick={() => { boxes.value = !boxes.value; localStorage.setItem("boxes", boxes.value ? "on" : "off"); }} />
                 <Tool icon="calendar" label="Go to a date and time" keys="j" onClick={onJump} />
-                <Tool icon="scissors" label="Export a clip" keys="e" aria-pressed={trimming} onClick={onTrim} data-key="e" />
-                <Tool icon="photo" label="Save this picture" keys="s" onClick={() => void snapshot(player, camera)} />
+                {household.value?.export !== false && <Tool icon="scissors" label="Export a clip" keys="e" aria-pressed={trimming} onClick={onTrim} data-key="e" />}
+                {household.value?.export !== false && <Tool icon="photo" label="Save this picture" keys="s" onClick={() => void snapshot(player, camera)} />}
                 {(player.hasSound.value || camera.profile.audio) && <Tool icon={player.sound.value ? "sound" : "mute"} label={player.sound.value ? "Sound off" : "Sound on"} keys="m" aria-pressed={player.sound.value} onClick={() => player.setSound(!player.sound.value)} />}
                 {document.pictureInPictureEnabled && <Tool icon="pip" label="Picture in picture" keys="p" onClick={() => void pictureInPicture(player)} />}
                 <Tool icon="full" label="Full screen" keys="f" onClick={() => fullScreen(stage.current!)} />

@@ -1,6 +1,7 @@
 /* One event: its moment played with its box, why it alerted or not, and what can be done about it. */
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { CameraView } from "../shared/client.ts";
 import { why } from "../shared/rules.ts";
 import type { SeenEvent } from "../shared/seeing.ts";
 import { placesOf, whoOf } from "./eventlist.tsx";
@@ -8,13 +9,16 @@ import { clockTime, duration, isToday, longDay } from "./format.ts";
 import { Glyph } from "./glyph.tsx";
 import { inspect } from "./inspect.ts";
 import { Boxes, percent } from "./overlay.tsx";
+import { lazy } from "./lazy.tsx";
 import { Player } from "./player.ts";
 import { go } from "./route.ts";
 import { interesting, marked, notInteresting, ruleNames, ruleOf, see } from "./seeing.ts";
-import { client, household } from "./state.ts";
+import { client, household, isOwner } from "./state.ts";
 import { useEventPicture } from "./thumb.tsx";
+import type { Range } from "./timeline.tsx";
 import { Button, Icon, Tool } from "./ui.tsx";
 
+const ShareDialog = lazy<{ camera: CameraView; range: Range | null; onClose: () => void }>(() => import("./share.tsx").then((m) => m.ShareDialog), true);
 const BEFORE_S = 2.5;
 const AFTER_S = 3;
 
@@ -120,8 +124,8 @@ function WhyBox({ event: e }: { event: SeenEvent }) {
                     <ul>{w.instead.map((l) => <li key={l}>{l.charAt(0).toUpperCase() + l.slice(1)}</li>)}</ul>
                 </details>
             )}
-            {e.alert && <a class="link" href={`#/alerts?rule=${e.alert.rule}`}>Change this rule</a>}
-            {!e.alert && e.label !== "motion" && e.quiet.length === 0 && <a class="link" href="#/alerts">Make a rule</a>}
+            {e.alert && isOwner.value && <a class="link" href={`#/alerts?rule=${e.alert.rule}`}>Change this rule</a>}
+            {isOwner.value && !e.alert && e.label !== "motion" && e.quiet.length === 0 && <a class="link" href="#/alerts">Make a rule</a>}
             {e.gap && <p class="muted">For a part of it nobody was looking: the hub's vision was starting again.</p>}
         </section>
     );
@@ -130,14 +134,18 @@ function WhyBox({ event: e }: { event: SeenEvent }) {
 function Actions({ event: e }: { event: SeenEvent }) {
     const off = marked.value.has(e.id);
     const person = e.label === "person" && e.picture !== null;
+    const camera = household.value?.cameras.find((c) => c.id === e.camera);
+    const [sharing, setSharing] = useState(false);
     const canName = person && see.value?.faces.on && !(e.face && "person" in e.face);
     return (
         <>
             <div class="actions start">
-                {off ? <Button icon="undo" onClick={() => void interesting(e)}>Take “Not interesting” back</Button>
+                {isOwner.value && camera && <Button icon="link" onClick={() => setSharing(true)}>Share</Button>}
+                {!isOwner.value ? null : off ? <Button icon="undo" onClick={() => void interesting(e)}>Take “Not interesting” back</Button>
                     : e.label !== "motion" && <Button icon="bellOff" data-key="n" title="What looks like this in this place stays quiet (n)" onClick={() => void notInteresting(e)}>Not interesting</Button>}
                 {canName && <Button icon="face" onClick={() => go(`#/faces?event=${e.id}`)}>I know who this is</Button>}
             </div>
+            {sharing && camera && <ShareDialog camera={camera} range={{ from: e.begin / 1e6 - BEFORE_S, to: Math.max(e.end / 1e6, e.begin / 1e6 + 2) + AFTER_S }} onClose={() => setSharing(false)} />}
             <dl class="facts small">
                 {e.score > 0 && <div><dt>Sure</dt><dd class="num">{percent(e.score)}</dd></div>}
                 {e.model && <div><dt>Seen by</dt><dd>{e.model === "motion-classifier" ? "Built-in classifier (coarse)" : e.model}</dd></div>}

@@ -1,7 +1,8 @@
 /* Everything that is set now and then, in one place. */
 import { useEffect } from "preact/hooks";
+import { loadShares, shares } from "./activity.ts";
 import { pollSee, see } from "./seeing.ts";
-import { household, reports } from "./state.ts";
+import { household, isOwner, reports } from "./state.ts";
 import { Icon, Page, type IconName } from "./ui.tsx";
 
 interface Row {
@@ -13,7 +14,12 @@ interface Row {
 }
 
 export function MorePage() {
-    useEffect(() => pollSee(60_000), []);
+    useEffect(() => {
+        if (!isOwner.value) return;
+        void loadShares();
+        return pollSee(60_000);
+    }, []);
+    const open = (shares.value ?? []).filter((g) => g.statement.purpose === "link" && g.state === "active").length;
     const hubs = reports.value;
     const down = hubs.filter((h) => !h.online).length;
     const s = see.value;
@@ -32,11 +38,15 @@ export function MorePage() {
             const drawn = [zones > 0 ? `${zones} ${zones === 1 ? "zone" : "zones"}` : "", masks > 0 ? `${masks} ${masks === 1 ? "mask" : "masks"}` : ""].filter(Boolean).join(", ");
             return { href: `#/camera/${c.id}/settings`, icon: "photo", title: c.profile.name, about: drawn ? `Recording, sound, ${drawn}` : "Recording, sound, zones, deletion" };
         })],
+        ["Who may look", [
+            { href: "#/shared", icon: "link", title: "Shared links", about: "Moments and live views that somebody can open", state: open > 0 ? { text: open === 1 ? "1 open" : `${open} open`, look: "" } : null },
+            { href: "#/people", icon: "person", title: "People", about: "Owners, members and viewers of your home" },
+        ]],
         ["You", [{ href: "#/account", icon: "person", title: "Account", about: "Passphrase, recovery kit, appearance, keys of the keyboard" }]],
     ];
     return (
         <Page title="Settings">
-            {groups.filter(([, rows]) => rows.length > 0).map(([name, rows]) => (
+            {groups.filter(([name, rows]) => rows.length > 0 && (isOwner.value || name === "You")).map(([name, rows]) => (
                 <section class="setting-group" key={name} aria-label={name}>
                     <h2>{name}</h2>
                     <div class="card flush">

@@ -40,6 +40,18 @@ export function choose(changes: Record<string, string | null>, keep = false): vo
     }
 }
 
+/* #join=CODE, and &signup=CODE where one is needed: an invitation. It outlives a reload of this tab, and not the tab. */
+export function takeInvitation(): { join: string; signup: string | null } | null {
+    const found = /^#join=([0-9A-Za-z-]+)(?:&signup=([0-9A-Za-z-]+))?$/.exec(location.hash);
+    if (found) {
+        history.replaceState(null, "", location.pathname);
+        sessionStorage.setItem("join", JSON.stringify({ join: found[1], signup: found[2] ?? null }));
+    }
+    const kept = sessionStorage.getItem("join");
+    return kept ? (JSON.parse(kept) as { join: string; signup: string | null }) : null;
+}
+export const dropInvitation = (): void => sessionStorage.removeItem("join");
+
 /* #setup=CODE, given by `cardea home` to the first visitor; taken out of the address at once. */
 export function takeSetupCode(): string | null {
     const code = /^#setup=([0-9A-Za-z-]+)$/.exec(location.hash)?.[1] ?? null;

@@ -5,7 +5,7 @@ import { messageOf, wordOf } from "../shared/errors.ts";
 import type { RuleNames } from "../shared/rules.ts";
 import type { Names } from "../shared/search.ts";
 import { readSee, type Rule, type SeeState, type Zone } from "../shared/seeing.ts";
-import { client, command, household, listen, say } from "./state.ts";
+import { client, command, household, isOwner, listen, say } from "./state.ts";
 
 /* `old`: the hub answers, but knows no seeing. */
 export type Seeing = { kind: "asking" } | { kind: "here"; state: SeeState } | { kind: "old" } | { kind: "silent"; message: string };
@@ -13,6 +13,7 @@ export const seeing = signal<Seeing>({ kind: "asking" });
 export const see = computed<SeeState | null>(() => (seeing.value.kind === "here" ? seeing.value.state : null));
 
 export async function loadSee(): Promise<void> {
+    if (!isOwner.peek()) return; /* a hub answers owners alone */
     try {
         seeing.value = { kind: "here", state: readSee(await command<unknown>("see.get", {})) };
     } catch (e) {

@@ -1,7 +1,7 @@
 /* Signing in, and coming back by the recovery code. */
 import { useState } from "preact/hooks";
 import { DoorFrame } from "./app.tsx";
-import { client, loadHousehold, phase, setupCode } from "./state.ts";
+import { client, goHome, phase, setupCode } from "./state.ts";
 import { strength, StrengthHint } from "./strength.tsx";
 import { Button, Field, Message, useAction } from "./ui.tsx";
 
@@ -14,8 +14,7 @@ export function SignInPage() {
         e.preventDefault();
         void run(async () => {
             await client.signIn(login.trim(), passphrase, stay);
-            await loadHousehold();
-            phase.value = "home";
+            await goHome();
         });
     };
     return (
@@ -56,8 +55,7 @@ export function RecoverPage() {
         void run(async () => {
             await client.finishRecovery(passphrase);
             await client.stay().catch(() => undefined);
-            await loadHousehold();
-            phase.value = "home";
+            await goHome();
         });
     };
     if (opened)

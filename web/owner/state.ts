@@ -1,6 +1,6 @@
 /* What the pages share: the client in its worker, the household, the hubs' reports. Signals; no copy of what the URL holds. */
-import { signal } from "@preact/signals";
-import type { Client, HouseholdView, HubReport } from "../shared/client.ts";
+import { computed, signal } from "@preact/signals";
+import type { Client, HouseholdView, HubReport, Standing } from "../shared/client.ts";
 import { wordOf } from "../shared/errors.ts";
 import { inspect } from "./inspect.ts";
 import type { Remote } from "../shared/rpc.ts";
@@ -13,11 +13,15 @@ inspect({ client });
 export { clockOffsetMs, listen, now } from "./backend.ts";
 export { theme, type Theme } from "./theme.ts";
 
-export type Phase = "starting" | "first" | "signin" | "recover" | "kit" | "home" | "unreachable";
+export type Phase = "starting" | "first" | "signin" | "recover" | "kit" | "home" | "outside" | "join" | "unreachable";
 export const phase = signal<Phase>("starting");
 export const household = signal<HouseholdView | null>(null);
+/* Whoever is no owner sees, and sets nothing. */
+export const isOwner = computed(() => household.value?.role === "owner");
+export const outside = signal<Standing | null>(null); /* signed in, and in no home */
 export const reports = signal<HubReport[]>([]);
 export const vaultName = signal("");
+export const joinCode = signal<string | null>(null); /* of an invitation that waits to be accepted */
 export const setupCode = signal<string | null>(null);
 /* Since when the vault has not answered, or null. */
 export const offlineSince = signal<number | null>(null);
@@ -42,6 +46,14 @@ export const command = <T>(verb: string, args: { camera?: string } & Record<stri
 
 export async function loadHousehold(): Promise<void> {
     household.value = await client.view();
+}
+
+/* After signing in: the home, or why there is none. */
+export async function goHome(): Promise<void> {
+    const standing = await client.standing();
+    if (standing.open) await loadHousehold();
+    outside.value = standing.open ? null : standing;
+    phase.value = joinCode.value ? "join" : standing.open ? "home" : "outside";
 }
 
 export async function loadReports(): Promise<void> {

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { CameraView } from "../shared/client.ts";
 import { Feed, type FeedState } from "./feed.ts";
 import { minuteTime } from "./format.ts";
-import { client, household, listen, loadHousehold, now, reportOf, statusOf } from "./state.ts";
+import { client, household, isOwner, listen, loadHousehold, now, reportOf, statusOf } from "./state.ts";
 import { Icon, Page } from "./ui.tsx";
 import type { LivePart } from "../shared/watch.ts";
 import { codecName } from "./format.ts";
@@ -40,7 +40,7 @@ export function WallPage() {
 
     if (cameras.length === 0) return <NoCameras />;
     return (
-        <Page title={household.value?.name ?? "Cameras"} actions={<><span class="muted num">{lost.value ? "Live connection lost, trying again…" : summary(cameras)}</span><a class="tool" href="#/add" aria-label="Add a camera or hub" title="Add a camera or hub"><Icon name="plus" /></a></>}>
+        <Page title={household.value?.name ?? "Cameras"} actions={<><span class="muted num">{lost.value ? "Live connection lost, trying again…" : summary(cameras)}</span>{isOwner.value && <a class="tool" href="#/add" aria-label="Add a camera or hub" title="Add a camera or hub"><Icon name="plus" /></a>}</>}>
             <ul class={`wall n${Math.min(cameras.length, 9)}`}>
                 {cameras.map((c, i) => (
                     <Tile key={`${c.id} ${streams[i]}`} camera={c} stream={streams[i]!} feeds={feeds.current}
@@ -61,6 +61,16 @@ function summary(cameras: CameraView[]): string {
 }
 
 function NoCameras() {
+    if (!isOwner.value)
+        return (
+            <Page title={household.value?.name ?? "Cameras"}>
+                <div class="empty">
+                    <div class="empty-art" aria-hidden="true"><Icon name="photo" /></div>
+                    <h2>No camera is shared with you</h2>
+                    <p>Ask an owner of {household.value?.name} to choose which ones you may watch.</p>
+                </div>
+            </Page>
+        );
     const paired = (household.value?.hubs.length ?? 0) > 0;
     return (
         <Page title={household.value?.name ?? "Cameras"}>
@@ -121,7 +131,7 @@ function Tile({ camera, stream, feeds, onUnsupported }: { camera: CameraView; st
                 </div>
                 <div class="tile-foot">
                     <strong>{camera.profile.name}</strong>
-                    <span class="muted">{recordWord(camera, status?.recording)}{status?.codec ? ` · ${codecName(status.codec)}` : ""}</span>
+                    <span class="muted">{isOwner.value ? recordWord(camera, status?.recording) : ""}{status?.codec ? ` · ${codecName(status.codec)}` : ""}</span>
                 </div>
             </a>
         </li>

@@ -2,7 +2,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { messageOf, wordOf } from "../shared/errors.ts";
-import { refusalOf } from "../shared/grantee.ts";
+import { FOREVER } from "../shared/limits.ts";
+import { refusalOf } from "../shared/refusal.ts";
 import type { SeenEvent } from "../shared/seeing.ts";
 import { now } from "../owner/backend.ts";
 import { ExportPanel } from "../owner/clip.tsx";
@@ -18,13 +19,12 @@ import type { Shared } from "./worker.ts";
 const ALIVE_MS = 4000;
 /* A share that begins that near to now is for looking, not for looking back. */
 const LIVE_WITHIN_S = 15;
-const NEVER = 2 ** 32 - 1;
 
 const whenOf = (s: number): string => (isToday(s) ? `today, ${minuteTime(s)}` : `${dayName(s)}, ${minuteTime(s)}`);
 
 function rangeWords({ from, to, live }: Shared): string {
     if (live && from > now() - 86_400 && to > now()) return `live, until ${whenOf(to)}`;
-    if (to >= NEVER) return `from ${whenOf(from)} on`;
+    if (to >= FOREVER) return `from ${whenOf(from)} on`;
     const same = new Date(from * 1000).toDateString() === new Date((to - 1) * 1000).toDateString();
     return same ? `${isToday(from) ? "Today" : dayName(from)}, ${clockTime(from)} to ${clockTime(to)} (${duration(to - from)})` : `${fullTime(from)} to ${fullTime(to)}`;
 }
@@ -44,7 +44,7 @@ export function Show({ shared }: { shared: Shared }) {
                     <h1>{shared.cameras.length === 1 ? camera.name : shared.household}</h1>
                     <p class="muted num">{shared.cameras.length === 1 ? `${shared.household} · ` : ""}{rangeWords(shared)}</p>
                 </div>
-                <span class="pill shared-until">{shared.expires >= NEVER ? "Does not expire" : `Open until ${whenOf(shared.expires)}`}</span>
+                <span class="pill shared-until">{shared.expires >= FOREVER ? "Does not expire" : `Open until ${whenOf(shared.expires)}`}</span>
             </header>
             {shared.words && <blockquote class="shared-words">{shared.words}</blockquote>}
             {shared.cameras.length > 1 && (

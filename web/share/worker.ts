@@ -1,9 +1,10 @@
 /* The share page's worker: what a link opens is opened here, and its keys never reach the page. */
 import type { ClientEvent } from "../shared/client.ts";
-import { GrantAccess, holderOf, refusalOf } from "../shared/grantee.ts";
+import { GrantAccess, holderOf } from "../shared/grantee.ts";
 import { linkKeys, parseFragment } from "../shared/link.ts";
 import { Playback } from "../shared/playback.ts";
 import { Recordings } from "../shared/recordings.ts";
+import { refusalOf } from "../shared/refusal.ts";
 import { emitter, serve, type WorkerScope } from "../shared/rpc.ts";
 
 export interface Shared {

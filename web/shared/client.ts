@@ -8,7 +8,7 @@ import * as device from "./device.ts";
 import { CardeaError, messageOf, wordOf } from "./errors.ts";
 import { eventDay, eventEpoch, openEvent, openEventPicture, type CameraEvent } from "./event.ts";
 import { eraseEvents, EventStore, type SyncState } from "./eventstore.ts";
-import { GrantAccess, refusalOf } from "./grantee.ts";
+import { GrantAccess } from "./grantee.ts";
 import { Grants, type GrantView, type ShareOptions } from "./grants.ts";
 import { Household, type Profile } from "./household.ts";
 import { command, pair } from "./hub.ts";
@@ -19,6 +19,7 @@ import { looksOf, type Look, type OwnEntry } from "./looks.ts";
 import { eraseLooks, lookMemory } from "./lookmemory.ts";
 import { Members, type Invited, type InviteOptions, type MemberRole, type People } from "./members.ts";
 import { newRecovery } from "./recovery.ts";
+import { refusalOf } from "./refusal.ts";
 import { Playback } from "./playback.ts";
 import { Recordings } from "./recordings.ts";
 import { tryRule, type Trial } from "./rules.ts";
@@ -618,7 +619,6 @@ export class Client extends Playback {
     async tend(): Promise<string[]> {
         if (!this.grants || !this.members) return [];
         const came = await this.members.complete();
-        await this.household!.refresh();
         await this.grants.tend();
         return came;
     }

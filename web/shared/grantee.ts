@@ -3,7 +3,7 @@
 import type { Access } from "./access.ts";
 import type { Api, Proven } from "./api.ts";
 import { b64, equal, hex, unb64, type Bytes } from "./bytes.ts";
-import { CardeaError, forged, noKey } from "./errors.ts";
+import { forged, noKey } from "./errors.ts";
 import { checkValid, openGrantBox, readAbout, readGrant, signOpen, type About, type Statement } from "./grant.ts";
 import type { Camera, Hub, Profile } from "./household.ts";
 import { issuerOf, type Link, type LinkKeys } from "./link.ts";
@@ -102,12 +102,17 @@ export class GrantAccess implements Access {
         if (Math.abs(entry.time / 1e6 - this.now()) > ENTRY_AGE_S || index <= this.lastEntry) throw forged("the vault proved an earlier use, and did not write this one down");
     }
 
+    /* How many days there can be anything of; 0: no end. */
+    private get days(): number {
+        return this.statement.from > 0 ? Math.max(1, Math.floor(this.now() / 86_400) - Math.floor(this.statement.from / 86_400)) : 0;
+    }
+
     private profileOf(id: string): Profile {
         const c = this.about.cameras[id];
         return {
             v: 1, kind: c?.main ? "sub" : "main", ...(c?.main ? { main: c.main } : {}), name: c?.name ?? "Camera",
             sub: c?.sub && this.statement.cameras.includes(c.sub) ? c.sub : null, hub: c?.hub ?? this.hubs[0]?.id ?? "", indoor: c?.indoor ?? false, audio: true, added: "",
-            ...(c?.codec ? { codec: c.codec } : {}), record: { mode: "always", pre_s: 0, post_s: 0, schedule: [] }, retention_days: 0,
+            ...(c?.codec ? { codec: c.codec } : {}), record: { mode: "always", pre_s: 0, post_s: 0, schedule: [] }, retention_days: this.days,
         };
     }
 
@@ -123,24 +128,4 @@ export class GrantAccess implements Access {
         if (!keys) throw noKey("the keys of this time were not shared with you");
         return keys;
     }
-}
-
-/* What a refusal means for a person, and whether trying again may help. */
-export function refusalOf(e: unknown): { title: string; text: string; again: boolean } {
-    const word = e instanceof CardeaError ? e.word : "internal";
-    const message = e instanceof Error ? e.message : String(e);
-    const end = (title: string, text: string) => ({ title, text, again: false });
-    if (word === "offline") return { title: "The vault does not answer", text: "Look at your connection, and try again in a moment.", again: true };
-    if (word === "limited") return { title: "Too many tries", text: "Wait half a minute, then try again.", again: true };
-    if (word === "not_found") return end("There is nothing at this link", "It was deleted by whoever shared it, or the link was not copied whole. Ask for it again.");
-    if (word === "denied") {
-        if (/revoked|withdrawn|ended/.test(message)) return end("This share was ended", "Whoever shared it with you has ended it. Ask them for a new link if you still need it.");
-        if (/expired/.test(message)) return end("This share has expired", "Its time is over. Ask whoever shared it with you for a new link.");
-        if (/not (hold )?yet|does not hold/.test(message)) return { title: "Not yet", text: "This share begins later. Come back then.", again: true };
-        if (/views|used up|often/.test(message)) return end("This share was used up", "It could be opened a certain number of times, and that many it was. Ask for a new link.");
-        return { title: "That did not open it", text: message, again: true };
-    }
-    if (word === "forged") return end("This vault's proof failed", `Nothing was opened: ${message}. Tell whoever shared it with you; their app can look into it.`);
-    if (word === "invalid") return end("This link is damaged", "A part of it is missing or was changed. Copy the whole link, to its last letter, and open it again.");
-    return { title: "This could not be opened", text: message, again: true };
 }

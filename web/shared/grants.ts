@@ -10,9 +10,6 @@ import { command } from "./hub.ts";
 import { formatLink, issuerOf, linkKeys, type Link } from "./link.ts";
 import { intersect } from "./timekey.ts";
 
-/* The end of time, in slots: a member's grant has no other. */
-export const FOREVER = 2 ** 32 - 1;
-
 export interface Note {
     v: 1;
     name?: string | undefined; /* for whom */
@@ -116,7 +113,7 @@ export class Grants {
     private async parts(streams: string[], from: number, to: number): Promise<GrantKeys[]> {
         const out: GrantKeys[] = [];
         for (const camera of streams)
-            for (const epoch of await this.household.epochs(camera)) {
+            for (const epoch of this.household.epochs(camera)) {
                 const nodes = intersect((await this.household.timeKeys(camera, epoch)).nodes, from, to);
                 if (nodes.length > 0) out.push({ camera, epoch, nodes });
             }
@@ -142,6 +139,7 @@ export class Grants {
 
     /* The grant's bytes, and what its note says of them. */
     async make(to: To, of: Of): Promise<{ statement: Statement; raw: Bytes; note: Note }> {
+        await this.household.refresh(); /* the newest epoch's keys too */
         const { log_key } = await this.api.get<{ log_key?: string }>("/v1/vault", { who: "nobody" });
         if (!log_key) throw new CardeaError("unsupported", "this vault keeps no log, and without one nothing is shared");
         const streams = this.streams(of.cameras);
@@ -247,7 +245,6 @@ export class Grants {
                 failed.push(`${cameras.find((c) => c.id === camera)?.profile.name ?? camera}: ${messageOf(e)}`);
             }
         }
-        await this.household.refresh();
         await this.tend().catch((e) => failed.push(messageOf(e)));
         if (failed.length === 0) return null;
         return `Access has ended at the vault. New keys could not be made for all cameras (${failed.join("; ")}): do it again when the hub is online`;
@@ -260,12 +257,13 @@ export class Grants {
     /* ---- tending: what reaches beyond now gets the keys of each new epoch, and a member each new camera ---- */
 
     async tend(): Promise<number> {
+        await this.household.refresh();
         let tended = 0;
         for (const g of await this.list()) {
             const { statement: s, note } = g;
             if (!note || (g.state !== "active" && g.state !== "later") || s.to <= this.slot) continue;
             const cameras = this.wanted(s);
-            if (cameras.length === 0 || !(await this.lacks(this.streams(cameras), note))) continue;
+            if (cameras.length === 0 || !this.lacks(this.streams(cameras), note)) continue;
             const of: Of = { ...s, cameras, time: Math.max(this.slot, s.time + 1), name: note.name, words: note.words };
             const made = await this.make(s, of);
             made.note = { ...note, epochs: made.note.epochs };
@@ -290,10 +288,10 @@ export class Grants {
         return s.role === "member" ? mains : mains.filter((id) => s.cameras.includes(id));
     }
 
-    private async lacks(streams: string[], note: Note): Promise<boolean> {
+    private lacks(streams: string[], note: Note): boolean {
         for (const camera of streams) {
             const held = note.epochs[camera] ?? [];
-            const all = await this.household.epochs(camera);
+            const all = this.household.epochs(camera);
             /* An epoch that ended before the grant began has no keys in it: only the newest counts. */
             if (all.length > 0 && !held.includes(Math.max(...all))) return true;
         }

@@ -139,10 +139,20 @@ export async function recall(memory: Memory, household: string, key: string, obj
     if (!before || object.version > before.version) await memory.put(name, { version: object.version, signer });
 }
 
+function epochsOf(objects: Listed[]): Map<string, number[]> {
+    const out = new Map<string, number[]>();
+    for (const o of objects) {
+        const found = /^camera\/([0-9a-f]{32})\/root\/(\d+)$/.exec(o.key);
+        if (found) out.set(found[1]!, [...(out.get(found[1]!) ?? []), Number(found[2])].sort((a, b) => a - b));
+    }
+    return out;
+}
+
 export class Household implements Access {
     hubs: Hub[] = [];
     cameras: Camera[] = [];
     problems: string[] = []; /* objects that did not verify, by name */
+    private known = new Map<string, number[]>(); /* epochs, by stream */
     private raw = new Map<string, { version: number; bytes: Promise<Bytes> }>();
     private roots = new Map<string, Promise<TimeKeys>>();
 
@@ -206,6 +216,7 @@ export class Household implements Access {
         const cameras = await Promise.all(profiles.map((o) => attempt(o, (x) => this.readProfile(x))));
         this.cameras = cameras.filter((c) => c !== null).sort((a, b) => (a.profile.added ?? "").localeCompare(b.profile.added ?? ""));
         this.problems = problems;
+        this.known = epochsOf(objects);
         for (const o of objects) {
             const held = this.raw.get(o.key);
             if (o.key.includes("/root/") && held && held.version !== o.version) this.roots.delete(o.key);
@@ -243,11 +254,9 @@ export class Household implements Access {
         return keys;
     }
 
-    /* The epochs that a stream has keys of, from the vault's list. */
-    async epochs(camera: string): Promise<number[]> {
-        const prefix = `camera/${camera}/root/`;
-        const { objects } = await this.api.get<{ objects: Listed[] }>(`/v1/objects?prefix=${prefix}`);
-        return objects.map((o) => Number(o.key.slice(prefix.length))).sort((a, b) => a - b);
+    /* The epochs that a stream has keys of, ascending, as the last refresh found them. */
+    epochs(camera: string): number[] {
+        return this.known.get(camera) ?? [];
     }
 
     private async readRoot(camera: string, epoch: number) {

@@ -3,10 +3,11 @@ import type { Api } from "./api.ts";
 import { b64, concat, equal, hex, random, text, unb64, utf8, type Bytes } from "./bytes.ts";
 import { boxOpen, boxSeal } from "./box.ts";
 import { CardeaError, forged, messageOf, wordOf } from "./errors.ts";
-import { FOREVER, type Grants } from "./grants.ts";
+import type { Grants } from "./grants.ts";
 import { hmac, sha256 } from "./hash.ts";
 import { sealHouseholdKeys, type Household } from "./household.ts";
 import { formatCode, pairingOf, parseCode } from "./hub.ts";
+import { FOREVER } from "./limits.ts";
 import { newSignKey, openObject, sealObject } from "./sign.ts";
 
 export type MemberRole = "owner" | "member" | "viewer";
