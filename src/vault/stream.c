@@ -43,6 +43,9 @@ void channel_ring(const struct store_id *ring, char out[CHANNEL_BYTES]) {
 void channel_activity(const struct store_id *household, char out[CHANNEL_BYTES]) {
     channel_name(out, "activity/", household, NULL);
 }
+void channel_cosigned(const struct store_id *household, char out[CHANNEL_BYTES]) {
+    channel_name(out, "cosigned/", household, NULL);
+}
 void channel_grant_end(const struct store_id *grant, char out[CHANNEL_BYTES]) {
     channel_name(out, "grant-end/", grant, NULL);
 }
