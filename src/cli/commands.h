@@ -6,6 +6,7 @@
 
 extern const struct command commands_home[];      /* demo home hub vault */
 extern const struct command commands_household[]; /* init recover status doctor */
+extern const struct command commands_account[];   /* account … */
 extern const struct command commands_camera[];    /* camera … live */
 extern const struct command commands_model[];     /* model … */
 extern const struct command commands_see[];       /* see zone … mask … face … */

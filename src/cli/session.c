@@ -1,10 +1,12 @@
 #include "cli/session.h"
 
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/home.h"
+#include "client/account.h"
 #include "client/grantee.h"
 #include "client/grants.h"
 
@@ -105,7 +107,16 @@ static void choose_household(const struct cli *cli, struct client *c) {
     }
 }
 
-err session_open_any(const struct cli *cli, struct session *out, struct diag *d) {
+/* What the account's other devices see this one as, while the command runs. */
+static void name_session(struct client *c) {
+    struct diag ignored;
+    char host[HOST_NAME_MAX + 1] = "", name[HOST_NAME_MAX + 32];
+    if (gethostname(host, sizeof host - 1)) host[0] = 0;
+    snprintf(name, sizeof name, "cardea on %s", *host ? host : "a machine without a name");
+    (void)!client_session_name(c, name, &ignored); /* without a name it works as well */
+}
+
+err session_account(const struct cli *cli, struct session *out, struct diag *d) {
     char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES], login[256], prompt[300];
     AUTO(secret_clear) struct secret passphrase = {0};
     *out = (struct session){0};
@@ -115,12 +126,23 @@ err session_open_any(const struct cli *cli, struct session *out, struct diag *d)
     snprintf(prompt, sizeof prompt, "passphrase of %s: ", login);
     e = passphrase_read(cli, prompt, false, &passphrase, d);
     if (!e) e = client_open(&out->client, url, *ca_file ? ca_file : NULL, d);
+    out->client.code = totp_read;
+    out->client.code_context = cli;
     if (!e) e = client_sign_in(&out->client, login, blob_bytes(&passphrase.text), d);
-    if (!e) choose_household(cli, &out->client);
-    if (!e) e = open_seen(cli, out, d);
+    if (!e) name_session(&out->client);
+    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", url);
+    if (e) session_close(out);
+    return e;
+}
+
+err session_open_any(const struct cli *cli, struct session *out, struct diag *d) {
+    err e = session_account(cli, out, d);
+    if (e) return e;
+    choose_household(cli, &out->client);
+    e = open_seen(cli, out, d);
     if (!e) e = client_unlock(&out->client, d);
     if (!e) save_seen(cli, out);
-    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", url);
+    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", out->client.url);
     if (e) session_close(out);
     return e;
 }

@@ -23,6 +23,8 @@ struct session {
     struct seen *seen; /* DIR/seen.json; NULL where the folder cannot be read */
     struct camera_list cameras;
 };
+/* As far as the account: nothing of the household is asked for, and there need be none. */
+err session_account(const struct cli *cli, struct session *out, struct diag *d) CHECKED;
 /* An owner's. ERR_DENIED: the account is a member of the household, and this needs its keys. */
 err session_open(const struct cli *cli, struct session *out, struct diag *d) CHECKED;
 /* An owner's or a member's, who has the keys of a grant alone (session->client.grant). */
