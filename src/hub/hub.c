@@ -30,6 +30,12 @@ void hub_pace(struct hub *h) {
     }
 }
 
+static void noticed(struct hub *h, const struct link_mail *m) {
+    struct diag d = {{0}};
+    if (hub_noticed(h, blob_bytes(&m->box), &d))
+        log_warning("the vault sent a notice that is none: %s", d.text);
+}
+
 static void on_mail(void *context, uint32_t events) {
     struct hub *h = context;
     struct link_mail m;
@@ -37,6 +43,7 @@ static void on_mail(void *context, uint32_t events) {
     while (!link_next(h->link, &m)) {
         if (m.kind == LINK_MAIL_COMMAND) hub_command(h, m.command, blob_bytes(&m.box));
         if (m.kind == LINK_MAIL_RING) hub_pressed(h, m.ring);
+        if (m.kind == LINK_MAIL_NOTICE) noticed(h, &m);
         link_mail_clear(&m);
     }
     hub_pace(h);

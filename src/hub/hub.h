@@ -131,6 +131,11 @@ void hub_command(struct hub *h, const uint8_t id[COMMAND_ID_BYTES], struct bytes
 void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, json_t *result /* taken */,
                const struct diag *d);
 
+/* hub_notice.c: what the vault tells of by a notice. ERR_INVALID: it is none. */
+err hub_noticed(struct hub *h, struct bytes json, struct diag *d) CHECKED;
+/* An alert of no camera's, on all channels; the same `what` again within again_s is no second one. */
+void hub_alert_system(struct hub *h, const char *what, unsigned again_s, const char *title, const char *text);
+
 /* hub_offline.c: tells this machine's `cardea status` while the vault is away. */
 void hub_offline_tick(struct hub *h, bool ending);
 

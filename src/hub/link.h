@@ -39,11 +39,11 @@ void link_wake(struct link *l, bool fresh);
 /* Becomes readable when there is mail. */
 int link_fd(const struct link *l);
 
-enum link_mail_kind { LINK_MAIL_COMMAND, LINK_MAIL_VIEWERS, LINK_MAIL_RING };
+enum link_mail_kind { LINK_MAIL_COMMAND, LINK_MAIL_VIEWERS, LINK_MAIL_RING, LINK_MAIL_NOTICE };
 struct link_mail {
     enum link_mail_kind kind;
     uint8_t command[COMMAND_ID_BYTES];
-    struct blob box; /* of a command */
+    struct blob box; /* of a command; a notice's JSON */
     uint8_t ring[LINK_RING_BYTES];
 };
 /* Recording loop. ERR_NOT_FOUND: none. */

@@ -11,6 +11,8 @@
 #define TYPE_COMMAND 16
 #define TYPE_VIEWERS 17
 #define TYPE_RING 18
+#define TYPE_NOTICE 19
+#define NOTICE_MAX_BYTES 1024
 #define PATH_BYTES (128 + LINK_RINGS_MAX * (2 * LINK_RING_BYTES + 1))
 #define SILENCE_MS 30000 /* the vault says something every 10 s */
 #define MESSAGE_MAX_BYTES (COMMAND_MAX_BYTES + 4096)
@@ -38,6 +40,18 @@ static err take_ring(struct link *l, struct bytes payload) {
     if (payload.len != LINK_RING_BYTES) return ERR_INVALID;
     memcpy(m.ring, payload.data, LINK_RING_BYTES);
     if (!put_mail(l, &m)) log_warning("a ring was lost: too much waits already");
+    return ERR_OK;
+}
+
+/* One that does not fit is left out: the owner's app shows the same. */
+static err take_notice(struct link *l, struct bytes payload) {
+    struct link_mail m = {.kind = LINK_MAIL_NOTICE};
+    if (payload.len > NOTICE_MAX_BYTES) return ERR_INVALID;
+    err e = blob_append(&m.box, payload);
+    if (e) return e;
+    if (put_mail(l, &m)) return ERR_OK;
+    log_warning("a notice of the vault was lost: too much waits already");
+    link_mail_clear(&m);
     return ERR_OK;
 }
 
@@ -103,6 +117,8 @@ static err on_bytes(void *context, struct bytes piece) {
             e = take_viewers(l, payload);
         else if (head[0] == TYPE_RING)
             e = take_ring(l, payload);
+        else if (head[0] == TYPE_NOTICE)
+            e = take_notice(l, payload);
         at += HEAD_BYTES + len;
     }
     blob_drop_front(&l->command_bytes, at);

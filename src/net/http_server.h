@@ -80,7 +80,7 @@ struct http_request {
     /* What `admit` learned of the caller: the application's own. */
     union {
         max_align_t align;
-        uint8_t bytes[256];
+        uint8_t bytes[2048];
     } caller;
 
     /* The handler's own, kept from one call to the next; freed with the request, on any thread. */

@@ -2,6 +2,7 @@
 #include <strings.h>
 
 #include "crypto/hash.h"
+#include "vault/grant.h"
 #include "vault/vault.h"
 
 static bool unauthorized(struct http_reply *r) {
@@ -29,9 +30,31 @@ static bool admit_session(struct vault *v, const char *token, struct caller *cal
     return !e;
 }
 
+/* The grant is read anew: what ended it, or made it narrower, counts from this request on. */
+static bool admit_grantee(struct vault *v, const struct store_id *grant, uint64_t entry,
+                          struct caller *caller, struct http_reply *r) {
+    AUTO(grant_held_clear) struct grant_held g = {0};
+    struct diag d = {0};
+    err e = grant_load(v, NULL, grant, false, &g, &d);
+    if (e == ERR_NOT_FOUND) return unauthorized(r);
+    if (!e) e = grant_alive(&g, slot_now(), &d);
+    if (e) {
+        reply_err(r, e, &d);
+        return false;
+    }
+    caller->who = WHO_GRANTEE;
+    caller->capability.household = g.row.household;
+    scope_of(&g.statement, entry, &caller->scope);
+    return true;
+}
+
 static bool admit_access(struct vault *v, const char *token, struct caller *caller, struct http_reply *r) {
     struct store_key key;
+    struct store_id grant;
+    uint64_t entry;
     struct diag d = {0};
+    if (grant_token_read(v, token, slot_now(), &grant, &entry) == ERR_OK)
+        return admit_grantee(v, &grant, entry, caller, r);
     if (access_token_read(v, token, slot_now(), &key)) return unauthorized(r);
     err e = v->index->ops->capability_get(v->index, &key, &caller->capability, &d);
     if (e == ERR_NOT_FOUND) return unauthorized(r);
@@ -53,6 +76,8 @@ bool vault_admit(void *vault, struct http_request *request, struct http_reply *r
     if (!admit_access(v, value + 7, caller, r)) return false;
     if (who & caller->who) return true;
     reply_error(r, 403, "denied", "this is not for a %s",
-                caller->who == WHO_OWNER ? "household's owner" : "hub");
+                caller->who == WHO_OWNER     ? "household's owner"
+                : caller->who == WHO_GRANTEE ? "grant's holder"
+                                             : "hub");
     return false;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "format/event.h"
+#include "vault/grant.h"
 #include "vault/stream.h"
 
 #define EVENTS_ANSWER_MAX_BYTES (8u << 20) /* then the caller asks on with after=last */
@@ -57,13 +58,21 @@ enum http_outcome event_post(void *vault, struct http_request *request, struct h
 }
 
 struct event_rows {
+    const struct grant_scope *scope;
     json_t *list;
     size_t bytes;
     uint64_t last;
 };
 
+/* Is it of a second that may be seen? */
+static bool in_scope(const struct grant_scope *scope, struct bytes event) {
+    struct event_head head;
+    return !scope || (event_head_decode(event, &head, NULL) == ERR_OK && scope_holds(scope, head.slot));
+}
+
 static err append_event(void *arg, uint64_t sequence, struct bytes event) {
     struct event_rows *rows = arg;
+    if (!in_scope(rows->scope, event)) return ERR_OK;
     if (rows->bytes + event.len > EVENTS_ANSWER_MAX_BYTES) return ERR_LIMIT;
     json_t *item = json_pack("[I,o]", (json_int_t)sequence, json_base64(event));
     if (json_array_append_new(rows->list, item)) return ERR_NO_MEMORY;
@@ -78,9 +87,13 @@ enum http_outcome event_list(void *vault, struct http_request *request, struct h
     uint64_t day = 0, after = 0;
     struct diag d = {0};
     if (!read_day(request, &place.camera, &day, &after, r)) return HTTP_DONE;
-    struct event_rows rows = {json_array(), 0, after};
-    err e = v->index->ops->event_list(v->index, &place, (uint32_t)day, after, INDEX_EVENTS_DAY_MAX,
-                                      append_event, &rows, &d);
+    const struct grant_scope *scope = scope_of_caller(request);
+    err e = scope_camera(scope, &place.camera, &d);
+    if (e) return reply_err(r, e, &d);
+    activity_note(v, &place.household, scope, &place.camera);
+    struct event_rows rows = {scope, json_array(), 0, after};
+    e = v->index->ops->event_list(v->index, &place, (uint32_t)day, after, INDEX_EVENTS_DAY_MAX, append_event,
+                                  &rows, &d);
     if (!e || e == ERR_LIMIT)
         return reply_json(r, 200, json_pack("{s:o,s:I}", "events", rows.list, "last", (json_int_t)rows.last));
     json_decref(rows.list);
@@ -96,7 +109,11 @@ enum http_outcome event_get(void *vault, struct http_request *request, struct ht
     struct diag d = {0};
     if (!request_id(request, 0, "event", &id, r) || !read_day(request, &place.camera, &day, NULL, r))
         return HTTP_DONE;
-    err e = v->index->ops->event_get(v->index, &place, (uint32_t)day, &id, &value, &d);
+    const struct grant_scope *scope = scope_of_caller(request);
+    err e = scope_camera(scope, &place.camera, &d);
+    if (!e) e = v->index->ops->event_get(v->index, &place, (uint32_t)day, &id, &value, &d);
+    if (!e && !in_scope(scope, blob_bytes(&value))) e = ERR_NOT_FOUND;
+    if (!e) activity_note(v, &place.household, scope, &place.camera);
     if (e == ERR_NOT_FOUND) return reply_error(r, 404, "not_found", "that day has no such event");
     if (e) return reply_err(r, e, &d);
     return reply_text(r, 200, "application/octet-stream", &value);

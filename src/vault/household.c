@@ -77,6 +77,41 @@ enum http_outcome household_create(void *vault, struct http_request *request, st
     return reply_json(r, 201, json_pack("{s:o}", "id", json_hex(BYTES_OF(id.bytes))));
 }
 
+/* --- the household's keys: once told, they stay --- */
+
+static json_t *keys_json(const struct index_household *keys) {
+    return json_pack("{s:o,s:o,s:o}", "sign", json_base64(BYTES_OF(keys->sign.bytes)), "box",
+                     json_base64(BYTES_OF(keys->box.bytes)), "log_key",
+                     json_base64(BYTES_OF(keys->log_key.bytes)));
+}
+
+enum http_outcome household_get(void *vault, struct http_request *request, struct http_reply *r) {
+    struct vault *v = vault;
+    struct index_household keys;
+    struct diag d = {0};
+    err e = v->index->ops->household_keys_get(v->index, &caller_of(request)->capability.household, &keys, &d);
+    return e ? reply_err(r, e, &d) : reply_json(r, 200, keys_json(&keys));
+}
+
+enum http_outcome household_put(void *vault, struct http_request *request, struct http_reply *r) {
+    struct vault *v = vault;
+    AUTO(blob_clear) struct blob sign = {0}, box = {0}, log_key = {0};
+    AUTO(json_release) json_t *document = NULL;
+    const struct json_field fields[] = {
+        {"sign", JSON_KIND_BASE64, true, STORE_KEY_BYTES, STORE_KEY_BYTES, &sign, NULL},
+        {"box", JSON_KIND_BASE64, true, STORE_KEY_BYTES, STORE_KEY_BYTES, &box, NULL},
+        {"log_key", JSON_KIND_BASE64, true, STORE_KEY_BYTES, STORE_KEY_BYTES, &log_key, NULL},
+    };
+    if (!REQUEST_JSON(request, fields, &document, r)) return HTTP_DONE;
+    struct index_household keys;
+    memcpy(keys.sign.bytes, sign.data, STORE_KEY_BYTES);
+    memcpy(keys.box.bytes, box.data, STORE_KEY_BYTES);
+    memcpy(keys.log_key.bytes, log_key.data, STORE_KEY_BYTES);
+    struct diag d = {0};
+    err e = v->index->ops->household_keys_put(v->index, &caller_of(request)->capability.household, &keys, &d);
+    return e ? reply_err(r, e, &d) : reply_empty(r, 204);
+}
+
 enum http_outcome access_challenge(void *vault, struct http_request *request, struct http_reply *r) {
     uint8_t challenge[CHALLENGE_BYTES];
     challenge_make(vault, slot_now(), challenge);

@@ -117,12 +117,15 @@ static err copy_out(const struct upload *u, uint64_t begin, uint64_t end, struct
     return e;
 }
 
-static err read_locked(const struct upload *u, const char *range, struct in_flight_bytes *out,
-                       struct diag *d) {
+static err read_locked(const struct upload *u, const char *range, const struct grant_scope *scope,
+                       struct in_flight_bytes *out, struct diag *d) {
     const struct reel_entry *entries;
     size_t count = reel_scanner_entries(u->scanner, &entries);
     if (!shown(u) || !count) return ERR_NOT_FOUND;
+    err e = scope_camera(scope, &u->place.camera, d);
+    if (e) return e;
     uint64_t begin = 0, end = (uint64_t)entries[count - 1].offset + entries[count - 1].length;
+    out->camera = u->place.camera;
     out->total = end;
     err ranged = range ? http_range_parse(range, out->total, &begin, &end) : ERR_INVALID;
     if (ranged == ERR_LIMIT) return ERR_LIMIT;
@@ -130,6 +133,8 @@ static err read_locked(const struct upload *u, const char *range, struct in_flig
         if (entries[i].offset < end && (uint64_t)entries[i].offset + entries[i].length > begin &&
             deleted(u, &entries[i]))
             return ERR_NOT_FOUND;
+    e = scope_bytes(scope, entries, count, begin, end, d);
+    if (e) return e;
     out->begin = begin;
     out->part = ranged == ERR_OK;
     return copy_out(u, begin, end, &out->bytes, d);
@@ -140,10 +145,11 @@ void in_flight_bytes_clear(struct in_flight_bytes *b) {
 }
 
 err in_flight_read(struct vault *v, const struct store_id *household, const struct store_id *reel,
-                   const char *range, struct in_flight_bytes *out, struct diag *d) {
+                   const char *range, const struct grant_scope *scope, struct in_flight_bytes *out,
+                   struct diag *d) {
     struct upload *u = lock_upload(v, household, reel);
     if (!u) return ERR_NOT_FOUND;
-    err e = read_locked(u, range, out, d);
+    err e = read_locked(u, range, scope, out, d);
     pthread_mutex_unlock(&u->lock);
     return e;
 }

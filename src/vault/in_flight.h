@@ -32,14 +32,17 @@ err in_flight_merge(const struct in_flight *f, uint32_t from, uint32_t to, struc
 
 struct in_flight_bytes {
     struct blob bytes;
+    struct store_id camera;
     uint64_t begin, total; /* where they are in the whole segments so far */
     bool part;             /* a range was asked for */
 };
 void in_flight_bytes_clear(struct in_flight_bytes *b);
 /* Bytes of an arriving reel's whole segments; `range` is the request's header, or NULL.
+ *   ERR_DENIED     `scope` (if given) does not allow them
  *   ERR_NOT_FOUND  no such reel arrives here for that household, or some of those bytes were deleted
  *   ERR_LIMIT      the range begins past the total, which is set */
 err in_flight_read(struct vault *v, const struct store_id *household, const struct store_id *reel,
-                   const char *range, struct in_flight_bytes *out, struct diag *d) CHECKED;
+                   const char *range, const struct grant_scope *scope, struct in_flight_bytes *out,
+                   struct diag *d) CHECKED;
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "store/garbage.h"
+#include "vault/grant.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
 
@@ -104,6 +105,9 @@ static void tick(struct keeper *k, int64_t now_s, int64_t *swept_s, int64_t *ren
     struct diag d = {0};
     streams_beat(v);
     uploads_forget_idle(v);
+    activity_sweep(v);
+    err ends = grants_sweep(v, &d);
+    if (ends) log_error("ended grants: %s", d.text[0] ? d.text : err_text(ends));
     if (now_s - *renewed_s >= 10) {
         hubs_renew(v);
         *renewed_s = now_s;
@@ -166,6 +170,7 @@ void keeper_stop(struct keeper *k) {
     pthread_cond_signal(&k->changed);
     pthread_mutex_unlock(&k->lock);
     pthread_join(k->thread, NULL);
+    activity_sweep(k->v); /* what has just been closed */
     pthread_mutex_destroy(&k->lock);
     pthread_cond_destroy(&k->changed);
     free(k);

@@ -9,6 +9,7 @@ struct live_view {
     struct stream stream;
     size_t count;
     struct store_id cameras[LIVE_CAMERAS_MAX];
+    struct grant_watch watch; /* of a grantee */
 };
 
 static void announce(struct stream *s) {
@@ -18,6 +19,7 @@ static void announce(struct stream *s) {
 
 static void closed(struct stream *s) {
     atomic_fetch_sub(&s->v->count.live_viewers, 1);
+    watch_end(s->v, &((struct live_view *)s)->watch);
     announce(s);
     free(s);
 }
@@ -49,11 +51,13 @@ static bool read_cameras(const char *text, struct live_view *view, struct http_r
     }
 }
 
-static err subscribe(struct live_view *view, struct diag *d) {
+/* A grantee hears nothing of the household but of the cameras that it watches. */
+static err subscribe(struct live_view *view, bool owner, struct diag *d) {
     struct vault *v = view->stream.v;
     char channel[CHANNEL_BYTES];
     channel_household(&view->stream.household, channel);
-    err e = v->bus->ops->add(view->stream.subscription, channel, STREAM_NO_CAMERA, false, d);
+    err e = v->bus->ops->add(view->stream.subscription, channel, owner ? STREAM_NO_CAMERA : STREAM_TAG_QUIET,
+                             false, d);
     for (size_t i = 0; !e && i < view->count; i++) {
         /* Within the household's name: a camera of somebody else's is a channel on which nobody speaks. */
         channel_live(&view->stream.household, &view->cameras[i], channel);
@@ -62,24 +66,40 @@ static err subscribe(struct live_view *view, struct diag *d) {
     return e;
 }
 
+/* Nothing is relayed to a grantee before the log says that it is watched. */
+static err watch(struct live_view *view, const struct store_id *household, const struct grant_scope *scope,
+                 struct diag *d) {
+    if (!scope) return ERR_OK;
+    _Static_assert(LIVE_CAMERAS_MAX <= GRANT_CAMERAS_MAX, "what is watched fits");
+    view->watch.household = *household;
+    view->watch.scope = *scope;
+    view->watch.count = view->count;
+    memcpy(view->watch.cameras, view->cameras, sizeof view->cameras);
+    return watch_begin(view->stream.v, &view->watch, d);
+}
+
 enum http_outcome live_get(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const char *cameras = NULL;
     const struct query_field fields[] = {{"cameras", QUERY_TEXT, true, LIVE_CAMERAS_MAX * 33, &cameras}};
     if (!REQUEST_QUERY(request, fields, r)) return HTTP_DONE;
+    const struct grant_scope *scope = scope_of_caller(request);
     struct live_view *view = calloc(1, sizeof *view);
     struct diag d = {0};
     if (!view) return reply_err(r, ERR_NO_MEMORY, NULL);
     view->stream.hub_here = announce;
     view->stream.closed = closed;
     bool sound = read_cameras(cameras, view, r);
-    err e = sound ? stream_open(&view->stream, v, request, BUS_LIMITS_LIVE, &d) : ERR_INVALID;
+    err e = sound ? scope_live(scope, view->cameras, view->count, slot_now(), &view->stream.until, &d)
+                  : ERR_INVALID;
+    if (!e) e = stream_open(&view->stream, v, request, BUS_LIMITS_LIVE, &d);
     if (e) {
         free(view);
         return sound ? reply_err(r, e, &d) : HTTP_DONE;
     }
     atomic_fetch_add(&v->count.live_viewers, 1);
-    e = subscribe(view, &d);
+    e = watch(view, &view->stream.household, scope, &d);
+    if (!e) e = subscribe(view, !scope, &d);
     if (e) {
         stream_close(&view->stream);
         return reply_err(r, e, &d);

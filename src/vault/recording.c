@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "crypto/hash.h"
+#include "vault/grant.h"
 #include "vault/in_flight.h"
 #include "vault/upload.h"
 
@@ -73,9 +74,16 @@ enum http_outcome timeline_get(void *vault, struct http_request *request, struct
     AUTO(timeline_release) struct timeline t = {0};
     AUTO(blob_clear) struct blob text = {0};
     struct diag d = {0};
-    err e = in_flight_list(v, &place.household, &place.camera, &arriving);
-    if (!e) e = v->index->ops->timeline(v->index, &place, from, to, TIMELINE_ANSWER_MAX, tables, &t, &d);
+    const struct grant_scope *scope = scope_of_caller(request);
+    err e = scope_camera(scope, &place.camera, &d);
+    if (!e && !scope_clip(scope, &from, &to)) /* nothing of it may be seen: an empty line */
+        return reply_json(r, 200, json_pack("{s:[]}", "reels"));
+    if (!e) e = in_flight_list(v, &place.household, &place.camera, &arriving);
+    if (!e)
+        e = v->index->ops->timeline(v->index, &place, from, to, TIMELINE_ANSWER_MAX, tables || scope, &t, &d);
     if (!e) e = in_flight_merge(&arriving, from, to, &t);
+    if (!e) e = scope_timeline(scope, &t, &d);
+    if (!e) activity_note(v, &place.household, scope, &place.camera);
     if (!e) e = timeline_text(&t, tables, &text);
     return e ? reply_err(r, e, &d) : reply_text(r, 200, "application/json", &text);
 }
@@ -217,6 +225,7 @@ enum http_outcome recordings_delete(void *vault, struct http_request *request, s
 /* --- cameras --- */
 
 struct camera_rows {
+    const struct grant_scope *scope;
     json_t *list;
     struct in_flight arriving;
 };
@@ -245,6 +254,10 @@ static err append_camera(void *arg, const struct camera_info *stored) {
         extend(&c, &rows->arriving, i);
         rows->arriving.reels[i].info.segments = 0;
     }
+    if (!rows->scope) return append_camera_row(rows->list, &c);
+    if (scope_camera(rows->scope, &c.camera, NULL)) return ERR_OK;
+    if (!scope_clip(rows->scope, &c.first, &c.last)) c.first = c.last = 0;
+    c.bytes = c.events_bytes = c.reels = 0; /* of all that there is: an owner's figures */
     return append_camera_row(rows->list, &c);
 }
 
@@ -261,7 +274,7 @@ static err append_new_cameras(struct camera_rows *rows) {
 enum http_outcome camera_list(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const struct store_id *household = &caller_of(request)->capability.household;
-    struct camera_rows rows = {.list = json_array()};
+    struct camera_rows rows = {.scope = scope_of_caller(request), .list = json_array()};
     struct diag d = {0};
     err e = in_flight_list(v, household, NULL, &rows.arriving);
     if (!e) e = v->index->ops->camera_list(v->index, household, append_camera, &rows, &d);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "vault/grant.h"
 #include "vault/in_flight.h"
 #include "vault/upload.h"
 
@@ -163,54 +164,75 @@ static enum http_outcome answer_arriving(struct in_flight_bytes *b, struct http_
     return reply_text(r, b->part ? 206 : 200, "application/octet-stream", &b->bytes);
 }
 
+static void reader_done(struct vault *v, struct blob_reader *reader) {
+    v->blobs->ops->done(reader);
+}
+
+/* Takes the reader. */
 static enum http_outcome answer_stored(struct vault *v, struct http_request *request,
-                                       struct blob_reader *reader, uint64_t total, struct http_reply *r) {
+                                       struct blob_reader *reader, uint64_t total, struct bytes table,
+                                       struct http_reply *r) {
+    const struct grant_scope *scope = scope_of_caller(request);
+    struct diag d = {0};
     const char *range = http_header(request, "Range"), *match = http_header(request, "If-None-Match");
     char etag[2 * STORE_ID_BYTES + 3];
-    uint64_t begin = 0, end = 0;
+    uint64_t begin = 0, end = total;
+    err ranged = range ? http_range_parse(range, total, &begin, &end) : ERR_INVALID;
+    err e = ranged == ERR_LIMIT ? ERR_OK : scope_table(scope, table, begin, end, &d);
+    if (e) {
+        reader_done(v, reader);
+        return reply_err(r, e, &d);
+    }
     snprintf(etag, sizeof etag, "\"%s\"", request->params[0]);
     http_reply_header(r, "ETag", "%s", etag);
-    http_reply_header(r, "Cache-Control", "private, max-age=86400, immutable");
+    http_reply_header(r, "Cache-Control", scope ? "no-store" : "private, max-age=86400, immutable");
     http_reply_header(r, "Accept-Ranges", "bytes");
     if (match && strcmp(match, etag) == 0) {
-        v->blobs->ops->done(reader);
+        reader_done(v, reader);
         return reply_empty(r, 304);
     }
-    err e = range ? http_range_parse(range, total, &begin, &end) : ERR_INVALID;
-    if (e == ERR_INVALID) return answer_range(v, reader, 0, total, 200, r);
-    if (e) {
-        v->blobs->ops->done(reader);
+    if (ranged == ERR_INVALID) return answer_range(v, reader, 0, total, 200, r);
+    if (ranged) {
+        reader_done(v, reader);
         return beyond_reel(r, total);
     }
     say_range(r, begin, end, total);
     return answer_range(v, reader, begin, end, 206, r);
 }
 
-static err open_stored(struct vault *v, const struct store_id *household, const struct store_id *reel,
-                       struct blob_reader **reader, uint64_t *total, struct diag *d) {
+/* A grantee's with its table. */
+static err open_stored(struct vault *v, struct http_request *request, const struct store_id *reel,
+                       struct blob_reader **reader, uint64_t *total, struct blob *table, struct diag *d) {
+    const struct store_id *household = &caller_of(request)->capability.household;
+    const struct grant_scope *scope = scope_of_caller(request);
     struct reel_place place;
     struct reel_info info;
-    err e = v->index->ops->reel_get(v->index, household, reel, &place, &info, NULL, d);
+    err e = v->index->ops->reel_get(v->index, household, reel, &place, &info, scope ? table : NULL, d);
+    if (!e) e = scope_camera(scope, &place.camera, d);
+    if (!e) activity_note(v, household, scope, &place.camera);
     return e ? e : v->blobs->ops->open(v->blobs, reel, reader, total, d);
 }
 
 enum http_outcome reel_get(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const struct store_id *household = &caller_of(request)->capability.household;
+    const struct grant_scope *scope = scope_of_caller(request);
     AUTO(in_flight_bytes_clear) struct in_flight_bytes arriving = {0};
+    AUTO(blob_clear) struct blob table = {0};
     struct blob_reader *reader = NULL;
     struct store_id reel;
     uint64_t total = 0;
     struct diag d = {0};
     if (!request_id(request, 0, "reel", &reel, r)) return HTTP_DONE;
-    err e = open_stored(v, household, &reel, &reader, &total, &d);
+    err e = open_stored(v, request, &reel, &reader, &total, &table, &d);
     if (e == ERR_NOT_FOUND) {
-        e = in_flight_read(v, household, &reel, http_header(request, "Range"), &arriving, &d);
+        e = in_flight_read(v, household, &reel, http_header(request, "Range"), scope, &arriving, &d);
+        if (!e) activity_note(v, household, scope, &arriving.camera);
         if (!e) return answer_arriving(&arriving, r);
         if (e == ERR_LIMIT) return beyond_reel(r, arriving.total);
     }
     if (e == ERR_NOT_FOUND) /* it may have been stored between the two looks */
-        e = open_stored(v, household, &reel, &reader, &total, &d);
+        e = open_stored(v, request, &reel, &reader, &total, &table, &d);
     if (e == ERR_NOT_FOUND) return no_such_reel(r);
-    return e ? reply_err(r, e, &d) : answer_stored(v, request, reader, total, r);
+    return e ? reply_err(r, e, &d) : answer_stored(v, request, reader, total, blob_bytes(&table), r);
 }

@@ -1,5 +1,6 @@
 /* Every request that a vault answers, with who may send it, in one table. */
 #include "base/log.h"
+#include "vault/grant.h"
 #include "vault/pages.h"
 #include "vault/vault.h"
 
@@ -7,6 +8,8 @@
 #define EVENT INDEX_PICTURE_MAX_BYTES /* the larger kind; event_post knows each kind's own limit */
 #define OBJECT INDEX_OBJECT_MAX_BYTES
 #define HOUSEHOLD (WHO_OWNER | WHO_WRITER)
+#define VIEWER (WHO_OWNER | WHO_GRANTEE) /* the handler holds it against scope_of_caller */
+#define GRANT GRANT_BODY_MAX_BYTES
 
 static const struct http_route routes[] = {
     {"GET", "/v1/vault", WHO_ANY, 0, 0, vault_describe},
@@ -32,6 +35,8 @@ static const struct http_route routes[] = {
     {"PUT", "/v1/keyring", WHO_SESSION, 0, JSON, keyring_put},
 
     {"POST", "/v1/households", WHO_ANY, 0, JSON, household_create},
+    {"GET", "/v1/household", WHO_OWNER, 0, 0, household_get},
+    {"PUT", "/v1/household", WHO_OWNER, 0, JSON, household_put},
     {"GET", "/v1/access/challenge", WHO_ANY, HTTP_QUICK, 0, access_challenge},
     {"POST", "/v1/access", WHO_ANY, 0, JSON, access_create},
     {"POST", "/v1/capabilities", WHO_OWNER, 0, JSON, capability_create},
@@ -44,17 +49,26 @@ static const struct http_route routes[] = {
 
     {"PUT", "/v1/reels/{reel}", WHO_WRITER, HTTP_STREAMED_IN, 0, reel_put},
     {"HEAD", "/v1/reels/{reel}", HOUSEHOLD, 0, 0, reel_head},
-    {"GET", "/v1/reels/{reel}", WHO_OWNER, 0, 0, reel_get},
-    {"GET", "/v1/timeline", WHO_OWNER, 0, 0, timeline_get},
+    {"GET", "/v1/reels/{reel}", VIEWER, 0, 0, reel_get},
+    {"GET", "/v1/timeline", VIEWER, 0, 0, timeline_get},
     {"DELETE", "/v1/recordings", WHO_OWNER, 0, 0, recordings_delete},
     {"POST", "/v1/events", WHO_WRITER, 0, EVENT, event_post},
-    {"GET", "/v1/events", WHO_OWNER, 0, 0, event_list},
-    {"GET", "/v1/events/{id}", WHO_OWNER, 0, 0, event_get},
-    {"GET", "/v1/cameras", HOUSEHOLD, 0, 0, camera_list},
+    {"GET", "/v1/events", VIEWER, 0, 0, event_list},
+    {"GET", "/v1/events/{id}", VIEWER, 0, 0, event_get},
+    {"GET", "/v1/cameras", HOUSEHOLD | WHO_GRANTEE, 0, 0, camera_list},
     {"PUT", "/v1/cameras/{camera}", HOUSEHOLD, 0, JSON, camera_put},
     {"DELETE", "/v1/cameras/{camera}", WHO_OWNER, 0, 0, camera_delete},
     {"GET", "/v1/usage", HOUSEHOLD, 0, 0, usage_get},
-    {"GET", "/v1/live", WHO_OWNER, 0, 0, live_get},
+    {"GET", "/v1/live", VIEWER, 0, 0, live_get},
+
+    {"POST", "/v1/grants", WHO_OWNER, 0, GRANT, grant_create},
+    {"GET", "/v1/grants", WHO_OWNER, 0, 0, grant_list},
+    {"GET", "/v1/grants/{id}", WHO_OWNER, 0, 0, grant_get},
+    {"PUT", "/v1/grants/{id}", WHO_OWNER, 0, GRANT, grant_put},
+    {"DELETE", "/v1/grants/{id}", WHO_OWNER, 0, 0, grant_delete},
+    {"POST", "/v1/grants/{id}/revoke", WHO_OWNER, 0, JSON, grant_revoke},
+    {"POST", "/v1/grants/{id}/open", WHO_ANY, 0, JSON, grant_open_post},
+    {"GET", "/v1/activity", WHO_OWNER, 0, 0, activity_get},
 
     {"POST", "/v1/pairing", WHO_ANY, 0, JSON, pairing_post},
     {"GET", "/v1/pairing/{id}", WHO_ANY, 0, 0, pairing_get},

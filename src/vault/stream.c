@@ -40,6 +40,12 @@ void channel_pairing(const struct store_id *pairing, char out[CHANNEL_BYTES]) {
 void channel_ring(const struct store_id *ring, char out[CHANNEL_BYTES]) {
     channel_name(out, "ring/", ring, NULL);
 }
+void channel_activity(const struct store_id *household, char out[CHANNEL_BYTES]) {
+    channel_name(out, "activity/", household, NULL);
+}
+void channel_grant_end(const struct store_id *grant, char out[CHANNEL_BYTES]) {
+    channel_name(out, "grant-end/", grant, NULL);
+}
 void channel_end(const struct store_key *capability, char out[CHANNEL_BYTES]) {
     memcpy(out, "end/", 4);
     hex_encode(BYTES_OF(capability->bytes), out + 4);
@@ -63,10 +69,14 @@ void publish_json(struct vault *v, const char *channel, uint32_t kind, json_t *v
     free(text);
 }
 
+void stream_end_publish(struct vault *v, const char *channel) {
+    publish(v, channel, STREAM_END, (struct bytes){0});
+}
+
 void end_announce(struct vault *v, const struct store_key *capability) {
     char channel[CHANNEL_BYTES];
     channel_end(capability, channel);
-    publish(v, channel, STREAM_END, (struct bytes){0});
+    stream_end_publish(v, channel);
 }
 
 err capability_recheck(struct vault *v, const struct store_key *capability, struct diag *d) {
@@ -107,6 +117,23 @@ static void wake(void *arg) {
     http_wake(arg);
 }
 
+/* Hears of the end of what the caller is admitted by; what ended before that is found by looking again. */
+static err hear_end(struct stream *s, struct caller *caller, struct diag *d) {
+    struct vault *v = s->v;
+    char channel[CHANNEL_BYTES];
+    if (caller->who != WHO_GRANTEE) {
+        channel_end(&caller->capability.key, channel);
+        err e = v->bus->ops->add(s->subscription, channel, STREAM_TAG_END, false, d);
+        return e ? e : capability_recheck(v, &caller->capability.key, d);
+    }
+    struct grant_row row;
+    channel_grant_end(&caller->scope.grant, channel);
+    err e = v->bus->ops->add(s->subscription, channel, STREAM_TAG_END, false, d);
+    if (!e) e = v->index->ops->grant_get(v->index, NULL, &caller->scope.grant, false, &row, NULL, d);
+    if (e == ERR_NOT_FOUND || (!e && row.revoked)) e = diag_fail(d, ERR_DENIED, "grant: it was revoked");
+    return e;
+}
+
 err stream_open(struct stream *s, struct vault *v, struct http_request *request, struct bus_limits limits,
                 struct diag *d) {
     s->v = v;
@@ -116,10 +143,7 @@ err stream_open(struct stream *s, struct vault *v, struct http_request *request,
     s->waker = http_waker(request);
     if (!s->waker) return diag_fail(d, ERR_BUSY, "no connection to stream to");
     err e = v->bus->ops->subscribe(v->bus, limits, wake, s->waker, &s->subscription, d);
-    char channel[CHANNEL_BYTES];
-    channel_end(&caller_of(request)->capability.key, channel);
-    if (!e) e = v->bus->ops->add(s->subscription, channel, STREAM_TAG_END, false, d);
-    if (!e) e = capability_recheck(v, &caller_of(request)->capability.key, d);
+    if (!e) e = hear_end(s, caller_of(request), d);
     if (e) {
         v->bus->ops->unsubscribe(s->subscription);
         http_waker_unref(s->waker);
@@ -179,6 +203,8 @@ static bool next(struct stream *s) {
             atomic_store(&s->ended, true);
         } else if (m.kind == STREAM_HUB_HERE) {
             if (s->hub_here) s->hub_here(s);
+        } else if (m.tag == STREAM_TAG_QUIET) {
+            /* an owner's alone */
         } else if (m.skipped) {
             if (m.tag < STREAM_NO_CAMERA) begin_skipped(s, m.tag);
         } else {
@@ -212,9 +238,14 @@ static size_t copy_out(struct stream *s, struct buffer out) {
     return done;
 }
 
+static bool over(const struct stream *s) {
+    return s->until && slot_now() >= s->until;
+}
+
 static err stream_read(void *state, struct buffer out, size_t *len, bool *end) {
     struct stream *s = state;
     int64_t now = steady_now().us;
+    if (over(s)) atomic_store(&s->ended, true);
     while (*len < out.len && !atomic_load(&s->ended) && (s->sending || next(s)))
         *len += copy_out(s, (struct buffer){out.data + *len, out.len - *len});
     if (*len == 0 && !atomic_load(&s->ended) && now - atomic_load(&s->last_us) >= VAULT_BEAT_US) {
@@ -241,7 +272,7 @@ void streams_beat(struct vault *v) {
     int64_t now = steady_now().us;
     pthread_mutex_lock(&v->streams_lock);
     for (struct stream *s = v->streams; s; s = s->next)
-        if (now - atomic_load(&s->last_us) >= VAULT_BEAT_US) http_wake(s->waker);
+        if (now - atomic_load(&s->last_us) >= VAULT_BEAT_US || over(s)) http_wake(s->waker);
     pthread_mutex_unlock(&v->streams_lock);
 }
 

@@ -7,6 +7,7 @@
 #ifndef CARDEA_VAULT_STREAM_H
 #define CARDEA_VAULT_STREAM_H
 
+#include "vault/grant.h"
 #include "vault/vault.h"
 
 enum stream_type {
@@ -17,6 +18,8 @@ enum stream_type {
     STREAM_COMMAND = 16,
     STREAM_VIEWERS = 17,
     STREAM_RING = 18,
+    STREAM_HUB_NOTICE = 19,
+    STREAM_ACTIVITY = 20,
     STREAM_WITNESS = 21,
     /* On the bus alone: */
     STREAM_END = 100,      /* the capability is gone */
@@ -26,6 +29,7 @@ enum stream_type {
 
 #define STREAM_NO_CAMERA 255u
 #define STREAM_TAG_END 256u
+#define STREAM_TAG_QUIET 257u /* nothing of this channel is passed on but STREAM_HUB_HERE */
 
 struct stream {
     struct vault *v;
@@ -38,6 +42,7 @@ struct stream {
     size_t total;
     bool sending;
     bool record;
+    uint64_t until; /* slot at which it ends; 0: none */
     atomic_int_fast64_t last_us;
     atomic_bool ended;
     void (*hub_here)(struct stream *); /* may be NULL; network thread */
@@ -45,7 +50,8 @@ struct stream {
     struct stream *next, **link;
 };
 
-/* Subscribes and enlists. On failure nothing is left. The request has a connection. */
+/* Subscribes to the end of the caller's capability or grant, and enlists. On failure nothing is left. The
+ * request has a connection. */
 err stream_open(struct stream *s, struct vault *v, struct http_request *request, struct bus_limits limits,
                 struct diag *d) CHECKED;
 /* Makes it the answer; from here on the server closes it. */
@@ -67,6 +73,8 @@ void channel_hub(const struct store_id *household, const struct store_id *hub, c
 void channel_reply(const struct store_id *household, const struct store_id *command, char out[CHANNEL_BYTES]);
 void channel_pairing(const struct store_id *pairing, char out[CHANNEL_BYTES]);
 void channel_ring(const struct store_id *ring, char out[CHANNEL_BYTES]); /* of a doorbell's hash */
+void channel_activity(const struct store_id *household, char out[CHANNEL_BYTES]);
+void channel_grant_end(const struct store_id *grant, char out[CHANNEL_BYTES]);
 void channel_end(const struct store_key *capability, char out[CHANNEL_BYTES]);
 
 /* Publishes JSON (taken; NULL is dropped). A notice that is lost is only late news. */
@@ -74,6 +82,8 @@ void publish_json(struct vault *v, const char *channel, uint32_t kind, json_t *v
 /* For who listens to a capability's end: was it removed between the request's admission and the subscription,
  * when nobody heard? ERR_DENIED. */
 err capability_recheck(struct vault *v, const struct store_key *capability, struct diag *d) CHECKED;
+/* Says to all that runs under a capability or grant that it ends. */
+void stream_end_publish(struct vault *v, const char *channel);
 /* The capability has been removed: all that runs under it ends. */
 void end_announce(struct vault *v, const struct store_key *capability);
 /* Tells the household's hubs how many watch these cameras. */

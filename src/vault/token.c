@@ -1,16 +1,19 @@
 /* Tokens and challenges that need no row.
  *
  *   access token   version 1 | expires: slot (4) | capability's public key (32) | mac (16)
+ *   grantee's      version 2 | expires: slot (4) | grant id (16) | entry of its use (8) | mac (16)
  *   challenge      expires: slot (4) | random (16) | mac (16)
  *
  * Both in base64url; mac is the beginning of HMAC-SHA256 under the vault's secret with a label. A token names
- * a capability and no role: each request looks the capability up, so that one that is removed ends at once.
+ * a capability and no role, a grantee's a grant and no rights: each request looks it up, so that what is
+ * removed or revoked ends at once.
  */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/hash.h"
+#include "vault/grant.h"
 #include "vault/vault.h"
 
 #define MAC_BYTES 16
@@ -61,6 +64,33 @@ err access_token_read(const struct vault *v, const char *text, uint32_t now, str
         return ERR_DENIED;
     if (be32_get(raw.data + 1) <= now) return ERR_DENIED;
     memcpy(capability->bytes, raw.data + 5, sizeof capability->bytes);
+    return ERR_OK;
+}
+
+void grant_token_make(const struct vault *v, const struct store_id *grant, uint64_t entry, uint32_t expires,
+                      char out[GRANT_TOKEN_CHARS]) {
+    uint8_t raw[GRANT_TOKEN_BYTES], mac[HASH_BYTES];
+    raw[0] = 2;
+    be32_put(raw + 1, expires);
+    memcpy(raw + 5, grant->bytes, sizeof grant->bytes);
+    be64_put(raw + 21, entry);
+    vault_mac(v, "cardea/1 vault grant", BYTES(raw, GRANT_TOKEN_BYTES - MAC_BYTES), mac);
+    memcpy(raw + GRANT_TOKEN_BYTES - MAC_BYTES, mac, MAC_BYTES);
+    base64_encode(BYTES_OF(raw), out);
+    wipe(raw, sizeof raw);
+}
+
+err grant_token_read(const struct vault *v, const char *text, uint32_t now, struct store_id *grant,
+                     uint64_t *entry) {
+    AUTO(blob_clear) struct blob raw = {0};
+    if (strlen(text) > GRANT_TOKEN_CHARS || base64_decode(text, strlen(text), &raw)) return ERR_DENIED;
+    if (raw.len != GRANT_TOKEN_BYTES || raw.data[0] != 2) return ERR_DENIED;
+    const size_t signed_len = GRANT_TOKEN_BYTES - MAC_BYTES;
+    if (!mac_fits(v, "cardea/1 vault grant", BYTES(raw.data, signed_len), raw.data + signed_len))
+        return ERR_DENIED;
+    if (be32_get(raw.data + 1) <= now) return ERR_DENIED;
+    memcpy(grant->bytes, raw.data + 5, sizeof grant->bytes);
+    *entry = be64_get(raw.data + 21);
     return ERR_OK;
 }
 

@@ -1,18 +1,22 @@
 #include "vault/vault.h"
 
 #include "vault/access_log.h"
+#include "vault/grant.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
 
 #define SIGN_IN_TRIES 10 /* in ten minutes, then one in 30 s */
 #define FACTOR_TRIES 10  /* the same, of who has the passphrase */
 #define STRANGER_TRIES 300
+#define OPEN_TRIES 10 /* of one grant and address, in ten minutes, then one in 30 s */
 
 void vault_init(struct vault *v) {
     memset(v, 0, sizeof *v);
     pthread_mutex_init(&v->setup_lock, NULL);
     pthread_mutex_init(&v->uploads_lock, NULL);
     pthread_mutex_init(&v->streams_lock, NULL);
+    pthread_mutex_init(&v->grants_lock, NULL);
+    pthread_mutex_init(&v->activity_lock, NULL);
     pthread_mutex_init(&v->hubs_lock, NULL);
     for (size_t i = 0; i < VAULT_REEL_LOCKS; i++) pthread_mutex_init(&v->reel_locks[i], NULL);
     brief_init(&v->brief);
@@ -21,10 +25,12 @@ void vault_init(struct vault *v) {
     limiter_init(&v->factors, FACTOR_TRIES, 600, 30);
     limiter_init(&v->pairings, VAULT_PAIRINGS_PER_PEER, VAULT_PAIRING_S, 0);
     limiter_init(&v->rings, VAULT_RINGS_PER_PEER, 60, 2);
+    limiter_init(&v->opens, OPEN_TRIES, 600, 30);
     v->started = steady_now();
 }
 
 void vault_clear(struct vault *v) {
+    activity_clear(v);
     access_log_close(&v->log);
     bus_release(&v->bus);
     blob_store_release(&v->blobs);
@@ -39,9 +45,12 @@ void vault_clear(struct vault *v) {
     limiter_clear(&v->factors);
     limiter_clear(&v->pairings);
     limiter_clear(&v->rings);
+    limiter_clear(&v->opens);
     pthread_mutex_destroy(&v->setup_lock);
     for (size_t i = 0; i < VAULT_REEL_LOCKS; i++) pthread_mutex_destroy(&v->reel_locks[i]);
     pthread_mutex_destroy(&v->uploads_lock);
     pthread_mutex_destroy(&v->streams_lock);
+    pthread_mutex_destroy(&v->grants_lock);
+    pthread_mutex_destroy(&v->activity_lock);
     pthread_mutex_destroy(&v->hubs_lock);
 }

@@ -18,6 +18,7 @@
 #include "store/index.h"
 #include "vault/brief.h"
 #include "vault/limit.h"
+#include "vault/scope.h"
 
 #define VAULT_SECRET_BYTES 32
 #define VAULT_JSON_MAX_BYTES (128u << 10)
@@ -41,7 +42,7 @@
 enum vault_signup { VAULT_SIGNUP_OPEN, VAULT_SIGNUP_CODE, VAULT_SIGNUP_CLOSED };
 
 /* Who may call a route; a set. */
-enum vault_who { WHO_ANY = 0, WHO_SESSION = 1, WHO_OWNER = 2, WHO_WRITER = 4 };
+enum vault_who { WHO_ANY = 0, WHO_SESSION = 1, WHO_OWNER = 2, WHO_WRITER = 4, WHO_GRANTEE = 8 };
 
 /* What admit found; lives in http_request.caller. */
 struct caller {
@@ -49,10 +50,15 @@ struct caller {
     struct store_key token; /* session: hash of the token */
     struct store_key login;
     bool factor;                  /* session: it passed a second factor */
-    struct capability capability; /* access */
+    struct capability capability; /* access; of a grantee the household alone */
+    struct grant_scope scope;     /* grantee */
 };
 static inline struct caller *caller_of(struct http_request *r) {
     return (struct caller *)(void *)r->caller.bytes;
+}
+/* What a grantee may see; NULL: the caller is none, and the household's own. */
+static inline const struct grant_scope *scope_of_caller(struct http_request *r) {
+    return caller_of(r)->who == WHO_GRANTEE ? &caller_of(r)->scope : NULL;
 }
 _Static_assert(sizeof(struct caller) <= sizeof(((struct http_request *)0)->caller), "caller fits");
 
@@ -77,6 +83,7 @@ struct stream;
 struct hub_link;
 struct pages;
 struct access_log;
+struct activity;
 
 #define VAULT_REEL_LOCKS 64u
 #define SETUP_CODE_TEXT_BYTES 20 /* "XXXX-XXXX-XXXX-XXXX" */
@@ -93,7 +100,7 @@ struct vault {
     struct access_log *log; /* NULL: none is kept (memory stores) */
     struct blob ca_pem;
     bool metrics_open; /* the operator named an address for them */
-    struct limiter sign_ins, strangers, factors, pairings, rings;
+    struct limiter sign_ins, strangers, factors, pairings, rings, opens;
     struct brief_sessions brief;
     struct vault_counters count;
     struct steady_us started;
@@ -110,6 +117,9 @@ struct vault {
     size_t idle_next;
     pthread_mutex_t streams_lock;
     struct stream *streams;
+    pthread_mutex_t grants_lock;   /* while a grant's end is written and logged */
+    pthread_mutex_t activity_lock; /* before any of the bus */
+    struct activity *activity;
     pthread_mutex_t hubs_lock;
     struct hub_link *hubs;
     atomic_bool closing;
@@ -218,6 +228,8 @@ HANDLER(factor_delete);
 HANDLER(keyring_get);
 HANDLER(keyring_put);
 HANDLER(household_create);
+HANDLER(household_get);
+HANDLER(household_put);
 HANDLER(access_challenge);
 HANDLER(access_create);
 HANDLER(capability_create);
@@ -239,6 +251,14 @@ HANDLER(camera_put);
 HANDLER(camera_delete);
 HANDLER(usage_get);
 HANDLER(live_get);
+HANDLER(grant_create);
+HANDLER(grant_put);
+HANDLER(grant_list);
+HANDLER(grant_get);
+HANDLER(grant_revoke);
+HANDLER(grant_delete);
+HANDLER(grant_open_post);
+HANDLER(activity_get);
 HANDLER(pairing_post);
 HANDLER(pairing_get);
 HANDLER(pairing_answer_post);

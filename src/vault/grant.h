@@ -1,0 +1,98 @@
+/* grant.h: grants among the vault's own files (docs/trust.md): reading the row, opening, logging.
+ *
+ * The vault opens no box. What it enforces it reads from the statement that the household signed; the row
+ * beside it counts. Threads: any. */
+#ifndef CARDEA_VAULT_GRANT_H
+#define CARDEA_VAULT_GRANT_H
+
+#include "vault/vault.h"
+
+#define GRANT_TOKEN_S 3600                 /* at most, and never past the grant's end */
+#define GRANT_BODY_MAX_BYTES (1536u << 10) /* 1 MiB in base64url, and a note */
+#define GRANT_WITNESS_WAIT_MS 5000         /* for a hub's cosignature, where the statement asks for one */
+#define GRANT_IDLE_S 30                    /* a grant without a request for so long is not in use */
+
+/* A grant as it is stored, and what its statement says. */
+struct grant_held {
+    struct grant_row row;
+    struct grant_blobs blobs;
+    struct grant_statement statement;
+};
+void grant_held_clear(struct grant_held *g);
+/* `household` NULL: whosever; `box`: with its keys. ERR_NOT_FOUND. */
+err grant_load(struct vault *v, const struct store_id *household, const struct store_id *grant, bool box,
+               struct grant_held *out, struct diag *d) CHECKED;
+/* The whole grant. */
+err grant_bytes_join(const struct grant_blobs *blobs, struct blob *out) CHECKED;
+/* ERR_DENIED: revoked, expired or not yet valid; d says which. */
+err grant_alive(const struct grant_held *g, uint32_t now, struct diag *d) CHECKED;
+
+/* Who acts under a grant, and what is said of it in the log. Everything is borrowed. */
+struct grant_act {
+    const char *kind; /* "grant.use" */
+    const struct store_id *household, *grant;
+    enum grant_purpose purpose;
+    const char *ticket;
+    const uint8_t *key; /* signing key of who acts */
+    bool staff;         /* that key is a member of staff's */
+    const uint8_t (*cameras)[CAMERA_ID_BYTES];
+    size_t camera_count;
+    uint64_t from, to;
+    bool live;
+};
+/* Of a whole statement: the household's act, or the grantee's. */
+struct grant_act grant_act_of(const char *kind, const struct store_id *household,
+                              const struct grant_statement *s, bool by_household);
+/* Durable on return. `more` (taken, may be NULL) goes into the details. *index and *leaf may be NULL. */
+err grant_log(struct vault *v, const struct grant_act *act, json_t *more, uint64_t *index, struct blob *leaf,
+              struct diag *d) CHECKED;
+
+/* All that runs under the grant ends, on every node. */
+void grant_end_announce(struct vault *v, const struct store_id *grant);
+/* Logs what has ended and is not closed: expiries, and revocations that could not be logged. */
+err grants_sweep(struct vault *v, struct diag *d) CHECKED;
+
+/* A grantee's token: names the grant, the use and when it ends. */
+#define GRANT_TOKEN_BYTES 45
+#define GRANT_TOKEN_CHARS BASE64_CHARS(GRANT_TOKEN_BYTES)
+void grant_token_make(const struct vault *v, const struct store_id *grant, uint64_t entry, uint32_t expires,
+                      char out[GRANT_TOKEN_CHARS]);
+/* ERR_DENIED: not ours, or expired. */
+err grant_token_read(const struct vault *v, const char *text, uint32_t now, struct store_id *grant,
+                     uint64_t *entry) CHECKED;
+
+/* --- staff (staff_grant.c) --- */
+
+/* May a grant for support be made: is grantee_sign a valid certificate's, and the ticket the household's and
+ * open? ERR_DENIED says why not. */
+err staff_grantee_check(struct vault *v, const struct grant_statement *s, struct diag *d) CHECKED;
+/* May it be opened by this request: an agent's access, that agent's key, an open ticket? False: d says why
+ * not. */
+bool staff_may_open(struct vault *v, struct http_request *request, const struct grant_statement *s,
+                    struct diag *d);
+
+/* --- who is looking now (activity.c) --- */
+
+/* One live view of a grantee; embedded in what it watches by. */
+struct grant_watch {
+    struct store_id household;
+    struct grant_scope scope;
+    size_t count;
+    struct store_id cameras[GRANT_CAMERAS_MAX];
+    struct wall_us since;
+    struct grant_watch *next, **link; /* link NULL: not listed */
+};
+/* Logs live.begin and lists it. */
+err watch_begin(struct vault *v, struct grant_watch *w, struct diag *d) CHECKED;
+/* Takes it off the list; live.end is logged soon after, by another thread. NULL link is fine. */
+void watch_end(struct vault *v, struct grant_watch *w);
+/* A grantee asked for recordings of a camera. */
+void activity_note(struct vault *v, const struct store_id *household, const struct grant_scope *scope,
+                   const struct store_id *camera);
+/* The JSON array "active" of one grant. */
+json_t *activity_of(struct vault *v, const struct store_id *grant);
+/* Forgets what has gone quiet, and logs ends of live views. */
+void activity_sweep(struct vault *v);
+void activity_clear(struct vault *v);
+
+#endif

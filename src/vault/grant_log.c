@@ -1,0 +1,73 @@
+/* What the access log says of grants: whose, by whom, and how much (docs/trust.md, "The access log"). */
+#include "tlog/log_entry.h"
+#include "vault/access_log.h"
+#include "vault/grant.h"
+
+struct grant_act grant_act_of(const char *kind, const struct store_id *household,
+                              const struct grant_statement *s, bool by_household) {
+    _Static_assert(sizeof(struct store_id) == GRANT_ID_BYTES, "a grant's id is a store's");
+    return (struct grant_act){.kind = kind,
+                              .household = household,
+                              .grant = (const struct store_id *)(const void *)s->id,
+                              .purpose = s->purpose,
+                              .ticket = s->ticket,
+                              .key = by_household ? s->issuer : s->grantee_sign,
+                              .staff = !by_household && s->purpose == GRANT_SUPPORT,
+                              .cameras = s->cameras,
+                              .camera_count = s->camera_count,
+                              .from = s->from,
+                              .to = s->to,
+                              .live = s->live};
+}
+
+static json_t *details_of(const struct grant_act *act, json_t *more) {
+    json_t *cameras = json_array();
+    bool sound = cameras != NULL;
+    for (size_t i = 0; sound && i < act->camera_count; i++)
+        sound = !json_array_append_new(cameras, json_hex(BYTES(act->cameras[i], CAMERA_ID_BYTES)));
+    json_t *details = json_pack(
+        "{s:o,s:s,s:o,s:o,s:I,s:I,s:b}", "grant", json_hex(BYTES_OF(act->grant->bytes)), "purpose",
+        grant_purposes[act->purpose], "key", json_base64(BYTES(act->key, SIGN_PUBLIC_BYTES)), "cameras",
+        cameras, "from", (json_int_t)act->from, "to", (json_int_t)act->to, "live", act->live);
+    sound = sound && details;
+    if (sound && act->ticket[0]) sound = !json_object_set_new(details, "ticket", json_string(act->ticket));
+    if (sound && more) sound = !json_object_update(details, more);
+    if (sound) return details;
+    json_decref(details);
+    return NULL;
+}
+
+/* Public numbers, of staff's acts alone. */
+static json_t *facts_of(const struct grant_act *act) {
+    if (!act->staff) return json_object();
+    return json_pack("{s:I,s:I,s:I,s:I}", "cameras", (json_int_t)act->camera_count, "minutes",
+                     (json_int_t)((act->to - act->from + 59) / 60), "live", (json_int_t)act->live, "ticket",
+                     (json_int_t)(act->ticket[0] != 0));
+}
+
+static err actor_of(struct vault *v, const struct grant_act *act, uint8_t actor[LOG_ACTOR_BYTES],
+                    struct diag *d) {
+    struct index_household keys;
+    if (act->staff) {
+        log_actor_staff(act->key, actor);
+        return ERR_OK;
+    }
+    err e = v->index->ops->household_keys_get(v->index, act->household, &keys, d);
+    if (e) return e;
+    log_actor_private(keys.log_key.bytes, act->key, actor);
+    wipe(&keys, sizeof keys);
+    return ERR_OK;
+}
+
+err grant_log(struct vault *v, const struct grant_act *act, json_t *more, uint64_t *index, struct blob *leaf,
+              struct diag *d) {
+    AUTO(json_release) json_t *extra = more;
+    AUTO(json_release) json_t *details = details_of(act, more);
+    AUTO(json_release) json_t *facts = facts_of(act);
+    uint8_t actor[LOG_ACTOR_BYTES];
+    uint64_t at;
+    if (!details || !facts) return diag_fail(d, ERR_NO_MEMORY, "no memory for an entry of the access log");
+    err e = actor_of(v, act, actor, d);
+    const struct access_act entry = {act->kind, act->household, actor, facts, details};
+    return e ? e : access_log_append(v, &entry, index ? index : &at, leaf, d);
+}

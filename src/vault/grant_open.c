@@ -1,0 +1,160 @@
+/* Opening a grant: nothing is handed out before the log has it.
+ *
+ * Who does not hold the grantee's key learns nothing: an id that is not known, a wrong signature (which is
+ * what a wrong password makes) and a challenge that is not ours get one answer. Who does hold it is told what
+ * ended the grant. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "crypto/hash.h"
+#include "tlog/log_entry.h"
+#include "tlog/tree.h"
+#include "vault/access_log.h"
+#include "vault/grant.h"
+#include "vault/stream.h"
+
+#define PROOF_MAX 64u /* hashes: a log of 2^64 entries */
+
+struct opening {
+    struct store_id grant;
+    uint8_t challenge[CHALLENGE_BYTES], signature[SIGNATURE_BYTES];
+    struct grant_held held;
+    struct blob raw, leaf, checkpoint;
+    uint64_t entry;
+    uint8_t proof[PROOF_MAX][HASH_BYTES];
+    size_t proof_count;
+};
+
+static void opening_clear(struct opening *o) {
+    grant_held_clear(&o->held);
+    blob_clear(&o->raw);
+    blob_clear(&o->leaf);
+    blob_clear(&o->checkpoint);
+}
+
+static bool read_body(struct http_request *request, struct opening *o, struct http_reply *r) {
+    AUTO(json_release) json_t *document = NULL;
+    AUTO(blob_clear) struct blob challenge = {0}, signature = {0};
+    const struct json_field fields[] = {
+        {"challenge", JSON_KIND_BASE64, true, CHALLENGE_BYTES, CHALLENGE_BYTES, &challenge, NULL},
+        {"signature", JSON_KIND_BASE64, true, SIGNATURE_BYTES, SIGNATURE_BYTES, &signature, NULL},
+    };
+    if (!REQUEST_JSON(request, fields, &document, r)) return false;
+    memcpy(o->challenge, challenge.data, challenge.len);
+    memcpy(o->signature, signature.data, signature.len);
+    return true;
+}
+
+/* ERR_DENIED with one text, and after the same work, whatever is wrong. */
+static err prove_holder(struct vault *v, struct opening *o, struct diag *d) {
+    err e = grant_load(v, NULL, &o->grant, true, &o->held, d);
+    if (e && e != ERR_NOT_FOUND) return e;
+    err stale = challenge_check(v, o->challenge, slot_now());
+    if (e && v->log) { /* some sound key, against which checking takes as long */
+        memcpy(o->held.statement.grantee_sign, access_log_key(v->log), SIGN_PUBLIC_BYTES);
+        memcpy(o->held.statement.id, o->grant.bytes, sizeof o->held.statement.id);
+    }
+    err forged = grant_open_check(&o->held.statement, BYTES_OF(o->challenge), o->signature, d);
+    if (!e && !stale && !forged)
+        e = vault_once(v, "challenge", BYTES_OF(o->challenge), VAULT_CHALLENGE_S + 5, d);
+    if (e && e != ERR_NOT_FOUND && e != ERR_DENIED) return e;
+    if (!e && !stale && !forged) return ERR_OK;
+    return diag_fail(d, ERR_DENIED,
+                     "this cannot be opened: the link or its password is not right, or the try was too slow");
+}
+
+/* An attempt of staff's that is turned away is for everybody to count; what it was about is not told. */
+static void log_refusal(struct vault *v, const struct grant_statement *s, const struct diag *why) {
+    AUTO(json_release)
+    json_t *details = json_pack("{s:s,s:s}", "act", "grant.open", "why", why->text);
+    AUTO(json_release) json_t *facts = json_pack("{s:i}", "ticket", s->ticket[0] != 0);
+    uint8_t actor[LOG_ACTOR_BYTES];
+    uint64_t index;
+    struct diag d = {0};
+    log_actor_staff(s->grantee_sign, actor);
+    const struct access_act act = {"admin.refused", NULL, actor, facts, details};
+    err e = details && facts ? access_log_append(v, &act, &index, NULL, &d) : ERR_NO_MEMORY;
+    if (e) log_error("a refusal is not in the access log: %s", d.text[0] ? d.text : err_text(e));
+}
+
+static err check_staff(struct vault *v, struct http_request *request, const struct opening *o,
+                       struct diag *d) {
+    struct diag why = {0};
+    if (o->held.statement.purpose != GRANT_SUPPORT || staff_may_open(v, request, &o->held.statement, &why))
+        return ERR_OK;
+    log_refusal(v, &o->held.statement, &why);
+    return diag_fail(d, ERR_DENIED, "%s", why.text[0] ? why.text : "this is for the support desk alone");
+}
+
+/* The household's hubs alert its owner; what the grant is called they look up themselves, or do not know. */
+static void tell_hubs(struct vault *v, const struct grant_held *g) {
+    char channel[CHANNEL_BYTES];
+    json_t *notice =
+        json_pack("{s:s,s:o,s:s}", "kind", "grant.use", "grant", json_hex(BYTES_OF(g->row.grant.bytes)),
+                  "purpose", grant_purposes[g->statement.purpose]);
+    if (notice && g->statement.ticket[0])
+        json_object_set_new(notice, "ticket", json_string(g->statement.ticket));
+    channel_hubs(&g->row.household, channel);
+    publish_json(v, channel, STREAM_HUB_NOTICE, notice);
+}
+
+static err log_use(struct vault *v, struct opening *o, struct diag *d) {
+    struct grant_held *g = &o->held;
+    err e = v->index->ops->grant_used(v->index, &o->grant, slot_now(), &g->row, d);
+    if (e) return e;
+    const struct grant_act act = grant_act_of("grant.use", &g->row.household, &g->statement, false);
+    e = grant_log(v, &act, NULL, &o->entry, &o->leaf, d);
+    if (e) return e;
+    tell_hubs(v, g);
+    unsigned wait_ms = g->statement.witness_count ? GRANT_WITNESS_WAIT_MS : 0;
+    return access_log_prove(v, o->entry, &g->row.household, wait_ms, &o->checkpoint, o->proof,
+                            &o->proof_count, NULL, d);
+}
+
+static json_t *proof_json(const struct opening *o) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < o->proof_count; i++)
+        if (json_array_append_new(list, json_base64(BYTES_OF(o->proof[i])))) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+static enum http_outcome answer(struct vault *v, struct opening *o, struct http_reply *r) {
+    uint32_t now = slot_now();
+    uint64_t left = o->held.statement.expires > now ? o->held.statement.expires - now : 0;
+    uint32_t lasts = left < GRANT_TOKEN_S ? (uint32_t)left : GRANT_TOKEN_S;
+    char token[GRANT_TOKEN_CHARS];
+    if (grant_bytes_join(&o->held.blobs, &o->raw)) return reply_err(r, ERR_NO_MEMORY, NULL);
+    grant_token_make(v, &o->grant, o->entry, now + lasts, token);
+    json_t *checkpoint = json_stringn((const char *)o->checkpoint.data, o->checkpoint.len);
+    reply_json(r, 200,
+               json_pack("{s:s,s:I,s:o,s:I,s:o,s:o,s:o}", "token", token, "expires_in_s", (json_int_t)lasts,
+                         "grant", json_base64(blob_bytes(&o->raw)), "entry", (json_int_t)o->entry, "leaf",
+                         json_base64(blob_bytes(&o->leaf)), "checkpoint", checkpoint, "proof",
+                         proof_json(o)));
+    http_reply_header(r, "Cache-Control", "no-store");
+    wipe(token, sizeof token);
+    return HTTP_DONE;
+}
+
+enum http_outcome grant_open_post(void *vault, struct http_request *request, struct http_reply *r) {
+    struct vault *v = vault;
+    AUTO(opening_clear) struct opening o = {0};
+    unsigned retry = 0;
+    struct diag d = {0};
+    if (!request_id(request, 0, "grant", &o.grant, r) || !read_body(request, &o, r)) return HTTP_DONE;
+    uint64_t key = limiter_key(&v->opens, BYTES_OF(request->peer.address), BYTES_OF(o.grant.bytes));
+    struct steady_us now = steady_now();
+    if (!limiter_ask(&v->opens, key, now, &retry)) {
+        atomic_fetch_add(&v->count.limited, 1);
+        return reply_limited(r, retry);
+    }
+    err e = prove_holder(v, &o, &d);
+    if (e == ERR_DENIED) limiter_count(&v->opens, key, now);
+    if (!e) e = grant_alive(&o.held, slot_now(), &d);
+    if (!e) e = check_staff(v, request, &o, &d);
+    if (!e) e = log_use(v, &o, &d);
+    return e ? reply_err(r, e, &d) : answer(v, &o, r);
+}
