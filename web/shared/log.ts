@@ -4,7 +4,7 @@
  * Whoever sends what is read here may be hostile: what a proof does not lead to is "forged", what cannot be read is "invalid". */
 import { concat, equal, hex, own, text, u64, utf8, view, type Bytes } from "./bytes.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
-import { hkdfExpand, hmac, NOTHING, sha256 } from "./hash.ts";
+import { hkdfExpand, hmac, NOTHING, sha256, sha256Node } from "./hash.ts";
 import { verifyBytes } from "./sign.ts";
 
 export const TILE_WIDTH = 256;
@@ -24,14 +24,7 @@ export function leafHash(entry: Uint8Array): Bytes {
     return sha256(input);
 }
 
-/* Used at once and by one thread: two hashes are a node's input, and nothing else. */
-const node = new Uint8Array(1 + 2 * HASH_BYTES);
-node[0] = 1;
-export function nodeHash(left: Uint8Array, right: Uint8Array): Bytes {
-    node.set(left, 1);
-    node.set(right, 1 + HASH_BYTES);
-    return sha256(node);
-}
+export const nodeHash = sha256Node;
 
 /* Sizes go up to 2^53, beyond what bit operations hold. */
 const half = (n: number): number => Math.floor(n / 2);
