@@ -119,10 +119,13 @@ enum http_outcome ticket_message(void *vault, struct http_request *request, stru
 enum http_outcome ticket_close(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     struct store_id ticket;
+    struct desk_ticket t;
     struct diag d = {0};
     if (!request_id(request, 0, "ticket", &ticket, r)) return HTTP_DONE;
     err e = v->desk->ops->ticket_close(v->desk, &ticket, household_of(request), slot_now(), &d);
+    if (!e) e = v->desk->ops->ticket_get(v->desk, &ticket, NULL, &t, &d);
     if (e) return reply_err(r, e, &d);
+    ticket_ended(v, &t);
     announce(v, &ticket);
     return reply_empty(r, 204);
 }
