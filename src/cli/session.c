@@ -10,12 +10,23 @@
 #include "client/grantee.h"
 #include "client/grants.h"
 
+/* The vault that somebody joined from elsewhere; "" for the home's own. */
+static void joined_vault(const struct cli *cli, char out[SESSION_URL_BYTES]) {
+    struct home_owner owner;
+    struct diag ignored;
+    out[0] = 0;
+    if (home_owner_read(cli->data, &owner, &ignored) == ERR_OK)
+        snprintf(out, SESSION_URL_BYTES, "%s", owner.vault);
+}
+
 err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_file[PATH_TEXT_BYTES],
                   struct diag *d) {
     struct home_state state;
+    char joined[SESSION_URL_BYTES];
     ca_file[0] = 0;
-    if (cli->vault) {
-        if (snprintf(url, SESSION_URL_BYTES, "%s", cli->vault) >= SESSION_URL_BYTES)
+    joined_vault(cli, joined);
+    if (cli->vault || *joined) {
+        if (snprintf(url, SESSION_URL_BYTES, "%s", cli->vault ? cli->vault : joined) >= SESSION_URL_BYTES)
             return diag_fail(d, ERR_INVALID, "the address of --vault is too long");
         /* A home's own authority, so that its address on the network can be named too. */
         char path[PATH_TEXT_BYTES];
@@ -31,6 +42,18 @@ err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_fi
         e = home_state_read(cli->data, &state, d);
     }
     if (!e) snprintf(url, SESSION_URL_BYTES, "%s", state.url);
+    return e;
+}
+
+err session_public_address(const struct cli *cli, char out[SESSION_URL_BYTES], bool *alone, struct diag *d) {
+    char ca_file[PATH_TEXT_BYTES];
+    struct home_state state;
+    *alone = false;
+    err e = session_vault(cli, out, ca_file, d);
+    if (e || cli->vault) return e;
+    e = home_state_read(cli->data, &state, d);
+    if (!e && *state.lan_url) snprintf(out, SESSION_URL_BYTES, "%s", state.lan_url);
+    *alone = !*state.lan_url;
     return e;
 }
 

@@ -10,6 +10,10 @@
 #define SESSION_URL_BYTES 256
 err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_file[PATH_TEXT_BYTES],
                   struct diag *d) CHECKED;
+/* Where people elsewhere find the vault: --vault, or the home's address on the network. *alone: there is none
+ * but this machine's own. */
+err session_public_address(const struct cli *cli, char out[SESSION_URL_BYTES], bool *alone,
+                           struct diag *d) CHECKED;
 /* The sign-in name: --login, CARDEA_LOGIN, or what `cardea init` remembered. */
 err session_login(const struct cli *cli, char out[256], struct diag *d) CHECKED;
 
