@@ -10,6 +10,7 @@
 #include "tlog/log_entry.h"
 #include "tlog/tree.h"
 #include "vault/access_log.h"
+#include "store/desk.h"
 #include "vault/grant.h"
 #include "vault/stream.h"
 
@@ -71,26 +72,11 @@ static err prove_holder(struct vault *v, struct opening *o, struct diag *d) {
                      "this cannot be opened: the link or its password is not right, or the try was too slow");
 }
 
-/* An attempt of staff's that is turned away is for everybody to count; what it was about is not told. */
-static void log_refusal(struct vault *v, const struct grant_statement *s, const struct diag *why) {
-    AUTO(json_release)
-    json_t *details = json_pack("{s:s,s:s}", "act", "grant.open", "why", why->text);
-    AUTO(json_release) json_t *facts = json_pack("{s:i}", "ticket", s->ticket[0] != 0);
-    uint8_t actor[LOG_ACTOR_BYTES];
-    uint64_t index;
-    struct diag d = {0};
-    log_actor_staff(s->grantee_sign, actor);
-    const struct access_act act = {"admin.refused", NULL, actor, facts, details};
-    err e = details && facts ? access_log_append(v, &act, &index, NULL, &d) : ERR_NO_MEMORY;
-    if (e) log_error("a refusal is not in the access log: %s", d.text[0] ? d.text : err_text(e));
-}
-
 static err check_staff(struct vault *v, struct http_request *request, const struct opening *o,
                        struct diag *d) {
     struct diag why = {0};
     if (o->held.statement.purpose != GRANT_SUPPORT || staff_may_open(v, request, &o->held.statement, &why))
         return ERR_OK;
-    log_refusal(v, &o->held.statement, &why);
     return diag_fail(d, ERR_DENIED, "%s", why.text[0] ? why.text : "this is for the support desk alone");
 }
 
@@ -113,6 +99,10 @@ static err log_use(struct vault *v, struct opening *o, struct diag *d) {
     const struct grant_act act = grant_act_of("grant.use", &g->row.household, &g->statement, false);
     e = grant_log(v, &act, NULL, &o->entry, &o->leaf, d);
     if (e) return e;
+    if (g->statement.purpose == GRANT_SUPPORT) {
+        e = v->desk->ops->use_add(v->desk, o->entry, &g->row.household, d);
+        if (e) return e;
+    }
     tell_hubs(v, g);
     return ERR_OK;
 }

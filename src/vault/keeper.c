@@ -112,6 +112,7 @@ static void tick(struct keeper *k, int64_t now_s, int64_t *swept_s, int64_t *ren
     err ends = grants_sweep(v, &d);
     if (ends) log_error("ended grants: %s", d.text[0] ? d.text : err_text(ends));
     if (staff_key_refresh(v, &d)) log_error("%s", d.text);
+    if (staff_watch_tick(v, &d)) log_error("%s", d.text[0] ? d.text : "unusual use is not watched");
     if (now_s - *renewed_s >= 10) {
         hubs_renew(v);
         *renewed_s = now_s;

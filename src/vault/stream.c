@@ -132,6 +132,13 @@ static err hear_end(struct stream *s, struct caller *caller, struct diag *d) {
     struct grant_row row;
     channel_grant_end(&caller->scope.grant, channel);
     err e = v->bus->ops->add(s->subscription, channel, STREAM_TAG_END, false, d);
+    if (!e && caller->scope.purpose == GRANT_SUPPORT) { /* the agent is revoked, or the ticket closed */
+        struct store_key agent;
+        memcpy(agent.bytes, caller->scope.key, sizeof agent.bytes);
+        channel_end(&agent, channel);
+        e = v->bus->ops->add(s->subscription, channel, STREAM_TAG_END, false, d);
+        if (!e) e = staff_scope_check(v, &caller->scope, d);
+    }
     if (!e) e = v->index->ops->grant_get(v->index, NULL, &caller->scope.grant, false, &row, NULL, d);
     if (e == ERR_NOT_FOUND || (!e && row.revoked)) e = diag_fail(d, ERR_DENIED, "grant: it was revoked");
     return e;
