@@ -15,6 +15,7 @@ extern const struct command commands_footage[];   /* export verify timeline even
 extern const struct command commands_notify[];    /* notify doorbell */
 extern const struct command commands_share[];     /* share */
 extern const struct command commands_member[];    /* member … join */
+extern const struct command commands_mark[];      /* support mark */
 extern const struct command commands_trust[];     /* grants log */
 extern const struct command commands_web[];       /* web verify */
 extern const struct command commands_store[];     /* fsck backup restore bench */
