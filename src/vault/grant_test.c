@@ -1,10 +1,13 @@
 /* Grants as owners make and end them and as their holders open them: over HTTP, against the real daemon. */
+#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +18,14 @@
 #include "tlog/log_entry.h"
 #include "tlog/log_proof.h"
 #include "vault/grant_fixture.h"
+
+static int forget_one(const char *path, const struct stat *info, int type, struct FTW *at) {
+    return remove(path);
+}
+
+static void folder_forget(const char *path) {
+    assert_int_equal(nftw(path, forget_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
 
 static uint32_t now_slot(void) {
     return wall_slot(wall_now());
@@ -544,6 +555,35 @@ static void test_revoked(void **state) {
     sharing_clear(&other);
 }
 
+/* A vault that was set up anew keeps another log: what was given before proves nothing there. */
+static void test_another_log(void **state) {
+    struct daemon d;
+    struct sharing s;
+    struct grantee g;
+    AUTO(answer_clear) struct answer a = {0};
+    char path[300];
+    daemon_make(&d, true);
+    daemon_start(&d);
+    sharing_make(&d, &s);
+    grantee_make(&g);
+    const struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    sharing_give(&d, &s, &statement);
+    sharing_open(&d, &g, statement.id, 200, NULL, NULL);
+    daemon_stop(&d, SIGTERM);
+    daemon_start(&d);
+    sharing_open(&d, &g, statement.id, 200, NULL, NULL);
+    daemon_stop(&d, SIGTERM);
+    snprintf(path, sizeof path, "%s/index/log.key", d.folder);
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof path, "%s/index/log", d.folder);
+    folder_forget(path);
+    daemon_start(&d);
+    sharing_open(&d, &g, statement.id, 403, NULL, &a);
+    assert_non_null(strstr(answer_text(&a, "message"), "another access log"));
+    daemon_clean(&d);
+    sharing_clear(&s);
+}
+
 /* --- issuing again --- */
 
 static void put(const struct sharing *s, const struct grant_statement *statement, const uint8_t id[16],
@@ -706,6 +746,7 @@ int main(void) {
         cmocka_unit_test(test_cosigned),
         cmocka_unit_test(test_not_cosigned),
         cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_another_log),
         cmocka_unit_test(test_issued_again),
         cmocka_unit_test(test_who),
     };
