@@ -47,6 +47,11 @@ struct grant_act grant_act_of(const char *kind, const struct store_id *household
 err grant_log(struct vault *v, const struct grant_act *act, json_t *more, uint64_t *index, struct blob *leaf,
               struct diag *d) CHECKED;
 
+/* Each opening and each live view is an entry of the log: may there be one more from this address? False: the
+ * reply is set. */
+bool grant_use_counts(struct vault *v, const struct http_request *request, const struct store_id *grant,
+                      const char *what, struct http_reply *r);
+
 /* All that runs under the grant ends, on every node. */
 void grant_end_announce(struct vault *v, const struct store_id *grant);
 /* Logs what has ended and is not closed: expiries, and revocations that could not be logged. */

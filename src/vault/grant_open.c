@@ -218,6 +218,7 @@ enum http_outcome grant_open_post(void *vault, struct http_request *request, str
     if (!e) e = grant_alive(&o.held, slot_now(), &d);
     if (!e) e = check_log(v, &o.held.statement, &d);
     if (!e) e = check_staff(v, request, &o, &d);
+    if (!e && !grant_use_counts(v, request, &o.grant, "open", r)) return HTTP_DONE;
     if (!e) e = log_use(v, &o, &d);
     bool wanted = !e && o.held.statement.witness_count, cosigned = false;
     if (wanted) e = hear_cosigned(v, request, &o, &d);

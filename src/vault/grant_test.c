@@ -382,6 +382,24 @@ static void test_guessing_slows_down(void **state) {
     sharing_clear(&s);
 }
 
+/* Whoever holds a link does not fill the household's log with it. */
+static void test_opened_often(void **state) {
+    struct sharing s;
+    struct grantee g;
+    AUTO(answer_clear) struct answer a = {0};
+    char text[200];
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    const struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    sharing_give(&vault, &s, &statement);
+    for (int i = 0; i < 60; i++) sharing_open(&vault, &g, statement.id, 200, NULL, NULL);
+    sharing_open(&vault, &g, statement.id, 429, NULL, &a);
+    int retry = (int)strtol(answer_header(&a, "Retry-After", text), NULL, 10);
+    assert_true(retry > 0 && retry <= 10);
+    log_wait(&vault, &s, "grant.use", 60);
+    sharing_clear(&s);
+}
+
 /* --- a hub's cosignature --- */
 
 struct witness {
@@ -743,6 +761,7 @@ int main(void) {
         cmocka_unit_test(test_not_the_holder),
         cmocka_unit_test(test_not_now),
         cmocka_unit_test(test_guessing_slows_down),
+        cmocka_unit_test(test_opened_often),
         cmocka_unit_test(test_cosigned),
         cmocka_unit_test(test_not_cosigned),
         cmocka_unit_test(test_revoked),
