@@ -79,7 +79,8 @@ bool staff_may_open(struct vault *v, struct http_request *request, const struct 
 /* Is it so still, with each request of the holder's? ERR_DENIED. Of other purposes it always is. */
 err staff_scope_check(struct vault *v, const struct grant_scope *scope, struct diag *d) CHECKED;
 /* A live view ends with the certificate: narrows *until. */
-err staff_scope_until(struct vault *v, const struct grant_scope *scope, uint64_t *until, struct diag *d) CHECKED;
+err staff_scope_until(struct vault *v, const struct grant_scope *scope, uint64_t *until,
+                      struct diag *d) CHECKED;
 
 /* --- who is looking now (activity.c) --- */
 

@@ -7,10 +7,10 @@
 
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "store/desk.h"
 #include "tlog/log_entry.h"
 #include "tlog/tree.h"
 #include "vault/access_log.h"
-#include "store/desk.h"
 #include "vault/grant.h"
 #include "vault/stream.h"
 
