@@ -6,10 +6,10 @@ import { messageOf, wordOf } from "../shared/errors.ts";
 import { clockTime } from "./format.ts";
 import { lazy } from "./lazy.tsx";
 import { MorePage } from "./more.tsx";
-import { route, takeInvitation, takeSetupCode } from "./route.ts";
+import { route, takeApproval, takeInvitation, takeSetupCode } from "./route.ts";
 import { RecoverPage, SignInPage } from "./signin.tsx";
 import { FirstPage } from "./start.tsx";
-import { client, clockOffsetMs, goHome, household, isOwner, joinCode, loadHousehold, offlineSince, phase, pollReports, say, setupCode, toast, vaultName } from "./state.ts";
+import { approvalCode, client, clockOffsetMs, goHome, household, isOwner, joinCode, loadHousehold, offlineSince, phase, pollReports, say, setupCode, toast, vaultName } from "./state.ts";
 import { Button, Icon, Logo, Message, Page, type IconName } from "./ui.tsx";
 import { WallPage } from "./wall.tsx";
 import { updateReady, registerWorker } from "./update.ts";
@@ -29,12 +29,21 @@ const SharedPage = lazy(() => import("./shared.tsx").then((m) => m.SharedPage));
 const PeoplePage = lazy(() => import("./people.tsx").then((m) => m.PeoplePage));
 const JoinPage = lazy(() => import("./join.tsx").then((m) => m.JoinPage));
 const OutsidePage = lazy(() => import("./join.tsx").then((m) => m.OutsidePage));
+const ApprovePage = lazy(() => import("./letin.tsx").then((m) => m.ApprovePage));
+const NewSignIns = lazy(() => import("./security.tsx").then((m) => m.NewSignIns), true);
 const Watchers = lazy(() => import("./watchers.tsx").then((m) => m.Watchers), true);
 
 export async function start(): Promise<void> {
     registerWorker();
     const code = takeSetupCode();
     joinCode.value = takeInvitation()?.join ?? null;
+    const approval = (): void => {
+        const asks = takeApproval();
+        if (asks) approvalCode.value = asks;
+        if (asks && phase.value === "home") location.hash = "#/approve";
+    };
+    approval();
+    addEventListener("hashchange", approval); /* the link was opened where the app is open */
     try {
         const info = await client.vault();
         vaultName.value = info.name;
@@ -133,6 +142,7 @@ function Home() {
             <Nav page={page ?? ""} />
             <div class="content">
                 <Banners />
+                <NewSignIns />
                 {isOwner.value && <Watchers />}
                 {owners && !isOwner.value ? <OwnersOnly />
                     : page === "camera" && id && sub === "settings" ? <SettingsPage id={id} key={id} />
@@ -148,6 +158,7 @@ function Home() {
                     : page === "add" ? <AddPage />
                     : page === "health" ? <HealthPage />
                     : page === "account" ? <AccountPage />
+                    : page === "approve" ? <ApprovePage />
                     : <WallPage />}
             </div>
         </div>
@@ -184,7 +195,7 @@ function Nav({ page }: { page: string }) {
         ["#/events", "Events", "list", page === "events"],
         ...(isOwner.value ? [["#/alerts", "Alerts", "bell", page === "alerts"] as [string, string, IconName, boolean]] : []),
         ["#/stats", "Statistics", "chart", page === "stats"],
-        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "faces", "shared", "people"].includes(page)],
+        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "approve", "faces", "shared", "people"].includes(page)],
     ];
     return (
         <nav class="nav" aria-label="Main">

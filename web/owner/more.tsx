@@ -42,7 +42,7 @@ export function MorePage() {
             { href: "#/shared", icon: "link", title: "Shared links", about: "Moments and live views that somebody can open", state: open > 0 ? { text: open === 1 ? "1 open" : `${open} open`, look: "" } : null },
             { href: "#/people", icon: "person", title: "People", about: "Owners, members and viewers of your home" },
         ]],
-        ["You", [{ href: "#/account", icon: "person", title: "Account", about: "Passphrase, recovery kit, appearance, keys of the keyboard" }]],
+        ["You", [{ href: "#/account", icon: "person", title: "Account", about: "Passphrase, second factor, where you are signed in, appearance" }]],
     ];
     return (
         <Page title="Settings">
