@@ -31,7 +31,7 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         assert.ok(await dialog.getByRole("button", { name: "Make the link" }).isDisabled());
         await dialog.locator("[name=sure]").check();
         await dialog.getByRole("button", { name: "Make the link" }).click();
-        const link = dialog.getByLabel("The link");
+        const link = dialog.getByLabel("The link", { exact: true });
         await link.waitFor();
         const address = await link.inputValue();
         await dialog.getByRole("button", { name: "Done" }).click();
@@ -101,7 +101,7 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         const spans = await guest.evaluate(async () => {
             const c = window.cardea.client;
             const p = window.cardea.player;
-            const s = p.limits;
+            const s = p.limits; /* what the grant says */
             const all = await c.spans(p.camera.id, s.from - 600, s.to + 600);
             return { all, from: s.from, to: s.to };
         });
@@ -174,7 +174,7 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         await owner.getByRole("button", { name: "Invite" }).click();
         await owner.fill("dialog [name=name]", "Ben");
         await owner.getByRole("button", { name: "Make the invitation" }).click();
-        const link = await owner.getByLabel("The link").inputValue();
+        const link = await owner.getByLabel("The link", { exact: true }).inputValue();
         assert.match(link, /#join=[0-9A-Z-]{19}&signup=[0-9A-Z-]{19}$/);
         await owner.getByRole("button", { name: "Done" }).click();
         await h.says(owner, ".invited", /Ben/);
