@@ -102,7 +102,7 @@ static json_t *camera_json(const struct camera *cam) {
 static int run_list(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
-    if (session_camera(cli, NULL, &s, NULL, &d)) return cli_fail(&d);
+    if (session_view(cli, NULL, &s, NULL, &d)) return cli_fail(&d);
     AUTO(json_release) json_t *list = json_array();
     size_t shown = 0;
     for (size_t i = 0; i < s.cameras.count; i++) {
@@ -119,10 +119,12 @@ static int run_list(struct cli *cli, const struct args *args) {
             snprintf(picture, sizeof picture, "%lldx%lld %.30s",
                      (long long)json_integer_value(json_object_get(p, "width")),
                      (long long)json_integer_value(json_object_get(p, "height")), text_of(p, "codec"));
-        printf("%-20s %s  %s%s%s  kept %lld days\n", cam->name, cam->hex, picture,
-               cam->has_sub ? ", substream" : "",
-               json_is_true(json_object_get(p, "indoor")) ? ", indoor" : "",
-               (long long)json_integer_value(json_object_get(p, "retention_days")));
+        if (s.client.grant) snprintf(picture, sizeof picture, "%.30s", text_of(p, "codec"));
+        printf("%-20s %s  %s%s%s", cam->name, cam->hex, picture, cam->has_sub ? ", substream" : "",
+               json_is_true(json_object_get(p, "indoor")) ? ", indoor" : "");
+        if (!s.client.grant)
+            printf("  kept %lld days", (long long)json_integer_value(json_object_get(p, "retention_days")));
+        putchar('\n');
     }
     if (cli->json) return print_json(list);
     if (!shown) puts("no cameras; add one with `cardea camera add NAME URL`");

@@ -204,7 +204,7 @@ static json_t *read_zone_names(struct session *s) {
     json_t *names = json_object(), *zones, *z;
     const char *camera;
     size_t i;
-    if (hub_ask_seeing(s, &seeing, &ignored)) return names;
+    if (s->client.grant || hub_ask_seeing(s, &seeing, &ignored)) return names; /* zones are the owners' */
     json_object_foreach(json_object_get(seeing, "zones"), camera, zones) json_array_foreach(zones, i, z)
         json_object_set(names, json_text(z, "id"), json_object_get(z, "name"));
     return names;
@@ -242,7 +242,9 @@ int run_events(struct cli *cli, const struct args *args) {
                               .alerts = args_has(args, "alerts")};
     if (check_label(o.label, &d)) return cli_usage("events", &d);
     if (o.pictures && folder_make(o.pictures, &d)) return cli_fail(&d);
-    if (session_camera(cli, args_value(args, "camera"), &s, &only, &d)) return cli_fail(&d);
+    if (session_view(cli, args_value(args, "camera"), &s, &only, &d) ||
+        session_cut_range(&s.client, &from, &to, &d))
+        return cli_fail(&d);
     AUTO(json_release) json_t *list = json_array();
     AUTO(json_release) json_t *zones = read_zone_names(&s);
     AUTO(json_release) json_t *sorted = NULL;

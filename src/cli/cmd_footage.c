@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/events.h"
+#include "cli/footage.h"
 #include "cli/session.h"
 #include "cli/verify.h"
 #include "client/export.h"
@@ -60,7 +61,7 @@ static err show_progress(void *context, double done, uint64_t bytes) {
 
 static const char *lack_text(enum export_lack lack) {
     switch (lack) {
-        case EXPORT_LACK_NO_KEY: return "deleted (its keys are gone)";
+        case EXPORT_LACK_NO_KEY: return "there is no key for it: deleted, or not shared with you";
         case EXPORT_LACK_DAMAGED: return "DAMAGED: not what the hub sealed";
         case EXPORT_LACK_CUT_SHORT: return "the recording broke off";
         default: return "nothing recorded";
@@ -94,50 +95,65 @@ static json_t *export_json(const struct export_result *r) {
                      missing);
 }
 
+static void print_export(const struct export_result *r) {
+    char from[48], length[32], size[24];
+    cli_time_text((struct wall_us){r->from_us}, from);
+    cli_span_text((r->to_us - r->from_us + 999999) / 1000000, length);
+    cli_bytes_text(r->bytes, size);
+    for (size_t i = 0; i < r->file_count; i++) printf("%s\n", r->files[i]);
+    printf("%s from %s, %s\n", length, from, size);
+    print_lacks(r);
+}
+
+int footage_export(struct client *c, struct camera *cam, struct wall_us from, struct wall_us to,
+                   const char *path, bool as_json) {
+    struct diag d = {{0}};
+    int percent = -1, status = STATUS_DONE;
+    const struct export_request request = {
+        .path = path, .from = from, .to = to, .progress = show_progress, .context = &percent};
+    catch_interrupts();
+    struct export_result *r = calloc(1, sizeof *r);
+    if (!r) return cli_fail_text("out of memory");
+    err e = export_run(c, cam, &request, r, &d);
+    if (percent >= 0) fputs("\r                      \r", stderr);
+    if (e) {
+        status = cli_fail(&d);
+    } else if (as_json) {
+        AUTO(json_release) json_t *json = export_json(r);
+        status = print_json(json);
+    } else {
+        print_export(r);
+    }
+    free(r);
+    return status;
+}
+
+err footage_path_check(const char *path, struct diag *d) {
+    if (strcmp(path, "-") == 0)
+        return diag_fail(d, ERR_INVALID,
+                         "a clip is written to a file, which its signatures close: name one with -o");
+    if (access(path, F_OK) == 0)
+        return diag_fail(d, ERR_EXISTS, "%s is there already: choose another name", path);
+    return ERR_OK;
+}
+
 static int run_export(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
+    struct wall_us from, to;
     const char *path = args_value(args, "output");
-    struct export_request request = {.path = path};
-    int percent = -1;
     if (!path || !args_has(args, "from") || !args_has(args, "to")) {
         (void)diag_fail(&d, ERR_INVALID, "--from, --to and -o are needed");
         return cli_usage("export", &d);
     }
-    if (strcmp(path, "-") == 0) {
-        (void)diag_fail(&d, ERR_INVALID,
-                        "a clip is written to a file, which its signatures close: name one with -o");
-        return cli_usage("export", &d);
-    }
-    if (cli_range(args, (struct wall_us){0}, wall_now(), &request.from, &request.to, &d))
-        return cli_usage("export", &d);
-    if (access(path, F_OK) == 0) return cli_fail_text("%s is there already: choose another name", path);
+    err e = footage_path_check(path, &d);
+    if (e) return e == ERR_INVALID ? cli_usage("export", &d) : cli_fail(&d);
+    if (cli_range(args, (struct wall_us){0}, wall_now(), &from, &to, &d)) return cli_usage("export", &d);
     AUTO(session_close) struct session s = {0};
     struct camera *cam = NULL;
-    if (session_camera(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);
-    request.progress = show_progress;
-    request.context = &percent;
-    catch_interrupts();
-    struct export_result *r = calloc(1, sizeof *r);
-    if (!r) return cli_fail_text("out of memory");
-    err e = export_run(&s.client, cam, &request, r, &d);
-    if (percent >= 0) fputs("\r                      \r", stderr);
-    int status = STATUS_DONE;
-    if (e) {
-        status = cli_fail(&d);
-    } else if (cli->json) {
-        AUTO(json_release) json_t *json = export_json(r);
-        status = print_json(json);
-    } else {
-        char from[48], length[32], size[24];
-        cli_time_text((struct wall_us){r->from_us}, from);
-        cli_span_text((r->to_us - r->from_us + 999999) / 1000000, length);
-        cli_bytes_text(r->bytes, size);
-        for (size_t i = 0; i < r->file_count; i++) printf("%s\n", r->files[i]);
-        printf("%s from %s, %s\n", length, from, size);
-        print_lacks(r);
-    }
-    free(r);
-    return status;
+    if (session_view(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);
+    if (!session_may_export(&s.client, &d) || session_cut_range(&s.client, &from, &to, &d))
+        return cli_fail(&d);
+    return footage_export(&s.client, cam, from, to, path, cli->json);
 }
 
 /* ---- timeline ---- */
@@ -174,7 +190,8 @@ static int run_timeline(struct cli *cli, const struct args *args) {
     if (cli_range(args, (struct wall_us){now.us - 86400 * INT64_C(1000000)},
                   (struct wall_us){now.us + 1000000}, &from, &to, &d))
         return cli_usage("timeline", &d);
-    if (session_camera(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);
+    if (session_view(cli, args->positional[0], &s, &cam, &d) || session_cut_range(&s.client, &from, &to, &d))
+        return cli_fail(&d);
     bool segments = to.us - from.us <= 2 * 86400 * INT64_C(1000000);
     if (timeline_read(&s.client, cam->id, wall_slot(from),
                       (uint64_t)wall_slot((struct wall_us){to.us - 1}) + 1, segments, &t, &d) ||

@@ -7,7 +7,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <qrencode.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
@@ -16,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/demo.h"
 #include "cli/home.h"
+#include "cli/qr.h"
 
 #define TEND_MS 1000
 
@@ -40,26 +40,6 @@ bool signals_wait(int fd, int timeout_ms) {
     return stop;
 }
 
-/* Two rows of modules in one line of text; dark on light whatever the terminal's colours are. */
-static void print_qr(const char *text) {
-    QRcode *code = QRcode_encodeString(text, 0, QR_ECLEVEL_L, QR_MODE_8, 1);
-    if (!code) return;
-    for (int y = -2; y < code->width + 2; y += 2) {
-        fputs("    \033[30;107m", stdout);
-        for (int x = -2; x < code->width + 2; x++) {
-            bool dark[2];
-            for (int half = 0; half < 2; half++) {
-                int row = y + half;
-                bool inside = x >= 0 && row >= 0 && x < code->width && row < code->width;
-                dark[half] = inside && code->data[row * code->width + x] & 1;
-            }
-            fputs(dark[0] && dark[1] ? "\u2588" : dark[0] ? "\u2580" : dark[1] ? "\u2584" : " ", stdout);
-        }
-        fputs("\033[0m\n", stdout);
-    }
-    QRcode_free(code);
-}
-
 /* The page with the authority's certificate, on the port after the listener's, and how to reach it. */
 static err offer_certificate(struct home *h, struct diag *d) {
     char folder[PATH_TEXT_BYTES], certificate[PATH_TEXT_BYTES], fingerprint[AUTHORITY_FINGERPRINT_BYTES];
@@ -79,7 +59,7 @@ static err offer_certificate(struct home *h, struct diag *d) {
     snprintf(page, sizeof page, "http://%.*s:%u/", colon ? (int)(colon - host) : (int)strlen(host), host,
              (unsigned)address.port);
     printf("\nphones and other computers: first trust this home's certificate, from %s\n", page);
-    if (isatty(STDOUT_FILENO)) print_qr(page);
+    if (isatty(STDOUT_FILENO)) qr_print(page);
     printf("  its SHA-256 fingerprint is %s\nthen open %s\n", fingerprint, h->state.lan_url);
     return ERR_OK;
 }

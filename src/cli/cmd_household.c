@@ -9,8 +9,10 @@
 #include "cli/doctor.h"
 #include "cli/home.h"
 #include "cli/household.h"
+#include "cli/hub_ask.h"
 #include "cli/session.h"
 #include "cli/verify.h"
+#include "client/grantee.h"
 #include "client/hub_command.h"
 #include "client/setup.h"
 
@@ -36,7 +38,7 @@ static void kit_text(const char *login, const char *url, const char *code, char 
 }
 
 /* Opened before anything is made: a household whose kit cannot be written would be a poor start. */
-static err open_kit(const char *path, const char *login, int *fd, struct diag *d) {
+err kit_open(const char *path, const char *login, int *fd, struct diag *d) {
     char name_line[OWNER_LOGIN_BYTES + 32];
     AUTO(secret_clear) struct secret old = {0};
     *fd = -1;
@@ -55,23 +57,17 @@ static err open_kit(const char *path, const char *login, int *fd, struct diag *d
     return diag_fail(d, ERR_IO, "cannot write the recovery kit to %s: %s", path, strerror(errno));
 }
 
-static err deliver_kit(const struct init_request *r, const char *url, char code[RECOVERY_TEXT_BYTES], int fd,
-                       struct diag *d) {
+err kit_deliver(const char *login, const char *file, const char *url, const char *code, int fd,
+                struct diag *d) {
     char text[KIT_MAX_BYTES];
-    if (!*code) {
-        fprintf(
-            stderr,
-            "cardea: an interrupted start was completed; the recovery kit is the one that was shown then\n");
-        return ERR_OK;
-    }
-    kit_text(r->login, url, code, text);
+    kit_text(login, url, code, text);
     err e = ERR_OK;
     if (fd >= 0) {
         e = fd_write_all(fd, bytes_text(text));
         if (!e && fsync(fd)) e = ERR_IO;
         if (e)
-            e = diag_fail(d, e, "cannot write %s: %s; the household is made, and this is its only kit",
-                          r->recovery_file, strerror(errno));
+            e = diag_fail(d, e, "cannot write %s: %s; the household is made, and this is its only kit", file,
+                          strerror(errno));
     }
     if (fd < 0 || e) printf("\n%s\n", text);
     wipe(text, sizeof text);
@@ -119,7 +115,11 @@ static err make_household(const struct init_request *r, const char *url, const c
         setup_code = code;
     }
     e = setup_household(&c, r->login, blob_bytes(&r->passphrase->text), r->name, setup_code, recovery, d);
-    if (!e) e = deliver_kit(r, url, recovery, kit_fd, d);
+    if (!e && *recovery) e = kit_deliver(r->login, r->recovery_file, url, recovery, kit_fd, d);
+    if (!e && !*recovery)
+        fprintf(
+            stderr,
+            "cardea: an interrupted start was completed; the recovery kit is the one that was shown then\n");
     wipe(recovery, sizeof recovery);
     if (!e && c.hub_count == 0) {
         if (!*code) e = pairing_code(r, code, d);
@@ -135,7 +135,7 @@ static err make_household(const struct init_request *r, const char *url, const c
 err init_household(const struct init_request *r, const char *url, const char *ca_file, struct diag *d) {
     int fd = -1;
     if (r->recovery_file) {
-        err e = open_kit(r->recovery_file, r->login, &fd, d);
+        err e = kit_open(r->recovery_file, r->login, &fd, d);
         if (e) return e;
     }
     err e = make_household(r, url, ca_file, fd, d);
@@ -404,6 +404,29 @@ static int vault_is_away(const struct cli *cli, const struct diag *d) {
         since, waiting);
 }
 
+/* A member sees what was given, and not how the hub is. */
+static int member_status(const struct cli *cli, const struct session *s) {
+    const struct keyring_household *h = &s->client.keyring.households[s->client.household_index];
+    const struct grant_statement *g = &s->client.grant->statement;
+    char fingerprint[17], from[48];
+    household_fingerprint(g->issuer, fingerprint);
+    cli_time_text((struct wall_us){(int64_t)g->from * 1000000}, from);
+    if (cli->json) {
+        AUTO(json_release)
+        json_t *all =
+            json_pack("{s:{s:s, s:s}, s:s, s:i, s:b, s:b}", "household", "name", s->client.household.name,
+                      "fingerprint", fingerprint, "role", keyring_roles[h->role], "streams",
+                      (int)g->camera_count, "live", (int)g->live, "export", (int)g->may_export);
+        return cli_print_json(all);
+    }
+    printf("household: %s, its key's fingerprint %s\n", s->client.household.name, fingerprint);
+    printf("you are a %s: what is recorded from %s on%s%s\n", keyring_roles[h->role],
+           g->from ? from : "the beginning", g->live ? ", and live" : "",
+           g->may_export ? "; you may export" : "");
+    puts("`cardea camera list` says of which cameras");
+    return STATUS_DONE;
+}
+
 static int run_status(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
@@ -411,8 +434,9 @@ static int run_status(struct cli *cli, const struct args *args) {
     AUTO(json_release) json_t *usage = NULL;
     AUTO(json_release) json_t *hubs = json_array();
     bool well = true;
-    err e = session_open(cli, &s, &d);
+    err e = session_open_any(cli, &s, &d);
     if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) return vault_is_away(cli, &d);
+    if (!e && s.client.grant) return member_status(cli, &s);
     if (e || client_vault(&s.client, &vault, &d) || read_usage(&s.client, &usage, &d)) return cli_fail(&d);
     char fingerprint[17];
     household_fingerprint(s.client.household.sign.public_key, fingerprint);

@@ -90,34 +90,45 @@ static void notice(void *context, struct bytes text) {
         fputs("cardea: the camera is offline; waiting for it\n", stderr);
 }
 
+static bool is_stdout(const char *file) {
+    return !file || strcmp(file, "-") == 0;
+}
+
+err live_output_check(const char *file, struct diag *d) {
+    if (!is_stdout(file) || !isatty(STDOUT_FILENO)) return ERR_OK;
+    return diag_fail(d, ERR_INVALID,
+                     "video does not belong on a terminal: pipe it to a player (`… | ffplay -`), or -o FILE");
+}
+
 static err open_output(struct output *o, const char *file, struct diag *d) {
     *o = (struct output){.fd = STDOUT_FILENO, .name = "standard output"};
-    if (!file || strcmp(file, "-") == 0) {
-        if (isatty(STDOUT_FILENO))
-            return diag_fail(
-                d, ERR_INVALID,
-                "video does not belong on a terminal: `cardea live CAMERA | ffplay -`, or -o FILE");
-        return ERR_OK;
-    }
+    if (is_stdout(file)) return ERR_OK;
     o->name = file;
     o->fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     return o->fd < 0 ? diag_fail(d, ERR_IO, "cannot write %s: %s", file, strerror(errno)) : ERR_OK;
 }
 
+int live_write(struct client *c, struct camera *cam, const char *file) {
+    struct diag d = {{0}};
+    AUTO(output_clear) struct output o = {.fd = -1};
+    if (open_output(&o, file, &d)) return cli_fail(&d);
+    struct live_handler handler = {
+        .context = &o, .item = take, .notice = notice, .late = late, .trouble = trouble};
+    err e = live_run(c, &cam, 1, &handler, &d);
+    return e == ERR_OK || o.reader_left ? STATUS_DONE : cli_fail(&d);
+}
+
 int run_live(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
-    AUTO(output_clear) struct output o = {.fd = -1};
     struct camera *cam = NULL;
-    if (open_output(&o, args_value(args, "output"), &d)) return cli_usage("live", &d);
-    if (session_camera(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);
+    if (live_output_check(args_value(args, "output"), &d)) return cli_usage("live", &d);
+    if (session_view(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);
     if (args_has(args, "sub")) {
         struct camera *sub = cam->has_sub ? camera_by_id(&s.cameras, cam->sub) : NULL;
         if (!sub) return cli_fail_text("%s has no substream", cam->name);
         cam = sub;
     }
-    struct live_handler handler = {
-        .context = &o, .item = take, .notice = notice, .late = late, .trouble = trouble};
-    err e = live_run(&s.client, &cam, 1, &handler, &d);
-    return e == ERR_OK || o.reader_left ? STATUS_DONE : cli_fail(&d);
+    if (!session_may_live(&s, &d)) return cli_fail(&d);
+    return live_write(&s.client, cam, args_value(args, "output"));
 }

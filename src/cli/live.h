@@ -1,8 +1,17 @@
+/* live.h: the live view as a file. */
 #ifndef CARDEA_CLI_LIVE_H
 #define CARDEA_CLI_LIVE_H
 
 #include "cli/cli.h"
 
+struct camera;
+struct client;
+
 int run_live(struct cli *cli, const struct args *args);
+
+/* Writes the live view to a file, NULL or "-": standard output. Returns the command's status. */
+int live_write(struct client *c, struct camera *cam, const char *file);
+/* Is there somewhere to write it to? ERR_INVALID: a terminal. */
+err live_output_check(const char *file, struct diag *d) CHECKED;
 
 #endif

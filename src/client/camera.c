@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "client/grantee.h"
 #include "client/internal.h"
 #include "format/camera_object.h"
 #include "format/mark.h"
@@ -117,6 +118,8 @@ static err add_camera(void *context, const char *key, int64_t version, struct di
 }
 
 err camera_list_read(struct client *c, struct camera_list *out, size_t *damaged, struct diag *d) {
+    *damaged = 0;
+    if (c->grant) return grantee_cameras(c, out, d);
     AUTO(camera_list_clear) struct camera_list list = {0};
     struct listing l = {.client = c, .list = &list};
     err e = client_object_list(c, "camera/", add_camera, &l, d);
@@ -208,6 +211,7 @@ err camera_load_keys(struct client *c, struct camera *cam, struct diag *d) {
     char prefix[80];
     for (size_t i = 0; i < cam->epoch_count; i++) timekey_set_clear(&cam->epochs[i].keys);
     cam->epoch_count = 0;
+    if (c->grant) return grantee_keys(c, cam, d);
     snprintf(prefix, sizeof prefix, "camera/%s/root/", cam->hex);
     struct loading l = {c, cam};
     return client_object_list(c, prefix, add_epoch, &l, d);

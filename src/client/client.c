@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/grantee.h"
 #include "client/internal.h"
 #include "crypto/hash.h"
+#include "tlog/log_entry.h"
 
 #define ACCESS_RENEW_S 60
 #define LIST_MAX 4096
@@ -21,6 +23,7 @@ void client_clear(struct client *c) {
     if (c->http) http_client_free(c->http);
     keyring_clear(&c->keyring);
     household_keys_clear(&c->household);
+    client_grant_free(c->grant);
     for (size_t i = 0; i < c->hub_count; i++) blob_clear(&c->hub_envelopes[i]);
     wipe(c, sizeof *c);
 }
@@ -116,13 +119,67 @@ static err fetch_cost(struct client *c, const char *login, uint8_t salt[PASSPHRA
     return ERR_OK;
 }
 
-static err sign_in_with(struct client *c, const char *login, const char *path, const char *field,
-                        enum keyring_way way, const struct passphrase_keys *keys, struct diag *d) {
+#define CODE_TRIES 3
+
+/* One request; *factor is the answer when it is the vault's question for a second factor. */
+static err sign_in_once(struct client *c, const char *path, json_t *ask, json_t **answer, json_t **factor,
+                        struct diag *d) {
+    AUTO(http_response_clear) struct http_response response = {0};
+    struct http_request request = {.method = "POST", .path = path, .json = ask, .timeout_ms = 30000};
+    err e = http_client_do(c->http, &request, &response, d);
+    if (e && response.status != 401) return e;
+    struct diag ignored;
+    AUTO(json_release) json_t *said = NULL;
+    err parsed = json_parse(blob_bytes(&response.body), &said, e ? &ignored : d);
+    if (parsed) return e ? e : parsed;
+    if (e && strcmp(client_text(said, "error"), "factor") != 0) return e;
+    *(e ? factor : answer) = said;
+    said = NULL;
+    return ERR_OK;
+}
+
+/* Adds a code to the request, which the person is asked for. */
+static err add_code(struct client *c, json_t *ask, json_t *factor, bool again, struct diag *d) {
+    char code[CLIENT_CODE_BYTES] = "";
+    size_t i;
+    json_t *kind;
+    bool totp = false;
+    json_array_foreach(json_object_get(factor, "factors"), i, kind) totp |=
+        json_is_string(kind) && strcmp(json_string_value(kind), "totp") == 0;
+    if (!totp)
+        return diag_fail(
+            d, ERR_DENIED,
+            "this account asks for a security key, which the command line cannot speak to: add an "
+            "authenticator app too, in the app under Account");
+    if (!c->code)
+        return diag_fail(d, ERR_DENIED,
+                         "this account asks for a code of its authenticator app: give --totp-file FILE");
+    err e = c->code(c->code_context, again ? client_text(factor, "message") : NULL, code, d);
+    if (!e && json_object_set_new(ask, "factor", json_pack("{s:s}", "totp", code)))
+        e = diag_fail(d, ERR_INVALID, "the code is six digits");
+    wipe(code, sizeof code);
+    return e;
+}
+
+/* `wrong` is for the person whose secret is not the one of the name. */
+static err sign_in_with(struct client *c, const char *login, enum keyring_way way,
+                        const struct passphrase_keys *keys, const char *wrong, struct diag *d) {
+    bool recovery = way == KEYRING_BY_RECOVERY;
+    const char *path = recovery ? "/v1/sessions/recover" : "/v1/sessions";
+    const char *field = recovery ? "recovery_auth" : "auth";
     AUTO(json_release)
     json_t *ask = json_pack("{s:s, s:o}", "login", login, field, json_base64(BYTES_OF(keys->auth)));
     AUTO(json_release) json_t *answer = NULL;
     if (!ask) return diag_fail(d, ERR_INVALID, "the sign-in name is not UTF-8 text");
-    err e = http_client_json(c->http, "POST", path, NULL, ask, &answer, d);
+    err e = ERR_OK;
+    for (int i = 0; !e && !answer; i++) {
+        AUTO(json_release) json_t *factor = NULL;
+        e = sign_in_once(c, path, ask, &answer, &factor, d);
+        if (e == ERR_DENIED) return diag_fail(d, e, "%s", wrong);
+        if (e || !factor) break;
+        if (i == CODE_TRIES) return diag_fail(d, ERR_DENIED, "%.200s", client_text(factor, "message"));
+        e = add_code(c, ask, factor, i > 0, d);
+    }
     if (!e) e = take_keyring(c, answer, way, keys, d);
     if (!e) copy_field(c->login, sizeof c->login, login);
     return e;
@@ -136,9 +193,9 @@ err client_sign_in(struct client *c, const char *login, struct bytes passphrase,
     AUTO(passphrase_keys_clear) struct passphrase_keys keys = {0};
     e = passphrase_derive(passphrase, salt, cost, &keys, d);
     if (e) return e;
-    e = sign_in_with(c, login, "/v1/sessions", "auth", KEYRING_BY_PASSPHRASE, &keys, d);
-    if (e == ERR_DENIED) return diag_fail(d, e, "wrong name or passphrase for '%s'", login);
-    return e;
+    char wrong[320];
+    snprintf(wrong, sizeof wrong, "wrong name or passphrase for '%s'", login);
+    return sign_in_with(c, login, KEYRING_BY_PASSPHRASE, &keys, wrong, d);
 }
 
 err client_sign_in_recovery(struct client *c, const char *login, const char *code, struct diag *d) {
@@ -148,29 +205,66 @@ err client_sign_in_recovery(struct client *c, const char *login, const char *cod
     if (e) return e;
     recovery_keys(secret, &keys);
     wipe(secret, sizeof secret);
-    e = sign_in_with(c, login, "/v1/sessions/recover", "recovery_auth", KEYRING_BY_RECOVERY, &keys, d);
-    if (e == ERR_DENIED)
-        return diag_fail(
-            d, e,
-            "that recovery code is well formed, but not the one of '%s': is it an older kit, or another "
-            "name?",
-            login);
-    return e;
+    char wrong[420];
+    snprintf(
+        wrong, sizeof wrong,
+        "that recovery code is well formed, but not the one of '%s': is it an older kit, or another name?",
+        login);
+    return sign_in_with(c, login, KEYRING_BY_RECOVERY, &keys, wrong, d);
+}
+
+/* The keyring's key under each passkey, for PUT /v1/keyring. NULL: out of memory. */
+static json_t *wraps_json(const struct keyring *k) {
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < k->passkey_count; i++) {
+        uint8_t wrap[KEYRING_WRAP_BYTES];
+        json_t *one = keyring_passkey_wrap(k, i, wrap)
+                          ? NULL
+                          : json_pack("{s:o, s:o}", "id", json_hex(BYTES_OF(k->passkeys[i].id)), "wrap",
+                                      json_base64(BYTES_OF(wrap)));
+        if (json_array_append_new(list, one)) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* Passkeys that were taken away elsewhere are still in the keyring that this device holds. */
+static err drop_lost_passkeys(struct client *c, struct diag *d) {
+    AUTO(json_release) json_t *answer = NULL;
+    if (c->keyring.passkey_count == 0) return ERR_OK;
+    err e = http_client_json(c->http, "GET", "/v1/factors", c->session, NULL, &answer, d);
+    if (e) return e;
+    size_t kept = 0;
+    for (size_t i = 0; i < c->keyring.passkey_count; i++) {
+        char hex[2 * KEYRING_PASSKEY_ID_BYTES + 1];
+        bool there = false;
+        size_t n;
+        json_t *factor;
+        hex_encode(BYTES_OF(c->keyring.passkeys[i].id), hex);
+        json_array_foreach(json_object_get(answer, "factors"), n, factor) there |=
+            strcmp(client_text(factor, "id"), hex) == 0;
+        if (there) c->keyring.passkeys[kept++] = c->keyring.passkeys[i];
+    }
+    c->keyring.passkey_count = kept;
+    return ERR_OK;
 }
 
 err client_change_passphrase(struct client *c, struct bytes passphrase, struct diag *d) {
     AUTO(keyring_access_clear) struct keyring_access access = {0};
     AUTO(blob_clear) struct blob raw = {0};
     struct passphrase_cost cost = {PASSPHRASE_MEMORY_KIB, PASSPHRASE_PASSES};
-    err e = keyring_change_passphrase(&c->keyring, passphrase, cost, &access, d);
+    err e = drop_lost_passkeys(c, d);
+    if (!e) e = keyring_change_passphrase(&c->keyring, passphrase, cost, &access, d);
     if (!e) e = keyring_seal(&c->keyring, &raw);
     if (e) return e;
     AUTO(json_release)
     json_t *ask =
-        json_pack("{s:o, s:I, s:o, s:I, s:I, s:o}", "keyring", json_base64(blob_bytes(&raw)), "version",
+        json_pack("{s:o, s:I, s:o, s:I, s:I, s:o, s:o}", "keyring", json_base64(blob_bytes(&raw)), "version",
                   (json_int_t)(c->keyring_version + 1), "salt", json_base64(BYTES_OF(access.salt)),
                   "memory_kib", (json_int_t)access.cost.memory_kib, "passes", (json_int_t)access.cost.passes,
-                  "auth", json_base64(BYTES_OF(access.auth)));
+                  "auth", json_base64(BYTES_OF(access.auth)), "wraps", wraps_json(&c->keyring));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     e = http_client_json(c->http, "PUT", "/v1/keyring", c->session, ask, NULL, d);
     if (!e) c->keyring_version++;
@@ -211,6 +305,11 @@ static err prove_capability(struct client *c, struct diag *d) {
 }
 
 err client_access(struct client *c, const char **out, struct diag *d) {
+    if (c->grant) {
+        err e = *c->access && steady_now().us < c->access_until.us ? ERR_OK : grantee_open_again(c, d);
+        if (!e) *out = c->access;
+        return e;
+    }
     if (!c->has_keyring || c->keyring.count == 0)
         return diag_fail(d, ERR_NOT_FOUND, "this account has no household: run `cardea init`");
     if (!*c->access || steady_now().us >= c->access_until.us) {
@@ -343,7 +442,61 @@ err client_read_hubs(struct client *c, struct diag *d) {
     return client_object_list(c, "hub/", add_hub, c, d);
 }
 
+static err unlock_as_member(struct client *c, const struct keyring_household *h, struct diag *d) {
+    AUTO(grantee_clear) struct grantee who = {0};
+    err e = grantee_of_member(&c->keyring, h, &who, d);
+    if (!e) e = grantee_open(c, &who, d);
+    if (e == ERR_DENIED || e == ERR_NOT_FOUND)
+        diag_prefix(d, "you are a %s of '%s', and what you were given there does not open",
+                    keyring_roles[h->role], h->name);
+    if (!e) memcpy(c->household.id, h->id, sizeof h->id);
+    return e;
+}
+
+/* Of who was invited as an owner: the keys must be those of the household that the invitation named. */
+static err check_invited(const struct client *c, struct diag *d) {
+    const struct keyring_household *h = &c->keyring.households[c->household_index];
+    if (!h->has_sign || memcmp(h->sign, c->household.sign.public_key, sizeof h->sign) == 0) return ERR_OK;
+    return diag_fail(d, ERR_FORGED,
+                     "the vault's keys of '%s' are not those of the household that invited you", h->name);
+}
+
+err client_open_household(struct client *c, struct diag *d) {
+    AUTO(json_release) json_t *held = NULL;
+    uint8_t log_key[LOG_KEY_BYTES];
+    log_key_derive(c->household.sign.seed, log_key);
+    AUTO(json_release)
+    json_t *ours = json_pack("{s:o, s:o, s:o}", "sign", json_base64(BYTES_OF(c->household.sign.public_key)),
+                             "box", json_base64(BYTES_OF(c->household.box.public_key)), "log_key",
+                             json_base64(BYTES_OF(log_key)));
+    wipe(log_key, sizeof log_key);
+    if (!ours) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    err e = client_json(c, "GET", "/v1/household", NULL, &held, d);
+    if (e == ERR_NOT_FOUND) return client_json(c, "PUT", "/v1/household", ours, NULL, d);
+    if (e) return e;
+    if (strcmp(client_text(held, "sign"), client_text(ours, "sign")) != 0 ||
+        strcmp(client_text(held, "box"), client_text(ours, "box")) != 0)
+        return diag_fail(d, ERR_FORGED,
+                         "the vault holds other keys of this household than yours: grant nothing there");
+    return ERR_OK;
+}
+
+err client_store_keyring(struct client *c, struct diag *d) {
+    AUTO(blob_clear) struct blob raw = {0};
+    err e = keyring_seal(&c->keyring, &raw);
+    if (e) return diag_fail(d, e, "the keyring cannot be sealed: it belongs to too many households");
+    AUTO(json_release)
+    json_t *ask = json_pack("{s:o, s:I}", "keyring", json_base64(blob_bytes(&raw)), "version",
+                            (json_int_t)(c->keyring_version + 1));
+    if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    e = http_client_json(c->http, "PUT", "/v1/keyring", c->session, ask, NULL, d);
+    if (!e) c->keyring_version++;
+    return e;
+}
+
 err client_unlock(struct client *c, struct diag *d) {
+    if (c->has_keyring && c->keyring.count && c->keyring.households[c->household_index].role != KEYRING_OWNER)
+        return unlock_as_member(c, &c->keyring.households[c->household_index], d);
     char key[HOUSEHOLD_KEY_TEXT_BYTES], path[OBJECT_KEY_MAX_BYTES + 32];
     AUTO(blob_clear) struct blob raw = {0};
     const char *access;
@@ -358,6 +511,7 @@ err client_unlock(struct client *c, struct diag *d) {
     struct object keys;
     if (!e) e = object_verify(blob_bytes(&raw), &keys, d);
     if (!e) e = recall(c, &keys, d);
+    if (!e) e = check_invited(c, d);
     if (e) return e;
     c->unlocked = true;
     return client_read_hubs(c, d);

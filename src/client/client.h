@@ -1,4 +1,5 @@
-/* client.h: an owner's connection to a vault: signed in, with the household's keys in memory.
+/* client.h: a connection to a vault: an owner's, signed in with the household's keys in memory; or a
+ * grantee's, which has the keys of a grant (grantee.h) and sees through the same functions.
  *
  * Two tokens that the vault cannot link: the account's session (keyring alone) and the household's access
  * (docs/protocol.md). Everything secret is wiped by client_clear. Threads: one. */
@@ -17,6 +18,13 @@
 #define CLIENT_HUBS_MAX 16
 #define CLIENT_CLOCK_OFF_S 300 /* a hub refuses commands that are further off */
 
+struct client_grant; /* grantee.h */
+
+/* Asks the person for the code of their authenticator app. `why` is what the vault said of the last one, NULL
+ * the first time. The code is copied into `out`. Another error than ERR_OK ends signing in with it. */
+#define CLIENT_CODE_BYTES 17
+typedef err client_code_fn(const void *context, const char *why, char out[CLIENT_CODE_BYTES], struct diag *d);
+
 struct client {
     struct http_client *http;
     char url[256];
@@ -30,8 +38,11 @@ struct client {
     int64_t keyring_version;
     size_t household_index; /* into the keyring */
 
-    struct household_keys household;
-    bool unlocked;
+    struct household_keys household; /* of a grantee's: name and public signing key alone */
+    bool unlocked;                   /* with the household's keys */
+    struct client_grant *grant;      /* owned; NULL: an owner's */
+    client_code_fn *code;            /* NULL: an account with a second factor is refused */
+    const void *code_context;
     struct seen *seen; /* borrowed; NULL: what was seen is not remembered */
 
     struct hub_certificate hubs[CLIENT_HUBS_MAX]; /* verified */
@@ -52,7 +63,7 @@ struct client_vault {
 err client_vault(struct client *c, struct client_vault *out, struct diag *d) CHECKED;
 
 /* Signs in and opens the keyring.
- *   ERR_DENIED       wrong name or passphrase
+ *   ERR_DENIED       wrong name or passphrase; or a second factor is needed, and it was not right
  *   ERR_LIMIT        too many failed attempts: d says how long to wait
  *   ERR_UNREACHABLE  no vault there */
 err client_sign_in(struct client *c, const char *login, struct bytes passphrase, struct diag *d) CHECKED;
@@ -62,8 +73,16 @@ err client_sign_in_recovery(struct client *c, const char *login, const char *cod
 err client_change_passphrase(struct client *c, struct bytes passphrase, struct diag *d) CHECKED;
 err client_sign_out(struct client *c, struct diag *d) CHECKED;
 
-/* Proves the household's capability, opens its keys, and reads its hubs' certificates. */
+/* Proves the household's capability, opens its keys, and reads its hubs' certificates. Of a household that
+ * this account is a member of: opens its grant instead (ERR_DENIED: it was ended). */
 err client_unlock(struct client *c, struct diag *d) CHECKED;
+
+/* Tells the vault the household's public keys and its log key, unless it has them: before anything is
+ * granted. ERR_FORGED  it has others */
+err client_open_household(struct client *c, struct diag *d) CHECKED;
+
+/* Seals and stores the keyring as it is now. ERR_CONFLICT: another device changed it meanwhile. */
+err client_store_keyring(struct client *c, struct diag *d) CHECKED;
 
 /* *out is valid until the next call: "Access …", renewed before it runs out. */
 err client_access(struct client *c, const char **out, struct diag *d) CHECKED;

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "client/grantee.h"
 #include "client/live_stream.h"
 #include "format/segment_reader.h"
 
 #define IDLE_MS 25000 /* a beat comes every 10 s of silence */
 #define RETRY_FIRST_MS 200
 #define RETRY_MAX_MS 5000
+#define KEYS_WAIT_S 60 /* in which the household's devices hand a grantee the keys of a new epoch */
 
 struct view {
     struct segment_reader *reader;
@@ -28,6 +30,8 @@ struct live {
     struct view views[LIVE_CAMERAS_MAX];
     struct diag *diag;
     bool got_any;
+    bool keys_wanted; /* a new epoch began whose keys the grant did not have yet */
+    struct steady_us keys_wanted_since;
 };
 
 /* A vault can send any segment it has ever had. */
@@ -50,6 +54,10 @@ static err on_header(struct live *l, size_t i, struct bytes payload, struct diag
         return diag_fail(d, ERR_FORGED, "the vault sent another camera's segment");
     if (is_late(l, i, header.slot)) return ERR_OK;
     const struct timekey_set *keys = camera_keys(l->cameras[i], header.epoch);
+    if (!keys && l->client->grant) { /* they come with the grant, which is opened again between two streams */
+        l->keys_wanted = true;
+        return diag_fail(d, ERR_BUSY, "the camera's keys changed; waiting for the new ones");
+    }
     if (!keys) { /* a new epoch began since we looked */
         e = camera_load_keys(l->client, l->cameras[i], d);
         if (e) return e;
@@ -136,6 +144,21 @@ static void wait_before_retry(int ms) {
     nanosleep(&t, NULL);
 }
 
+/* Opens the grant again. ERR_NOT_FOUND: its keys have not come in time; they will not. */
+static err renew_keys(struct live *l, struct diag *d) {
+    int64_t now_us = steady_now().us;
+    if (!l->keys_wanted_since.us) l->keys_wanted_since.us = now_us;
+    if (now_us - l->keys_wanted_since.us > KEYS_WAIT_S * INT64_C(1000000))
+        return diag_fail(
+            d, ERR_NOT_FOUND,
+            "the camera's keys changed, and nobody has handed you the new ones: an owner's device does "
+            "that when it is next used");
+    l->keys_wanted = false;
+    err e = grantee_open_again(l->client, d);
+    for (size_t i = 0; !e && i < l->count; i++) e = camera_load_keys(l->client, l->cameras[i], d);
+    return e;
+}
+
 err live_run(struct client *c, struct camera **cameras, size_t count, const struct live_handler *handler,
              struct diag *d) {
     if (count == 0 || count > LIVE_CAMERAS_MAX)
@@ -153,6 +176,13 @@ err live_run(struct client *c, struct camera **cameras, size_t count, const stru
     while (!e) {
         l->got_any = false;
         e = stream_once(l, d);
+        if (e == ERR_BUSY && l->keys_wanted) {
+            e = renew_keys(l, d);
+            if (!e) wait_before_retry(RETRY_FIRST_MS * 5);
+            if (!e) continue;
+        } else if (l->got_any) {
+            l->keys_wanted_since = (struct steady_us){0};
+        }
         if (!mends_itself(e)) break;
         if (handler->trouble) handler->trouble(handler->context, e, d->text);
         delay_ms = l->got_any ? RETRY_FIRST_MS : delay_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : delay_ms * 2;

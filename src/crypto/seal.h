@@ -32,6 +32,16 @@ void aead_sealer_free(struct aead_sealer *s); /* wipes */
 err box_seal(const uint8_t recipient[BOX_PUBLIC_BYTES], const char *info, struct bytes aad,
              struct bytes plain, struct blob *out) CHECKED;
 
+/* A box whose costly half is done, for who knows the recipient earlier than the message. */
+struct box_sealer {
+    uint8_t enc[BOX_ENC_BYTES], key[AEAD_KEY_BYTES], nonce[AEAD_NONCE_BYTES];
+};
+/* ERR_INVALID: the public key is of small order. */
+err box_sealer_init(struct box_sealer *s, const uint8_t recipient[BOX_PUBLIC_BYTES],
+                    const char *info) CHECKED;
+/* As box_seal. Once for each init: the sealer is wiped, whatever is returned. */
+err box_sealer_seal(struct box_sealer *s, struct bytes aad, struct bytes plain, struct blob *out) CHECKED;
+
 /* The same with the ephemeral secret given; for test vectors alone. */
 err box_seal_with(const uint8_t recipient[BOX_PUBLIC_BYTES], const uint8_t ephemeral[BOX_SECRET_BYTES],
                   const char *info, struct bytes aad, struct bytes plain, struct blob *out) CHECKED;

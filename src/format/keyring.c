@@ -8,7 +8,9 @@
 #define VERSION 1
 #define SUITE 1
 #define NONCE_BYTES AEAD_NONCE_BYTES
-#define BODY_PART 3 /* after enum keyring_way: what the last byte of the AAD says is being sealed */
+/* After enum keyring_way: what the last byte of the AAD says is being sealed. */
+#define BODY_PART 3
+#define PASSKEY_PART 4
 
 void keyring_clear(struct keyring *k) {
     if (k) wipe(k, sizeof *k);
@@ -191,6 +193,39 @@ static err open_body(struct bytes raw, struct keyring *k, struct diag *d) {
     if (e) return diag_fail(d, e, "keyring: its contents are altered");
     e = keyring_body_decode(blob_bytes(&body), k, d);
     if (e) diag_prefix(d, "keyring");
+    return e;
+}
+
+void keyring_passkey_key(const uint8_t prf[KEYRING_PRF_BYTES], uint8_t out[32]) {
+    hash_hkdf_expand(prf, "cardea/1 passkey wrap", (struct bytes){0}, (struct buffer){out, 32});
+}
+
+err keyring_passkey_wrap_with(const struct keyring *k, size_t i, const uint8_t nonce[12],
+                              uint8_t out[KEYRING_WRAP_BYTES]) {
+    memcpy(out, nonce, NONCE_BYTES);
+    return part_seal(k->locks, PASSKEY_PART, k->passkeys[i].wrap, nonce, BYTES_OF(k->key), out + NONCE_BYTES);
+}
+
+err keyring_passkey_wrap(const struct keyring *k, size_t i, uint8_t out[KEYRING_WRAP_BYTES]) {
+    uint8_t nonce[NONCE_BYTES];
+    random_bytes(nonce, sizeof nonce);
+    return keyring_passkey_wrap_with(k, i, nonce, out);
+}
+
+err keyring_unlock_passkey(struct bytes raw, const uint8_t wrap[KEYRING_WRAP_BYTES], const uint8_t key[32],
+                           struct keyring *out, struct diag *d) {
+    uint8_t salt[PASSPHRASE_SALT_BYTES];
+    struct passphrase_cost cost;
+    err e = keyring_cost(raw, salt, &cost, d);
+    if (e) return e;
+    AUTO(keyring_clear) struct keyring k = {0};
+    memcpy(k.locks, raw.data, sizeof k.locks);
+    e = part_open(raw.data, PASSKEY_PART, key, wrap,
+                  BYTES(wrap + NONCE_BYTES, KEYRING_WRAP_BYTES - NONCE_BYTES),
+                  (struct buffer){k.key, sizeof k.key});
+    if (e) return diag_fail(d, e, "this passkey does not open the keyring");
+    e = open_body(raw, &k, d);
+    if (!e) *out = k;
     return e;
 }
 

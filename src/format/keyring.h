@@ -16,6 +16,8 @@
 #define KEYRING_KEY_BYTES 32
 #define KEYRING_HEAD_BYTES (4 + 1 + 1 + 4 + 4 + PASSPHRASE_SALT_BYTES)
 #define KEYRING_WRAP_BYTES (12 + KEYRING_KEY_BYTES + 16)
+#define KEYRING_PASSKEYS_MAX 16
+#define KEYRING_PASSKEY_ID_BYTES 16
 
 enum keyring_role { KEYRING_OWNER, KEYRING_MEMBER, KEYRING_VIEWER };
 #define KEYRING_GRANT_BYTES 16
@@ -31,11 +33,20 @@ struct keyring_household {
 };
 extern const char *const keyring_roles[]; /* by enum keyring_role */
 
+/* A passkey that opens this keyring. Its wrap is not in the keyring but with the credential at the vault; the
+ * key is kept in the body, so that a new passphrase can make the wrap anew without asking for the passkey. */
+struct keyring_passkey {
+    uint8_t id[KEYRING_PASSKEY_ID_BYTES]; /* the first bytes of SHA-256 of the credential's id */
+    uint8_t wrap[32];
+};
+
 struct keyring {
     struct box_key box;
     struct sign_key sign;
     struct keyring_household households[KEYRING_HOUSEHOLDS_MAX];
     size_t count;
+    struct keyring_passkey passkeys[KEYRING_PASSKEYS_MAX];
+    size_t passkey_count;
 
     /* How it is locked. The recovery code's wrapping key is kept in the sealed body, so that a new passphrase
      * can seal everything afresh without asking for the code. */
@@ -72,6 +83,15 @@ enum keyring_way { KEYRING_BY_PASSPHRASE = 1, KEYRING_BY_RECOVERY = 2 };
 err keyring_unlock(struct bytes raw, enum keyring_way way, const struct passphrase_keys *keys,
                    struct keyring *out, struct diag *d) CHECKED;
 
+/* The wrapping key that a passkey's PRF (WebAuthn level 3, section 10.1.4) stands for. */
+#define KEYRING_PRF_BYTES 32
+void keyring_passkey_key(const uint8_t prf[KEYRING_PRF_BYTES], uint8_t out[32]);
+/* The keyring's key, under passkey `i` and the present salt: what the vault keeps with the credential. */
+err keyring_passkey_wrap(const struct keyring *k, size_t i, uint8_t out[KEYRING_WRAP_BYTES]) CHECKED;
+/* As keyring_unlock, by a wrap from the vault. */
+err keyring_unlock_passkey(struct bytes raw, const uint8_t wrap[KEYRING_WRAP_BYTES], const uint8_t key[32],
+                           struct keyring *out, struct diag *d) CHECKED;
+
 /* New salt, keyring key and wraps; the recovery code stays. access->recovery_auth is zeroed: it does not
  * change. On failure the keyring is as it was. */
 err keyring_change_passphrase(struct keyring *k, struct bytes passphrase, struct passphrase_cost cost,
@@ -101,6 +121,8 @@ struct keyring_seeds {
 err keyring_create_with(const struct keyring_seeds *seeds, struct bytes passphrase,
                         struct passphrase_cost cost, struct keyring *out, char recovery[RECOVERY_TEXT_BYTES],
                         struct keyring_access *access, struct diag *d) CHECKED;
+err keyring_passkey_wrap_with(const struct keyring *k, size_t i, const uint8_t nonce[12],
+                              uint8_t out[KEYRING_WRAP_BYTES]) CHECKED;
 err keyring_seal_with(const struct keyring *k, const uint8_t body_nonce[12], struct blob *out) CHECKED;
 
 #endif

@@ -25,12 +25,29 @@ static json_t *households_json(const struct keyring *k) {
     return list;
 }
 
+/* NULL when there is none: then the field is left out, as it was before there were passkeys. */
+static json_t *passkeys_json(const struct keyring *k) {
+    json_t *list = k->passkey_count ? json_array() : NULL;
+    for (size_t i = 0; list && i < k->passkey_count; i++) {
+        json_t *one = json_pack("{s:o, s:o}", "id", json_hex(BYTES_OF(k->passkeys[i].id)), "wrap",
+                                json_base64(BYTES_OF(k->passkeys[i].wrap)));
+        if (json_array_append_new(list, one)) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 err keyring_body_encode(const struct keyring *k, struct blob *out) {
     AUTO(json_release)
     json_t *value =
         json_pack("{s:i, s:{s:o, s:o}, s:o, s:o}", "v", 1, "account", "box",
                   json_base64(BYTES_OF(k->box.secret)), "sign", json_base64(BYTES_OF(k->sign.seed)),
                   "recovery", json_base64(BYTES_OF(k->recovery_wrap)), "households", households_json(k));
+    json_t *passkeys = passkeys_json(k);
+    if (k->passkey_count && (!passkeys || json_object_set_new(value, "passkeys", passkeys)))
+        return ERR_NO_MEMORY;
     return json_append(value, out);
 }
 
@@ -87,16 +104,33 @@ static err household_decode(json_t *household, struct keyring *out, struct diag 
     return e ? diag_fail(d, ERR_INVALID, "\"households\": a member's needs \"sign\" and \"grant\"") : ERR_OK;
 }
 
+static err passkey_decode(json_t *passkey, struct keyring *out, struct diag *d) {
+    AUTO(blob_clear) struct blob wrap = {0};
+    struct keyring_passkey p;
+    const struct json_field fields[] = {
+        JSON_ID("id", KEYRING_PASSKEY_ID_BYTES, p.id),
+        JSON_FIXED("wrap", sizeof p.wrap, &wrap),
+    };
+    if (!json_is_object(passkey)) return diag_fail(d, ERR_INVALID, "\"passkeys\" must hold objects");
+    err e = JSON_READ(passkey, fields, d);
+    if (e) return e;
+    memcpy(p.wrap, wrap.data, wrap.len);
+    out->passkeys[out->passkey_count++] = p;
+    wipe(&p, sizeof p);
+    return ERR_OK;
+}
+
 err keyring_body_decode(struct bytes text, struct keyring *out, struct diag *d) {
     AUTO(json_release) json_t *value = NULL;
     AUTO(blob_clear) struct blob recovery = {0};
-    json_t *account = NULL, *households = NULL;
+    json_t *account = NULL, *households = NULL, *passkeys = NULL;
     int64_t version = 0;
     const struct json_field fields[] = {
         JSON_VERSION(&version),
         {"account", JSON_KIND_OBJECT, true, 0, 0, &account, NULL},
         JSON_FIXED("recovery", sizeof out->recovery_wrap, &recovery),
         {"households", JSON_KIND_ARRAY, true, 0, KEYRING_HOUSEHOLDS_MAX, &households, NULL},
+        {"passkeys", JSON_KIND_ARRAY, false, 0, KEYRING_PASSKEYS_MAX, &passkeys, NULL},
     };
     err e = json_parse(text, &value, d);
     if (!e) e = JSON_READ(value, fields, d);
@@ -105,5 +139,7 @@ err keyring_body_decode(struct bytes text, struct keyring *out, struct diag *d) 
     memcpy(out->recovery_wrap, recovery.data, recovery.len);
     for (size_t i = 0; !e && i < json_array_size(households); i++)
         e = household_decode(json_array_get(households, i), out, d);
+    for (size_t i = 0; !e && i < json_array_size(passkeys); i++)
+        e = passkey_decode(json_array_get(passkeys, i), out, d);
     return e;
 }

@@ -36,6 +36,13 @@ static void noticed(struct hub *h, const struct link_mail *m) {
         log_warning("the vault sent a notice that is none: %s", d.text);
 }
 
+/* What the vault's log has lost or changed. */
+static void log_alarm(struct hub *h, const struct link_mail *m) {
+    char text[ALERT_TEXT_MAX_BYTES];
+    snprintf(text, sizeof text, "%.*s", (int)m->box.len, (const char *)m->box.data);
+    hub_alert_system(h, "log", 60, "The log of who looked was changed", text);
+}
+
 static void on_mail(void *context, uint32_t events) {
     struct hub *h = context;
     struct link_mail m;
@@ -44,6 +51,7 @@ static void on_mail(void *context, uint32_t events) {
         if (m.kind == LINK_MAIL_COMMAND) hub_command(h, m.command, blob_bytes(&m.box));
         if (m.kind == LINK_MAIL_RING) hub_pressed(h, m.ring);
         if (m.kind == LINK_MAIL_NOTICE) noticed(h, &m);
+        if (m.kind == LINK_MAIL_LOG) log_alarm(h, &m);
         link_mail_clear(&m);
     }
     hub_pace(h);
@@ -77,11 +85,13 @@ err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) {
     if (!h->seen) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     h->seen->since = wall_now();
     err e = open_parts(h, options, d);
+    if (!e) e = witness_open(options->data, &h->identity->sign, &h->witness, d);
     const struct link_options link = {.vault = options->vault,
                                       .ca_file = options->ca_file,
                                       .identity = h->identity,
                                       .spool = h->spool,
-                                      .outbox = h->outbox};
+                                      .outbox = h->outbox,
+                                      .witness = h->witness};
     if (!e) e = link_new(&link, &h->link, d);
     if (!e) e = hub_seeing_init(h, options, d); /* before the cameras: it knows what is masked */
     if (e) return e;
@@ -166,6 +176,7 @@ void hub_clear(struct hub *h) {
     hub_seeing_clear(h); /* events of what goes on are ended while there are keys */
     while (h->list) hub_camera_stop(h, h->list->streams[0].id);
     link_free(h->link, GRACE_MS);
+    witness_free(h->witness);
     forward_keys_close(h->keys);
     outbox_close(h->outbox);
     spool_close(h->spool);

@@ -77,6 +77,7 @@ struct hub {
     struct outbox *outbox;
     struct forward_keys *keys;
     struct link *link;
+    struct witness *witness;
     struct vision *vision;
     struct seeing *seeing;
     struct notify *notify;

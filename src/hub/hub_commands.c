@@ -132,6 +132,12 @@ static err do_epoch(struct hub *h, const struct command *c, json_t **result, str
     return e;
 }
 
+static err do_log_witness(struct hub *h, const struct command *c, json_t **result, struct diag *d) {
+    (void)c;
+    *result = witness_describe(h->witness);
+    return *result ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "out of memory");
+}
+
 static err do_discover(struct hub *h, const struct command *c, json_t **result, struct diag *d) {
     (void)result;
     return hub_discover_start(h, c->id, d);
@@ -155,9 +161,10 @@ static const struct {
     err (*run)(struct hub *h, const struct command *c, json_t **result, struct diag *d);
     bool later; /* replies itself when all is well */
 } verbs[] = {
-    {"status", do_status, false},  {"camera.add", do_add, false},  {"camera.remove", do_remove, false},
-    {"camera.set", do_set, false}, {"camera.test", do_test, true}, {"camera.discover", do_discover, true},
-    {"epoch", do_epoch, false},
+    {"status", do_status, false},        {"camera.add", do_add, false},
+    {"camera.remove", do_remove, false}, {"camera.set", do_set, false},
+    {"camera.test", do_test, true},      {"camera.discover", do_discover, true},
+    {"epoch", do_epoch, false},          {"log.witness", do_log_witness, false},
 };
 
 static err run(struct hub *h, const struct command *c, json_t **result, bool *later, struct diag *d) {

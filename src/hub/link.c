@@ -179,6 +179,7 @@ err link_new(const struct link_options *options, struct link **out, struct diag 
     l->identity = options->identity;
     l->spool = options->spool;
     l->outbox = options->outbox;
+    l->witness = options->witness;
     l->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     atomic_store(&l->fresh, true);
     err e = l->event_fd < 0 ? diag_fail(d, ERR_IO, "cannot make an eventfd") : ERR_OK;
@@ -272,13 +273,14 @@ bool link_any_viewers(struct link *l) {
     return any;
 }
 
-void link_reply(struct link *l, const uint8_t command[COMMAND_ID_BYTES], struct bytes box) {
+static void post(struct link *l, const uint8_t *command, struct bytes box) {
     struct reply_waiting *r = calloc(1, sizeof *r);
     if (!r || blob_append(&r->box, box)) {
         free(r);
         return;
     }
-    memcpy(r->command, command, sizeof r->command);
+    if (command) memcpy(r->command, command, sizeof r->command);
+    r->cosignature = !command;
     pthread_mutex_lock(&l->lock);
     struct reply_waiting **at = &l->replies;
     while (*at) at = &(*at)->next;
@@ -293,6 +295,14 @@ void link_reply(struct link *l, const uint8_t command[COMMAND_ID_BYTES], struct 
         free(r);
     }
     http_client_wake(l->http);
+}
+
+void link_reply(struct link *l, const uint8_t command[COMMAND_ID_BYTES], struct bytes box) {
+    post(l, command, box);
+}
+
+void link_cosign(struct link *l, struct bytes json) {
+    post(l, NULL, json);
 }
 
 void link_rings(struct link *l, const uint8_t (*rings)[LINK_RING_BYTES], size_t count) {

@@ -7,9 +7,11 @@
 #ifndef CARDEA_HUB_LINK_H
 #define CARDEA_HUB_LINK_H
 
+#include "format/command.h"
 #include "hub/identity.h"
 #include "hub/outbox.h"
 #include "hub/spool.h"
+#include "hub/witness.h"
 
 #define LINK_BACKLOG_MAX 2 /* older reels that are sent side by side */
 #define LINK_TRANSFERS_MAX 256
@@ -26,6 +28,7 @@ struct link_options {
     const struct identity *identity; /* paired; borrowed */
     struct spool *spool;
     struct outbox *outbox;
+    struct witness *witness; /* of the vault's log; NULL: none is kept */
 };
 
 err link_new(const struct link_options *options, struct link **out, struct diag *d) CHECKED;
@@ -39,7 +42,7 @@ void link_wake(struct link *l, bool fresh);
 /* Becomes readable when there is mail. */
 int link_fd(const struct link *l);
 
-enum link_mail_kind { LINK_MAIL_COMMAND, LINK_MAIL_VIEWERS, LINK_MAIL_RING, LINK_MAIL_NOTICE };
+enum link_mail_kind { LINK_MAIL_COMMAND, LINK_MAIL_VIEWERS, LINK_MAIL_RING, LINK_MAIL_NOTICE, LINK_MAIL_LOG };
 struct link_mail {
     enum link_mail_kind kind;
     uint8_t command[COMMAND_ID_BYTES];

@@ -12,6 +12,7 @@
 #define TYPE_VIEWERS 17
 #define TYPE_RING 18
 #define TYPE_NOTICE 19
+#define TYPE_WITNESS 21
 #define NOTICE_MAX_BYTES 1024
 #define PATH_BYTES (128 + LINK_RINGS_MAX * (2 * LINK_RING_BYTES + 1))
 #define SILENCE_MS 30000 /* the vault says something every 10 s */
@@ -52,6 +53,22 @@ static err take_notice(struct link *l, struct bytes payload) {
     if (put_mail(l, &m)) return ERR_OK;
     log_warning("a notice of the vault was lost: too much waits already");
     link_mail_clear(&m);
+    return ERR_OK;
+}
+
+/* Here, not in the recording loop: it syncs a file. A witness that cannot write does not sign, and says so.
+ */
+static err take_checkpoint(struct link *l, struct bytes payload) {
+    struct diag d = {{0}};
+    AUTO(witness_answer_clear) struct witness_answer answer = {0};
+    if (!l->witness) return ERR_OK;
+    if (witness_take(l->witness, payload, wall_now(), &answer, &d))
+        log_warning("the vault's log was not witnessed: %s", d.text);
+    if (answer.body.len) link_cosign(l, blob_bytes(&answer.body));
+    if (!answer.alarm[0]) return ERR_OK;
+    struct link_mail m = {.kind = LINK_MAIL_LOG};
+    log_error("%s", answer.alarm);
+    if (blob_append(&m.box, bytes_text(answer.alarm)) || !put_mail(l, &m)) link_mail_clear(&m);
     return ERR_OK;
 }
 
@@ -119,6 +136,8 @@ static err on_bytes(void *context, struct bytes piece) {
             e = take_ring(l, payload);
         else if (head[0] == TYPE_NOTICE)
             e = take_notice(l, payload);
+        else if (head[0] == TYPE_WITNESS)
+            e = take_checkpoint(l, payload);
         at += HEAD_BYTES + len;
     }
     blob_drop_front(&l->command_bytes, at);
@@ -179,7 +198,8 @@ static void reply_step(struct link *l) {
     if (!r) return;
     char hex[2 * COMMAND_ID_BYTES + 1], path[128];
     hex_encode(BYTES_OF(r->command), hex);
-    snprintf(path, sizeof path, "/v1/hub/replies/%s", hex);
+    snprintf(path, sizeof path, "/v1/%s%s", r->cosignature ? "log/cosignatures" : "hub/replies/",
+             r->cosignature ? "" : hex);
     struct http_request post = {.method = "POST",
                                 .path = path,
                                 .authorization = l->authorization,

@@ -15,6 +15,7 @@ struct viewed {
 struct reply_waiting {
     struct reply_waiting *next;
     uint8_t command[COMMAND_ID_BYTES];
+    bool cosignature; /* for the log, instead of a reply to `command` */
     struct blob box;
 };
 
@@ -32,6 +33,7 @@ struct link {
     const struct identity *identity;
     struct spool *spool;
     struct outbox *outbox;
+    struct witness *witness;
     struct http_client *http;
     pthread_t thread;
     int event_fd;
@@ -71,6 +73,8 @@ void link_failed(struct link *l, err e,
                  const char *message); /* backs off if the error is of a kind that time mends */
 
 void link_commands_step(struct link *l);
+/* Posts a cosignature, after what waits to be posted. */
+void link_cosign(struct link *l, struct bytes json);
 void link_reels_step(struct link *l, bool fresh, bool more);
 void link_reels_stop(struct link *l);
 void link_outbox_step(struct link *l);

@@ -81,6 +81,8 @@ struct desk_ops {
     /* ERR_EXISTS: somebody of that name is there who is not revoked, or that code; ERR_LIMIT: too many. */
     err (*member_invite)(struct desk *, const char *name, unsigned roles, const struct store_key *code,
                          uint32_t now, uint32_t expires, uint64_t *number, struct diag *);
+    /* Is this an invitation that can be taken? ERR_NOT_FOUND. */
+    err (*invite_open)(struct desk *, const struct store_key *code, uint32_t now, struct diag *);
     /* An account takes an invitation. The same again is ERR_OK.
      *   ERR_NOT_FOUND  no such code, or expired     ERR_EXISTS  another has taken it, or that account or key is
      *   another member's */
@@ -117,6 +119,11 @@ struct desk_ops {
     /* ERR_NOT_FOUND. Closed already is ERR_OK. */
     err (*ticket_close)(struct desk *, const struct store_id *ticket, const struct store_id *household,
                         uint32_t now, struct diag *);
+
+    /* --- whose a use by staff is, by its entry in the access log --- */
+    err (*use_add)(struct desk *, uint64_t entry, const struct store_id *household, struct diag *);
+    err (*use_get)(struct desk *, uint64_t entry, struct store_id *household,
+                   struct diag *); /* ERR_NOT_FOUND */
 
     /* --- alarms --- */
     /* alarm->number is not read. ERR_EXISTS: that rule, actor and entry has raised one. */

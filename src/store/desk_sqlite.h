@@ -30,6 +30,7 @@ err desk_read_end(struct desk *desk, struct db_conn *conn, err e, struct diag *d
 /* desk_sqlite_staff.c */
 err ds_member_invite(struct desk *, const char *name, unsigned roles, const struct store_key *code,
                      uint32_t now, uint32_t expires, uint64_t *number, struct diag *) CHECKED;
+err ds_invite_open(struct desk *, const struct store_key *code, uint32_t now, struct diag *) CHECKED;
 err ds_member_request(struct desk *, const struct store_key *code, const struct store_key *account,
                       const struct store_key *sign, const struct store_key *box, uint32_t now,
                       struct desk_member *out, struct diag *) CHECKED;

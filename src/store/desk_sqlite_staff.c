@@ -73,6 +73,17 @@ err ds_member_invite(struct desk *desk, const char *name, unsigned roles, const 
     DESK_WRITE(desk, d, in_invite(conn, name, roles, code, now, expires, number, d));
 }
 
+static err in_invite_open(struct db_conn *conn, const struct store_key *code, uint32_t now, struct diag *d) {
+    uint64_t one = 0;
+    err e = db_number(conn, "SELECT 1 FROM members WHERE code=?1 AND state=1 AND expires>?2",
+                      BIND(v_key(code), v_int(now)), &one, d);
+    return e == ERR_NOT_FOUND ? diag_fail(d, e, "there is no such invitation, or it has expired") : e;
+}
+
+err ds_invite_open(struct desk *desk, const struct store_key *code, uint32_t now, struct diag *d) {
+    DESK_READ(desk, d, in_invite_open(conn, code, now, d));
+}
+
 static err in_request(struct db_conn *conn, const struct store_key *code, const struct store_key *account,
                       const struct store_key *sign, const struct store_key *box, uint32_t now,
                       struct desk_member *out, struct diag *d) {

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "tlog/log_journal.h"
 #include "tlog/tile.h"
 
 #define LEVELS (TLOG_LEVELS_MAX / TILE_HEIGHT)
+#define UNSYNCED_MAX 64 /* full tiles that are not durable; past it the tiles are synced */
 
 /* The tiles at the log's right edge, which appending changes. */
 struct edge {
@@ -18,12 +20,21 @@ struct edge {
     struct tlog_tree tree;
 };
 
+/* A full tile that was written and not synced. */
+struct unsynced {
+    unsigned level;
+    uint64_t index;
+};
+
 struct log_writer {
     char folder[PATH_TEXT_BYTES];
     struct sign_key key;
     struct checkpoint checkpoint;
     struct blob text; /* the checkpoint, signed */
     struct edge edge;
+    struct log_journal journal;
+    struct unsynced unsynced[UNSYNCED_MAX];
+    size_t unsynced_count;
 };
 
 static void edge_clear(struct edge *e) {
@@ -39,6 +50,8 @@ static err edge_copy(const struct edge *from, struct edge *to) {
     return e;
 }
 
+/* --- files --- */
+
 /* Readers see the old file or the new one; neither is durable. */
 static err write_file(struct log_writer *w, const char *name, struct bytes data, struct diag *d) {
     char path[PATH_TEXT_BYTES], fresh[PATH_TEXT_BYTES];
@@ -48,20 +61,101 @@ static err write_file(struct log_writer *w, const char *name, struct bytes data,
     if (fd < 0) return diag_fail(d, errno == ENOSPC ? ERR_NO_SPACE : ERR_IO, "cannot make %s: %m", fresh);
     err e = fd_write_all(fd, data);
     if (e) return diag_fail(d, e, "cannot write %s: %s", fresh, err_text(e));
-    return rename(fresh, path) ? diag_fail(d, ERR_IO, "cannot replace %s: %m", path) : ERR_OK;
+    return rename(fresh, path)
+               ? diag_fail(d, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot make %s: %m", path)
+               : ERR_OK;
+}
+
+static err parent_of(const struct log_writer *w, const char *name, char out[PATH_TEXT_BYTES],
+                     struct diag *d) {
+    if (path_join(out, w->folder, name)) return diag_fail(d, ERR_LIMIT, "the log's path is too long");
+    *strrchr(out, '/') = 0;
+    return ERR_OK;
 }
 
 static err store(struct log_writer *w, unsigned level, uint64_t index, unsigned width, struct bytes data,
                  struct diag *d) {
-    char name[TILE_PATH_BYTES], path[PATH_TEXT_BYTES], parent[PATH_TEXT_BYTES];
+    char name[TILE_PATH_BYTES], parent[PATH_TEXT_BYTES];
     tile_path(level, index, width, name);
+    err e = write_file(w, name, data, d);
+    if (e != ERR_NOT_FOUND) return e;
+    e = parent_of(w, name, parent, d);
+    if (!e) e = folder_make(parent, d);
+    return e ? e : write_file(w, name, data, d);
+}
+
+static err sync_path(const char *path, struct diag *d) {
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 || fsync(fd) ? diag_fail(d, ERR_IO, "cannot sync %s: %m", path) : ERR_OK;
+}
+
+/* A file, and the folders that lead to it: any of them may be new. */
+static err sync_file(struct log_writer *w, const char *name, struct diag *d) {
+    char path[PATH_TEXT_BYTES];
     if (path_join(path, w->folder, name)) return diag_fail(d, ERR_LIMIT, "the log's path is too long");
-    memcpy(parent, path, sizeof parent);
-    *strrchr(parent, '/') = 0;
-    err e = folder_make(parent, d);
-    if (!e) e = file_replace(path, data, 0644, d);
+    err e = sync_path(path, d);
+    for (char *slash; !e && (slash = strrchr(path, '/')) && strlen(path) > strlen(w->folder);) {
+        *slash = 0;
+        e = sync_path(path, d);
+    }
     return e;
 }
+
+static err sync_tile(struct log_writer *w, unsigned level, uint64_t index, unsigned width, struct diag *d) {
+    char name[TILE_PATH_BYTES];
+    tile_path(level, index, width, name);
+    return sync_file(w, name, d);
+}
+
+/* Full tiles that were written, and those at the edge, become durable. */
+static err sync_tiles(struct log_writer *w, struct diag *d) {
+    uint64_t size = w->checkpoint.size;
+    err e = ERR_OK;
+    for (size_t i = 0; !e && i < w->unsynced_count; i++)
+        e = sync_tile(w, w->unsynced[i].level, w->unsynced[i].index, TILE_WIDTH, d);
+    if (!e && size % TILE_WIDTH)
+        e = sync_tile(w, TILE_LEVEL_ENTRIES, size / TILE_WIDTH, size % TILE_WIDTH, d);
+    for (unsigned level = 0; !e && level < LEVELS; level++) {
+        unsigned width = (unsigned)(size >> (TILE_HEIGHT * level)) % TILE_WIDTH;
+        if (width) e = sync_tile(w, level, size >> (TILE_HEIGHT * (level + 1)), width, d);
+    }
+    if (!e) w->unsynced_count = 0;
+    return e;
+}
+
+/* All that the checkpoint covers becomes durable, then a journal begins that needs nothing before it. */
+static err settle(struct log_writer *w, struct diag *d) {
+    char path[PATH_TEXT_BYTES];
+    err e = sync_tiles(w, d);
+    if (!e) e = path_join(path, w->folder, "journal");
+    return e ? e : log_journal_begin(&w->journal, path, blob_bytes(&w->text), d);
+}
+
+/* Partial files of a tile go when the one after it is full: whoever read a checkpoint then has had his time.
+ */
+static void forget_partials(struct log_writer *w, unsigned level, uint64_t full) {
+    char name[TILE_PATH_BYTES], path[PATH_TEXT_BYTES];
+    if (full == 0) return;
+    for (unsigned width = 1; width < TILE_WIDTH; width++) {
+        tile_path(level, full - 1, width, name);
+        if (path_join(path, w->folder, name)) return;
+        unlink(path); /* most were never there: a group is larger than one */
+    }
+    *strrchr(path, '/') = 0;
+    rmdir(path);
+}
+
+static err store_full(struct log_writer *w, unsigned level, uint64_t index, struct bytes data,
+                      struct diag *d) {
+    err e = store(w, level, index, TILE_WIDTH, data, d);
+    if (e) return e;
+    forget_partials(w, level, index);
+    if (w->unsynced_count == UNSYNCED_MAX) return sync_tile(w, level, index, TILE_WIDTH, d);
+    w->unsynced[w->unsynced_count++] = (struct unsynced){level, index};
+    return ERR_OK;
+}
+
+/* --- appending --- */
 
 /* A subtree is complete: when it is as high as a tile's row, it takes its place there. */
 struct completing {
@@ -76,7 +170,7 @@ static err take_complete(void *context, unsigned height, uint64_t index, const u
     struct blob *row = &c->edge->hashes[level];
     err e = blob_append(row, BYTES(hash, HASH_BYTES));
     if (e || row->len < TILE_WIDTH * HASH_BYTES) return e;
-    e = store(c->w, level, index / TILE_WIDTH, TILE_WIDTH, blob_bytes(row), c->d);
+    e = store_full(c->w, level, index / TILE_WIDTH, blob_bytes(row), c->d);
     row->len = 0;
     return e;
 }
@@ -88,7 +182,7 @@ static err append_one(struct log_writer *w, struct edge *edge, struct bytes entr
     uint64_t number = edge->tree.size;
     e = tile_append_entry(&edge->entries, entry);
     if (!e && (number + 1) % TILE_WIDTH == 0) {
-        e = store(w, TILE_LEVEL_ENTRIES, number / TILE_WIDTH, TILE_WIDTH, blob_bytes(&edge->entries), d);
+        e = store_full(w, TILE_LEVEL_ENTRIES, number / TILE_WIDTH, blob_bytes(&edge->entries), d);
         edge->entries.len = 0;
     }
     struct completing context = {w, edge, d};
@@ -112,10 +206,8 @@ static err publish(struct log_writer *w, struct edge *edge, struct diag *d) {
     next.size = size;
     tlog_tree_root(&edge->tree, next.root);
     AUTO(blob_clear) struct blob text = {0};
-    char path[PATH_TEXT_BYTES];
     e = checkpoint_sign(&next, &w->key, &text);
-    if (!e) e = path_join(path, w->folder, "checkpoint");
-    if (!e) e = file_replace(path, blob_bytes(&text), 0644, d);
+    if (!e) e = write_file(w, "checkpoint", blob_bytes(&text), d);
     if (e) return e;
     w->checkpoint = next;
     blob_clear(&w->text);
@@ -124,19 +216,44 @@ static err publish(struct log_writer *w, struct edge *edge, struct diag *d) {
     return ERR_OK;
 }
 
-err log_writer_append(struct log_writer *w, const struct bytes *entries, size_t count, uint64_t *first,
-                      struct diag *d) {
+/* Tiles and checkpoint for entries that the journal has. On failure nothing but files that no checkpoint
+ * covers has changed. */
+static err apply(struct log_writer *w, struct bytes batch, struct diag *d) {
     struct edge next;
-    err e = edge_copy(&w->edge, &next);
-    for (size_t i = 0; !e && i < count; i++) e = append_one(w, &next, entries[i], d);
-    if (!e && count) e = publish(w, &next, d);
+    struct bytes entry;
+    err e = edge_copy(&w->edge, &next), more;
+    while (!e && (more = tile_next_entry(&batch, &entry)) != ERR_NOT_FOUND)
+        e = more ? diag_fail(d, ERR_INVALID, "the log's journal is damaged") : append_one(w, &next, entry, d);
+    if (!e) e = publish(w, &next, d);
     if (e) {
         edge_clear(&next);
         return e;
     }
-    *first = w->edge.tree.size;
     edge_clear(&w->edge);
     w->edge = next;
+    return ERR_OK;
+}
+
+err log_writer_append(struct log_writer *w, const struct bytes *entries, size_t count, uint64_t *first,
+                      struct diag *d) {
+    AUTO(blob_clear) struct blob batch = {0};
+    struct diag other;
+    err e = ERR_OK;
+    if (w->journal.size > LOG_WRITER_JOURNAL_BYTES || w->unsynced_count == UNSYNCED_MAX) e = settle(w, d);
+    for (size_t i = 0; !e && i < count; i++) {
+        e = tile_append_entry(&batch, entries[i]);
+        if (e) return diag_fail(d, e, "a log entry is longer than %d bytes", TLOG_ENTRY_MAX_BYTES);
+    }
+    uint64_t before = w->journal.size, number = w->edge.tree.size;
+    if (!e && count) e = log_journal_add(&w->journal, blob_bytes(&batch), d);
+    if (e) return e;
+    if (count) e = apply(w, blob_bytes(&batch), d);
+    if (e) { /* durable, but nobody saw it: it is taken back */
+        err undone = log_journal_undo(&w->journal, before, &other);
+        (void)undone; /* if it cannot be, nothing more is written, and the next start has it in the log */
+        return e;
+    }
+    *first = number;
     return ERR_OK;
 }
 
@@ -178,22 +295,66 @@ static err load_edge(struct log_writer *w, struct diag *d) {
     return ERR_OK;
 }
 
-static err load(struct log_writer *w, const char *origin, struct diag *d) {
-    char path[PATH_TEXT_BYTES];
-    AUTO(blob_clear) struct blob text = {0};
-    if (path_join(path, w->folder, "checkpoint"))
-        return diag_fail(d, ERR_LIMIT, "the log's path is too long");
-    err e = file_read(path, CHECKPOINT_TEXT_MAX_BYTES, &text, d);
-    if (e == ERR_NOT_FOUND) {
-        if (strlen(origin) > CHECKPOINT_ORIGIN_MAX_BYTES)
-            return diag_fail(d, ERR_INVALID, "the log's name is too long");
-        snprintf(w->checkpoint.origin, sizeof w->checkpoint.origin, "%s", origin);
-        return publish(w, &w->edge, d);
-    }
-    if (!e) e = checkpoint_verify(blob_bytes(&text), origin, w->key.public_key, &w->checkpoint, d);
+/* Where the log stands for certain: the journal's base, or, without a journal, the checkpoint, as an earlier
+ * version left it. */
+static err load_base(struct log_writer *w, const char *origin, struct bytes text, struct diag *d) {
+    err e = checkpoint_verify(text, origin, w->key.public_key, &w->checkpoint, d);
     if (!e) e = load_edge(w, d);
-    if (!e) e = checkpoint_sign(&w->checkpoint, &w->key, &w->text); /* without what witnesses added */
+    if (!e) e = checkpoint_sign(&w->checkpoint, &w->key, &w->text);
     return e;
+}
+
+static err make_first(struct log_writer *w, const char *origin, struct diag *d) {
+    if (strlen(origin) > CHECKPOINT_ORIGIN_MAX_BYTES)
+        return diag_fail(d, ERR_INVALID, "the log's name is too long");
+    snprintf(w->checkpoint.origin, sizeof w->checkpoint.origin, "%s", origin);
+    return publish(w, &w->edge, d);
+}
+
+/* What readers may have seen must not be ahead of what is durable. A checkpoint that is torn was seen by
+ * nobody. */
+static err check_seen(struct log_writer *w, struct bytes seen, struct diag *d) {
+    struct checkpoint c;
+    if (checkpoint_verify(seen, w->checkpoint.origin, w->key.public_key, &c, NULL)) return ERR_OK;
+    if (c.size > w->checkpoint.size ||
+        (c.size == w->checkpoint.size && memcmp(c.root, w->checkpoint.root, HASH_BYTES) != 0))
+        return diag_fail(
+            d, ERR_FORGED,
+            "the log's journal is not the one that belongs to its checkpoint: restore the folder whole");
+    return ERR_OK;
+}
+
+static err replay(struct log_writer *w, struct bytes raw, struct bytes batches, struct diag *d) {
+    struct bytes batch;
+    err e = ERR_OK;
+    while (!e && log_journal_next(raw, &batches, &batch) == ERR_OK) e = apply(w, batch, d);
+    return e;
+}
+
+static err load_journal(struct log_writer *w, const char *origin, struct bytes raw, struct bytes seen,
+                        struct diag *d) {
+    struct bytes base, batches;
+    err e = log_journal_read(raw, &base, &batches, d);
+    if (!e) e = load_base(w, origin, base, d);
+    if (!e) e = replay(w, raw, batches, d);
+    return e ? e : check_seen(w, seen, d);
+}
+
+static err load(struct log_writer *w, const char *origin, struct diag *d) {
+    char path[PATH_TEXT_BYTES], journal[PATH_TEXT_BYTES];
+    AUTO(blob_clear) struct blob text = {0};
+    AUTO(blob_clear) struct blob raw = {0};
+    if (path_join(path, w->folder, "checkpoint") || path_join(journal, w->folder, "journal"))
+        return diag_fail(d, ERR_LIMIT, "the log's path is too long");
+    err seen = file_read(path, CHECKPOINT_TEXT_MAX_BYTES, &text, d);
+    if (seen && seen != ERR_NOT_FOUND) return seen;
+    err e = file_read(journal, LOG_JOURNAL_MAX_BYTES, &raw, d);
+    if (e == ERR_NOT_FOUND)
+        e = seen ? make_first(w, origin, d) : load_base(w, origin, blob_bytes(&text), d);
+    else if (!e)
+        e = load_journal(w, origin, blob_bytes(&raw), blob_bytes(&text), d);
+    if (!e && blob_bytes(&w->text).len && raw.len) e = write_file(w, "checkpoint", blob_bytes(&w->text), d);
+    return e ? e : settle(w, d);
 }
 
 err log_writer_open(const char *folder, const char *origin, const struct sign_key *key,
@@ -201,6 +362,7 @@ err log_writer_open(const char *folder, const char *origin, const struct sign_ke
     struct log_writer *w = calloc(1, sizeof *w);
     if (!w) return diag_fail(d, ERR_NO_MEMORY, "no memory for the log");
     w->key = *key;
+    w->journal = LOG_JOURNAL_NONE;
     int n = snprintf(w->folder, sizeof w->folder, "%s", folder);
     err e = n < 0 || n >= (int)sizeof w->folder ? diag_fail(d, ERR_LIMIT, "the log's path is too long")
                                                 : folder_make(folder, d);
@@ -214,7 +376,11 @@ err log_writer_open(const char *folder, const char *origin, const struct sign_ke
 }
 
 void log_writer_close(struct log_writer *w) {
+    struct diag d;
     if (!w) return;
+    if (w->journal.fd >= 0 && !w->journal.broken && settle(w, &d))
+        w->journal.broken = true; /* replayed then */
+    log_journal_close(&w->journal);
     edge_clear(&w->edge);
     blob_clear(&w->text);
     wipe(w, sizeof *w);

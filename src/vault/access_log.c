@@ -201,7 +201,7 @@ static err encode(struct log_pending *p) {
     entry.details = blob_bytes(&p->details);
     if (!e && act->household) {
         log_tag(p->keys.log_key.bytes, p->n, entry.tag);
-        e = box_seal(p->keys.box.bytes, LOG_BOX_INFO, BYTES_OF(entry.tag), entry.details, &sealed);
+        e = p->boxed ? box_sealer_seal(&p->box, BYTES_OF(entry.tag), entry.details, &sealed) : ERR_INVALID;
         entry.details = blob_bytes(&sealed);
     }
     p->entry.len = 0;
@@ -262,6 +262,7 @@ static void commit(struct vault *v, struct log_pending *group, size_t count) {
     if (!e && n) e = log_writer_append(log->writer, entries, n, &first, &d);
     pthread_mutex_unlock(&log->writing);
     free(entries);
+    atomic_fetch_add(&log->groups, 1);
     if (e) give_back(v, group);
     for (struct log_pending *p = group; p; p = p->next) {
         if (p->result) continue;
@@ -332,6 +333,11 @@ err access_log_append(struct vault *v, const struct access_act *act, uint64_t *i
     struct log_pending p = {.act = act};
     err e = take_details(act, &p.details);
     if (!e && act->household) e = v->index->ops->household_keys_get(v->index, act->household, &p.keys, d);
+    if (!e && act->household) {
+        e = box_sealer_init(&p.box, p.keys.box.bytes, LOG_BOX_INFO);
+        p.boxed = e == ERR_OK;
+        if (e) e = diag_fail(d, e, "the household's box key is none");
+    }
     if (!e) {
         join_group(v, &p);
         e = p.result;
@@ -346,6 +352,7 @@ err access_log_append(struct vault *v, const struct access_act *act, uint64_t *i
     blob_clear(&p.entry);
     blob_clear(&p.details);
     wipe(&p.keys, sizeof p.keys);
+    wipe(&p.box, sizeof p.box);
     return e;
 }
 

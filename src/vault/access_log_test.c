@@ -1,5 +1,6 @@
 /* The access log within one process: groups, numbers, what a crash leaves, hubs that witness. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,12 +216,102 @@ static void test_proofs(void **state) {
     assert_int_equal(access_log_prove(&s->v, 300, NULL, 0, &text, proof, &count, NULL, &d), ERR_NOT_FOUND);
 }
 
+/* --- a crash --- */
+
+#define KILLS 25
+#define CHILD_THREADS 4
+
+struct acknowledged {
+    uint32_t home, n; /* its number, as the log gave it */
+};
+
+struct child {
+    struct scene *s;
+    size_t home;
+    int pipe;
+};
+
+static void *work_until_killed(void *arg) {
+    const struct child *c = arg;
+    struct diag d;
+    for (;;) {
+        uint64_t index;
+        const struct access_act act = {.kind = "grant.use", .household = &c->s->homes[c->home].id};
+        if (access_log_append(&c->s->v, &act, &index, NULL, &d)) _exit(2);
+        const struct acknowledged said = {(uint32_t)c->home, (uint32_t)index};
+        if (write(c->pipe, &said, sizeof said) != sizeof said) _exit(3);
+    }
+}
+
+static void work_in_child(struct scene *s, int pipe) {
+    pthread_t threads[CHILD_THREADS];
+    struct child children[CHILD_THREADS];
+    open_vault(s);
+    for (size_t i = 0; i < CHILD_THREADS; i++) {
+        children[i] = (struct child){s, i % HOUSEHOLDS, pipe};
+        if (pthread_create(&threads[i], NULL, work_until_killed, &children[i])) _exit(1);
+    }
+    for (size_t i = 0; i < CHILD_THREADS; i++) pthread_join(threads[i], NULL);
+}
+
+/* Whose entry this is, by the index. */
+static bool is_mapped(struct scene *s, const struct acknowledged *said) {
+    struct log_row *rows = NULL;
+    size_t count = 0;
+    uint64_t n = 0;
+    bool found = false;
+    struct diag d;
+    do {
+        if (log_rows_from(&s->v, &s->homes[said->home].id, n, 1000, &rows, &count, &d))
+            fail_msg("%s", d.text);
+        for (size_t i = 0; i < count; i++) found |= rows[i].entry == said->n;
+        n += count;
+        free(rows);
+    } while (count && !found);
+    return found;
+}
+
+/* Killed at any moment: what was acknowledged is there, whose it was, and no household has a gap. */
+static void test_killed_at_any_moment(void **state) {
+    struct scene *s = *state;
+    struct acknowledged said, last = {0};
+    uint64_t total = 0;
+    vault_clear(&s->v);
+    for (int kill_number = 0; kill_number < KILLS; kill_number++) {
+        int ends[2], status;
+        assert_int_equal(pipe(ends), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            close(ends[0]);
+            work_in_child(s, ends[1]);
+        }
+        close(ends[1]);
+        for (int i = 0; i < kill_number % 7 + 1; i++)
+            assert_int_equal(read(ends[0], &said, sizeof said), sizeof said);
+        usleep((useconds_t)(kill_number * 977 % 20000));
+        assert_int_equal(kill(child, SIGKILL), 0);
+        for (total++; read(ends[0], &said, sizeof said) == sizeof said; total++) last = said;
+        close(ends[0]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+        open_vault(s);
+        assert_true(s->v.log->checkpoint.size >= total);
+        assert_true(total < 2 || is_mapped(s, &last));
+        for (size_t i = 0; i < HOUSEHOLDS; i++) check_home(s, i);
+        total = s->v.log->checkpoint.size;
+        vault_clear(&s->v);
+    }
+    print_message("# %d kills, %llu entries\n", KILLS, (unsigned long long)total);
+    open_vault(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_many_append_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_tail_is_mapped_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_logged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_proofs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
     };
     return cmocka_run_group_tests_name("access log", tests, NULL, NULL);
 }

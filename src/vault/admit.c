@@ -3,6 +3,7 @@
 
 #include "crypto/hash.h"
 #include "vault/grant.h"
+#include "vault/staff.h"
 #include "vault/vault.h"
 
 static bool unauthorized(struct http_reply *r) {
@@ -11,22 +12,28 @@ static bool unauthorized(struct http_reply *r) {
     return false;
 }
 
+err session_find(struct vault *v, const struct store_key *token, struct caller *out, struct diag *d) {
+    uint32_t today = slot_now() / STORE_DAY_SLOTS;
+    struct account_session session = {0};
+    err e = v->accounts->ops->session_get(v->accounts, token, today, &session, d);
+    if (e == ERR_NOT_FOUND && brief_get(&v->brief, token, &session.login, &session.factor)) e = ERR_OK;
+    if (e) return e;
+    out->token = *token;
+    out->login = session.login;
+    out->factor = session.factor;
+    return ERR_OK;
+}
+
 static bool admit_session(struct vault *v, const char *token, struct caller *caller, struct http_reply *r) {
     AUTO(blob_clear) struct blob raw = {0};
     struct diag d = {0};
     if (strlen(token) > 64 || base64_decode(token, strlen(token), &raw) || raw.len != 32)
         return unauthorized(r);
     hash_sha256(blob_bytes(&raw), caller->token.bytes);
-    uint32_t today = slot_now() / STORE_DAY_SLOTS;
-    struct account_session session = {0};
-    err e = v->accounts->ops->session_get(v->accounts, &caller->token, today, &session, &d);
-    if (e == ERR_NOT_FOUND && brief_get(&v->brief, &caller->token, &session.login, &session.factor))
-        e = ERR_OK;
+    err e = session_find(v, &caller->token, caller, &d);
     if (e == ERR_NOT_FOUND) return unauthorized(r);
     if (e) reply_err(r, e, &d);
     caller->who = WHO_SESSION;
-    caller->login = session.login;
-    caller->factor = session.factor;
     return !e;
 }
 
@@ -45,7 +52,9 @@ static bool admit_grantee(struct vault *v, const struct store_id *grant, uint64_
     caller->who = WHO_GRANTEE;
     caller->capability.household = g.row.household;
     scope_of(&g.statement, entry, &caller->scope);
-    return true;
+    e = staff_scope_check(v, &caller->scope, &d);
+    if (e) reply_err(r, e, &d);
+    return !e;
 }
 
 static bool admit_access(struct vault *v, const char *token, struct caller *caller, struct http_reply *r) {
@@ -73,6 +82,7 @@ bool vault_admit(void *vault, struct http_request *request, struct http_reply *r
     bool session = strncasecmp(value, "Session ", 8) == 0, access = strncasecmp(value, "Access ", 7) == 0;
     if ((who & WHO_SESSION) ? !session : !access) return unauthorized(r);
     if (session) return admit_session(v, value + 8, caller, r);
+    if (staff_token_is(value + 7)) return staff_admit(v, value + 7, request, r);
     if (!admit_access(v, value + 7, caller, r)) return false;
     if (who & caller->who) return true;
     reply_error(r, 403, "denied", "this is not for a %s",

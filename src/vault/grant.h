@@ -65,11 +65,16 @@ err grant_token_read(const struct vault *v, const char *text, uint32_t now, stru
 
 /* May a grant for support be made: is grantee_sign a valid certificate's, and the ticket the household's and
  * open? ERR_DENIED says why not. */
-err staff_grantee_check(struct vault *v, const struct grant_statement *s, struct diag *d) CHECKED;
+err staff_grantee_check(struct vault *v, const struct store_id *household, const struct grant_statement *s,
+                        struct diag *d) CHECKED;
 /* May it be opened by this request: an agent's access, that agent's key, an open ticket? False: d says why
  * not. */
 bool staff_may_open(struct vault *v, struct http_request *request, const struct grant_statement *s,
                     struct diag *d);
+/* Is it so still, with each request of the holder's? ERR_DENIED. Of other purposes it always is. */
+err staff_scope_check(struct vault *v, const struct grant_scope *scope, struct diag *d) CHECKED;
+/* A live view ends with the certificate: narrows *until. */
+err staff_scope_until(struct vault *v, const struct grant_scope *scope, uint64_t *until, struct diag *d) CHECKED;
 
 /* --- who is looking now (activity.c) --- */
 

@@ -1,4 +1,5 @@
 /* Grants as owners make and end them and as their holders open them: over HTTP, against the real daemon. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 
 #include "base/clock.h"
 #include "crypto/hash.h"
+#include "format/certificate.h"
+#include "tlog/cosignature.h"
 #include "tlog/log_entry.h"
 #include "tlog/log_proof.h"
 #include "vault/grant_fixture.h"
@@ -368,6 +371,128 @@ static void test_guessing_slows_down(void **state) {
     sharing_clear(&s);
 }
 
+/* --- a hub's cosignature --- */
+
+struct witness {
+    struct sharing *s;
+    struct sign_key sign, writer;
+    char auth[128];
+    struct listener commands;
+};
+
+/* A hub of the household with a certificate, that is connected. */
+static void witness_make(struct sharing *s, struct witness *w) {
+    struct hub_certificate c = {.added = wall_now()};
+    AUTO(blob_clear) struct blob payload = {0}, object = {0};
+    char key[HUB_KEY_TEXT_BYTES], path[100];
+    *w = (struct witness){.s = s};
+    sign_key_generate(&w->sign);
+    sign_key_generate(&w->writer);
+    hub_id_of(w->sign.public_key, c.hub);
+    memcpy(c.sign, w->sign.public_key, sizeof c.sign);
+    memcpy(c.writer, w->writer.public_key, sizeof c.writer);
+    hub_certificate_key(c.hub, key);
+    assert_int_equal(hub_certificate_encode(&c, &payload), ERR_OK);
+    assert_int_equal(object_sign(&s->sign, key, 1, blob_bytes(&payload), &object), ERR_OK);
+    snprintf(path, sizeof path, "/v1/objects/%s", key);
+    ASK(&vault, 204, NULL, "PUT", path, s->h.owner_auth, .body = blob_bytes(&object),
+        .headers = {"If-Match: \"0\""});
+    ASK(&vault, 201, NULL, "POST", "/v1/capabilities", s->h.owner_auth,
+        .json = json_pack("{s:o,s:s,s:o}", "capability", json_base64(BYTES_OF(w->writer.public_key)), "role",
+                          "writer", "hub", json_hex(BYTES_OF(c.hub))));
+    access_get(&vault, &w->writer, w->auth, 200);
+    listener_start(&w->commands, &vault, "/v1/hub/commands?instance=w", w->auth, false);
+    assert_true(listener_wait(&w->commands, 6, NULL));
+}
+
+/* Signs each checkpoint that it is shown, until its stream ends. */
+static void *witness_run(void *arg) {
+    struct witness *w = arg;
+    unsigned answered = 0;
+    for (size_t n = 1;;) {
+        AUTO(blob_clear) struct blob all = {0};
+        if (!listener_wait(&w->commands, n, &all)) return NULL;
+        n = all.len + 1;
+        struct bytes at = blob_bytes(&all);
+        struct message m;
+        for (unsigned i = 0; message_read(&at, &m); i++) {
+            if (m.type != 21 || i < answered) continue;
+            answered = i + 1;
+            AUTO(json_release) json_t *o = json_loadb((const char *)m.payload.data, m.payload.len, 0, NULL);
+            const char *text = json_string_value(json_object_get(o, "checkpoint"));
+            AUTO(blob_clear) struct blob line = {0};
+            AUTO(answer_clear) struct answer a = {0};
+            char name[COSIGNER_NAME_BYTES];
+            cosigner_name(w->sign.public_key, name);
+            if (cosignature_sign(bytes_text(text), name, &w->sign, now_slot(), &line)) return NULL;
+            long long size = strtoll(strchr(text, '\n') + 1, NULL, 10);
+            const struct ask q = {"POST", "/v1/log/cosignatures", w->auth,
+                                  .json = json_pack("{s:I,s:o}", "size", (json_int_t)size, "cosignature",
+                                                    json_stringn((const char *)line.data, line.len - 1))};
+            ask(&vault, &q, &a); /* 409 when a later checkpoint was asked for meanwhile */
+        }
+    }
+}
+
+static void test_cosigned(void **state) {
+    struct sharing s;
+    struct grantee g;
+    struct witness w;
+    AUTO(answer_clear) struct answer a = {0};
+    pthread_t thread;
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    witness_make(&s, &w);
+    struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    memcpy(statement.witnesses[statement.witness_count++], w.sign.public_key, SIGN_PUBLIC_BYTES);
+    sharing_give(&vault, &s, &statement);
+    assert_int_equal(pthread_create(&thread, NULL, witness_run, &w), 0);
+    for (int i = 0; i < 5; i++) {
+        struct steady_us before = steady_now();
+        sharing_open(&vault, &g, statement.id, 200, NULL, &a);
+        assert_true(steady_now().us - before.us < 4000000); /* nobody waited the whole time */
+        const char *text = answer_text(&a, "checkpoint");
+        const uint8_t(*key)[SIGN_PUBLIC_BYTES] = (const uint8_t(*)[SIGN_PUBLIC_BYTES]) & w.sign.public_key;
+        assert_int_equal(cosignatures_count(bytes_text(text), key, 1), 1);
+        check_proof(&s, &a);
+    }
+    listener_stop(&w.commands);
+    pthread_join(thread, NULL);
+    sharing_clear(&s);
+}
+
+struct opener {
+    struct grantee *g;
+    const uint8_t *grant;
+};
+
+static void *open_one(void *arg) {
+    struct opener *o = arg;
+    sharing_open(&vault, o->g, o->grant, 200, NULL, NULL);
+    return NULL;
+}
+
+/* No hub answers: it is answered without, after a while, and nothing else waits for that. */
+static void test_not_cosigned(void **state) {
+    struct sharing s;
+    struct grantee g;
+    pthread_t threads[12];
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    random_bytes(statement.witnesses[statement.witness_count++], SIGN_PUBLIC_BYTES);
+    sharing_give(&vault, &s, &statement);
+    struct opener o = {&g, statement.id};
+    struct steady_us before = steady_now();
+    for (size_t i = 0; i < 12; i++) assert_int_equal(pthread_create(&threads[i], NULL, open_one, &o), 0);
+    log_wait(&vault, &s, "grant.use", 12); /* all are under way, more than there are workers */
+    ASK(&vault, 200, NULL, "GET", "/v1/grants", s.h.owner_auth);
+    assert_true(steady_now().us - before.us < 4500000);
+    for (size_t i = 0; i < 12; i++) pthread_join(threads[i], NULL);
+    assert_true(steady_now().us - before.us > 4500000);
+    sharing_clear(&s);
+}
+
 /* --- ending --- */
 
 static void test_revoked(void **state) {
@@ -578,6 +703,8 @@ int main(void) {
         cmocka_unit_test(test_not_the_holder),
         cmocka_unit_test(test_not_now),
         cmocka_unit_test(test_guessing_slows_down),
+        cmocka_unit_test(test_cosigned),
+        cmocka_unit_test(test_not_cosigned),
         cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_issued_again),
         cmocka_unit_test(test_who),

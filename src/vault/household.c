@@ -5,6 +5,7 @@
 #include "crypto/verify.h"
 #include "vault/access_log.h"
 #include "vault/pages.h"
+#include "vault/staff.h"
 #include "vault/stream.h"
 #include "vault/vault.h"
 #include "vault/web_release.h"
@@ -28,6 +29,8 @@ enum http_outcome vault_describe(void *vault, struct http_request *request, stru
         json_object_set_new(answer, "log_key", json_base64(BYTES(access_log_key(v->log), SIGN_PUBLIC_BYTES)));
     json_t *release = v->pages ? web_release_json(v->pages->release) : NULL;
     if (answer && release) json_object_set_new(answer, "release", release);
+    json_t *staff = staff_key_json(v);
+    if (answer && staff) json_object_set_new(answer, "staff", staff);
     pthread_mutex_lock(&v->setup_lock);
     if (answer && here && households == 0 && v->signup == VAULT_SIGNUP_CODE && v->setup_code[0])
         json_object_set_new(answer, "setup_code", json_string(v->setup_code));

@@ -6,16 +6,19 @@
 #include "base/log.h"
 #include "store/garbage.h"
 #include "vault/grant.h"
+#include "vault/staff.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
 
 #define RETENTION_BATCH 200
 #define GARBAGE_BATCH 256
 #define UPLOADS_BATCH 256
+#define REFUSALS_FLUSH_S 60
 
 struct keeper {
     struct vault *v;
     unsigned sweep_s;
+    int64_t flushed_s;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -108,9 +111,15 @@ static void tick(struct keeper *k, int64_t now_s, int64_t *swept_s, int64_t *ren
     activity_sweep(v);
     err ends = grants_sweep(v, &d);
     if (ends) log_error("ended grants: %s", d.text[0] ? d.text : err_text(ends));
+    if (staff_key_refresh(v, &d)) log_error("%s", d.text);
+    if (staff_watch_tick(v, &d)) log_error("%s", d.text[0] ? d.text : "unusual use is not watched");
     if (now_s - *renewed_s >= 10) {
         hubs_renew(v);
         *renewed_s = now_s;
+    }
+    if (now_s - k->flushed_s >= REFUSALS_FLUSH_S) {
+        staff_refused_flush(v);
+        k->flushed_s = now_s;
     }
     /* The watchdog is fed by one who has just asked the index, so that a vault that hangs is started anew. */
     if (v->index->ops->ping(v->index, &d) == ERR_OK) sd_notify(0, "WATCHDOG=1");

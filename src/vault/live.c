@@ -92,6 +92,7 @@ enum http_outcome live_get(void *vault, struct http_request *request, struct htt
     bool sound = read_cameras(cameras, view, r);
     err e = sound ? scope_live(scope, view->cameras, view->count, slot_now(), &view->stream.until, &d)
                   : ERR_INVALID;
+    if (!e && scope) e = staff_scope_until(v, scope, &view->stream.until, &d);
     if (!e) e = stream_open(&view->stream, v, request, BUS_LIMITS_LIVE, &d);
     if (e) {
         free(view);

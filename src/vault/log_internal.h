@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "base/file.h"
+#include "crypto/seal.h"
 #include "tlog/log_entry.h"
 #include "tlog/log_writer.h"
 #include "tlog/tile_tree.h"
@@ -30,6 +31,8 @@
 struct log_pending {
     const struct access_act *act;
     struct index_household keys;
+    struct box_sealer box; /* its costly half is done while the group before is synced */
+    bool boxed;
     struct blob details; /* JSON */
     struct blob entry;
     uint64_t n, index;
@@ -72,6 +75,7 @@ struct access_log {
     pthread_cond_t changed; /* something below has */
     struct log_pending *first, **last;
     bool leading;
+    atomic_uint_fast64_t groups; /* committed, for figures */
     struct checkpoint checkpoint;
     struct blob text;         /* the checkpoint, signed by the log */
     struct blob cosignatures; /* lines for it */

@@ -13,6 +13,7 @@
 #include "vault/keeper.h"
 #include "vault/options.h"
 #include "vault/pages.h"
+#include "vault/staff.h"
 #include "vault/store_check.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
@@ -48,6 +49,7 @@ static err read_pem(const char *path, struct blob *out, struct diag *d) {
 
 /* Before any page is served: they are those of a release, and the release is in the log. */
 static err pages_open(struct serving *s, const struct options *o, struct diag *d) {
+    char folder[PATH_MAX];
     struct pages *pages = &s->pages;
     if (!realpath(o->web, pages->folder)) return diag_fail(d, ERR_NOT_FOUND, "--web %s: %m", o->web);
     s->vault.pages = pages;
@@ -56,7 +58,9 @@ static err pages_open(struct serving *s, const struct options *o, struct diag *d
         log_warning("%s has no release.json: nobody can hold these pages against the log", o->web);
         return ERR_OK;
     }
-    return e;
+    if (e || !s->vault.log) return e;
+    e = options_folder(o, folder, d);
+    return e ? e : web_release_log(pages->release, &s->vault, folder, d);
 }
 
 static err prepare(struct serving *s, const struct options *o, struct diag *d) {
@@ -68,6 +72,7 @@ static err prepare(struct serving *s, const struct options *o, struct diag *d) {
     if (!e) e = log_open_beside(v, o, d);
     if (!e && v->log) e = access_log_start(v, d);
     if (!e && v->log) e = log_admin_act(v, "vault start", d);
+    if (!e) e = staff_new(v, o->staff_key, d);
     if (!e && v->signup == VAULT_SIGNUP_CODE) e = setup_code_load(v, o->setup_code_file, d);
     if (!e && o->ca_file) e = file_read(o->ca_file, CERTIFICATE_MAX_BYTES, &v->ca_pem, d);
     if (!e && o->tls_cert) e = read_pem(o->tls_cert, &s->cert, d);
@@ -105,6 +110,7 @@ static void stop(struct serving *s) {
     streams_end_all(&s->vault);
     http_server_join(s->server, STOP_PATIENCE_MS);
     keeper_stop(s->keeper);
+    staff_refused_flush(&s->vault);
 }
 
 /* SIGHUP: the certificate's files may have changed. */
@@ -136,6 +142,7 @@ static int serve(const struct options *o) {
                                          .tls_key_pem = (const char *)s.key.data,
                                          .behind_proxy = o->proxy};
     if (!e && cuts_apply_due(&s.vault, &d)) log_error("what was deleted is not all removed yet: %s", d.text);
+    if (!e && staff_key_refresh(&s.vault, &d)) log_error("%s", d.text); /* the household's part goes on */
     if (!e) e = keeper_start(&s.vault, o->sweep_s, &s.keeper, &d);
     if (!e) e = http_server_start(&server, s.listen, s.listen_count, &s.server, &d);
     if (!e) {

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "crypto/hash.h"
+#include "store/desk.h"
 #include "vault/access_log.h"
 #include "vault/veil.h"
 
@@ -16,7 +17,7 @@ const char options_use[] =
     "         [--tls-cert FILE --tls-key FILE] [--web FOLDER] [--signup open|code|closed] [--setup-code-file "
     "FILE]\n"
     "         [--quota-bytes N] [--ca-cert FILE] [--ca-listen ADDR:PORT] [--metrics-listen ADDR:PORT]\n"
-    "         [--retention-sweep-s N] [--proxy] [--ready-fd N]\n"
+    "         [--retention-sweep-s N] [--staff-key FILE] [--proxy] [--ready-fd N]\n"
     "     cardea-vault fsck --index … --blobs … [--mend] [--json]\n"
     "     cardea-vault backup|restore FOLDER --index … --blobs …\n";
 
@@ -35,6 +36,7 @@ enum option_name {
     OPTION_CA_LISTEN,
     OPTION_METRICS_LISTEN,
     OPTION_SWEEP,
+    OPTION_STAFF_KEY,
     OPTION_PROXY,
     OPTION_READY_FD,
     OPTION_FSCK,
@@ -60,6 +62,7 @@ static const struct option names[] = {
     {"ca-listen", required_argument, NULL, OPTION_CA_LISTEN},
     {"metrics-listen", required_argument, NULL, OPTION_METRICS_LISTEN},
     {"retention-sweep-s", required_argument, NULL, OPTION_SWEEP},
+    {"staff-key", required_argument, NULL, OPTION_STAFF_KEY},
     {"proxy", no_argument, NULL, OPTION_PROXY},
     {"ready-fd", required_argument, NULL, OPTION_READY_FD},
     {"fsck", no_argument, NULL, OPTION_FSCK},
@@ -109,6 +112,7 @@ static err take(struct options *o, int name, const char *value, struct diag *d) 
         case OPTION_SETUP_CODE_FILE: o->setup_code_file = value; return ERR_OK;
         case OPTION_QUOTA: return read_number(value, INT64_MAX, &o->quota_bytes, d);
         case OPTION_CA_FILE: o->ca_file = value; return ERR_OK;
+        case OPTION_STAFF_KEY: o->staff_key = value; return ERR_OK;
         case OPTION_CA_LISTEN: o->ca_listen = value; return ERR_OK;
         case OPTION_METRICS_LISTEN: o->metrics_listen = value; return ERR_OK;
         case OPTION_SWEEP:
@@ -221,13 +225,16 @@ static err open_sqlite(struct vault *v, const struct options *o, struct diag *d)
     if (!e) e = index_sqlite_open(path, &v->index, d);
     if (!e && path_join(path, folder, "accounts.db")) e = diag_fail(d, ERR_LIMIT, "the path is too long");
     if (!e) e = accounts_sqlite_open(path, &v->accounts, d);
+    if (!e && path_join(path, folder, "desk.db")) e = diag_fail(d, ERR_LIMIT, "the path is too long");
+    if (!e) e = desk_sqlite_open(path, &v->desk, d);
     return e;
 }
 
 static err open_memory(struct vault *v, struct diag *d) {
     random_bytes(v->secret, sizeof v->secret);
     err e = index_memory_open(&v->index, d);
-    return e ? e : accounts_memory_open(&v->accounts, d);
+    if (!e) e = accounts_memory_open(&v->accounts, d);
+    return e ? e : desk_memory_open(&v->desk, d);
 }
 
 /* The blobs mean nothing without the index: their veil's key rests in it. */

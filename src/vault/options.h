@@ -13,7 +13,7 @@ struct options {
     const char *listen[OPTIONS_LISTEN_MAX];
     size_t listen_count;
     const char *index, *blobs, *bus, *tls_cert, *tls_key, *web, *setup_code_file, *ca_file, *ca_listen,
-        *metrics_listen, *folder;
+        *metrics_listen, *folder, *staff_key;
     enum vault_signup signup;
     uint64_t quota_bytes;
     unsigned sweep_s;

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "vault/grant.h"
 #include "vault/pages.h"
+#include "vault/staff.h"
 #include "vault/vault.h"
 
 #define JSON VAULT_JSON_MAX_BYTES
@@ -84,6 +85,21 @@ static const struct http_route routes[] = {
     {"GET", "/v1/log/mine", WHO_OWNER, 0, 0, log_mine},
     {"GET", "/v1/log/proof", WHO_ANY, 0, 0, log_proof},
     {"POST", "/v1/log/cosignatures", WHO_WRITER, 0, JSON, log_cosignature},
+    {"POST", "/v1/staff/provider", WHO_ANY, 0, JSON, staff_provider},
+    {"POST", "/v1/staff/invites", WHO_PROVIDER, 0, JSON, staff_invite},
+    {"GET", "/v1/staff", WHO_PROVIDER | WHO_ADMIN, 0, 0, staff_list},
+    {"POST", "/v1/staff/certificates", WHO_PROVIDER, 0, JSON, staff_certify},
+    {"POST", "/v1/staff/revocations", WHO_PROVIDER, 0, JSON, staff_revoke},
+    {"POST", "/v1/staff/requests", WHO_SESSION, 0, JSON, staff_request},
+    {"POST", "/v1/staff/access", WHO_SESSION, 0, JSON, staff_access},
+    {"GET", "/v1/staff/report", WHO_PROVIDER | WHO_ADMIN, 0, 0, staff_report},
+    {"GET", "/v1/alarms", WHO_PROVIDER | WHO_ADMIN, 0, 0, alarm_list},
+    {"POST", "/v1/tickets", WHO_OWNER, 0, JSON, ticket_post},
+    {"GET", "/v1/tickets", WHO_OWNER | WHO_AGENT, 0, 0, ticket_list},
+    {"GET", "/v1/tickets/{id}", WHO_OWNER | WHO_AGENT, 0, 0, ticket_get},
+    {"POST", "/v1/tickets/{id}/messages", WHO_OWNER | WHO_AGENT, 0, JSON, ticket_message},
+    {"POST", "/v1/tickets/{id}/close", WHO_OWNER | WHO_AGENT, 0, 0, ticket_close},
+
     {"GET", "/log/{path…}", WHO_ANY, 0, 0, log_get},
     {"GET", "/healthz", WHO_ANY, 0, 0, health_get},
     {"GET", "/metrics", WHO_ANY, 0, 0, metrics_get},

@@ -62,6 +62,21 @@ err setup_code_load(struct vault *v, const char *path, struct diag *d) {
     return ERR_OK;
 }
 
+bool code_bytes(const char *text, uint8_t out[CODE_BYTES]) {
+    char plain[CODE_DIGITS + 1] = "";
+    if (!normalize(text, plain)) return false;
+    uint32_t held = 0;
+    for (size_t i = 0, bits = 0, used = 0; i < CODE_DIGITS; i++) {
+        held = held << 5 | (uint32_t)(strchr(digits, plain[i]) - digits);
+        bits += 5;
+        if (bits < 8) continue;
+        bits -= 8;
+        out[used++] = (uint8_t)(held >> bits);
+    }
+    wipe(plain, sizeof plain);
+    return true;
+}
+
 bool setup_code_fits(struct vault *v, const char *code) {
     char held[CODE_DIGITS + 1] = "", given[CODE_DIGITS + 1] = "";
     uint64_t households = 0;

@@ -18,7 +18,7 @@ enum stream_type {
     STREAM_COMMAND = 16,
     STREAM_VIEWERS = 17,
     STREAM_RING = 18,
-    STREAM_HUB_NOTICE = 19,
+    STREAM_HUB_NOTICE = 19, /* to hubs: something that the owner is to hear of */
     STREAM_ACTIVITY = 20,
     STREAM_WITNESS = 21,
     /* On the bus alone: */
@@ -74,6 +74,7 @@ void channel_reply(const struct store_id *household, const struct store_id *comm
 void channel_pairing(const struct store_id *pairing, char out[CHANNEL_BYTES]);
 void channel_ring(const struct store_id *ring, char out[CHANNEL_BYTES]); /* of a doorbell's hash */
 void channel_activity(const struct store_id *household, char out[CHANNEL_BYTES]);
+void channel_cosigned(const struct store_id *household, char out[CHANNEL_BYTES]); /* by one of its hubs */
 void channel_grant_end(const struct store_id *grant, char out[CHANNEL_BYTES]);
 void channel_end(const struct store_key *capability, char out[CHANNEL_BYTES]);
 

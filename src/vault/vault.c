@@ -2,6 +2,7 @@
 
 #include "vault/access_log.h"
 #include "vault/grant.h"
+#include "vault/staff.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
 
@@ -35,6 +36,8 @@ void vault_clear(struct vault *v) {
     bus_release(&v->bus);
     blob_store_release(&v->blobs);
     accounts_release(&v->accounts);
+    desk_release(&v->desk);
+    staff_free(v);
     index_release(&v->index);
     blob_clear(&v->ca_pem);
     wipe(v->secret, sizeof v->secret);

@@ -42,14 +42,25 @@
 enum vault_signup { VAULT_SIGNUP_OPEN, VAULT_SIGNUP_CODE, VAULT_SIGNUP_CLOSED };
 
 /* Who may call a route; a set. */
-enum vault_who { WHO_ANY = 0, WHO_SESSION = 1, WHO_OWNER = 2, WHO_WRITER = 4, WHO_GRANTEE = 8 };
+enum vault_who {
+    WHO_ANY = 0,
+    WHO_SESSION = 1,
+    WHO_OWNER = 2,
+    WHO_WRITER = 4,
+    WHO_GRANTEE = 8,
+    WHO_AGENT = 16,    /* staff: an agent of the support desk */
+    WHO_ADMIN = 32,    /* staff: an administrator */
+    WHO_PROVIDER = 64, /* the holder of the staff key */
+    WHO_STAFF = 128,   /* any certified member of staff */
+};
 
 /* What admit found; lives in http_request.caller. */
 struct caller {
     enum vault_who who;
-    struct store_key token; /* session: hash of the token */
+    struct store_key token; /* session: hash of the token; staff: that of the session behind theirs */
     struct store_key login;
     bool factor;                  /* session: it passed a second factor */
+    struct store_key staff_sign;  /* staff and provider: their signing key */
     struct capability capability; /* access; of a grantee the household alone */
     struct grant_scope scope;     /* grantee */
 };
@@ -84,6 +95,7 @@ struct hub_link;
 struct pages;
 struct access_log;
 struct activity;
+struct staff_desk;
 
 #define VAULT_REEL_LOCKS 64u
 #define SETUP_CODE_TEXT_BYTES 20 /* "XXXX-XXXX-XXXX-XXXX" */
@@ -91,12 +103,14 @@ struct activity;
 struct vault {
     struct index *index;
     struct accounts *accounts;
+    struct desk *desk;
     struct blob_store *blobs;
     struct bus *bus;
     uint8_t secret[VAULT_SECRET_BYTES];
     enum vault_signup signup;
     uint64_t quota_bytes;
     struct pages *pages;
+    struct staff_desk *staff;
     struct access_log *log; /* NULL: none is kept (memory stores) */
     struct blob ca_pem;
     bool metrics_open; /* the operator named an address for them */
@@ -196,6 +210,8 @@ err challenge_check(const struct vault *v, const uint8_t challenge[CHALLENGE_BYT
 /* What may pass once, on whatever node: the first who claims its hash has it. ERR_DENIED: somebody has. */
 err vault_once(struct vault *v, const char *kind, struct bytes what, uint32_t ttl_s, struct diag *d) CHECKED;
 
+/* Whose session it is, by its token's hash: fills token, login and factor. ERR_NOT_FOUND: there is none. */
+err session_find(struct vault *v, const struct store_key *token, struct caller *out, struct diag *d) CHECKED;
 bool vault_admit(void *vault, struct http_request *request, struct http_reply *r);
 
 static inline uint32_t slot_now(void) {
@@ -282,6 +298,8 @@ bool rings_read(const char *text, struct store_id rings[VAULT_RINGS_MAX], size_t
 
 /* What the file holds (`path` NULL, or not there: a new one, which is also written). */
 err setup_code_load(struct vault *v, const char *path, struct diag *d) CHECKED;
+/* The ten bytes of a code's text. False: it is no code. */
+bool code_bytes(const char *text, uint8_t out[10]);
 /* Is this code the setup code, and still good? Case, spaces and dashes do not matter. */
 bool setup_code_fits(struct vault *v, const char *code);
 /* Whether an owner of some household was given that code for somebody, within VAULT_INVITATION_HOURS. */

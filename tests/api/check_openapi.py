@@ -98,7 +98,9 @@ def allowed_text(schema, value):
 
 class Vault:
     def __init__(self):
-        self.process = subprocess.Popen([VAULT, "--listen", "127.0.0.1:0", "--index", "memory", "--blobs", "memory",
+        self.folder = tempfile.TemporaryDirectory(prefix="cardea-api-")
+        self.staff = os.path.join(self.folder.name, "staff.pub")
+        self.process = subprocess.Popen([VAULT, "--staff-key", self.staff, "--listen", "127.0.0.1:0", "--index", "memory", "--blobs", "memory",
                                          "--signup", "open"], stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         assert line.startswith("listening http://"), line
@@ -126,8 +128,8 @@ class Vault:
 
     def tokens(self):
         """Makes a household and an account; Authorization by scheme and role."""
-        out = subprocess.run([PROVE, self.url], check=True, capture_output=True, text=True).stdout.split("\n")
-        tokens = {"owner": out[0], "writer": out[1]}
+        out = subprocess.run([PROVE, self.url, self.staff], check=True, capture_output=True, text=True).stdout.split("\n")
+        tokens = {"owner": out[0], "writer": out[1], "provider": out[2]}
         body = sample(API["components"]["schemas"]["SignUp"])
         status, _, raw = self.send("POST", "/v1/accounts", {}, json.dumps(body))
         assert status == 201, raw

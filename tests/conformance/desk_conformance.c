@@ -74,12 +74,16 @@ static void test_member_life(void **state) {
     assert_err(ops->member_invite(f->desk, "cleo", 1, &code, 100, 1000, &number, D), ERR_EXISTS);
     assert_err(certify(f->desk, ann, 30, "certificate"), ERR_NOT_FOUND);
 
+    assert_ok(ops->invite_open(f->desk, &code, 999, D));
+    assert_err(ops->invite_open(f->desk, &code, 1000, D), ERR_NOT_FOUND);
+    assert_err(ops->invite_open(f->desk, &other, 200, D), ERR_NOT_FOUND);
     assert_err(request(f->desk, 9, 20, 30, 200, &m), ERR_NOT_FOUND);
     assert_err(request(f->desk, 1, 20, 30, 1000, &m), ERR_NOT_FOUND); /* expired */
     assert_ok(request(f->desk, 1, 20, 30, 999, &m));
     assert_int_equal(m.state, DESK_REQUESTED);
     assert_string_equal(m.name, "ann");
     assert_ok(request(f->desk, 1, 20, 30, 5000, &m)); /* the same again, late */
+    assert_err(ops->invite_open(f->desk, &code, 200, D), ERR_NOT_FOUND);
     assert_err(request(f->desk, 1, 21, 31, 200, &m), ERR_EXISTS);
     assert_err(request(f->desk, 2, 20, 31, 200, &m), ERR_EXISTS); /* that account is ann's */
     assert_err(request(f->desk, 2, 21, 30, 200, &m), ERR_EXISTS); /* that key */
@@ -274,6 +278,15 @@ static void test_alarms(void **state) {
     assert_int_equal(s.last_n, 1); /* newest first */
 }
 
+static void test_uses(void **state) {
+    struct fixture *f = *state;
+    struct store_id home = id_of(10), got;
+    assert_err(f->desk->ops->use_get(f->desk, 7, &got, D), ERR_NOT_FOUND);
+    assert_ok(f->desk->ops->use_add(f->desk, 7, &home, D));
+    assert_ok(f->desk->ops->use_get(f->desk, 7, &got, D));
+    assert_true(store_id_equal(&got, &home));
+}
+
 static void test_reopen_and_copy(void **state) {
     struct fixture *f = *state;
     char copy[PATH_TEXT_BYTES];
@@ -306,6 +319,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(test_ticket_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tickets_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alarms, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_uses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reopen_and_copy, setup, teardown),
     };
     return cmocka_run_group_tests_name("desk", tests, NULL, NULL);

@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!e && (keyring_body_encode(&k, &again) || keyring_body_decode(blob_bytes(&again), &back, &d)))
         abort();
     if (!e && (back.count != k.count || k.count > KEYRING_HOUSEHOLDS_MAX)) abort();
+    if (!e && (back.passkey_count != k.passkey_count || k.passkey_count > KEYRING_PASSKEYS_MAX)) abort();
     keyring_clear(&k);
     keyring_clear(&back);
     return 0;

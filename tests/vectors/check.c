@@ -64,8 +64,9 @@ void check_error(json_t *one, err e, const struct diag *d) {
     static const struct {
         const char *word;
         err e;
-    } words[] = {{"invalid", ERR_INVALID}, {"forged", ERR_FORGED}, {"not_found", ERR_NOT_FOUND},
-                 {"limit", ERR_LIMIT},     {"denied", ERR_DENIED}, {"cut_short", ERR_CUT_SHORT}};
+    } words[] = {{"unsupported", ERR_UNSUPPORTED}, {"invalid", ERR_INVALID}, {"forged", ERR_FORGED},
+                 {"not_found", ERR_NOT_FOUND},     {"limit", ERR_LIMIT},     {"denied", ERR_DENIED},
+                 {"cut_short", ERR_CUT_SHORT}};
     const char *word = json_string_value(json_object_get(one, "error"));
     err expected = word ? ERR_COUNT_ : ERR_OK;
     for (size_t i = 0; word && i < sizeof words / sizeof *words; i++)

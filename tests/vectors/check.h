@@ -32,6 +32,9 @@ void check_people_files(void **state);
 void check_segment_files(void **state);
 void check_message_files(void **state);
 void check_grant_files(void **state);
+void check_staff_files(void **state);
 void check_share_files(void **state);
+void check_log_files(void **state);
+void check_hidden_mark_files(void **state);
 
 #endif

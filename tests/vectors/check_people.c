@@ -59,6 +59,27 @@ static void check_contents(json_t *one, const struct keyring *k) {
     }
 }
 
+static void check_passkeys(json_t *one, struct bytes raw) {
+    size_t i;
+    json_t *p;
+    json_array_foreach(json_object_get(one, "passkeys"), i, p) {
+        struct keyring k;
+        struct diag d = {0};
+        uint8_t prf[KEYRING_PRF_BYTES], key[32], wrap[KEYRING_WRAP_BYTES], again[KEYRING_WRAP_BYTES];
+        check_hex_into(p, "prf", prf, sizeof prf);
+        check_hex_into(p, "wrap", wrap, sizeof wrap);
+        keyring_passkey_key(prf, key);
+        check_equal(p, "key", BYTES_OF(key));
+        assert_int_equal(keyring_unlock_passkey(raw, wrap, key, &k, &d), ERR_OK);
+        check_contents(one, &k);
+        assert_int_equal(k.passkey_count, json_array_size(json_object_get(one, "passkeys")));
+        check_equal(p, "id", BYTES_OF(k.passkeys[i].id));
+        check_equal(p, "key", BYTES_OF(k.passkeys[i].wrap));
+        assert_int_equal(keyring_passkey_wrap_with(&k, i, wrap, again), ERR_OK);
+        assert_memory_equal(again, wrap, sizeof wrap);
+    }
+}
+
 static void check_keyring_good(json_t *one, struct bytes raw) {
     uint8_t salt[PASSPHRASE_SALT_BYTES], secret[RECOVERY_SECRET_BYTES], nonce[12];
     struct passphrase_cost cost;
@@ -86,6 +107,7 @@ static void check_keyring_good(json_t *one, struct bytes raw) {
     AUTO(blob_clear) struct blob again = {0};
     assert_int_equal(keyring_seal_with(&k, nonce, &again), ERR_OK);
     check_equal(one, "keyring", blob_bytes(&again));
+    check_passkeys(one, raw);
 }
 
 static void check_keyring(json_t *one) {
@@ -98,6 +120,12 @@ static void check_keyring(json_t *one) {
     struct keyring k;
     struct diag d = {0};
     check_hex_into(one, "wrap", keys.wrap, sizeof keys.wrap);
+    if (strcmp(check_text(one, "way"), "passkey") == 0) {
+        uint8_t sealed[KEYRING_WRAP_BYTES];
+        check_hex_into(one, "sealed", sealed, sizeof sealed);
+        check_error(one, keyring_unlock_passkey(blob_bytes(&raw), sealed, keys.wrap, &k, &d), &d);
+        return;
+    }
     bool recovery = strcmp(check_text(one, "way"), "recovery") == 0;
     check_error(one,
                 keyring_unlock(blob_bytes(&raw), recovery ? KEYRING_BY_RECOVERY : KEYRING_BY_PASSPHRASE,

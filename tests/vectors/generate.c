@@ -13,5 +13,8 @@ int main(int argc, char **argv) {
     make_messages(argv[1]);
     make_grants(argv[1]);
     make_shares(argv[1]);
+    make_log(argv[1]);
+    make_staff(argv[1]);
+    make_hidden_mark(argv[1]);
     return 0;
 }

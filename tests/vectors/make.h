@@ -44,6 +44,9 @@ void make_people(const char *folder);
 void make_segments(const char *folder);
 void make_messages(const char *folder);
 void make_grants(const char *folder);
+void make_staff(const char *folder);
 void make_shares(const char *folder);
+void make_log(const char *folder);
+void make_hidden_mark(const char *folder);
 
 #endif

@@ -187,6 +187,38 @@ static void keyring_refusals(json_t *cases, struct blob *raw, const struct keyri
     (void)k;
 }
 
+/* The last byte of a passkey's wrap is flipped in the bad ones. */
+static void keyring_passkeys(json_t *cases, struct keyring *k, struct keyring_seeds *seeds,
+                             const char *passphrase, const char *recovery,
+                             const struct keyring_access *access) {
+    AUTO(blob_clear) struct blob raw = {0};
+    uint8_t prf[2][KEYRING_PRF_BYTES], nonce[12], wrap[KEYRING_WRAP_BYTES];
+    json_t *list = json_array();
+    k->passkey_count = 2;
+    for (size_t i = 0; i < 2; i++) {
+        make_bytes(i ? "passkey prf 2" : "passkey prf", prf[i], sizeof prf[i]);
+        make_bytes(i ? "passkey id 2" : "passkey id", k->passkeys[i].id, sizeof k->passkeys[i].id);
+        make_bytes(i ? "passkey nonce 2" : "passkey nonce", nonce, sizeof nonce);
+        keyring_passkey_key(prf[i], k->passkeys[i].wrap);
+        MUST(keyring_passkey_wrap_with(k, i, nonce, wrap));
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:o, s:o}", "id", make_hex(BYTES_OF(k->passkeys[i].id)), "prf",
+                            make_hex(BYTES_OF(prf[i])), "key", make_hex(BYTES_OF(k->passkeys[i].wrap)),
+                            "wrap", make_hex(BYTES_OF(wrap))));
+    }
+    make_bytes("keyring body nonce 4", seeds->body_nonce, sizeof seeds->body_nonce);
+    MUST(keyring_seal_with(k, seeds->body_nonce, &raw));
+    keyring_good(cases, "two passkeys", seeds, k, passphrase, recovery, access, blob_bytes(&raw));
+    json_object_set_new(json_array_get(cases, json_array_size(cases) - 1), "passkeys", list);
+    for (int i = 0; i < 2; i++) { /* the second wrap with the first one's key, and altered */
+        if (i) wrap[KEYRING_WRAP_BYTES - 1] ^= 1;
+        keyring_bad(cases, i ? "a passkey's wrap that was altered" : "another passkey's wrap", "forged",
+                    "passkey", blob_bytes(&raw), k->passkeys[i].wrap);
+        json_object_set_new(json_array_get(cases, json_array_size(cases) - 1), "sealed",
+                            make_hex(BYTES_OF(wrap)));
+    }
+}
+
 static void make_keyring(const char *folder) {
     static const char passphrase[] = "correct horse battery staple";
     json_t *cases = json_array();
@@ -230,11 +262,14 @@ static void make_keyring(const char *folder) {
     keyring_good(cases, "invited: a member of one household, an owner of another", &seeds, &k, passphrase,
                  recovery, &access, blob_bytes(&invited));
     keyring_refusals(cases, &raw, &k, &keys);
+    keyring_passkeys(cases, &k, &seeds, passphrase, recovery, &access);
     make_file(
         folder, "keyring.json",
         "Keyrings at the least cost. A good case opens by \"wrap\" and by \"recovery_wrap\"; a bad one is "
         "tried "
-        "with \"wrap\" in the \"way\" it names. The body is JSON in the order of docs/formats.md, compact.",
+        "with \"wrap\" in the \"way\" it names (\"passkey\": on \"sealed\"). Each of \"passkeys\" opens it "
+        "by \"key\" and "
+        "\"wrap\". The body is JSON in the order of docs/formats.md, compact.",
         "docs/formats.md, \"Keyring\"", cases);
 }
 

@@ -27,6 +27,9 @@ import type { Filter, Found, Names } from "./search.ts";
 import type { Rule, SeenEvent, Zone } from "./seeing.ts";
 import { signKey } from "./sign.ts";
 import type { Stats } from "./stats.ts";
+import { healthOf, Support, type Agent, type Approval, type Desk, type Thread, type TicketRow } from "./support.ts";
+import type { Health, TicketRequest } from "./ticket.ts";
+import type { Said } from "./thread.ts";
 import { pause, type LivePart, type LiveState } from "./watch.ts";
 import { Looked, type GrantSeen, type LookedState } from "./wholooked.ts";
 
@@ -133,6 +136,7 @@ export class Client extends Playback {
     private looked: Looked | null = null;
     private grants: Grants | null = null;
     private members: Members | null = null;
+    private desk: Support | null = null;
     private outside: Standing["outside"] = null;
     private chosen = ""; /* which of the account's homes */
     private pending: Bytes | null = null; /* a recovery secret that was shown and is not in force yet */
@@ -231,6 +235,8 @@ export class Client extends Playback {
                 api: this.api, household, memory: lookMemory, objects: device.memory, now, staying: () => this.remembered,
                 command: (hub, verb) => command(this.api, household.keys, hub, verb, {}, this.now()), emit: (l) => this.emit({ type: "looked", ...l }),
             });
+            const looked = this.looked;
+            this.desk = new Support({ api: this.api, household, grants: this.grants, now, pins: () => looked.pins(), log: () => looked.current() });
             await household.refresh();
         }
     }
@@ -246,7 +252,7 @@ export class Client extends Playback {
         this.store?.close();
         for (const j of this.jobs.values()) j.abort();
         this.jobs.clear();
-        this.access = this.household = this.recordings = this.store = this.looked = this.grants = this.members = this.outside = null;
+        this.access = this.household = this.recordings = this.store = this.looked = this.grants = this.members = this.desk = this.outside = null;
         this.api.useAccess(null);
     }
 
@@ -621,6 +627,59 @@ export class Client extends Playback {
         const came = await this.members.complete();
         await this.grants.tend();
         return came;
+    }
+
+    /* ---- the support desk (support.ts) ---- */
+
+    private support(): Support {
+        this.home();
+        return this.desk!;
+    }
+
+    supportDesk(): Promise<Desk | null> {
+        return this.support().about();
+    }
+
+    tickets(): Promise<TicketRow[]> {
+        return this.support().list();
+    }
+
+    ticket(id: string, after: number, wait: number): Promise<Thread> {
+        return this.support().read(id, after, wait);
+    }
+
+    openTicket(subject: string, words: string, health: Health | null): Promise<string> {
+        return this.support().open(subject, words, health);
+    }
+
+    sayInTicket(id: string, words: string): Promise<void> {
+        return this.support().say(id, words);
+    }
+
+    sendHealth(id: string, health: Health): Promise<void> {
+        return this.support().sendHealth(id, health);
+    }
+
+    closeTicket(id: string): Promise<void> {
+        return this.support().close(id);
+    }
+
+    /* What would be sent of the cameras' health; nothing is. */
+    async healthFigures(): Promise<Health> {
+        const { version } = await this.vault();
+        return healthOf(await this.hubs(), version);
+    }
+
+    verifyAgent(said: Said): Promise<Agent> {
+        return this.support().verify(said.agent!, said.message!.certificate!);
+    }
+
+    approveRequest(id: string, request: TicketRequest, said: Said, approval: Approval): Promise<string> {
+        return this.support().approve(id, request, { agent: said.agent!, certificate: said.message!.certificate! }, approval);
+    }
+
+    refuseRequest(id: string, request: string, words: string): Promise<void> {
+        return this.support().refuse(id, request, words);
     }
 
     /* ---- who is watching ---- */

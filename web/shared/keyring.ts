@@ -1,6 +1,7 @@
 /* The keyring: what a person holds, sealed under a passphrase and under a recovery code (docs/formats.md). */
 import { b64, concat, own, random, readU32, text, u32, unb64, utf8, type Bytes } from "./bytes.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
+import { hkdfExpand, NOTHING } from "./hash.ts";
 import type { Cost } from "./passphrase.ts";
 
 const MAGIC = 0x4352444b; /* "CRDK" */
@@ -13,6 +14,8 @@ export interface KeyringBody {
     account: { box: Bytes; sign: Bytes };
     recovery: Bytes; /* the recovery code's wrapping key: a change of the passphrase re-seals its copy too */
     households: KeyringHousehold[];
+    /* Passkeys that open it, by the first bytes of SHA-256 of their credential's id: a change of the passphrase makes their wraps anew. */
+    passkeys?: { id: string; wrap: Bytes }[];
 }
 
 export interface KeyringHousehold {
@@ -48,8 +51,19 @@ async function decrypt(key: Uint8Array, aad: Bytes, nonce: Uint8Array, sealed: U
     return new Uint8Array(await crypto.subtle.decrypt(parameters, await gcm(key), own(sealed)));
 }
 
+const headOf = (ring: Keyring): Bytes => concat(u32(MAGIC), new Uint8Array([1, 1]), u32(ring.cost.memoryKib), u32(ring.cost.passes), ring.salt);
+
+/* The wrapping key that a passkey's PRF stands for. */
+export const passkeyKey = (prf: Uint8Array): Bytes => hkdfExpand(prf, "cardea/1 passkey wrap", NOTHING, 32);
+
+/* The keyring's key as a passkey opens it: kept by the vault, with the credential. */
+export async function wrapForPasskey(ring: Keyring, key: Uint8Array): Promise<Bytes> {
+    const { nonce, sealed } = await encrypt(key, bound(headOf(ring), 4), ring.key);
+    return concat(nonce, sealed);
+}
+
 export async function sealKeyring(ring: Keyring, passphraseWrap: Uint8Array): Promise<Bytes> {
-    const head = concat(u32(MAGIC), new Uint8Array([1, 1]), u32(ring.cost.memoryKib), u32(ring.cost.passes), ring.salt);
+    const head = headOf(ring);
     const first = await encrypt(passphraseWrap, bound(head, 1), ring.key);
     const second = await encrypt(ring.body.recovery, bound(head, 2), ring.key);
     const body = await encrypt(ring.key, bound(head, 3), utf8(encodeBody(ring.body)));
@@ -84,11 +98,22 @@ function encodeBody(body: KeyringBody): string {
             sign: h.sign && b64(h.sign),
             grant: h.grant,
         })),
+        passkeys: body.passkeys?.length ? body.passkeys.map((p) => ({ id: p.id, wrap: b64(p.wrap) })) : undefined,
     });
 }
 
+const WRONG = ["", "wrong passphrase", "this recovery code is of another keyring", "", "this passkey is of another keyring"];
+
 /* Opens with the passphrase's wrapping key (which 1) or the recovery code's (which 2). */
 export async function openKeyring(raw: Uint8Array, which: 1 | 2, wrap: Uint8Array): Promise<Keyring> {
+    const at = HEAD_BYTES + (which - 1) * WRAP_BYTES;
+    return open(raw, which, raw.subarray(at, at + WRAP_BYTES), wrap);
+}
+
+/* Opens with a passkey's wrap, which is not in the keyring, and its key. */
+export const openByPasskey = (raw: Uint8Array, wrap: Uint8Array, key: Uint8Array): Promise<Keyring> => open(raw, 4, wrap, key);
+
+async function open(raw: Uint8Array, which: 1 | 2 | 4, wrap: Uint8Array, by: Uint8Array): Promise<Keyring> {
     const bodyAt = HEAD_BYTES + 2 * WRAP_BYTES;
     if (raw.length < bodyAt + 32 || readU32(raw, 0) !== MAGIC) throw invalid("keyring: magic");
     if (raw[4] !== 1) throw invalid("keyring: version");
@@ -96,12 +121,11 @@ export async function openKeyring(raw: Uint8Array, which: 1 | 2, wrap: Uint8Arra
     if (raw.length > MAX_BYTES) throw invalid("keyring: too large");
     if (raw.length !== bodyAt + 12 + 4 + readU32(raw, bodyAt + 12) + 16) throw invalid("keyring: length");
     const head = own(raw.subarray(0, HEAD_BYTES));
-    const at = HEAD_BYTES + (which - 1) * WRAP_BYTES;
     let key: Bytes;
     try {
-        key = await decrypt(wrap, bound(head, which), raw.subarray(at, at + 12), raw.subarray(at + 12, at + WRAP_BYTES));
+        key = await decrypt(by, bound(head, which), wrap.subarray(0, 12), wrap.subarray(12));
     } catch {
-        throw new CardeaError("denied", which === 1 ? "wrong passphrase" : "this recovery code is of another keyring");
+        throw new CardeaError("denied", WRONG[which]!);
     }
     let plain: Bytes;
     try {
@@ -113,12 +137,17 @@ export async function openKeyring(raw: Uint8Array, which: 1 | 2, wrap: Uint8Arra
     return { cost, salt: own(raw.subarray(14, 30)), key, body: decodeBody(text(plain)) };
 }
 
+/* What a body is in JSON, for a device that is let in (signin.ts). */
+export const keyringJson = (body: KeyringBody): unknown => JSON.parse(encodeBody(body));
+export const keyringFromJson = (value: unknown): KeyringBody => decodeBody(JSON.stringify(value));
+
 function decodeBody(json: string): KeyringBody {
     const raw = JSON.parse(json) as {
         v: number;
         account: { box: string; sign: string };
         recovery: string;
         households: RawHousehold[];
+        passkeys?: { id: string; wrap: string }[];
     };
     if (raw.v !== 1) throw invalid("keyring: v");
     if (raw.households.length > 16) throw invalid("keyring: households");
@@ -127,6 +156,7 @@ function decodeBody(json: string): KeyringBody {
         account: { box: unb64(raw.account.box), sign: unb64(raw.account.sign) },
         recovery: unb64(raw.recovery),
         households: raw.households.map(decodeHousehold),
+        ...(raw.passkeys?.length ? { passkeys: raw.passkeys.map((p) => ({ id: p.id, wrap: unb64(p.wrap) })) } : {}),
     };
 }
 

@@ -8,6 +8,7 @@ import { boxOpener, type BoxOpener } from "./box.ts";
 import { b64, concat, equal, hex, text, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
 import type { Memory } from "./device.ts";
 import { CardeaError, messageOf, wordOf } from "./errors.ts";
+import { readStatement } from "./grant.ts";
 import { sha256 } from "./hash.ts";
 import { recall, type Household, type Hub } from "./household.ts";
 import { cosignatures, decodeEntry, leafHash, logKeyOf, openCheckpoint, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Fetch } from "./log.ts";
@@ -16,7 +17,7 @@ import { nothingSeen, type Failure, type FailureCase, type LookMemory, type Seen
 import { openEnvelope, openObject, sealObject } from "./sign.ts";
 
 const PIN = "trust/pins";
-const AT_ONCE = 8;
+const AT_ONCE = 24;
 /* Bundles that one check looks through for entries that were withheld; what is left is looked through by the next ones. */
 const TAIL_BUNDLES = 192;
 /* How many numbers ahead a withheld entry is looked for. */
@@ -38,11 +39,15 @@ interface ListedGrant {
     note?: string;
 }
 
+/* A grant that the household signed, and what its note says of whom it is for. */
 export interface GrantSeen {
     purpose: string;
-    from: number;
-    to: number;
-    note: string | null; /* sealed: who shows it opens it */
+    role: string | null;
+    ticket: string | null;
+    cameras: string[];
+    key: string; /* the grantee's, base64url */
+    name: string | null;
+    words: string | null;
 }
 
 export type ProofStep = "idle" | "entries" | "proofs" | "tail" | "witness";
@@ -87,6 +92,7 @@ export interface LookedParts {
     command: <T>(hub: Hub, verb: string) => Promise<T>;
     staying: () => boolean;
     emit: (s: LookedState) => void;
+    waits?: number[]; /* ms, before the vault is asked again for what it seems to keep from us */
 }
 
 export class Looked {
@@ -144,7 +150,7 @@ export class Looked {
 
     /* What happens while we ask can look like something that is kept from us: the vault is asked again before there is an alarm. */
     private async proveOnceMore(): Promise<void> {
-        for (const wait of [300, 1500, 4000, null]) {
+        for (const wait of [...(this.p.waits ?? [300, 1500, 4000]), null]) {
             try {
                 return await this.prove();
             } catch (e) {
@@ -345,7 +351,7 @@ export class Looked {
         }
         let plain: Bytes;
         try {
-            plain = await (await (this.opener ??= boxOpener(this.p.household.keys.box)))("cardea/1 log", entry.tag, entry.details);
+            plain = await (await this.box())("cardea/1 log", entry.tag, entry.details);
         } catch {
             throw new Broken("altered", `the details of your entry number ${n} do not open with your household's key`, about);
         }
@@ -369,10 +375,11 @@ export class Looked {
         const sign = this.p.household.keys.sign.public;
         const now = checkpoint.text;
         for (const g of listed) {
-            const { signer, body } = await openEnvelope(unb64(g.statement), "cardea/1 grant");
-            const said = JSON.parse(text(body)) as { id: string; purpose?: string; from?: number; to?: number };
-            if (!equal(signer, sign) || said.id !== g.id) throw new Broken("unknown_grant", `the vault lists a grant that your household did not sign`, { grant: g.id, now });
-            this.grants[g.id] = { purpose: said.purpose ?? "", from: said.from ?? 0, to: said.to ?? 0, note: g.note ?? null };
+            const { statement: said, household } = await readStatement(unb64(g.statement));
+            if (!equal(household, sign) || said.id !== g.id) throw new Broken("unknown_grant", `the vault lists a grant that your household did not sign`, { grant: g.id, now });
+            this.grants[g.id] = {
+                purpose: said.purpose, role: said.role ?? null, ticket: said.ticket ?? null, cameras: said.cameras, key: said.grantee_sign, ...(await this.readNote(g)),
+            };
             if (!created.has(g.id)) throw new Broken("grant_missing", `a grant that you gave is not in the log`, { grant: g.id, now });
             if (!g.revocation) continue;
             const revocation = await openEnvelope(unb64(g.revocation), "cardea/1 revoke");
@@ -381,6 +388,20 @@ export class Looked {
         for (const e of entries)
             if (e.kind === "grant.use" && !created.has(e.details.grant ?? ""))
                 throw new Broken("unknown_grant", `your entry number ${e.n} is a use of a grant that you did not give`, { entry: e.n, grant: e.details.grant ?? "", now });
+    }
+
+    /* For whom it is, as the owner who gave it wrote down. */
+    private async readNote(g: ListedGrant): Promise<{ name: string | null; words: string | null }> {
+        try {
+            const note = JSON.parse(text(await (await this.box())("cardea/1 note", unhex(g.id), unb64(g.note ?? "")))) as { name?: unknown; words?: unknown };
+            return { name: typeof note.name === "string" ? note.name : null, words: typeof note.words === "string" ? note.words : null };
+        } catch {
+            return { name: null, words: null };
+        }
+    }
+
+    private box(): Promise<BoxOpener> {
+        return (this.opener ??= boxOpener(this.p.household.keys.box));
     }
 
     /* ---- entries that were withheld ---- */

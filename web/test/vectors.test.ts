@@ -12,13 +12,16 @@ import { allows, checkOpen, makeRevocation, openGrantBox, readAbout, readGrant, 
 import { hkdfExpand, hkdfExtract, hmac, sha256 } from "../shared/hash.ts";
 import { openHouseholdKeys, readCertificate } from "../shared/household.ts";
 import { commandText, openReply, pairingOf, parseCode } from "../shared/hub.ts";
-import { openKeyring } from "../shared/keyring.ts";
+import { openByPasskey, openKeyring, passkeyKey, wrapForPasskey } from "../shared/keyring.ts";
 import { formatLink, linkKeys, parseLink } from "../shared/link.ts";
+import { markDeltas } from "../shared/mark_hidden.ts";
 import { readMark } from "../shared/mark.ts";
 import { derive } from "../shared/passphrase.ts";
 import { parseRecovery, recoveryKeys } from "../shared/recovery.ts";
 import { decodeHeader, decodeTable, padme, readSegment } from "../shared/segment.ts";
+import { readStaffCertificate, readStaffKey, readStaffRevocation, staffCertificateText, staffFingerprint } from "../shared/staff.ts";
 import { openEnvelope, openObject, sign, signKey, verify } from "../shared/sign.ts";
+import { openTicketMessage, sealTicketMessage, ticketText } from "../shared/ticket.ts";
 import { cover, decodeSet, encodeSet, eventKey, intersect, remove, segmentCommitment, segmentKey, TimeKeys } from "../shared/timekey.ts";
 
 /* eslint-style looseness is fine here: the files are the types. */
@@ -97,7 +100,16 @@ each("recovery", (c) => {
 each("keyring", async (c) => {
     const raw = unhex(c["keyring"]);
     try {
+        if (c["way"] === "passkey") return void (await openByPasskey(raw, unhex(c["sealed"]), unhex(c["wrap"])));
         const ring = await openKeyring(raw, c["way"] === "recovery" ? 2 : 1, unhex(c["wrap"]));
+        for (const p of c["passkeys"] ?? []) {
+            const key = passkeyKey(unhex(p["prf"]));
+            assert.equal(hex(key), p["key"]);
+            const opened = await openByPasskey(raw, unhex(p["wrap"]), key);
+            assert.deepEqual(opened.body, ring.body);
+            assert.deepEqual((await openByPasskey(raw, await wrapForPasskey(ring, key), key)).key, ring.key);
+        }
+        assert.deepEqual((ring.body.passkeys ?? []).map((p) => [p.id, hex(p.wrap)]), (c["passkeys"] ?? []).map((p: Case) => [p["id"], p["key"]]));
         const again = await openKeyring(raw, 2, unhex(c["recovery_wrap"]));
         assert.deepEqual(ring.body, again.body);
         assert.equal(hex(ring.key), c["keyring_key"]);
@@ -173,6 +185,13 @@ each("mark", async (c) => {
     assert.deepEqual([mark.camera, mark.epoch, mark.slot, mark.segment, hex(mark.previous), mark.hashes.map(hex), hex(mark.hub)], [e.camera, e.epoch, e.slot, e.segment, e.previous, e.hashes, e.hub]);
 });
 
+each("hidden_mark", (c) => {
+    const raw = unhex(c["means_16"]);
+    const means = Int32Array.from({ length: raw.length / 2 }, (_, i) => (raw[2 * i]! << 8) | raw[2 * i + 1]!);
+    const deltas = markDeltas(means, { key: c["key"], minute: c["minute"] });
+    assert.deepEqual([deltas.filter((d) => d !== 0).length, hex(sha256(new Uint8Array(deltas.buffer)))], [c["changed"], c["deltas_sha256"]]);
+});
+
 each("envelope", async (c) => {
     const e = await openEnvelope(unhex(c["envelope"]), c["domain"]);
     assert.deepEqual([hex(e.signer), hex(e.body)], [c["signer"], c["message"]]);
@@ -209,6 +228,34 @@ each("pairing", (c) => {
     const mac = hex(hmac(unhex(c["key"]), concat(utf8("hub"), unhex(c["sign"]), unhex(c["box"]))));
     if (mac !== c["mac"]) throw new CardeaError("forged", "mac");
 }, (c) => c["kind"] !== "answer");
+
+each("staff", async (c) => {
+    const raw = unhex(c["raw"]);
+    const staff = unhex(c["staff"]);
+    if (c["kind"] === "key") {
+        const key = await readStaffKey(raw);
+        const got = { desk: hex(key.desk), name: key.name, time: key.time, fingerprint: staffFingerprint(key.staff) };
+        assert.equal(hex(key.staff), c["staff"]);
+        return assert.deepEqual(got, c["expected"]);
+    }
+    if (c["kind"] === "revocation") {
+        const r = await readStaffRevocation(raw, staff);
+        return assert.deepEqual({ ...r, sign: hex(r.sign) }, c["expected"]);
+    }
+    const certificate = await readStaffCertificate(raw, staff);
+    assert.deepEqual({ ...certificate, sign: hex(certificate.sign), box: hex(certificate.box) }, c["expected"]);
+    assert.equal(staffCertificateText(certificate), text((await openEnvelope(raw, "cardea/1 staff")).body));
+});
+
+/* Read and written again, the words are the same: so every field has been read. */
+each("ticket", async (c) => {
+    const m = await openTicketMessage(unhex(c["box"]), c["ticket"], unhex(c["desk_secret"]));
+    assert.equal(hex(m.signer), c["signer"]);
+    assert.equal(ticketText(m), c["text"]);
+    const secret = unhex(c["desk_secret"]);
+    const again = await sealTicketMessage(m, await signKey(new Uint8Array(32)), { desk: await boxPublic(secret) });
+    assert.equal(ticketText(await openTicketMessage(unb64(again.desk), c["ticket"], secret)), c["text"]);
+});
 
 /* A page only seals commands: what it signs is, byte for byte, what the hub is to find in the box. */
 each("command", async (c) => {
