@@ -209,7 +209,7 @@ function Invite({ onClose }: { onClose: () => void }) {
             <Dialog title={`${made.name} is invited`} onClose={onClose}>
                 <Given of={made} />
                 <p class="share-seen"><Icon name="lock" /><span>Keep this app open on a device of yours until they are in: it hands over the keys. The link works for a week.</span></p>
-                <div class="actions"><Button look="main" onClick={onClose}>Done</Button></div>
+                <div class="actions"><Button onClick={onClose}>Done</Button></div>
             </Dialog>
         );
     return (
