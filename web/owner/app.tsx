@@ -5,7 +5,9 @@ import { useEffect } from "preact/hooks";
 import { messageOf, wordOf } from "../shared/errors.ts";
 import { clockTime } from "./format.ts";
 import { lazy } from "./lazy.tsx";
+import { followLooks } from "./looked.ts";
 import { MorePage } from "./more.tsx";
+import { ProofBanner } from "./proof.tsx";
 import { route, takeApproval, takeInvitation, takeSetupCode } from "./route.ts";
 import { RecoverPage, SignInPage } from "./signin.tsx";
 import { FirstPage } from "./start.tsx";
@@ -23,6 +25,7 @@ const EventsPage = lazy(() => import("./events.tsx").then((m) => m.EventsPage));
 const AlertsPage = lazy(() => import("./alerts.tsx").then((m) => m.AlertsPage));
 const StatsPage = lazy(() => import("./stats.tsx").then((m) => m.StatsPage));
 const FacesPage = lazy(() => import("./faces.tsx").then((m) => m.FacesPage));
+const LookedPage = lazy(() => import("./looked.tsx").then((m) => m.LookedPage));
 const ZonesPage = lazy<{ id: string }>(() => import("./zones.tsx").then((m) => m.ZonesPage));
 
 const SharedPage = lazy(() => import("./shared.tsx").then((m) => m.SharedPage));
@@ -134,8 +137,9 @@ function Home() {
         return () => clearInterval(timer);
     }, []);
     useEffect(() => (isOwner.value ? tending() : undefined), [isOwner.value]);
+    useEffect(() => (isOwner.value ? followLooks() : undefined), [isOwner.value]);
     const [page, id, sub] = route.value.path;
-    const owners = ["alerts", "faces", "add", "health", "shared", "people"].includes(page ?? "") || (page === "camera" && sub !== undefined);
+    const owners = ["alerts", "faces", "add", "health", "shared", "people", "looked"].includes(page ?? "") || (page === "camera" && sub !== undefined);
     return (
         <div class="frame">
             <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the page</a>
@@ -143,6 +147,7 @@ function Home() {
             <div class="content">
                 <Banners />
                 <NewSignIns />
+                {isOwner.value && <ProofBanner page={page ?? ""} />}
                 {isOwner.value && <Watchers />}
                 {owners && !isOwner.value ? <OwnersOnly />
                     : page === "camera" && id && sub === "settings" ? <SettingsPage id={id} key={id} />
@@ -154,6 +159,7 @@ function Home() {
                     : page === "faces" ? <FacesPage />
                     : page === "shared" ? <SharedPage />
                     : page === "people" ? <PeoplePage />
+                    : page === "looked" ? <LookedPage />
                     : page === "settings" ? <MorePage />
                     : page === "add" ? <AddPage />
                     : page === "health" ? <HealthPage />
@@ -195,7 +201,7 @@ function Nav({ page }: { page: string }) {
         ["#/events", "Events", "list", page === "events"],
         ...(isOwner.value ? [["#/alerts", "Alerts", "bell", page === "alerts"] as [string, string, IconName, boolean]] : []),
         ["#/stats", "Statistics", "chart", page === "stats"],
-        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "approve", "faces", "shared", "people"].includes(page)],
+        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "approve", "faces", "shared", "people", "looked"].includes(page)],
     ];
     return (
         <nav class="nav" aria-label="Main">

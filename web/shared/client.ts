@@ -29,9 +29,10 @@ import type { Rule, SeenEvent, Zone } from "./seeing.ts";
 import { signKey } from "./sign.ts";
 import * as signin from "./signin.ts";
 import type { Asking, Assertion, FactorProof, FactorView, Registration, RegistrationOffer, SessionView, TotpOffer } from "./signin.ts";
+import { readStaffCertificate } from "./staff.ts";
 import type { Stats } from "./stats.ts";
 import { healthOf, Support, type Agent, type Approval, type Desk, type Thread, type TicketRow } from "./support.ts";
-import type { Health, TicketRequest } from "./ticket.ts";
+import { openTicketMessage, type Health, type TicketRequest } from "./ticket.ts";
 import type { Said } from "./thread.ts";
 import { pause, type LivePart, type LiveState } from "./watch.ts";
 import { Looked, type GrantSeen, type LookedState } from "./wholooked.ts";
@@ -706,6 +707,28 @@ export class Client extends Playback {
 
     async acceptLog(): Promise<void> {
         await this.looks().accept();
+    }
+
+    /* What a ticket is about, in the owner's own words, and who answered in it; null: it cannot be read. */
+    async ticketSubject(ticket: string): Promise<{ text: string; agents: { key: string; number: number }[] } | null> {
+        const { household } = this.home();
+        try {
+            const { messages } = await this.api.get<{ messages: [number, string, number, { household?: string }][] }>(`/v1/tickets/${encodeURIComponent(ticket)}?after=0`);
+            let text = "";
+            const agents = new Map<string, number>();
+            for (const [, , , m] of messages) {
+                if (!m.household) continue;
+                const opened = await openTicketMessage(unb64(m.household), ticket, household.keys.box).catch(() => null);
+                if (opened?.kind === "open") text ||= opened.text ?? "";
+                const staff = (await this.looks().pins()).staff;
+                if (!opened?.certificate || !staff) continue;
+                const c = await readStaffCertificate(opened.certificate, staff).catch(() => null);
+                if (c) agents.set(b64(c.sign), c.number);
+            }
+            return { text, agents: [...agents].map(([key, number]) => ({ key, number })) };
+        } catch {
+            return null;
+        }
     }
 
     whoLooked(): { state: LookedState; looks: Look[]; entries: OwnEntry[]; grants: Record<string, GrantSeen> } {
