@@ -29,6 +29,8 @@ const SharedPage = lazy(() => import("./shared.tsx").then((m) => m.SharedPage));
 const PeoplePage = lazy(() => import("./people.tsx").then((m) => m.PeoplePage));
 const JoinPage = lazy(() => import("./join.tsx").then((m) => m.JoinPage));
 const OutsidePage = lazy(() => import("./join.tsx").then((m) => m.OutsidePage));
+const SupportPage = lazy<{ id: string | undefined }>(() => import("./support.tsx").then((m) => m.SupportPage));
+const SupportBanner = lazy(() => import("./supportbanner.tsx").then((m) => m.SupportBanner), true);
 const Watchers = lazy(() => import("./watchers.tsx").then((m) => m.Watchers), true);
 
 export async function start(): Promise<void> {
@@ -126,7 +128,7 @@ function Home() {
     }, []);
     useEffect(() => (isOwner.value ? tending() : undefined), [isOwner.value]);
     const [page, id, sub] = route.value.path;
-    const owners = ["alerts", "faces", "add", "health", "shared", "people"].includes(page ?? "") || (page === "camera" && sub !== undefined);
+    const owners = ["alerts", "faces", "add", "health", "shared", "people", "support"].includes(page ?? "") || (page === "camera" && sub !== undefined);
     return (
         <div class="frame">
             <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the page</a>
@@ -134,6 +136,7 @@ function Home() {
             <div class="content">
                 <Banners />
                 {isOwner.value && <Watchers />}
+                {isOwner.value && <SupportBanner />}
                 {owners && !isOwner.value ? <OwnersOnly />
                     : page === "camera" && id && sub === "settings" ? <SettingsPage id={id} key={id} />
                     : page === "camera" && id && sub === "zones" ? <ZonesPage id={id} key={id} />
@@ -144,6 +147,7 @@ function Home() {
                     : page === "faces" ? <FacesPage />
                     : page === "shared" ? <SharedPage />
                     : page === "people" ? <PeoplePage />
+                    : page === "support" ? <SupportPage id={id} />
                     : page === "settings" ? <MorePage />
                     : page === "add" ? <AddPage />
                     : page === "health" ? <HealthPage />
@@ -184,7 +188,7 @@ function Nav({ page }: { page: string }) {
         ["#/events", "Events", "list", page === "events"],
         ...(isOwner.value ? [["#/alerts", "Alerts", "bell", page === "alerts"] as [string, string, IconName, boolean]] : []),
         ["#/stats", "Statistics", "chart", page === "stats"],
-        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "faces", "shared", "people"].includes(page)],
+        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "faces", "shared", "people", "support"].includes(page)],
     ];
     return (
         <nav class="nav" aria-label="Main">

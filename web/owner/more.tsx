@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import { loadShares, shares } from "./activity.ts";
 import { pollSee, see } from "./seeing.ts";
 import { household, isOwner, reports } from "./state.ts";
+import { desk, tickets } from "./support.ts";
 import { Icon, Page, type IconName } from "./ui.tsx";
 
 interface Row {
@@ -42,6 +43,7 @@ export function MorePage() {
             { href: "#/shared", icon: "link", title: "Shared links", about: "Moments and live views that somebody can open", state: open > 0 ? { text: open === 1 ? "1 open" : `${open} open`, look: "" } : null },
             { href: "#/people", icon: "person", title: "People", about: "Owners, members and viewers of your home" },
         ]],
+        ["Help", desk.value ? [{ href: "#/support", icon: "mail", title: "Support", about: `Write to ${desk.value.name}: you decide what they see`, state: tickets.value?.some((t) => t.waiting) ? { text: "They ask to see", look: "warn" } : null }] : []],
         ["You", [{ href: "#/account", icon: "person", title: "Account", about: "Passphrase, recovery kit, appearance, keys of the keyboard" }]],
     ];
     return (
