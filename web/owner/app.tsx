@@ -34,6 +34,8 @@ const JoinPage = lazy(() => import("./join.tsx").then((m) => m.JoinPage));
 const OutsidePage = lazy(() => import("./join.tsx").then((m) => m.OutsidePage));
 const ApprovePage = lazy(() => import("./letin.tsx").then((m) => m.ApprovePage));
 const NewSignIns = lazy(() => import("./security.tsx").then((m) => m.NewSignIns), true);
+const SupportPage = lazy<{ id: string | undefined }>(() => import("./support.tsx").then((m) => m.SupportPage));
+const SupportBanner = lazy(() => import("./supportbanner.tsx").then((m) => m.SupportBanner), true);
 const Watchers = lazy(() => import("./watchers.tsx").then((m) => m.Watchers), true);
 
 export async function start(): Promise<void> {
@@ -139,7 +141,7 @@ function Home() {
     useEffect(() => (isOwner.value ? tending() : undefined), [isOwner.value]);
     useEffect(() => (isOwner.value ? followLooks() : undefined), [isOwner.value]);
     const [page, id, sub] = route.value.path;
-    const owners = ["alerts", "faces", "add", "health", "shared", "people", "looked"].includes(page ?? "") || (page === "camera" && sub !== undefined);
+    const owners = ["alerts", "faces", "add", "health", "shared", "people", "looked", "support"].includes(page ?? "") || (page === "camera" && sub !== undefined);
     return (
         <div class="frame">
             <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the page</a>
@@ -149,6 +151,7 @@ function Home() {
                 <NewSignIns />
                 {isOwner.value && <ProofBanner page={page ?? ""} />}
                 {isOwner.value && <Watchers />}
+                {isOwner.value && <SupportBanner />}
                 {owners && !isOwner.value ? <OwnersOnly />
                     : page === "camera" && id && sub === "settings" ? <SettingsPage id={id} key={id} />
                     : page === "camera" && id && sub === "zones" ? <ZonesPage id={id} key={id} />
@@ -160,6 +163,7 @@ function Home() {
                     : page === "shared" ? <SharedPage />
                     : page === "people" ? <PeoplePage />
                     : page === "looked" ? <LookedPage />
+                    : page === "support" ? <SupportPage id={id} />
                     : page === "settings" ? <MorePage />
                     : page === "add" ? <AddPage />
                     : page === "health" ? <HealthPage />
@@ -201,7 +205,7 @@ function Nav({ page }: { page: string }) {
         ["#/events", "Events", "list", page === "events"],
         ...(isOwner.value ? [["#/alerts", "Alerts", "bell", page === "alerts"] as [string, string, IconName, boolean]] : []),
         ["#/stats", "Statistics", "chart", page === "stats"],
-        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "approve", "faces", "shared", "people", "looked"].includes(page)],
+        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "approve", "faces", "shared", "people", "looked", "support"].includes(page)],
     ];
     return (
         <nav class="nav" aria-label="Main">

@@ -4,6 +4,7 @@ import { loadShares, shares } from "./activity.ts";
 import { proof } from "./looked.ts";
 import { pollSee, see } from "./seeing.ts";
 import { household, isOwner, reports } from "./state.ts";
+import { desk, tickets } from "./support.ts";
 import { Icon, Page, type IconName } from "./ui.tsx";
 
 interface Row {
@@ -51,6 +52,7 @@ export function MorePage() {
             { href: "#/people", icon: "person", title: "People", about: "Owners, members and viewers of your home" },
             { href: "#/looked", icon: "shield", title: "Who looked?", about: "Every access, and the proof that none is missing", state: proofState() },
         ]],
+        ["Help", desk.value ? [{ href: "#/support", icon: "mail", title: "Support", about: `Write to ${desk.value.name}: you decide what they see`, state: tickets.value?.some((t) => t.waiting) ? { text: "They ask to see", look: "warn" } : null }] : []],
         ["You", [{ href: "#/account", icon: "person", title: "Account", about: "Passphrase, second factor, where you are signed in, appearance" }]],
     ];
     return (
