@@ -108,6 +108,7 @@ static int run_add(struct cli *cli, const struct args *args) {
         return cli_fail(&d);
     if (members_link(&i, url, signup, link))
         return cli_fail_text("the vault's address is too long for a link");
+    if (!args_has(args, "no-wait")) catch_interrupts();
     if (cli->json) {
         AUTO(json_release)
         json_t *made =
