@@ -15,7 +15,7 @@ export function refusalOf(e: unknown): Refusal {
     const message = e instanceof Error ? e.message : String(e);
     const end = (title: string, text: string) => ({ title, text, again: false });
     if (word === "offline") return { title: "The vault does not answer", text: "Look at your connection, and try again in a moment.", again: true };
-    if (word === "limited") return { title: "Too many tries", text: "Wait half a minute, then try again.", again: true };
+    if (e instanceof CardeaError && e.detail?.retryAfter) return { title: "Too many tries", text: "Wait half a minute, then try again.", again: true };
     if (word === "not_found") return end("There is nothing at this link", "It was deleted by whoever shared it, or the link was not copied whole. Ask for it again.");
     if (word === "denied") {
         if (/revoked|withdrawn|ended/.test(message)) return end("This was ended", "Whoever shared it with you has ended it. Ask them if you still need it.");

@@ -227,7 +227,7 @@ test("each refusal has its own words for whoever stands before the door", () => 
         [new CardeaError("forged", "x"), /proof failed/, false],
         [new CardeaError("invalid", "link: its length does not fit"), /damaged/, false],
         [new CardeaError("offline", "x"), /does not answer/, true],
-        [new CardeaError("limited", "x"), /Too many/, true],
+        [new CardeaError("limit", "too many attempts; try again in 30 s", { retryAfter: 30 }), /Too many/, true],
     ];
     for (const [e, title, again] of cases) {
         const r = refusalOf(e);
