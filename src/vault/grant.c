@@ -208,7 +208,9 @@ static err check_no_wider(const struct grant_statement *s, const struct grant_st
     if (s->may_export && !old->may_export) wider = "export";
     if (old->views && (!s->views || s->views > old->views)) wider = "views";
     if (!witnesses_kept(s, old)) wider = "witnesses";
-    if (s->role != GRANT_ROLE_MEMBER && !cameras_within(s, old)) wider = "cameras";
+    /* A member's are added as cameras are, a viewer's as an owner chooses: whose grant it is knows it by its
+     * id. */
+    if (s->purpose != GRANT_MEMBER && !cameras_within(s, old)) wider = "cameras";
     if (!wider) return ERR_OK;
     return diag_fail(d, ERR_DENIED, "grant: issued again it may not be wider than before (%s)", wider);
 }

@@ -103,7 +103,7 @@ function Member({ of: m, onChanged }: { of: Person; onChanged: () => Promise<voi
                 <Button look="danger" onClick={() => setDoing("remove")}>Remove</Button>
             </div>
             {doing === "remove" && (
-                <Confirm title={`Remove ${m.name}?`} word={m.role === "owner" ? m.name : undefined!} action="Remove" onClose={() => setDoing(null)} onDone={async () => {
+                <Confirm title={`Remove ${m.name}?`} word={m.role === "owner" ? m.name : undefined} action="Remove" keep={`Keep ${m.name}`} onClose={() => setDoing(null)} onDone={async () => {
                     const rest = await client.removePerson(m.key);
                     say(rest ?? `${m.name} sees nothing more`, rest ? "bad" : "info");
                     await onChanged();

@@ -188,8 +188,8 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
 }
 
 /* Asks before what cannot be undone; the person types `word`, so that no stray Enter does it. */
-export function Confirm({ title, word, action, children, onDone, onClose }: {
-    title: string; word?: string; action: string; children: ComponentChildren; onDone: () => Promise<void>; onClose: () => void;
+export function Confirm({ title, word, action, keep = "Keep it", children, onDone, onClose }: {
+    title: string; word?: string | undefined; action: string; keep?: string; children: ComponentChildren; onDone: () => Promise<void>; onClose: () => void;
 }) {
     const [typed, setTyped] = useState("");
     const { busy, error, run } = useAction();
@@ -208,7 +208,7 @@ export function Confirm({ title, word, action, children, onDone, onClose }: {
                 {word && <Field label={`Type “${word}” to confirm`} value={typed} autocomplete="off" onInput={(e) => setTyped(e.currentTarget.value)} />}
                 {error && <Message kind="bad">{error}</Message>}
                 <div class="actions">
-                    <Button look="quiet" onClick={onClose}>Keep it</Button>
+                    <Button look="quiet" onClick={onClose}>{keep}</Button>
                     <Button look="danger" type="submit" busy={busy} disabled={!!word && typed.trim() !== word}>{action}</Button>
                 </div>
             </form>
