@@ -3,32 +3,13 @@ import { useState } from "preact/hooks";
 import type { Failure } from "../shared/lookmemory.ts";
 import type { LookedState } from "../shared/wholooked.ts";
 import { fullTime } from "./format.ts";
-import { agoWords, atWords, CASES, checkNow, isStale, plural, proof } from "./looked.ts";
-import { client, now, say } from "./state.ts";
+import { agoWords, atWords, CASES, checkNow, plural, proof } from "./looked.ts";
+import { client, say } from "./state.ts";
 import { Button, Confirm, Icon, Message, sentence } from "./ui.tsx";
 
 const STEPS: Record<LookedState["step"], string> = {
     idle: "", entries: "Asking for your entries…", proofs: "Proving each entry…", tail: "Looking for entries that were kept from you…", witness: "Asking your hub what it has witnessed…",
 };
-
-/* Above every page of an owner's app. */
-export function ProofBanner({ page }: { page: string }) {
-    const s = proof.value;
-    if (!s || page === "looked") return null;
-    if (s.failure)
-        return (
-            <div class="banner bad proof-banner" role="alert">
-                <Icon name="warn" /><span><strong>{CASES[s.failure.case].title}.</strong> Your vault could not prove who looked.</span><a class="proof-more" href="#/looked">What happened<Icon name="next" /></a>
-            </div>
-        );
-    if (isStale(s))
-        return (
-            <div class="banner warn proof-banner" role="status">
-                <Icon name="warn" /><span>Who looked has not been proven for {Math.floor((now() - s.proven!.at) / 86_400)} days.</span><a class="proof-more" href="#/looked">Why<Icon name="next" /></a>
-            </div>
-        );
-    return null;
-}
 
 function witnessed(s: LookedState): string {
     if (!s.witness) return s.witnessProblem ? "not yet witnessed by your hub" : "";
