@@ -58,7 +58,7 @@ function How({ s }: { s: LookedState }) {
                 </ul>
                 <p class="muted">What nobody can prove: what happened on a device that was rightly opened, and what a device that was never online has not asked about.</p>
             </div>
-            <dl class="facts">
+            <dl class="ledger">
                 <div><dt>Log</dt><dd><code>{p.origin}</code></dd></div>
                 <div><dt>Entries in all</dt><dd class="num">{p.size.toLocaleString()}</dd></div>
                 <div><dt>Its key</dt><dd><code>{p.key}</code></dd></div>
@@ -125,7 +125,7 @@ export function FailurePage({ of: f }: { of: Failure }) {
                             <Checkpoint title="What the vault shows now" note={f.now} onSave={() => keep(f, "now")} />
                         </div>
                     ) : <Checkpoint title="What the vault showed" note={f.now ?? f.before} onSave={() => keep(f, f.now ? "now" : "before")} />}
-                    <div class="actions start"><Button icon="link" look="main" onClick={() => keep(f, "evidence")}>Save all of it</Button></div>
+                    <div class="actions start"><Button icon="down" look="main" onClick={() => keep(f, "evidence")}>Save all of it</Button></div>
                     <p class="hint">Anybody can hold a checkpoint against the log: <code>cardea log audit {location.origin}</code></p>
                 </section>
             </div>

@@ -72,6 +72,8 @@ async function fill(v: MadeVault, camera: (i: number) => string, now: number, to
     const past = { from: today - 3 * DAY + 51_000, to: today - 3 * DAY + 51_720 };
     const tom = await given(today - 12 * DAY + 40_000, { purpose: "member", name: "Tom", cameras: [0, 1, 2, 3].map(camera) });
     const grandma = await given(today - 9 * DAY + 50_000, { name: "Grandma", cameras: [camera(3)], words: "The cat" });
+    grandma.details["from"] = today - 10 * DAY + 43_200;
+    grandma.details["to"] = today - 10 * DAY + 43_380;
     tom.details["from"] = 0;
     tom.details["to"] = 4294967295;
     for (let d = 6; d >= 1; d--) {
