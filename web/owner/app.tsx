@@ -7,7 +7,7 @@ import { clockTime } from "./format.ts";
 import { lazy } from "./lazy.tsx";
 import { followLooks } from "./looked.ts";
 import { MorePage } from "./more.tsx";
-import { ProofBanner } from "./proof.tsx";
+import { ProofBanner } from "./proofbanner.tsx";
 import { route, takeApproval, takeInvitation, takeSetupCode } from "./route.ts";
 import { RecoverPage, SignInPage } from "./signin.tsx";
 import { FirstPage } from "./start.tsx";
