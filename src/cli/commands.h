@@ -16,6 +16,9 @@ extern const struct command commands_notify[];    /* notify doorbell */
 extern const struct command commands_share[];     /* share */
 extern const struct command commands_member[];    /* member … join */
 extern const struct command commands_trust[];     /* grants log */
+extern const struct command commands_support[];   /* support … of an owner */
+extern const struct command commands_desk[];      /* support … of an agent */
+extern const struct command commands_staff[];     /* staff … */
 extern const struct command commands_store[];     /* fsck backup restore bench */
 
 #endif
