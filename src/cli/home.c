@@ -129,6 +129,9 @@ static err vault_command(struct home *h, struct diag *d) {
     e = in_data(h, "setup-code", path, d);
     if (e) return e;
     arg_pair(c, "--setup-code-file", path);
+    /* `cardea staff init` puts it there. */
+    if (path_join(path, h->data, "staff/public") == ERR_OK && access(path, R_OK) == 0)
+        arg_pair(c, "--staff-key", path);
     return ERR_OK;
 }
 
