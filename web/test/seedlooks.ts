@@ -20,7 +20,7 @@ export async function madeLooks(origin: string, login: string, passphrase: strin
     const plain = globalThis.fetch;
     globalThis.fetch = ((path: string, init: RequestInit) => plain(path.startsWith("/") ? origin + path : path, init)) as typeof fetch;
     const owner = new Api();
-    const account = await accounts.signIn(owner, login, passphrase);
+    const account = await accounts.signIn(owner, await accounts.prepare(owner, login, passphrase));
     const mine = account.ring.body.households[0]!;
     owner.useCapability(await signKey(mine.capability));
     const memory: Memory = { get: async () => undefined, put: async () => {} };
