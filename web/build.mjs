@@ -12,6 +12,7 @@ import { build } from "esbuild";
 const pages = [
     { name: "main", entry: "owner/main.tsx", style: "owner/main.css", worker: "shared/worker.ts", html: "index.html", path: "index.html", pinned: true },
     { name: "share", entry: "share/main.tsx", style: "share/main.css", worker: "share/worker.ts", html: "share/index.html", path: "share/index.html", limit: 90 },
+    { name: "desk", entry: "desk/main.tsx", style: "desk/main.css", worker: "desk/worker.ts", html: "desk/index.html", path: "desk/index.html", limit: 130 },
 ];
 
 const out = new URL("dist/", import.meta.url).pathname;

@@ -21,6 +21,7 @@ struct cli {
     const char *vault;          /* another vault's URL, or NULL */
     const char *login;          /* sign-in name, or NULL: the one that init remembered */
     const char *passphrase_file;
+    const char *totp_file; /* a code, or the secret that codes are made of */
     bool json;
 };
 
@@ -62,6 +63,11 @@ err passphrase_read(const struct cli *cli, const char *prompt, bool fresh, struc
                     struct diag *d) CHECKED;
 /* The same from a given file; for what is not the passphrase (the recovery code). `file` NULL: asks. */
 err secret_read(const char *file, const char *prompt, struct secret *out, struct diag *d) CHECKED;
+
+/* A code of the authenticator app, for struct client's `code`: from --totp-file or CARDEA_TOTP_FILE (which
+ * hold the code itself, or the secret in base32 or as otpauth://, from which codes are made), or asked for on
+ * the terminal. `cli` is the context. */
+err totp_read(const void *cli, const char *why, char out[17], struct diag *d);
 
 /* Asks on the terminal; only "y" or "yes" is yes. Without a terminal: no. */
 bool cli_confirm(const char *question);

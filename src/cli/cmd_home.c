@@ -7,7 +7,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <qrencode.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
@@ -16,7 +15,9 @@
 #include "cli/commands.h"
 #include "cli/demo.h"
 #include "cli/home.h"
+#include "cli/qr.h"
 
+#define FREE_PORT_TRIES 16
 #define TEND_MS 1000
 
 int signals_open(void) {
@@ -40,28 +41,8 @@ bool signals_wait(int fd, int timeout_ms) {
     return stop;
 }
 
-/* Two rows of modules in one line of text; dark on light whatever the terminal's colours are. */
-static void print_qr(const char *text) {
-    QRcode *code = QRcode_encodeString(text, 0, QR_ECLEVEL_L, QR_MODE_8, 1);
-    if (!code) return;
-    for (int y = -2; y < code->width + 2; y += 2) {
-        fputs("    \033[30;107m", stdout);
-        for (int x = -2; x < code->width + 2; x++) {
-            bool dark[2];
-            for (int half = 0; half < 2; half++) {
-                int row = y + half;
-                bool inside = x >= 0 && row >= 0 && x < code->width && row < code->width;
-                dark[half] = inside && code->data[row * code->width + x] & 1;
-            }
-            fputs(dark[0] && dark[1] ? "\u2588" : dark[0] ? "\u2580" : dark[1] ? "\u2584" : " ", stdout);
-        }
-        fputs("\033[0m\n", stdout);
-    }
-    QRcode_free(code);
-}
-
 /* The page with the authority's certificate, on the port after the listener's, and how to reach it. */
-static err offer_certificate(struct home *h, struct diag *d) {
+static err offer_certificate(struct home *h, bool free_port, struct diag *d) {
     char folder[PATH_TEXT_BYTES], certificate[PATH_TEXT_BYTES], fingerprint[AUTHORITY_FINGERPRINT_BYTES];
     struct listen_address address = h->listen;
     err e = path_join(folder, h->data, "tls");
@@ -71,15 +52,19 @@ static err offer_certificate(struct home *h, struct diag *d) {
     if (e) return e;
     if (address.port == 65535)
         return diag_fail(d, ERR_INVALID, "choose a port below 65535: the next one serves the certificate");
-    address.port++;
-    e = ca_page_start(&address, certificate, fingerprint, h->state.lan_url, &h->page, d);
+    /* The next one; where the network's own port was any, the next that is free. */
+    for (int tries = free_port ? FREE_PORT_TRIES : 1; tries > 0 && address.port < 65535; tries--) {
+        address.port++;
+        e = ca_page_start(&address, certificate, fingerprint, h->state.lan_url, &h->page, d);
+        if (!e) break;
+    }
     if (e) return e;
     char page[HOME_URL_BYTES + 16];
     const char *host = h->state.lan_url + strlen("https://"), *colon = strrchr(host, ':');
     snprintf(page, sizeof page, "http://%.*s:%u/", colon ? (int)(colon - host) : (int)strlen(host), host,
              (unsigned)address.port);
     printf("\nphones and other computers: first trust this home's certificate, from %s\n", page);
-    if (isatty(STDOUT_FILENO)) print_qr(page);
+    if (isatty(STDOUT_FILENO)) qr_print(page);
     printf("  its SHA-256 fingerprint is %s\nthen open %s\n", fingerprint, h->state.lan_url);
     return ERR_OK;
 }
@@ -117,9 +102,10 @@ static int run_home(struct cli *cli, const struct args *args) {
     if (listen_parse(listen ? listen : standard, &h.listen, &d)) return cli_usage("home", &d);
     AUTO(fd_close) int signals = signals_open();
     if (signals < 0) return cli_fail_text("cannot wait for signals: %s", strerror(errno));
+    const bool free_port = h.listen.port == 0;
     if (home_start(&h, &d)) return cli_fail(&d);
     print_next_steps(&h);
-    if (h.tls && offer_certificate(&h, &d)) return cli_fail(&d);
+    if (h.tls && offer_certificate(&h, free_port, &d)) return cli_fail(&d);
     fflush(stdout);
     sd_notify(0, "READY=1");
     return home_run(&h, signals);

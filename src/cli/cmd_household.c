@@ -38,7 +38,7 @@ static void kit_text(const char *login, const char *url, const char *code, char 
 }
 
 /* Opened before anything is made: a household whose kit cannot be written would be a poor start. */
-static err open_kit(const char *path, const char *login, int *fd, struct diag *d) {
+err kit_open(const char *path, const char *login, int *fd, struct diag *d) {
     char name_line[OWNER_LOGIN_BYTES + 32];
     AUTO(secret_clear) struct secret old = {0};
     *fd = -1;
@@ -57,23 +57,17 @@ static err open_kit(const char *path, const char *login, int *fd, struct diag *d
     return diag_fail(d, ERR_IO, "cannot write the recovery kit to %s: %s", path, strerror(errno));
 }
 
-static err deliver_kit(const struct init_request *r, const char *url, char code[RECOVERY_TEXT_BYTES], int fd,
-                       struct diag *d) {
+err kit_deliver(const char *login, const char *file, const char *url, const char *code, int fd,
+                struct diag *d) {
     char text[KIT_MAX_BYTES];
-    if (!*code) {
-        fprintf(
-            stderr,
-            "cardea: an interrupted start was completed; the recovery kit is the one that was shown then\n");
-        return ERR_OK;
-    }
-    kit_text(r->login, url, code, text);
+    kit_text(login, url, code, text);
     err e = ERR_OK;
     if (fd >= 0) {
         e = fd_write_all(fd, bytes_text(text));
         if (!e && fsync(fd)) e = ERR_IO;
         if (e)
-            e = diag_fail(d, e, "cannot write %s: %s; the household is made, and this is its only kit",
-                          r->recovery_file, strerror(errno));
+            e = diag_fail(d, e, "cannot write %s: %s; the household is made, and this is its only kit", file,
+                          strerror(errno));
     }
     if (fd < 0 || e) printf("\n%s\n", text);
     wipe(text, sizeof text);
@@ -121,7 +115,11 @@ static err make_household(const struct init_request *r, const char *url, const c
         setup_code = code;
     }
     e = setup_household(&c, r->login, blob_bytes(&r->passphrase->text), r->name, setup_code, recovery, d);
-    if (!e) e = deliver_kit(r, url, recovery, kit_fd, d);
+    if (!e && *recovery) e = kit_deliver(r->login, r->recovery_file, url, recovery, kit_fd, d);
+    if (!e && !*recovery)
+        fprintf(
+            stderr,
+            "cardea: an interrupted start was completed; the recovery kit is the one that was shown then\n");
     wipe(recovery, sizeof recovery);
     if (!e && c.hub_count == 0) {
         if (!*code) e = pairing_code(r, code, d);
@@ -137,7 +135,7 @@ static err make_household(const struct init_request *r, const char *url, const c
 err init_household(const struct init_request *r, const char *url, const char *ca_file, struct diag *d) {
     int fd = -1;
     if (r->recovery_file) {
-        err e = open_kit(r->recovery_file, r->login, &fd, d);
+        err e = kit_open(r->recovery_file, r->login, &fd, d);
         if (e) return e;
     }
     err e = make_household(r, url, ca_file, fd, d);

@@ -4,7 +4,6 @@
 
 #include "cli/commands.h"
 #include "cli/footage.h"
-#include "cli/home.h"
 #include "cli/hub_ask.h"
 #include "cli/live.h"
 #include "cli/session.h"
@@ -15,20 +14,6 @@
 #define PASSWORD_LEAST 4
 
 /* ---- share ---- */
-
-/* Where people elsewhere find the vault: --vault, or the home's address on the network. *alone: this machine
- * only. */
-static err link_address(const struct cli *cli, char out[SESSION_URL_BYTES], bool *alone, struct diag *d) {
-    char ca_file[PATH_TEXT_BYTES];
-    struct home_state state;
-    *alone = false;
-    err e = session_vault(cli, out, ca_file, d);
-    if (e || cli->vault) return e;
-    e = home_state_read(cli->data, &state, d);
-    if (!e && *state.lan_url) snprintf(out, SESSION_URL_BYTES, "%s", state.lan_url);
-    *alone = !*state.lan_url;
-    return e;
-}
 
 static err read_range(const struct args *args, struct grant_wish *w, struct diag *d) {
     struct wall_us now = wall_now(), from = now, to = now;
@@ -96,7 +81,7 @@ static int run_share(struct cli *cli, const struct args *args) {
     if (args_number(args, "views", 1, GRANT_VIEWS_MAX, 0, &views, &d) || read_range(args, &w, &d))
         return cli_usage("share", &d);
     w.views = (uint32_t)views;
-    if (read_password(args, &password, &d) || link_address(cli, url, &alone, &d) ||
+    if (read_password(args, &password, &d) || session_public_address(cli, url, &alone, &d) ||
         session_camera(cli, args->positional[0], &s, &cam, &d))
         return cli_fail(&d);
     w.cameras = &cam;
@@ -134,7 +119,9 @@ static err open_link(const struct cli *cli, const struct args *args, struct clie
     if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", url);
     if (e == ERR_NOT_FOUND && c->grant && !c->grant->opened)
         diag_prefix(d, "there is nothing at this link: it was deleted, or not copied whole");
-    if (e == ERR_DENIED && l.password) diag_prefix(d, "it does not open (is the password right?)");
+    /* Another password makes another key, whose signature fits as badly as a stranger's. */
+    if (e == ERR_DENIED && l.password && strstr(d->text, "signature"))
+        return diag_fail(d, e, "it does not open: is the password right?");
     return e;
 }
 

@@ -35,6 +35,7 @@ struct home_owner {
     char login[OWNER_LOGIN_BYTES];
     char household[33];
     uint8_t sign[32]; /* the household's public signing key */
+    char vault[256];  /* of somebody who joined from elsewhere; else empty: the home's own */
 };
 err home_owner_read(const char *data, struct home_owner *out, struct diag *d) CHECKED; /* ERR_NOT_FOUND */
 err home_owner_write(const char *data, const struct home_owner *owner, struct diag *d) CHECKED;

@@ -139,7 +139,7 @@ err home_owner_read(const char *data, struct home_owner *out, struct diag *d) {
     AUTO(json_release) json_t *json = NULL;
     err e = read_json(data, "owner.json", &json, d);
     if (e) return e;
-    const char *login = NULL;
+    const char *login = NULL, *vault = "";
     uint8_t household[16];
     AUTO(blob_clear) struct blob sign = {0};
     const struct json_field fields[] = {
@@ -155,6 +155,7 @@ err home_owner_read(const char *data, struct home_owner *out, struct diag *d) {
          .max = sizeof household,
          .out = household},
         {.name = "sign", .kind = JSON_KIND_BASE64, .required = true, .min = 32, .max = 32, .out = &sign},
+        {.name = "vault", .kind = JSON_KIND_TEXT, .min = 1, .max = sizeof out->vault - 1, .out = &vault},
     };
     e = JSON_READ(json, fields, d);
     if (e) {
@@ -162,6 +163,7 @@ err home_owner_read(const char *data, struct home_owner *out, struct diag *d) {
         return e;
     }
     struct home_owner o = {0};
+    snprintf(o.vault, sizeof o.vault, "%s", vault);
     e = copy_text(o.login, sizeof o.login, login, "login", d);
     if (e) return e;
     hex_encode(BYTES_OF(household), o.household);
@@ -174,8 +176,9 @@ err home_owner_write(const char *data, const struct home_owner *owner, struct di
     err e = folder_make(data, d);
     if (e) return e;
     AUTO(json_release)
-    json_t *json = json_pack("{s:s, s:s, s:o}", "login", owner->login, "household", owner->household, "sign",
-                             json_base64(BYTES_OF(owner->sign)));
+    json_t *json =
+        json_pack("{s:s, s:s, s:o, s:s*}", "login", owner->login, "household", owner->household, "sign",
+                  json_base64(BYTES_OF(owner->sign)), "vault", *owner->vault ? owner->vault : NULL);
     return write_json(data, "owner.json", json, d);
 }
 

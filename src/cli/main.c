@@ -11,22 +11,20 @@
 #include "cli/commands.h"
 
 const struct option_spec cli_common_options[] = {
-    {"data", 0, true, false},
-    {"vault", 0, true, false},
-    {"login", 0, true, false},
-    {"passphrase-file", 0, true, false},
-    {"json", 0, false, false},
-    {"help", 'h', false, false},
-    {0},
+    {"data", 0, true, false},      {"vault", 0, true, false},
+    {"login", 0, true, false},     {"passphrase-file", 0, true, false},
+    {"totp-file", 0, true, false}, {"json", 0, false, false},
+    {"help", 'h', false, false},   {0},
 };
 
 static const struct command *const groups[] = {
-    commands_home,   commands_household, commands_camera, commands_model, commands_see,   commands_rule,
-    commands_notify, commands_footage,   commands_share,  commands_trust, commands_store,
+    commands_home, commands_household, commands_account, commands_camera, commands_model,  commands_see,
+    commands_rule, commands_notify,    commands_footage, commands_share,  commands_member, commands_trust,
+    commands_web,  commands_support,   commands_desk,    commands_staff,  commands_mark,   commands_store,
 };
 
 /* Named in the design, and not in this version. */
-static const char *const later[] = {"support", "neighbors", "staff", "labs"};
+static const char *const later[] = {"neighbors", "labs"};
 
 static const char common_help[] =
     "Everywhere:\n"
@@ -34,6 +32,7 @@ static const char common_help[] =
     "  --vault URL              another vault than the running home's\n"
     "  --login NAME             the sign-in name; else the one that `cardea init` remembered\n"
     "  --passphrase-file FILE   instead of asking (or CARDEA_PASSPHRASE_FILE)\n"
+    "  --totp-file FILE         the code of the authenticator app, or its secret (or CARDEA_TOTP_FILE)\n"
     "  --json                   lists as JSON\n"
     "Times are ISO 8601 (2026-11-22T14:03, local without a zone), now, or relative (-5m). Durations: 30s, "
     "10m, 7d.\n";
@@ -60,16 +59,20 @@ static const struct command *find_exact(const char *name) {
     return NULL;
 }
 
-/* The command that begins argv: two words before one. *used says how many. */
+#define WORDS_MAX 3
+
+/* The command that begins argv: the one of most words. *used says how many. */
 static const struct command *find(int argc, char *const *argv, int *used) {
-    char two[64];
-    if (argc > 1 && snprintf(two, sizeof two, "%s %s", argv[0], argv[1]) < (int)sizeof two) {
-        *used = 2;
-        const struct command *c = find_exact(two);
+    for (int words = argc < WORDS_MAX ? argc : WORDS_MAX; words > 0; words--) {
+        char name[96] = "";
+        size_t len = 0;
+        for (int i = 0; i < words && len < sizeof name; i++)
+            len += (size_t)snprintf(name + len, sizeof name - len, "%s%s", i ? " " : "", argv[i]);
+        const struct command *c = len < sizeof name ? find_exact(name) : NULL;
+        *used = words;
         if (c) return c;
     }
-    *used = 1;
-    return argc > 0 ? find_exact(argv[0]) : NULL;
+    return NULL;
 }
 
 static void print_usage(FILE *out, const struct command *c) {
@@ -205,6 +208,7 @@ static int run(const struct command *c, int argc, char **argv) {
         .vault = args_value(&args, "vault"),
         .login = args_value(&args, "login"),
         .passphrase_file = args_value(&args, "passphrase-file"),
+        .totp_file = args_value(&args, "totp-file"),
         .json = args_has(&args, "json"),
     };
     if (!cli.login) cli.login = getenv("CARDEA_LOGIN");

@@ -1,19 +1,32 @@
 #include "cli/session.h"
 
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/home.h"
+#include "client/account.h"
 #include "client/grantee.h"
 #include "client/grants.h"
+
+/* The vault that somebody joined from elsewhere; "" for the home's own. */
+static void joined_vault(const struct cli *cli, char out[SESSION_URL_BYTES]) {
+    struct home_owner owner;
+    struct diag ignored;
+    out[0] = 0;
+    if (home_owner_read(cli->data, &owner, &ignored) == ERR_OK)
+        snprintf(out, SESSION_URL_BYTES, "%s", owner.vault);
+}
 
 err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_file[PATH_TEXT_BYTES],
                   struct diag *d) {
     struct home_state state;
+    char joined[SESSION_URL_BYTES];
     ca_file[0] = 0;
-    if (cli->vault) {
-        if (snprintf(url, SESSION_URL_BYTES, "%s", cli->vault) >= SESSION_URL_BYTES)
+    joined_vault(cli, joined);
+    if (cli->vault || *joined) {
+        if (snprintf(url, SESSION_URL_BYTES, "%s", cli->vault ? cli->vault : joined) >= SESSION_URL_BYTES)
             return diag_fail(d, ERR_INVALID, "the address of --vault is too long");
         /* A home's own authority, so that its address on the network can be named too. */
         char path[PATH_TEXT_BYTES];
@@ -29,6 +42,20 @@ err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_fi
         e = home_state_read(cli->data, &state, d);
     }
     if (!e) snprintf(url, SESSION_URL_BYTES, "%s", state.url);
+    return e;
+}
+
+err session_public_address(const struct cli *cli, char out[SESSION_URL_BYTES], bool *alone, struct diag *d) {
+    char ca_file[PATH_TEXT_BYTES];
+    struct home_state state;
+    char joined[SESSION_URL_BYTES];
+    *alone = false;
+    joined_vault(cli, joined);
+    err e = session_vault(cli, out, ca_file, d);
+    if (e || cli->vault || *joined) return e;
+    e = home_state_read(cli->data, &state, d);
+    if (!e && *state.lan_url) snprintf(out, SESSION_URL_BYTES, "%s", state.lan_url);
+    *alone = !*state.lan_url;
     return e;
 }
 
@@ -82,7 +109,16 @@ static void choose_household(const struct cli *cli, struct client *c) {
     }
 }
 
-err session_open_any(const struct cli *cli, struct session *out, struct diag *d) {
+/* What the account's other devices see this one as, while the command runs. */
+static void name_session(struct client *c) {
+    struct diag ignored;
+    char host[HOST_NAME_MAX + 1] = "", name[HOST_NAME_MAX + 32];
+    if (gethostname(host, sizeof host - 1)) host[0] = 0;
+    snprintf(name, sizeof name, "cardea on %s", *host ? host : "a machine without a name");
+    (void)!client_session_name(c, name, &ignored); /* without a name it works as well */
+}
+
+err session_account(const struct cli *cli, struct session *out, struct diag *d) {
     char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES], login[256], prompt[300];
     AUTO(secret_clear) struct secret passphrase = {0};
     *out = (struct session){0};
@@ -92,12 +128,23 @@ err session_open_any(const struct cli *cli, struct session *out, struct diag *d)
     snprintf(prompt, sizeof prompt, "passphrase of %s: ", login);
     e = passphrase_read(cli, prompt, false, &passphrase, d);
     if (!e) e = client_open(&out->client, url, *ca_file ? ca_file : NULL, d);
+    out->client.code = totp_read;
+    out->client.code_context = cli;
     if (!e) e = client_sign_in(&out->client, login, blob_bytes(&passphrase.text), d);
-    if (!e) choose_household(cli, &out->client);
-    if (!e) e = open_seen(cli, out, d);
+    if (!e) name_session(&out->client);
+    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", url);
+    if (e) session_close(out);
+    return e;
+}
+
+err session_open_any(const struct cli *cli, struct session *out, struct diag *d) {
+    err e = session_account(cli, out, d);
+    if (e) return e;
+    choose_household(cli, &out->client);
+    e = open_seen(cli, out, d);
     if (!e) e = client_unlock(&out->client, d);
     if (!e) save_seen(cli, out);
-    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", url);
+    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", out->client.url);
     if (e) session_close(out);
     return e;
 }

@@ -10,6 +10,10 @@
 #define SESSION_URL_BYTES 256
 err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_file[PATH_TEXT_BYTES],
                   struct diag *d) CHECKED;
+/* Where people elsewhere find the vault: --vault, or the home's address on the network. *alone: there is none
+ * but this machine's own. */
+err session_public_address(const struct cli *cli, char out[SESSION_URL_BYTES], bool *alone,
+                           struct diag *d) CHECKED;
 /* The sign-in name: --login, CARDEA_LOGIN, or what `cardea init` remembered. */
 err session_login(const struct cli *cli, char out[256], struct diag *d) CHECKED;
 
@@ -19,6 +23,8 @@ struct session {
     struct seen *seen; /* DIR/seen.json; NULL where the folder cannot be read */
     struct camera_list cameras;
 };
+/* As far as the account: nothing of the household is asked for, and there need be none. */
+err session_account(const struct cli *cli, struct session *out, struct diag *d) CHECKED;
 /* An owner's. ERR_DENIED: the account is a member of the household, and this needs its keys. */
 err session_open(const struct cli *cli, struct session *out, struct diag *d) CHECKED;
 /* An owner's or a member's, who has the keys of a grant alone (session->client.grant). */

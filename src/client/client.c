@@ -119,13 +119,67 @@ static err fetch_cost(struct client *c, const char *login, uint8_t salt[PASSPHRA
     return ERR_OK;
 }
 
-static err sign_in_with(struct client *c, const char *login, const char *path, const char *field,
-                        enum keyring_way way, const struct passphrase_keys *keys, struct diag *d) {
+#define CODE_TRIES 3
+
+/* One request; *factor is the answer when it is the vault's question for a second factor. */
+static err sign_in_once(struct client *c, const char *path, json_t *ask, json_t **answer, json_t **factor,
+                        struct diag *d) {
+    AUTO(http_response_clear) struct http_response response = {0};
+    struct http_request request = {.method = "POST", .path = path, .json = ask, .timeout_ms = 30000};
+    err e = http_client_do(c->http, &request, &response, d);
+    if (e && response.status != 401) return e;
+    struct diag ignored;
+    AUTO(json_release) json_t *said = NULL;
+    err parsed = json_parse(blob_bytes(&response.body), &said, e ? &ignored : d);
+    if (parsed) return e ? e : parsed;
+    if (e && strcmp(client_text(said, "error"), "factor") != 0) return e;
+    *(e ? factor : answer) = said;
+    said = NULL;
+    return ERR_OK;
+}
+
+/* Adds a code to the request, which the person is asked for. */
+static err add_code(struct client *c, json_t *ask, json_t *factor, bool again, struct diag *d) {
+    char code[CLIENT_CODE_BYTES] = "";
+    size_t i;
+    json_t *kind;
+    bool totp = false;
+    json_array_foreach(json_object_get(factor, "factors"), i, kind) totp |=
+        json_is_string(kind) && strcmp(json_string_value(kind), "totp") == 0;
+    if (!totp)
+        return diag_fail(
+            d, ERR_DENIED,
+            "this account asks for a security key, which the command line cannot speak to: add an "
+            "authenticator app too, in the app under Account");
+    if (!c->code)
+        return diag_fail(d, ERR_DENIED,
+                         "this account asks for a code of its authenticator app: give --totp-file FILE");
+    err e = c->code(c->code_context, again ? client_text(factor, "message") : NULL, code, d);
+    if (!e && json_object_set_new(ask, "factor", json_pack("{s:s}", "totp", code)))
+        e = diag_fail(d, ERR_INVALID, "the code is six digits");
+    wipe(code, sizeof code);
+    return e;
+}
+
+/* `wrong` is for the person whose secret is not the one of the name. */
+static err sign_in_with(struct client *c, const char *login, enum keyring_way way,
+                        const struct passphrase_keys *keys, const char *wrong, struct diag *d) {
+    bool recovery = way == KEYRING_BY_RECOVERY;
+    const char *path = recovery ? "/v1/sessions/recover" : "/v1/sessions";
+    const char *field = recovery ? "recovery_auth" : "auth";
     AUTO(json_release)
     json_t *ask = json_pack("{s:s, s:o}", "login", login, field, json_base64(BYTES_OF(keys->auth)));
     AUTO(json_release) json_t *answer = NULL;
     if (!ask) return diag_fail(d, ERR_INVALID, "the sign-in name is not UTF-8 text");
-    err e = http_client_json(c->http, "POST", path, NULL, ask, &answer, d);
+    err e = ERR_OK;
+    for (int i = 0; !e && !answer; i++) {
+        AUTO(json_release) json_t *factor = NULL;
+        e = sign_in_once(c, path, ask, &answer, &factor, d);
+        if (e == ERR_DENIED) return diag_fail(d, e, "%s", wrong);
+        if (e || !factor) break;
+        if (i == CODE_TRIES) return diag_fail(d, ERR_DENIED, "%.200s", client_text(factor, "message"));
+        e = add_code(c, ask, factor, i > 0, d);
+    }
     if (!e) e = take_keyring(c, answer, way, keys, d);
     if (!e) copy_field(c->login, sizeof c->login, login);
     return e;
@@ -139,9 +193,9 @@ err client_sign_in(struct client *c, const char *login, struct bytes passphrase,
     AUTO(passphrase_keys_clear) struct passphrase_keys keys = {0};
     e = passphrase_derive(passphrase, salt, cost, &keys, d);
     if (e) return e;
-    e = sign_in_with(c, login, "/v1/sessions", "auth", KEYRING_BY_PASSPHRASE, &keys, d);
-    if (e == ERR_DENIED) return diag_fail(d, e, "wrong name or passphrase for '%s'", login);
-    return e;
+    char wrong[320];
+    snprintf(wrong, sizeof wrong, "wrong name or passphrase for '%s'", login);
+    return sign_in_with(c, login, KEYRING_BY_PASSPHRASE, &keys, wrong, d);
 }
 
 err client_sign_in_recovery(struct client *c, const char *login, const char *code, struct diag *d) {
@@ -151,14 +205,12 @@ err client_sign_in_recovery(struct client *c, const char *login, const char *cod
     if (e) return e;
     recovery_keys(secret, &keys);
     wipe(secret, sizeof secret);
-    e = sign_in_with(c, login, "/v1/sessions/recover", "recovery_auth", KEYRING_BY_RECOVERY, &keys, d);
-    if (e == ERR_DENIED)
-        return diag_fail(
-            d, e,
-            "that recovery code is well formed, but not the one of '%s': is it an older kit, or another "
-            "name?",
-            login);
-    return e;
+    char wrong[420];
+    snprintf(
+        wrong, sizeof wrong,
+        "that recovery code is well formed, but not the one of '%s': is it an older kit, or another name?",
+        login);
+    return sign_in_with(c, login, KEYRING_BY_RECOVERY, &keys, wrong, d);
 }
 
 /* The keyring's key under each passkey, for PUT /v1/keyring. NULL: out of memory. */

@@ -20,6 +20,11 @@
 
 struct client_grant; /* grantee.h */
 
+/* Asks the person for the code of their authenticator app. `why` is what the vault said of the last one, NULL
+ * the first time. The code is copied into `out`. Another error than ERR_OK ends signing in with it. */
+#define CLIENT_CODE_BYTES 17
+typedef err client_code_fn(const void *context, const char *why, char out[CLIENT_CODE_BYTES], struct diag *d);
+
 struct client {
     struct http_client *http;
     char url[256];
@@ -36,7 +41,9 @@ struct client {
     struct household_keys household; /* of a grantee's: name and public signing key alone */
     bool unlocked;                   /* with the household's keys */
     struct client_grant *grant;      /* owned; NULL: an owner's */
-    struct seen *seen;               /* borrowed; NULL: what was seen is not remembered */
+    client_code_fn *code;            /* NULL: an account with a second factor is refused */
+    const void *code_context;
+    struct seen *seen; /* borrowed; NULL: what was seen is not remembered */
 
     struct hub_certificate hubs[CLIENT_HUBS_MAX]; /* verified */
     struct blob hub_envelopes[CLIENT_HUBS_MAX];   /* as the vault keeps them, for exports */
@@ -56,7 +63,7 @@ struct client_vault {
 err client_vault(struct client *c, struct client_vault *out, struct diag *d) CHECKED;
 
 /* Signs in and opens the keyring.
- *   ERR_DENIED       wrong name or passphrase
+ *   ERR_DENIED       wrong name or passphrase; or a second factor is needed, and it was not right
  *   ERR_LIMIT        too many failed attempts: d says how long to wait
  *   ERR_UNREACHABLE  no vault there */
 err client_sign_in(struct client *c, const char *login, struct bytes passphrase, struct diag *d) CHECKED;

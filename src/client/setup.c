@@ -23,6 +23,7 @@ static err post_account(struct client *c, const char *login, const struct keyrin
     return http_client_json(c->http, "POST", "/v1/accounts", NULL, ask, &answer, d);
 }
 
+/* `household_name` NULL: an account without a household. */
 static err make_account(struct client *c, const char *login, struct bytes passphrase,
                         const char *household_name, const char *setup_code,
                         char recovery[RECOVERY_TEXT_BYTES], struct diag *d) {
@@ -36,7 +37,7 @@ static err make_account(struct client *c, const char *login, struct bytes passph
     if (e) return e;
     random_bytes(id, sizeof id);
     sign_key_generate(&capability);
-    e = keyring_add_household(&keyring, id, &capability, household_name);
+    if (household_name) e = keyring_add_household(&keyring, id, &capability, household_name);
     if (e) return diag_fail(d, e, "the household's name is longer than %d bytes", HOUSEHOLD_NAME_MAX_BYTES);
     e = keyring_seal(&keyring, &raw);
     return e ? e : post_account(c, login, &access, blob_bytes(&raw), setup_code, d);
@@ -69,11 +70,14 @@ static err make_household_keys(struct client *c, struct diag *d) {
     household_keys_key(c->keyring.box.public_key, key);
     e = household_keys_seal(&c->household, c->keyring.box.public_key, &payload);
     if (!e) e = client_object_put(c, key, 1, blob_bytes(&payload), d);
-    return e ? e : client_unlock(c, d);
+    if (!e) e = client_unlock(c, d);
+    return e ? e : client_open_household(c, d);
 }
 
-err setup_household(struct client *c, const char *login, struct bytes passphrase, const char *household_name,
-                    const char *setup_code, char recovery[RECOVERY_TEXT_BYTES], struct diag *d) {
+/* Makes the account unless it is there, and signs in. */
+static err reach_account(struct client *c, const char *login, struct bytes passphrase,
+                         const char *household_name, const char *setup_code,
+                         char recovery[RECOVERY_TEXT_BYTES], struct diag *d) {
     struct diag why = {{0}};
     err made = make_account(c, login, passphrase, household_name, setup_code, recovery, &why);
     if (made) wipe(recovery, RECOVERY_TEXT_BYTES);
@@ -90,6 +94,17 @@ err setup_household(struct client *c, const char *login, struct bytes passphrase
         return diag_fail(d, ERR_EXISTS, "the name '%s' is taken: choose another, or give its passphrase",
                          login);
     }
+    return e;
+}
+
+err setup_account(struct client *c, const char *login, struct bytes passphrase, const char *setup_code,
+                  char recovery[RECOVERY_TEXT_BYTES], struct diag *d) {
+    return reach_account(c, login, passphrase, NULL, setup_code, recovery, d);
+}
+
+err setup_household(struct client *c, const char *login, struct bytes passphrase, const char *household_name,
+                    const char *setup_code, char recovery[RECOVERY_TEXT_BYTES], struct diag *d) {
+    err e = reach_account(c, login, passphrase, household_name, setup_code, recovery, d);
     if (e) return e;
     const char *access;
     if (client_access(c, &access, d) != ERR_OK) {

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "crypto/hash.h"
+#include "format/command.h"
 #include "format/event.h"
 #include "format/grant.h"
 #include "format/keyring.h"

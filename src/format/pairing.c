@@ -1,6 +1,7 @@
 #include "format/pairing.h"
 
 #include "crypto/hash.h"
+#include "format/certificate.h"
 #include "format/json_bytes.h"
 
 #define SYMBOLS 16
@@ -64,12 +65,32 @@ void pairing_clear(struct pairing *p) {
     if (p) wipe(p, sizeof *p);
 }
 
+static void mac_as(const struct pairing *p, const char *who, const uint8_t sign[SIGN_PUBLIC_BYTES],
+                   const uint8_t box[BOX_PUBLIC_BYTES], uint8_t out[32]) {
+    uint8_t message[8 + SIGN_PUBLIC_BYTES + BOX_PUBLIC_BYTES];
+    size_t len = strlen(who);
+    memcpy(message, who, len);
+    memcpy(message + len, sign, SIGN_PUBLIC_BYTES);
+    memcpy(message + len + SIGN_PUBLIC_BYTES, box, BOX_PUBLIC_BYTES);
+    hash_hmac(BYTES_OF(p->key), BYTES(message, len + SIGN_PUBLIC_BYTES + BOX_PUBLIC_BYTES), out);
+}
+
 void pairing_mac(const struct pairing *p, const uint8_t sign[SIGN_PUBLIC_BYTES],
                  const uint8_t box[BOX_PUBLIC_BYTES], uint8_t out[32]) {
-    uint8_t message[3 + SIGN_PUBLIC_BYTES + BOX_PUBLIC_BYTES] = {'h', 'u', 'b'};
-    memcpy(message + 3, sign, SIGN_PUBLIC_BYTES);
-    memcpy(message + 3 + SIGN_PUBLIC_BYTES, box, BOX_PUBLIC_BYTES);
-    hash_hmac(BYTES_OF(p->key), BYTES_OF(message), out);
+    mac_as(p, "hub", sign, box, out);
+}
+
+void pairing_member_mac(const struct pairing *p, const uint8_t sign[SIGN_PUBLIC_BYTES],
+                        const uint8_t box[BOX_PUBLIC_BYTES], uint8_t out[32]) {
+    mac_as(p, "member", sign, box, out);
+}
+
+err pairing_member_check(const struct pairing *p, const uint8_t sign[SIGN_PUBLIC_BYTES],
+                         const uint8_t box[BOX_PUBLIC_BYTES], const uint8_t mac[32], struct diag *d) {
+    uint8_t expected[32];
+    pairing_member_mac(p, sign, box, expected);
+    if (bytes_equal_secret(BYTES_OF(expected), BYTES(mac, 32))) return ERR_OK;
+    return diag_fail(d, ERR_FORGED, "the keys were not sent by whoever has the invitation");
 }
 
 err pairing_check(const struct pairing *p, const uint8_t sign[SIGN_PUBLIC_BYTES],

@@ -3,7 +3,8 @@
 #ifndef CARDEA_FORMAT_PAIRING_H
 #define CARDEA_FORMAT_PAIRING_H
 
-#include "format/command.h"
+#include "crypto/sign.h"
+#include "crypto/unbox.h"
 
 #define PAIRING_SECRET_BYTES 10
 #define PAIRING_TEXT_BYTES 20 /* "XXXX-XXXX-XXXX-XXXX" */
@@ -25,6 +26,11 @@ void pairing_clear(struct pairing *p); /* wipes */
 /* HMAC(key, "hub" || sign || box): what the hub posts and the owner's software checks, in constant time. */
 void pairing_mac(const struct pairing *p, const uint8_t sign[SIGN_PUBLIC_BYTES],
                  const uint8_t box[BOX_PUBLIC_BYTES], uint8_t out[32]);
+/* The same of a person who was invited: HMAC(key, "member" || sign || box) (format/invitation.h). */
+void pairing_member_mac(const struct pairing *p, const uint8_t sign[SIGN_PUBLIC_BYTES],
+                        const uint8_t box[BOX_PUBLIC_BYTES], uint8_t out[32]);
+err pairing_member_check(const struct pairing *p, const uint8_t sign[SIGN_PUBLIC_BYTES],
+                         const uint8_t box[BOX_PUBLIC_BYTES], const uint8_t mac[32], struct diag *d) CHECKED;
 err pairing_check(const struct pairing *p, const uint8_t sign[SIGN_PUBLIC_BYTES],
                   const uint8_t box[BOX_PUBLIC_BYTES], const uint8_t mac[32], struct diag *d) CHECKED;
 

@@ -10,6 +10,7 @@
 
 #include <signal.h>
 
+#include "format/certificate.h"
 #include "format/pairing.h"
 #include "net/http_client.h"
 

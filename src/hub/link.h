@@ -7,6 +7,7 @@
 #ifndef CARDEA_HUB_LINK_H
 #define CARDEA_HUB_LINK_H
 
+#include "format/command.h"
 #include "hub/identity.h"
 #include "hub/outbox.h"
 #include "hub/spool.h"

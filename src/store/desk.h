@@ -120,6 +120,11 @@ struct desk_ops {
     err (*ticket_close)(struct desk *, const struct store_id *ticket, const struct store_id *household,
                         uint32_t now, struct diag *);
 
+    /* --- whose a use by staff is, by its entry in the access log --- */
+    err (*use_add)(struct desk *, uint64_t entry, const struct store_id *household, struct diag *);
+    err (*use_get)(struct desk *, uint64_t entry, struct store_id *household,
+                   struct diag *); /* ERR_NOT_FOUND */
+
     /* --- alarms --- */
     /* alarm->number is not read. ERR_EXISTS: that rule, actor and entry has raised one. */
     err (*alarm_add)(struct desk *, const struct desk_alarm *alarm, struct diag *);

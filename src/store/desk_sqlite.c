@@ -18,7 +18,8 @@ static const char *const migrations[] = {
     "  time INTEGER NOT NULL, message BLOB NOT NULL, PRIMARY KEY(ticket, n)) WITHOUT ROWID;"
     "CREATE TABLE alarms(number INTEGER PRIMARY KEY AUTOINCREMENT, entry INTEGER NOT NULL, time INTEGER NOT "
     "NULL,"
-    "  rule INTEGER NOT NULL, value INTEGER NOT NULL, actor BLOB NOT NULL, UNIQUE(actor, rule, entry));",
+    "  rule INTEGER NOT NULL, value INTEGER NOT NULL, actor BLOB NOT NULL, UNIQUE(actor, rule, entry));"
+    "CREATE TABLE uses(entry INTEGER PRIMARY KEY, household BLOB NOT NULL);",
 };
 
 static const struct db_options options = {
@@ -112,6 +113,27 @@ static err ds_alarm_list(struct desk *desk, desk_alarm_visit visit, void *arg, s
     DESK_READ(desk, d, in_alarm_list(conn, visit, arg, d));
 }
 
+/* --- uses --- */
+
+static err ds_use_add(struct desk *desk, uint64_t entry, const struct store_id *household, struct diag *d) {
+    DESK_WRITE(desk, d,
+               db_run(conn, "INSERT OR REPLACE INTO uses VALUES(?1, ?2)", BIND(v_int(entry), v_id(household)),
+                      NULL, d));
+}
+
+static err in_use_get(struct db_conn *conn, uint64_t entry, struct store_id *household, struct diag *d) {
+    AUTO(db_finish) sqlite3_stmt *stmt = NULL;
+    bool row = false;
+    err e = db_query(conn, "SELECT household FROM uses WHERE entry=?1", BIND(v_int(entry)), &stmt, d);
+    if (!e) e = db_step(conn, stmt, &row, d);
+    if (!e && !row) e = diag_fail(d, ERR_NOT_FOUND, "that entry is no use by staff");
+    return e ? e : column_copy(stmt, 0, household->bytes, STORE_ID_BYTES, d);
+}
+
+static err ds_use_get(struct desk *desk, uint64_t entry, struct store_id *household, struct diag *d) {
+    DESK_READ(desk, d, in_use_get(conn, entry, household, d));
+}
+
 /* --- check and copy --- */
 
 static void add_line(void *arg, const char *line) {
@@ -164,7 +186,7 @@ static err ds_copy(struct desk *desk, const char *path, struct diag *d) {
         .member_of_account = ds_member_of_account, .member_list = ds_member_list,                            \
         .ticket_open = ds_ticket_open, .ticket_get = ds_ticket_get, .ticket_list = ds_ticket_list,           \
         .message_add = ds_message_add, .message_list = ds_message_list, .ticket_close = ds_ticket_close,     \
-        .alarm_add = ds_alarm_add, .alarm_list = ds_alarm_list, .check = ds_check, .copy = ds_copy,          \
+        .use_add = ds_use_add, .use_get = ds_use_get, .alarm_add = ds_alarm_add, .alarm_list = ds_alarm_list, .check = ds_check, .copy = ds_copy,          \
     }
 static const struct desk_ops sqlite_ops = OPS("sqlite"), memory_ops = OPS("memory");
 

@@ -224,8 +224,8 @@ static enum http_outcome second_factor(struct vault *v, const struct store_key *
     if (!factor_may_try(v, login, r)) return HTTP_DONE;
     e = factor_check(v, login, factors, &s->proof, &d);
     if (!e) return signed_in(v, login, account, true, label, r);
-    if (e != ERR_DENIED) return reply_err(r, e, &d);
-    factor_count_failure(v, login);
+    if (e != ERR_DENIED && e != ERR_EXISTS) return reply_err(r, e, &d);
+    if (e == ERR_DENIED) factor_count_failure(v, login);
     return factor_ask(v, login, factors, d.text, r);
 }
 

@@ -52,7 +52,9 @@ static bool admit_grantee(struct vault *v, const struct store_id *grant, uint64_
     caller->who = WHO_GRANTEE;
     caller->capability.household = g.row.household;
     scope_of(&g.statement, entry, &caller->scope);
-    return true;
+    e = staff_scope_check(v, &caller->scope, &d);
+    if (e) reply_err(r, e, &d);
+    return !e;
 }
 
 static bool admit_access(struct vault *v, const char *token, struct caller *caller, struct http_reply *r) {

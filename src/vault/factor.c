@@ -80,7 +80,8 @@ err totp_check(struct vault *v, const struct store_id *id, const uint8_t secret[
     memcpy(once, id->bytes, STORE_ID_BYTES);
     be64_put(once + STORE_ID_BYTES, step);
     err e = vault_once(v, "totp", BYTES_OF(once), 3 * TOTP_STEP_S + 5, d);
-    return e == ERR_DENIED ? diag_fail(d, e, "that code was used already: wait for the next one") : e;
+    return e == ERR_DENIED ? diag_fail(d, ERR_EXISTS, "that code was used already: wait for the next one")
+                           : e;
 }
 
 /* --- WebAuthn --- */

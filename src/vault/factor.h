@@ -30,7 +30,8 @@ void factor_challenge(const struct vault *v, enum factor_ceremony ceremony, cons
 err factor_challenge_spend(struct vault *v, enum factor_ceremony ceremony, const struct store_key *login,
                            const struct webauthn_client *client, struct diag *d) CHECKED;
 
-/* Does the proof fit one of these factors? ERR_DENIED: no, d says it to the person. */
+/* Does the proof fit one of these factors? ERR_DENIED: no; ERR_EXISTS: it did once; d says it to the person.
+ */
 err factor_check(struct vault *v, const struct store_key *login, const struct account_factors *factors,
                  const struct factor_proof *proof, struct diag *d) CHECKED;
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "vault/access_log.h"
+#include "vault/staff.h"
 #include "vault/stream.h"
 
 #define SWEEP_BATCH 64u
@@ -116,7 +117,7 @@ static err check_new(struct vault *v, const struct store_id *household, struct g
         e = diag_fail(d, ERR_INVALID, "grant: \"log\" is not the key of this vault's access log");
     for (size_t i = 0; !e && i < g->statement.camera_count; i++)
         e = camera_known(v, household, g->statement.cameras[i], d);
-    if (!e && g->statement.purpose == GRANT_SUPPORT) e = staff_grantee_check(v, &g->statement, d);
+    if (!e && g->statement.purpose == GRANT_SUPPORT) e = staff_grantee_check(v, household, &g->statement, d);
     return e;
 }
 
@@ -147,8 +148,10 @@ static err grant_make(struct vault *v, const struct store_id *household, const s
     if (!e)
         e = grant_log(v, &act, json_pack("{s:I}", "expires", (json_int_t)s->expires), &row.entry, NULL, d);
     if (!e) e = v->index->ops->grant_add(v->index, &row, &bytes, d);
-    if (!e) *entry = row.entry;
-    return e;
+    if (e) return e;
+    *entry = row.entry;
+    if (s->ticket[0]) ticket_announce(v, s->ticket); /* the agent waits for it */
+    return ERR_OK;
 }
 
 enum http_outcome grant_create(void *vault, struct http_request *request, struct http_reply *r) {
@@ -205,7 +208,9 @@ static err check_no_wider(const struct grant_statement *s, const struct grant_st
     if (s->may_export && !old->may_export) wider = "export";
     if (old->views && (!s->views || s->views > old->views)) wider = "views";
     if (!witnesses_kept(s, old)) wider = "witnesses";
-    if (s->role != GRANT_ROLE_MEMBER && !cameras_within(s, old)) wider = "cameras";
+    /* A member's are added as cameras are, a viewer's as an owner chooses: whose grant it is knows it by its
+     * id. */
+    if (s->purpose != GRANT_MEMBER && !cameras_within(s, old)) wider = "cameras";
     if (!wider) return ERR_OK;
     return diag_fail(d, ERR_DENIED, "grant: issued again it may not be wider than before (%s)", wider);
 }

@@ -7,13 +7,14 @@
 
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "store/desk.h"
 #include "tlog/log_entry.h"
 #include "tlog/tree.h"
 #include "vault/access_log.h"
 #include "vault/grant.h"
 #include "vault/stream.h"
 
-#define PROOF_MAX 64u /* hashes: a log of 2^64 entries */
+#define PROOF_MAX (TLOG_PROOF_MAX + 1)
 
 struct opening {
     struct store_id grant;
@@ -23,9 +24,17 @@ struct opening {
     uint64_t entry;
     uint8_t proof[PROOF_MAX][HASH_BYTES];
     size_t proof_count;
+    /* While it waits for a hub's cosignature; http_request.state. No worker waits: the cosignature needs one.
+     */
+    struct vault *v;
+    struct bus_subscription *subscription;
+    struct http_waker *waker;
+    struct steady_us until;
 };
 
 static void opening_clear(struct opening *o) {
+    if (o->v) o->v->bus->ops->unsubscribe(o->subscription);
+    http_waker_unref(o->waker);
     grant_held_clear(&o->held);
     blob_clear(&o->raw);
     blob_clear(&o->leaf);
@@ -63,18 +72,12 @@ static err prove_holder(struct vault *v, struct opening *o, struct diag *d) {
                      "this cannot be opened: the link or its password is not right, or the try was too slow");
 }
 
-/* An attempt of staff's that is turned away is for everybody to count; what it was about is not told. */
-static void log_refusal(struct vault *v, const struct grant_statement *s, const struct diag *why) {
-    AUTO(json_release)
-    json_t *details = json_pack("{s:s,s:s}", "act", "grant.open", "why", why->text);
-    AUTO(json_release) json_t *facts = json_pack("{s:i}", "ticket", s->ticket[0] != 0);
-    uint8_t actor[LOG_ACTOR_BYTES];
-    uint64_t index;
-    struct diag d = {0};
-    log_actor_staff(s->grantee_sign, actor);
-    const struct access_act act = {"admin.refused", NULL, actor, facts, details};
-    err e = details && facts ? access_log_append(v, &act, &index, NULL, &d) : ERR_NO_MEMORY;
-    if (e) log_error("a refusal is not in the access log: %s", d.text[0] ? d.text : err_text(e));
+/* Its holder would not believe a proof of another log: after a vault was set up anew, say, from a backup. */
+static err check_log(struct vault *v, const struct grant_statement *s, struct diag *d) {
+    if (v->log && memcmp(s->log, access_log_key(v->log), sizeof s->log) == 0) return ERR_OK;
+    return diag_fail(
+        d, ERR_DENIED,
+        "grant: it was made for another access log than this vault keeps now: ask for a new one");
 }
 
 static err check_staff(struct vault *v, struct http_request *request, const struct opening *o,
@@ -82,7 +85,6 @@ static err check_staff(struct vault *v, struct http_request *request, const stru
     struct diag why = {0};
     if (o->held.statement.purpose != GRANT_SUPPORT || staff_may_open(v, request, &o->held.statement, &why))
         return ERR_OK;
-    log_refusal(v, &o->held.statement, &why);
     return diag_fail(d, ERR_DENIED, "%s", why.text[0] ? why.text : "this is for the support desk alone");
 }
 
@@ -105,10 +107,58 @@ static err log_use(struct vault *v, struct opening *o, struct diag *d) {
     const struct grant_act act = grant_act_of("grant.use", &g->row.household, &g->statement, false);
     e = grant_log(v, &act, NULL, &o->entry, &o->leaf, d);
     if (e) return e;
+    if (g->statement.purpose == GRANT_SUPPORT) {
+        e = v->desk->ops->use_add(v->desk, o->entry, &g->row.household, d);
+        if (e) return e;
+    }
     tell_hubs(v, g);
-    unsigned wait_ms = g->statement.witness_count ? GRANT_WITNESS_WAIT_MS : 0;
-    return access_log_prove(v, o->entry, &g->row.household, wait_ms, &o->checkpoint, o->proof,
-                            &o->proof_count, NULL, d);
+    return ERR_OK;
+}
+
+/* --- the proof, with a hub's cosignature where the statement asks for one --- */
+
+static void parked_free(void *state) {
+    opening_clear(state);
+    free(state);
+}
+
+static void wake(void *arg) {
+    http_wake(arg);
+}
+
+/* Hears of the household's cosignatures from here on. Without a connection there is nothing to wait on. */
+static err hear_cosigned(struct vault *v, struct http_request *request, struct opening *o, struct diag *d) {
+    char channel[CHANNEL_BYTES];
+    o->until.us = steady_now().us + GRANT_WITNESS_WAIT_MS * INT64_C(1000);
+    o->waker = http_waker(request);
+    if (!o->waker) return ERR_OK;
+    err e = v->bus->ops->subscribe(v->bus, BUS_LIMITS_COMMAND, wake, o->waker, &o->subscription, d);
+    if (e) return e;
+    o->v = v;
+    channel_cosigned(&o->held.row.household, channel);
+    return v->bus->ops->add(o->subscription, channel, 0, false, d);
+}
+
+/* *cosigned: it need not be waited for any longer. `ask`: the hubs are asked now. */
+static err prove(struct vault *v, struct opening *o, bool ask, bool *cosigned, struct diag *d) {
+    struct bus_message m;
+    while (o->subscription && v->bus->ops->take(o->subscription, &m) == ERR_OK) payload_unref(m.payload);
+    o->proof_count = 0;
+    return access_log_prove(v, o->entry, &o->held.row.household, ask, &o->checkpoint, o->proof,
+                            &o->proof_count, cosigned, d);
+}
+
+static enum http_outcome park(struct http_request *request, struct opening *o, struct http_reply *r) {
+    if (!request->state) {
+        struct opening *kept = malloc(sizeof *kept);
+        if (!kept) return reply_err(r, ERR_NO_MEMORY, NULL);
+        *kept = *o;
+        *o = (struct opening){0};
+        request->state = o = kept;
+        request->state_free = parked_free;
+    }
+    r->park_until = o->until;
+    return HTTP_PARK;
 }
 
 static json_t *proof_json(const struct opening *o) {
@@ -139,11 +189,23 @@ static enum http_outcome answer(struct vault *v, struct opening *o, struct http_
     return HTTP_DONE;
 }
 
+/* Without a cosignature after all that time it is answered too: whoever asked for one judges that. */
+static enum http_outcome waited(struct vault *v, struct http_request *request, struct http_reply *r) {
+    struct opening *o = request->state;
+    bool cosigned = false;
+    struct diag d = {0};
+    err e = prove(v, o, false, &cosigned, &d);
+    if (e) return reply_err(r, e, &d);
+    bool over = request->expired || atomic_load(&v->closing) || steady_now().us >= o->until.us;
+    return cosigned || over ? answer(v, o, r) : park(request, o, r);
+}
+
 enum http_outcome grant_open_post(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     AUTO(opening_clear) struct opening o = {0};
     unsigned retry = 0;
     struct diag d = {0};
+    if (request->state) return waited(v, request, r);
     if (!request_id(request, 0, "grant", &o.grant, r) || !read_body(request, &o, r)) return HTTP_DONE;
     uint64_t key = limiter_key(&v->opens, BYTES_OF(request->peer.address), BYTES_OF(o.grant.bytes));
     struct steady_us now = steady_now();
@@ -154,7 +216,13 @@ enum http_outcome grant_open_post(void *vault, struct http_request *request, str
     err e = prove_holder(v, &o, &d);
     if (e == ERR_DENIED) limiter_count(&v->opens, key, now);
     if (!e) e = grant_alive(&o.held, slot_now(), &d);
+    if (!e) e = check_log(v, &o.held.statement, &d);
     if (!e) e = check_staff(v, request, &o, &d);
+    if (!e && !grant_use_counts(v, request, &o.grant, "open", r)) return HTTP_DONE;
     if (!e) e = log_use(v, &o, &d);
-    return e ? reply_err(r, e, &d) : answer(v, &o, r);
+    bool wanted = !e && o.held.statement.witness_count, cosigned = false;
+    if (wanted) e = hear_cosigned(v, request, &o, &d);
+    if (!e) e = prove(v, &o, wanted, &cosigned, &d);
+    if (e) return reply_err(r, e, &d);
+    return wanted && !cosigned && o.waker ? park(request, &o, r) : answer(v, &o, r);
 }

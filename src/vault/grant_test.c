@@ -1,17 +1,31 @@
 /* Grants as owners make and end them and as their holders open them: over HTTP, against the real daemon. */
+#include <ftw.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "crypto/hash.h"
+#include "format/certificate.h"
+#include "tlog/cosignature.h"
 #include "tlog/log_entry.h"
 #include "tlog/log_proof.h"
 #include "vault/grant_fixture.h"
+
+static int forget_one(const char *path, const struct stat *info, int type, struct FTW *at) {
+    return remove(path);
+}
+
+static void folder_forget(const char *path) {
+    assert_int_equal(nftw(path, forget_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
 
 static uint32_t now_slot(void) {
     return wall_slot(wall_now());
@@ -368,6 +382,146 @@ static void test_guessing_slows_down(void **state) {
     sharing_clear(&s);
 }
 
+/* Whoever holds a link does not fill the household's log with it. */
+static void test_opened_often(void **state) {
+    struct sharing s;
+    struct grantee g;
+    AUTO(answer_clear) struct answer a = {0};
+    char text[200];
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    const struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    sharing_give(&vault, &s, &statement);
+    for (int i = 0; i < 60; i++) sharing_open(&vault, &g, statement.id, 200, NULL, NULL);
+    sharing_open(&vault, &g, statement.id, 429, NULL, &a);
+    int retry = (int)strtol(answer_header(&a, "Retry-After", text), NULL, 10);
+    assert_true(retry > 0 && retry <= 10);
+    log_wait(&vault, &s, "grant.use", 60);
+    sharing_clear(&s);
+}
+
+/* --- a hub's cosignature --- */
+
+struct witness {
+    struct sharing *s;
+    struct sign_key sign, writer;
+    char auth[128];
+    struct listener commands;
+};
+
+/* A hub of the household with a certificate, that is connected. */
+static void witness_make(struct sharing *s, struct witness *w) {
+    struct hub_certificate c = {.added = wall_now()};
+    AUTO(blob_clear) struct blob payload = {0}, object = {0};
+    char key[HUB_KEY_TEXT_BYTES], path[100];
+    *w = (struct witness){.s = s};
+    sign_key_generate(&w->sign);
+    sign_key_generate(&w->writer);
+    hub_id_of(w->sign.public_key, c.hub);
+    memcpy(c.sign, w->sign.public_key, sizeof c.sign);
+    memcpy(c.writer, w->writer.public_key, sizeof c.writer);
+    hub_certificate_key(c.hub, key);
+    assert_int_equal(hub_certificate_encode(&c, &payload), ERR_OK);
+    assert_int_equal(object_sign(&s->sign, key, 1, blob_bytes(&payload), &object), ERR_OK);
+    snprintf(path, sizeof path, "/v1/objects/%s", key);
+    ASK(&vault, 204, NULL, "PUT", path, s->h.owner_auth, .body = blob_bytes(&object),
+        .headers = {"If-Match: \"0\""});
+    ASK(&vault, 201, NULL, "POST", "/v1/capabilities", s->h.owner_auth,
+        .json = json_pack("{s:o,s:s,s:o}", "capability", json_base64(BYTES_OF(w->writer.public_key)), "role",
+                          "writer", "hub", json_hex(BYTES_OF(c.hub))));
+    access_get(&vault, &w->writer, w->auth, 200);
+    listener_start(&w->commands, &vault, "/v1/hub/commands?instance=w", w->auth, false);
+    assert_true(listener_wait(&w->commands, 6, NULL));
+}
+
+/* Signs each checkpoint that it is shown, until its stream ends. */
+static void *witness_run(void *arg) {
+    struct witness *w = arg;
+    unsigned answered = 0;
+    for (size_t n = 1;;) {
+        AUTO(blob_clear) struct blob all = {0};
+        if (!listener_wait(&w->commands, n, &all)) return NULL;
+        n = all.len + 1;
+        struct bytes at = blob_bytes(&all);
+        struct message m;
+        for (unsigned i = 0; message_read(&at, &m); i++) {
+            if (m.type != 21 || i < answered) continue;
+            answered = i + 1;
+            AUTO(json_release) json_t *o = json_loadb((const char *)m.payload.data, m.payload.len, 0, NULL);
+            const char *text = json_string_value(json_object_get(o, "checkpoint"));
+            AUTO(blob_clear) struct blob line = {0};
+            AUTO(answer_clear) struct answer a = {0};
+            char name[COSIGNER_NAME_BYTES];
+            cosigner_name(w->sign.public_key, name);
+            if (cosignature_sign(bytes_text(text), name, &w->sign, now_slot(), &line)) return NULL;
+            long long size = strtoll(strchr(text, '\n') + 1, NULL, 10);
+            const struct ask q = {"POST", "/v1/log/cosignatures", w->auth,
+                                  .json = json_pack("{s:I,s:o}", "size", (json_int_t)size, "cosignature",
+                                                    json_stringn((const char *)line.data, line.len - 1))};
+            ask(&vault, &q, &a); /* 409 when a later checkpoint was asked for meanwhile */
+        }
+    }
+}
+
+static void test_cosigned(void **state) {
+    struct sharing s;
+    struct grantee g;
+    struct witness w;
+    AUTO(answer_clear) struct answer a = {0};
+    pthread_t thread;
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    witness_make(&s, &w);
+    struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    memcpy(statement.witnesses[statement.witness_count++], w.sign.public_key, SIGN_PUBLIC_BYTES);
+    sharing_give(&vault, &s, &statement);
+    assert_int_equal(pthread_create(&thread, NULL, witness_run, &w), 0);
+    for (int i = 0; i < 5; i++) {
+        struct steady_us before = steady_now();
+        sharing_open(&vault, &g, statement.id, 200, NULL, &a);
+        assert_true(steady_now().us - before.us < 4000000); /* nobody waited the whole time */
+        const char *text = answer_text(&a, "checkpoint");
+        const uint8_t(*key)[SIGN_PUBLIC_BYTES] = (const uint8_t(*)[SIGN_PUBLIC_BYTES]) & w.sign.public_key;
+        assert_int_equal(cosignatures_count(bytes_text(text), key, 1), 1);
+        check_proof(&s, &a);
+    }
+    listener_stop(&w.commands);
+    pthread_join(thread, NULL);
+    sharing_clear(&s);
+}
+
+struct opener {
+    struct grantee *g;
+    const uint8_t *grant;
+};
+
+static void *open_one(void *arg) {
+    struct opener *o = arg;
+    sharing_open(&vault, o->g, o->grant, 200, NULL, NULL);
+    return NULL;
+}
+
+/* No hub answers: it is answered without, after a while, and nothing else waits for that. */
+static void test_not_cosigned(void **state) {
+    struct sharing s;
+    struct grantee g;
+    pthread_t threads[12];
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    random_bytes(statement.witnesses[statement.witness_count++], SIGN_PUBLIC_BYTES);
+    sharing_give(&vault, &s, &statement);
+    struct opener o = {&g, statement.id};
+    struct steady_us before = steady_now();
+    for (size_t i = 0; i < 12; i++) assert_int_equal(pthread_create(&threads[i], NULL, open_one, &o), 0);
+    log_wait(&vault, &s, "grant.use", 12); /* all are under way, more than there are workers */
+    ASK(&vault, 200, NULL, "GET", "/v1/grants", s.h.owner_auth);
+    assert_true(steady_now().us - before.us < 4500000);
+    for (size_t i = 0; i < 12; i++) pthread_join(threads[i], NULL);
+    assert_true(steady_now().us - before.us > 4500000);
+    sharing_clear(&s);
+}
+
 /* --- ending --- */
 
 static void test_revoked(void **state) {
@@ -417,6 +571,35 @@ static void test_revoked(void **state) {
     ASK(&vault, 401, NULL, "GET", "/v1/cameras", auth);
     sharing_clear(&s);
     sharing_clear(&other);
+}
+
+/* A vault that was set up anew keeps another log: what was given before proves nothing there. */
+static void test_another_log(void **state) {
+    struct daemon d;
+    struct sharing s;
+    struct grantee g;
+    AUTO(answer_clear) struct answer a = {0};
+    char path[300];
+    daemon_make(&d, true);
+    daemon_start(&d);
+    sharing_make(&d, &s);
+    grantee_make(&g);
+    const struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    sharing_give(&d, &s, &statement);
+    sharing_open(&d, &g, statement.id, 200, NULL, NULL);
+    daemon_stop(&d, SIGTERM);
+    daemon_start(&d);
+    sharing_open(&d, &g, statement.id, 200, NULL, NULL);
+    daemon_stop(&d, SIGTERM);
+    snprintf(path, sizeof path, "%s/index/log.key", d.folder);
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof path, "%s/index/log", d.folder);
+    folder_forget(path);
+    daemon_start(&d);
+    sharing_open(&d, &g, statement.id, 403, NULL, &a);
+    assert_non_null(strstr(answer_text(&a, "message"), "another access log"));
+    daemon_clean(&d);
+    sharing_clear(&s);
 }
 
 /* --- issuing again --- */
@@ -490,7 +673,7 @@ static void test_issued_again(void **state) {
     put(&s, &next, old.id, 200, NULL); /* narrower is no trouble */
     put(&s, &old, old.id, 403, "later");
 
-    /* A member gets the cameras that are added; a viewer does not. */
+    /* Members and viewers get cameras that are added; nobody else does (above). */
     for (int viewer = 0; viewer < 2; viewer++) {
         struct grant_statement member = sharing_statement(&s, &g, 1000, TIMEKEY_SLOT_END - 1);
         member.purpose = GRANT_MEMBER;
@@ -499,7 +682,7 @@ static void test_issued_again(void **state) {
         sharing_give(&vault, &s, &member);
         memcpy(member.cameras[member.camera_count++], s.garden.id, CAMERA_ID_BYTES);
         member.time++;
-        put(&s, &member, member.id, viewer ? 403 : 200, viewer ? "cameras" : NULL);
+        put(&s, &member, member.id, 200, NULL);
         if (!viewer) {
             sharing_revoke(&vault, &s, member.id, 200);
             member.time++;
@@ -578,7 +761,11 @@ int main(void) {
         cmocka_unit_test(test_not_the_holder),
         cmocka_unit_test(test_not_now),
         cmocka_unit_test(test_guessing_slows_down),
+        cmocka_unit_test(test_opened_often),
+        cmocka_unit_test(test_cosigned),
+        cmocka_unit_test(test_not_cosigned),
         cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_another_log),
         cmocka_unit_test(test_issued_again),
         cmocka_unit_test(test_who),
     };

@@ -30,8 +30,7 @@ enum http_outcome vault_describe(void *vault, struct http_request *request, stru
     json_t *release = v->pages ? web_release_json(v->pages->release) : NULL;
     if (answer && release) json_object_set_new(answer, "release", release);
     json_t *staff = staff_key_json(v);
-    if (answer && staff)
-        json_object_set_new(answer, "staff", staff);
+    if (answer && staff) json_object_set_new(answer, "staff", staff);
     pthread_mutex_lock(&v->setup_lock);
     if (answer && here && households == 0 && v->signup == VAULT_SIGNUP_CODE && v->setup_code[0])
         json_object_set_new(answer, "setup_code", json_string(v->setup_code));

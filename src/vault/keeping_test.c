@@ -163,6 +163,41 @@ static void test_release(void **state) {
     daemon_clean(&d);
 }
 
+/* The release is in the log before it is served, once for as long as it is the newest there. */
+static void test_release_logged(void **state) {
+    static const struct {
+        const char *version, *entry; /* after the entry of each start */
+        bool forgets;
+    } starts[] = {
+        {"one", "\"entry\":1", false}, {"one", "\"entry\":1", false}, {"two", "\"entry\":4", false},
+        {"two", "\"entry\":4", false}, {"one", "\"entry\":7", false}, {"one", "\"entry\":9", true},
+    };
+    struct daemon d;
+    char web[128], list[400], note[160];
+    struct diag why = {0};
+    AUTO(blob_clear) struct blob files = {0};
+    AUTO(answer_clear) struct answer a = {0};
+    daemon_make(&d, true);
+    snprintf(web, sizeof web, "%s/web", d.folder);
+    assert_int_equal(folder_make(web, &why), ERR_OK);
+    list_file(&files, "/index.html", "<!doctype html>");
+    write_file(web, "index.html", "<!doctype html>");
+    d.more[0] = "--web", d.more[1] = web;
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        snprintf(list, sizeof list, "{\"v\":1,\"version\":\"%s\",\"files\":{%.*s}}", starts[i].version,
+                 (int)files.len, (const char *)files.data);
+        write_file(web, "release.json", list);
+        snprintf(note, sizeof note, "%s/index/log.release", d.folder);
+        if (starts[i].forgets && unlink(note)) fail_msg("%s is not there", note);
+        daemon_start(&d);
+        ASK(&d, 200, &a, "GET", "/v1/vault");
+        if (!memmem(a.body.data, a.body.len, starts[i].entry, strlen(starts[i].entry)))
+            fail_msg("start %zu: %.*s", i, (int)a.body.len, (const char *)a.body.data);
+        daemon_stop(&d, SIGTERM);
+    }
+    daemon_clean(&d);
+}
+
 /* False: there is no openssl on this machine. */
 static bool make_certificate(char *cert, char *key) {
     char *const args[] = {"openssl",
@@ -441,9 +476,10 @@ static void test_log(void **state) {
 int main(void) {
     curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pages),     cmocka_unit_test(test_release), cmocka_unit_test(test_tls),
-        cmocka_unit_test(test_retention), cmocka_unit_test(test_fsck),    cmocka_unit_test(test_backup),
-        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_pages),          cmocka_unit_test(test_release),
+        cmocka_unit_test(test_release_logged), cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_retention),      cmocka_unit_test(test_fsck),
+        cmocka_unit_test(test_backup),         cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests_name("vault keeping", tests, NULL, NULL);
 }

@@ -289,6 +289,9 @@ err log_cosign(struct vault *v, const struct store_id *household, const struct s
     if (size > w->cosigned) e = take_line(log, w, &asked, &checked, size, &current);
     pthread_mutex_unlock(&log->lock);
     if (current) store_lines(log, size);
+    char channel[CHANNEL_BYTES];
+    channel_cosigned(household, channel);
+    publish_json(v, channel, STREAM_WAKE, json_object()); /* openings wait for it */
     return e;
 }
 

@@ -49,6 +49,7 @@ static err read_pem(const char *path, struct blob *out, struct diag *d) {
 
 /* Before any page is served: they are those of a release, and the release is in the log. */
 static err pages_open(struct serving *s, const struct options *o, struct diag *d) {
+    char folder[PATH_MAX];
     struct pages *pages = &s->pages;
     if (!realpath(o->web, pages->folder)) return diag_fail(d, ERR_NOT_FOUND, "--web %s: %m", o->web);
     s->vault.pages = pages;
@@ -57,7 +58,9 @@ static err pages_open(struct serving *s, const struct options *o, struct diag *d
         log_warning("%s has no release.json: nobody can hold these pages against the log", o->web);
         return ERR_OK;
     }
-    return e;
+    if (e || !s->vault.log) return e;
+    e = options_folder(o, folder, d);
+    return e ? e : web_release_log(pages->release, &s->vault, folder, d);
 }
 
 static err prepare(struct serving *s, const struct options *o, struct diag *d) {

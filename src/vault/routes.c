@@ -92,6 +92,8 @@ static const struct http_route routes[] = {
     {"POST", "/v1/staff/revocations", WHO_PROVIDER, 0, JSON, staff_revoke},
     {"POST", "/v1/staff/requests", WHO_SESSION, 0, JSON, staff_request},
     {"POST", "/v1/staff/access", WHO_SESSION, 0, JSON, staff_access},
+    {"GET", "/v1/staff/report", WHO_PROVIDER | WHO_ADMIN, 0, 0, staff_report},
+    {"GET", "/v1/alarms", WHO_PROVIDER | WHO_ADMIN, 0, 0, alarm_list},
     {"POST", "/v1/tickets", WHO_OWNER, 0, JSON, ticket_post},
     {"GET", "/v1/tickets", WHO_OWNER | WHO_AGENT, 0, 0, ticket_list},
     {"GET", "/v1/tickets/{id}", WHO_OWNER | WHO_AGENT, 0, 0, ticket_get},

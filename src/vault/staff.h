@@ -21,8 +21,18 @@
 struct staff_refused {
     uint8_t actor[STAFF_ACTOR_BYTES];
     uint64_t count; /* 0: the place is free */
+    bool ticket;    /* of the last */
     char what[96];
 };
+
+/* What one member of staff did of one kind on a day. */
+struct staff_count {
+    uint32_t day; /* since 1970, UTC */
+    uint8_t actor[STAFF_ACTOR_BYTES];
+    char kind[33];
+    uint64_t count;
+};
+struct staff_watch;
 
 struct staff_desk {
     const char *path;
@@ -33,6 +43,7 @@ struct staff_desk {
     uint64_t file_mark; /* of the file as it was read last */
     struct limiter refusals;
     struct staff_refused counted[STAFF_REFUSAL_ACTORS];
+    struct staff_watch *watch; /* the keeper's, its counts under the lock */
 };
 
 /* `path` of the staff key's file, borrowed; NULL: this vault has no desk. */
@@ -70,10 +81,18 @@ void staff_account(const struct vault *v, const struct store_key *login, struct 
 /* One entry without a household. Takes facts and details (NULL: none). */
 err staff_log(struct vault *v, const char *kind, const uint8_t *actor, json_t *facts, json_t *details,
               struct diag *d) CHECKED;
-/* Writes down that a member of staff was refused `what`, or counts it. */
-void staff_refused_note(struct vault *v, const struct store_key *sign, const char *what);
+/* Writes down that a member of staff was refused `what` (with or without an open ticket), or counts it. */
+void staff_refused_note(struct vault *v, const struct store_key *sign, const char *what, bool ticket);
 /* Logs what has been counted. */
 void staff_refused_flush(struct vault *v);
+
+/* --- unusual use (staff_watch.c) --- */
+
+/* Looks at what is new in the log. Once a second, the keeper's thread. */
+err staff_watch_tick(struct vault *v, struct diag *d) CHECKED;
+void staff_watch_free(struct staff_desk *s);
+/* A copy, ascending by day; free it. */
+err staff_counts(struct vault *v, struct staff_count **out, size_t *count) CHECKED;
 
 /* --- tickets --- */
 
@@ -82,6 +101,14 @@ void staff_refused_flush(struct vault *v);
 err ticket_grants(struct vault *v, const struct desk_ticket *t, const struct caller *caller, json_t **out,
                   struct diag *d) CHECKED;
 
+#define TICKET_GRANTS_MAX 256 /* that are ended with their ticket at a time */
+struct ending {
+    char ticket[2 * STORE_ID_BYTES + 1];
+    struct store_id grants[TICKET_GRANTS_MAX];
+    size_t count;
+};
+/* It was closed: what runs under its grants ends. */
+void ticket_ended(struct vault *v, const struct desk_ticket *t);
 /* Wakes who waits on the ticket: a message, a grant, its end. `ticket` is its id in hex. */
 void ticket_announce(struct vault *v, const char *ticket);
 /* ERR_DENIED: there is no such open ticket (of that household, unless NULL). */

@@ -139,7 +139,7 @@ bool staff_admit(struct vault *v, const char *token, struct http_request *reques
     if (request->route->who & caller->who) return true;
     /* The pattern and not the path: what was asked for is nobody's to read in a public log. */
     snprintf(what, sizeof what, "%s %s", request->method, request->route->pattern);
-    staff_refused_note(v, &caller->staff_sign, what);
+    staff_refused_note(v, &caller->staff_sign, what, false);
     reply_error(r, 403, "denied",
                 "staff see nothing of a household but by its grant: ask for one in its ticket");
     return false;

@@ -88,6 +88,7 @@ void staff_free(struct vault *v) {
     struct staff_desk *s = v->staff;
     if (!s) return;
     blob_clear(&s->envelope);
+    staff_watch_free(s);
     limiter_clear(&s->refusals);
     pthread_mutex_destroy(&s->lock);
     free(s);

@@ -26,10 +26,10 @@ err staff_log(struct vault *v, const char *kind, const uint8_t *actor, json_t *f
     return e;
 }
 
-static void log_refusal(struct vault *v, const uint8_t actor[STAFF_ACTOR_BYTES], uint64_t count,
+static void log_refusal(struct vault *v, const uint8_t actor[STAFF_ACTOR_BYTES], uint64_t count, bool ticket,
                         const char *what) {
     struct diag d = {0};
-    err e = staff_log(v, "admin.refused", actor, json_pack("{s:I}", "count", (json_int_t)count),
+    err e = staff_log(v, "admin.refused", actor, json_pack("{s:I,s:i}", "count", (json_int_t)count, "ticket", (int)ticket),
                       json_pack("{s:s}", "request", what), &d);
     if (e) log_error("a refusal is not in the access log: %s", d.text[0] ? d.text : err_text(e));
 }
@@ -47,7 +47,7 @@ static struct staff_refused *place_of(struct staff_desk *s, const uint8_t actor[
     return free_place;
 }
 
-void staff_refused_note(struct vault *v, const struct store_key *sign, const char *what) {
+void staff_refused_note(struct vault *v, const struct store_key *sign, const char *what, bool ticket) {
     struct staff_desk *s = v->staff;
     uint8_t actor[STAFF_ACTOR_BYTES];
     unsigned retry;
@@ -56,12 +56,13 @@ void staff_refused_note(struct vault *v, const struct store_key *sign, const cha
     uint64_t key = limiter_key(&s->refusals, BYTES_OF(actor), (struct bytes){0});
     if (limiter_ask(&s->refusals, key, now, &retry)) {
         limiter_count(&s->refusals, key, now);
-        log_refusal(v, actor, 1, what);
+        log_refusal(v, actor, 1, ticket, what);
         return;
     }
     pthread_mutex_lock(&s->lock);
     struct staff_refused *place = place_of(s, actor);
     place->count++;
+    place->ticket = ticket;
     snprintf(place->what, sizeof place->what, "%s", what);
     pthread_mutex_unlock(&s->lock);
 }
@@ -73,6 +74,6 @@ void staff_refused_flush(struct vault *v) {
         struct staff_refused one = s->counted[i];
         s->counted[i].count = 0;
         pthread_mutex_unlock(&s->lock);
-        if (one.count) log_refusal(v, one.actor, one.count, one.what);
+        if (one.count) log_refusal(v, one.actor, one.count, one.ticket, one.what);
     }
 }

@@ -43,6 +43,9 @@ void channel_ring(const struct store_id *ring, char out[CHANNEL_BYTES]) {
 void channel_activity(const struct store_id *household, char out[CHANNEL_BYTES]) {
     channel_name(out, "activity/", household, NULL);
 }
+void channel_cosigned(const struct store_id *household, char out[CHANNEL_BYTES]) {
+    channel_name(out, "cosigned/", household, NULL);
+}
 void channel_grant_end(const struct store_id *grant, char out[CHANNEL_BYTES]) {
     channel_name(out, "grant-end/", grant, NULL);
 }
@@ -129,6 +132,13 @@ static err hear_end(struct stream *s, struct caller *caller, struct diag *d) {
     struct grant_row row;
     channel_grant_end(&caller->scope.grant, channel);
     err e = v->bus->ops->add(s->subscription, channel, STREAM_TAG_END, false, d);
+    if (!e && caller->scope.purpose == GRANT_SUPPORT) { /* the agent is revoked, or the ticket closed */
+        struct store_key agent;
+        memcpy(agent.bytes, caller->scope.key, sizeof agent.bytes);
+        channel_end(&agent, channel);
+        e = v->bus->ops->add(s->subscription, channel, STREAM_TAG_END, false, d);
+        if (!e) e = staff_scope_check(v, &caller->scope, d);
+    }
     if (!e) e = v->index->ops->grant_get(v->index, NULL, &caller->scope.grant, false, &row, NULL, d);
     if (e == ERR_NOT_FOUND || (!e && row.revoked)) e = diag_fail(d, ERR_DENIED, "grant: it was revoked");
     return e;

@@ -74,6 +74,7 @@ void channel_reply(const struct store_id *household, const struct store_id *comm
 void channel_pairing(const struct store_id *pairing, char out[CHANNEL_BYTES]);
 void channel_ring(const struct store_id *ring, char out[CHANNEL_BYTES]); /* of a doorbell's hash */
 void channel_activity(const struct store_id *household, char out[CHANNEL_BYTES]);
+void channel_cosigned(const struct store_id *household, char out[CHANNEL_BYTES]); /* by one of its hubs */
 void channel_grant_end(const struct store_id *grant, char out[CHANNEL_BYTES]);
 void channel_end(const struct store_key *capability, char out[CHANNEL_BYTES]);
 

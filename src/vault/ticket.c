@@ -119,10 +119,13 @@ enum http_outcome ticket_message(void *vault, struct http_request *request, stru
 enum http_outcome ticket_close(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     struct store_id ticket;
+    struct desk_ticket t;
     struct diag d = {0};
     if (!request_id(request, 0, "ticket", &ticket, r)) return HTTP_DONE;
     err e = v->desk->ops->ticket_close(v->desk, &ticket, household_of(request), slot_now(), &d);
+    if (!e) e = v->desk->ops->ticket_get(v->desk, &ticket, NULL, &t, &d);
     if (e) return reply_err(r, e, &d);
+    ticket_ended(v, &t);
     announce(v, &ticket);
     return reply_empty(r, 204);
 }
@@ -166,13 +169,26 @@ static enum http_outcome answer(struct vault *v, struct http_request *request, c
     json_t *grants = NULL;
     struct diag d = {0};
     err e = v->desk->ops->message_list(v->desk, &t->ticket, after, add_message, &reading, &d);
-    if (e == ERR_LIMIT) e = ERR_OK;
+    bool more = e == ERR_LIMIT;
+    if (more) e = ERR_OK;
     if (!e) e = ticket_grants(v, t, caller_of(request), &grants, &d);
     if (!e)
-        return reply_json(r, 200, json_pack("{s:s,s:o,s:o}", "state", t->closed ? "closed" : "open",
-                                            "messages", reading.list, "grants", grants));
+        return reply_json(r, 200, json_pack("{s:s,s:o,s:o,s:b}", "state", t->closed ? "closed" : "open",
+                                            "messages", reading.list, "grants", grants, "more", (int)more));
     json_decref(reading.list);
     return reply_err(r, e, &d);
+}
+
+/* Staff who are revoked meanwhile do not wait on. */
+static err wait_open(struct vault *v, struct http_request *request, const struct store_id *ticket,
+                     unsigned wait_s, struct diag *d) {
+    char channel[CHANNEL_BYTES];
+    channel_ticket(ticket, channel);
+    err e = waiting_open(v, request, channel, wait_s, d);
+    if (e || !(caller_of(request)->who & WHO_STAFF)) return e;
+    const struct waiting *w = request->state;
+    channel_end(&caller_of(request)->staff_sign, channel);
+    return v->bus->ops->add(w->subscription, channel, 0, false, d);
 }
 
 /* With wait_s: parked until something is said or granted, or the ticket is closed. */
@@ -181,7 +197,6 @@ enum http_outcome ticket_get(void *vault, struct http_request *request, struct h
     uint64_t after = 0, wait_s = 0;
     struct store_id ticket;
     struct desk_ticket t;
-    char channel[CHANNEL_BYTES];
     struct diag d = {0};
     const struct query_field fields[] = {{"after", QUERY_UINT, false, UINT32_MAX, &after},
                                          {"wait_s", QUERY_UINT, false, VAULT_LONG_POLL_S, &wait_s}};
@@ -189,8 +204,7 @@ enum http_outcome ticket_get(void *vault, struct http_request *request, struct h
     bool first = !request->state && !request->expired, woken = false;
     err e = first ? ERR_OK : staff_recheck(v, caller_of(request), &d);
     if (!e && first && wait_s) { /* before looking */
-        channel_ticket(&ticket, channel);
-        e = waiting_open(v, request, channel, (unsigned)wait_s, &d);
+        e = wait_open(v, request, &ticket, (unsigned)wait_s, &d);
         if (e == ERR_BUSY) e = ERR_OK, wait_s = 0; /* no connection: answer what there is */
     }
     if (!e && request->state)

@@ -278,6 +278,15 @@ static void test_alarms(void **state) {
     assert_int_equal(s.last_n, 1); /* newest first */
 }
 
+static void test_uses(void **state) {
+    struct fixture *f = *state;
+    struct store_id home = id_of(10), got;
+    assert_err(f->desk->ops->use_get(f->desk, 7, &got, D), ERR_NOT_FOUND);
+    assert_ok(f->desk->ops->use_add(f->desk, 7, &home, D));
+    assert_ok(f->desk->ops->use_get(f->desk, 7, &got, D));
+    assert_true(store_id_equal(&got, &home));
+}
+
 static void test_reopen_and_copy(void **state) {
     struct fixture *f = *state;
     char copy[PATH_TEXT_BYTES];
@@ -310,6 +319,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(test_ticket_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tickets_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alarms, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_uses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reopen_and_copy, setup, teardown),
     };
     return cmocka_run_group_tests_name("desk", tests, NULL, NULL);

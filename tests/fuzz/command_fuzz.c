@@ -4,6 +4,7 @@
 
 #include "crypto/hash.h"
 #include "format/envelope.h"
+#include "format/command.h"
 #include "format/pairing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

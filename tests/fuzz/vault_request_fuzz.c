@@ -1,12 +1,15 @@
 /* vault_request_fuzz.c: whole requests to a vault on memory stores, without a socket: the route table,
  * queries, headers, JSON tables, framing of uploads, and every handler.
  *
- *     METHOD TARGET WHO\n          WHO: o owner, w hub, s session, - nobody
+ *     METHOD TARGET WHO\n          WHO: o owner, w hub, s session, g holder of a grant, - nobody
  *     Name: value\n …\n            headers; then an empty line and the body */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/hash.h"
+#include "format/envelope.h"
+#include "vault/grant.h"
+#include "vault/staff.h"
 #include "vault/vault.h"
 #include "vault/veil.h"
 
@@ -17,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct vault vault;
 static struct http_app app;
-static char owner[128], writer[128], session[128];
+static char owner[128], writer[128], session[128], grantee[128];
 
 struct header {
     char *name, *value;
@@ -51,6 +54,37 @@ static void make_session(void) {
     snprintf(session, sizeof session, "Session %s", text);
 }
 
+/* A grant to seconds of the camera that the corpus sends reels of. */
+static void make_grant(const struct store_id *household) {
+    static const char statement[] =
+        "{\"v\":2,\"id\":\"0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d\",\"grantee\":\"%1$s\",\"grantee_sign\":\"%1$s\","
+        "\"purpose\":\"link\",\"cameras\":[\"f185bb110c00703e6ebba0192846b572\"],\"from\":1700000001,"
+        "\"to\":4294967296,\"live\":true,\"export\":false,\"not_before\":0,\"expires\":4294967296,\"time\":1,"
+        "\"log\":\"%1$s\"}";
+    const uint8_t seed[SIGN_SEED_BYTES] = {6}, box[BOX_OVERHEAD_BYTES + 8] = {7};
+    char text[1000], key[BASE64_CHARS(32)], bearer[GRANT_TOKEN_CHARS];
+    AUTO(blob_clear) struct blob envelope = {0}, head = {0};
+    struct sign_key sign;
+    struct diag d;
+    sign_key_from_seed(seed, &sign);
+    base64_encode(BYTES_OF(sign.public_key), key);
+    snprintf(text, sizeof text, statement, key);
+    must(envelope_sign(&sign, "cardea/1 grant", bytes_text(text), &envelope));
+    must(blob_append(&head, bytes_text("CRDG\x02")));
+    must(blob_append_be32(&head, (uint32_t)envelope.len));
+    must(blob_append(&head, blob_bytes(&envelope)));
+    struct index_household keys = {.box = {{8}}, .log_key = {{9}}};
+    memcpy(keys.sign.bytes, sign.public_key, sizeof keys.sign.bytes);
+    must(vault.index->ops->household_keys_put(vault.index, household, &keys, &d));
+    struct grant_row row = {
+        .household = *household, .purpose = GRANT_LINK, .created = 1, .expires = UINT64_C(1) << 32};
+    memset(row.grant.bytes, 0x0d, sizeof row.grant.bytes);
+    const struct grant_bytes bytes = {.statement = blob_bytes(&head), .box = BYTES_OF(box)};
+    must(vault.index->ops->grant_add(vault.index, &row, &bytes, &d));
+    grant_token_make(&vault, &row.grant, 0, UINT32_MAX, bearer);
+    snprintf(grantee, sizeof grantee, "Access %s", bearer);
+}
+
 static void fresh(void) {
     struct diag d;
     const struct store_id household = {{1}};
@@ -63,11 +97,14 @@ static void fresh(void) {
     must(blob_memory_open(64u << 20, &vault.blobs, &d));
     must(veil_open(vault.blobs, key, &vault.blobs));
     must(bus_local_open(&vault.bus, &d));
+    must(staff_new(&vault, NULL, &d));
+    must(desk_memory_open(&vault.desk, &d));
     must(vault.index->ops->household_create(vault.index, &household, &owner_key, 32u << 20, &d));
     must(vault.index->ops->capability_add(vault.index, &hub, &d));
     token(&owner_key, owner);
     token(&hub.key, writer);
     make_session();
+    make_grant(&household);
     app = vault_app(&vault);
 }
 
@@ -126,6 +163,7 @@ static void run(char *text, size_t size) {
     const char *const who = last[1] == 'o'   ? owner
                             : last[1] == 'w' ? writer
                             : last[1] == 's' ? session
+                            : last[1] == 'g' ? grantee
                                              : NULL;
     static char authorization[] = "Authorization";
     if (who) headers[header_count++] = (struct header){authorization, (char *)(uintptr_t)who};

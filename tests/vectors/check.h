@@ -35,5 +35,6 @@ void check_grant_files(void **state);
 void check_staff_files(void **state);
 void check_share_files(void **state);
 void check_log_files(void **state);
+void check_hidden_mark_files(void **state);
 
 #endif

@@ -1,8 +1,11 @@
 /* check_messages.c: envelope, object, household, camera, command, reply, pairing. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "check.h"
 #include "format/camera_object.h"
+#include "format/certificate.h"
+#include "format/command.h"
 #include "format/household.h"
 #include "format/object.h"
 #include "format/pairing.h"

@@ -15,5 +15,6 @@ int main(int argc, char **argv) {
     make_shares(argv[1]);
     make_log(argv[1]);
     make_staff(argv[1]);
+    make_hidden_mark(argv[1]);
     return 0;
 }

@@ -47,5 +47,6 @@ void make_grants(const char *folder);
 void make_staff(const char *folder);
 void make_shares(const char *folder);
 void make_log(const char *folder);
+void make_hidden_mark(const char *folder);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "crypto/seal.h"
 #include "format/camera_object.h"
+#include "format/certificate.h"
+#include "format/command.h"
 #include "format/household.h"
 #include "format/object.h"
 #include "format/pairing.h"

@@ -73,7 +73,8 @@ function Watch({ camera }: { camera: CameraView }) {
                 <a class="tool" href="#/" aria-label="All cameras" title="All cameras"><Icon name="back" /></a>
                 <h1>{camera.profile.name}</h1>
                 <CameraState camera={camera} />
-                <Tool icon="eye" label="What it sees, and why" aria-pressed={debug} onClick={() => choose({ debug: debug ? null : "1" })} />
+                {isOwner.value && <Tool icon="eye" label="What it sees, and why" aria-pressed={debug} onClick={() => choose({ debug: debug ? null : "1" })} />}
+                {isOwner.value && <a class="tool" href={`#/looked?camera=${camera.id}`} aria-label="Who looked at this camera?" title="Who looked at this camera?"><Icon name="shield" /></a>}
                 {isOwner.value && <Tool icon="link" label="Share" onClick={() => share()} />}
                 {isOwner.value && <a class="tool" href={`#/camera/${camera.id}/zones`} aria-label="Zones and privacy masks" title="Zones and privacy masks"><Icon name="zone" /></a>}
                 {isOwner.value && <a class="tool" href={`#/camera/${camera.id}/settings`} aria-label="Settings of this camera" title="Settings of this camera"><Icon name="gear" /></a>}
@@ -110,7 +111,7 @@ function Overlay({ player, camera }: { player: Player; camera: CameraView }) {
                     <Icon name="warn" />
                     <strong>{stopped.text}</strong>
                     <p>{stopped.detail}</p>
-                    <a class="button plain" href={`#/camera/${camera.id}/settings`}>Camera settings</a>
+                    {isOwner.value && <a class="button plain" href={`#/camera/${camera.id}/settings`}>Camera settings</a>}
                 </div>
             )}
             {player.loading.value && !stopped && <div class="stage-wait"><span class="spinner" role="status" aria-label="Loading" /></div>}

@@ -103,7 +103,7 @@ function Member({ of: m, onChanged }: { of: Person; onChanged: () => Promise<voi
                 <Button look="danger" onClick={() => setDoing("remove")}>Remove</Button>
             </div>
             {doing === "remove" && (
-                <Confirm title={`Remove ${m.name}?`} word={m.role === "owner" ? m.name : undefined!} action="Remove" onClose={() => setDoing(null)} onDone={async () => {
+                <Confirm title={`Remove ${m.name}?`} word={m.role === "owner" ? m.name : undefined} action="Remove" keep={`Keep ${m.name}`} onClose={() => setDoing(null)} onDone={async () => {
                     const rest = await client.removePerson(m.key);
                     say(rest ?? `${m.name} sees nothing more`, rest ? "bad" : "info");
                     await onChanged();
@@ -209,7 +209,7 @@ function Invite({ onClose }: { onClose: () => void }) {
             <Dialog title={`${made.name} is invited`} onClose={onClose}>
                 <Given of={made} />
                 <p class="share-seen"><Icon name="lock" /><span>Keep this app open on a device of yours until they are in: it hands over the keys. The link works for a week.</span></p>
-                <div class="actions"><Button look="main" onClick={onClose}>Done</Button></div>
+                <div class="actions"><Button onClick={onClose}>Done</Button></div>
             </Dialog>
         );
     return (

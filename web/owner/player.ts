@@ -2,7 +2,8 @@
  * share one buffer: going back a few seconds from live needs no request. */
 import { signal } from "@preact/signals";
 import type { ClientEvent } from "../shared/client.ts";
-import { messageOf, wordOf } from "../shared/errors.ts";
+import { CardeaError, messageOf, wordOf } from "../shared/errors.ts";
+import { refusalOf } from "../shared/refusal.ts";
 import type { Track } from "../shared/mp4.ts";
 import type { Media, SegmentRef } from "../shared/recordings.ts";
 import { baseFor, eachFrame, Feed } from "./feed.ts";
@@ -159,7 +160,9 @@ export class Player {
         this.loading.value = false;
         this.playing.value = false;
         this.video.pause();
-        this.stopped.value = { kind: "warn", text: "This has ended", detail: message };
+        this.notice.value = null;
+        const why = refusalOf(new CardeaError("denied", message));
+        this.stopped.value = { kind: "warn", text: why.title, detail: why.text };
     }
 
     private describe(all: Track[]): void {

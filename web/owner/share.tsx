@@ -132,7 +132,7 @@ function Made({ link, form, exact, camera, onClose }: { link: string; form: Form
             </p>
             <Handover link={link} what={`${camera.profile.name}, shared with you`} />
             <p class="share-seen"><Icon name="eye" /><span>Each opening is written down. You see how often, and end it, under <a class="link" href="#/shared" onClick={onClose}>Shared links</a>.</span></p>
-            <div class="actions"><Button look="main" onClick={() => { onClose(); say("Shared"); }}>Done</Button></div>
+            <div class="actions"><Button onClick={() => { onClose(); say("Shared"); }}>Done</Button></div>
         </>
     );
 }

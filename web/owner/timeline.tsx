@@ -33,7 +33,7 @@ interface Props {
 }
 
 export function clampView(v: View, bounds?: Range): View {
-    const most = bounds ? Math.max(MIN_SPAN, bounds.to - bounds.from) : MAX_SPAN;
+    const most = bounds ? Math.max(1, bounds.to - bounds.from) : MAX_SPAN;
     const span = Math.min(most, Math.max(MIN_SPAN, v.to - v.from));
     const middle = (v.from + v.to) / 2;
     const latest = bounds ? Math.max(bounds.to, bounds.from + span) : now() + span * 0.15;
@@ -64,7 +64,7 @@ export function Timeline({ player, view, trim, events, onSeek, bounds }: Props) 
         if (width.value > 0)
             draw(canvas.current!, {
                 view: view.value, spans: spans.value, events: events.value, time: player.time.value, trim: trim.value,
-                hover: hover.value?.t ?? null, live: player.mode.value !== "recorded",
+                hover: hover.value?.t ?? null, live: player.mode.value !== "recorded", grows: player.mayLive,
             });
     });
     useFollow(player, view, bounds);
@@ -219,7 +219,7 @@ function usePointer(ref: { current: HTMLCanvasElement | null }, p: PointerParts)
 }
 
 export function zoom(view: Signal<View>, from: View, around: number, factor: number, bounds?: Range): void {
-    const span = Math.min(MAX_SPAN, Math.max(MIN_SPAN, (from.to - from.from) * factor));
+    const span = Math.min(MAX_SPAN, bounds ? Math.max(1, bounds.to - bounds.from) : MAX_SPAN, Math.max(MIN_SPAN, (from.to - from.from) * factor));
     const part = (around - from.from) / (from.to - from.from);
     view.value = clampView({ from: around - span * part, to: around + span * (1 - part) }, bounds);
 }
@@ -271,6 +271,7 @@ interface Scene {
     trim: Range | null;
     hover: number | null;
     live: boolean;
+    grows: boolean; /* what is recorded now will be seen */
 }
 
 function draw(c: HTMLCanvasElement, s: Scene): void {
@@ -304,7 +305,7 @@ function draw(c: HTMLCanvasElement, s: Scene): void {
     }
     /* The last minute is recorded, and listed once it is whole. */
     const last = s.spans[s.spans.length - 1];
-    if (last ? now() - last.to < 150 : s.live) {
+    if (s.grows && (last ? now() - last.to < 150 : s.live)) {
         g.fillStyle = color("--tl-arriving");
         const left = Math.max(0, x(last?.to ?? now() - 20));
         g.clearRect(left, top, Math.max(0, x(now()) - left), height);

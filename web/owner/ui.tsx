@@ -40,6 +40,7 @@ const paths = {
     zone: "M5 6.500 18 4.500l1.500 11-11 4zM5 6.500l3.500 13",
     mask: "M4 6h16v12H4zM4 12l6-6M4 18 16 6M10 18 20 8M16 18l4-4",
     line: "M4 17 20 7M9.500 5.500l5 9M14.500 14.500l.3-3.800M14.500 14.500l-3.500-1.600",
+    shield: "M12 3.500 5 6v5.500c0 4.500 3 7.500 7 9 4-1.500 7-4.500 7-9V6zM9 12l2.200 2.200 4-4.200",
     next: "M9.500 6l6 6-6 6",
     up: "M6 14.500l6-6 6 6",
     down: "M6 9.500l6 6 6-6",
@@ -51,6 +52,7 @@ const paths = {
     wave: "M3 12c1.500-5 3-5 4.500 0s3 5 4.500 0 3-5 4.500 0 3 5 4.500 0",
     face: "M5 9V5h4M15 5h4v4M19 15v4h-4M9 19H5v-4M9 10v.5M15 10v.5M9 14.500c1.800 1.600 4.200 1.600 6 0",
     phone: "M8 3.500h8v17H8zM11 18h2",
+    screen: "M4 5h16v11H4zM9 20h6M12 16v4",
     mail: "M4 6h16v12H4zM4 7l8 6 8-6",
     link: "M10 14a4 4 0 0 0 6 .5l3-3a4 4 0 0 0-5.700-5.700L12 7M14 10a4 4 0 0 0-6-.5l-3 3a4 4 0 0 0 5.700 5.700L12 17",
     hub: "M12 14.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5zM12 9.500V4M14.200 13.200 19 16M9.800 13.200 5 16",
@@ -186,8 +188,8 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
 }
 
 /* Asks before what cannot be undone; the person types `word`, so that no stray Enter does it. */
-export function Confirm({ title, word, action, children, onDone, onClose }: {
-    title: string; word?: string; action: string; children: ComponentChildren; onDone: () => Promise<void>; onClose: () => void;
+export function Confirm({ title, word, action, keep = "Keep it", children, onDone, onClose }: {
+    title: string; word?: string | undefined; action: string; keep?: string; children: ComponentChildren; onDone: () => Promise<void>; onClose: () => void;
 }) {
     const [typed, setTyped] = useState("");
     const { busy, error, run } = useAction();
@@ -206,7 +208,7 @@ export function Confirm({ title, word, action, children, onDone, onClose }: {
                 {word && <Field label={`Type “${word}” to confirm`} value={typed} autocomplete="off" onInput={(e) => setTyped(e.currentTarget.value)} />}
                 {error && <Message kind="bad">{error}</Message>}
                 <div class="actions">
-                    <Button look="quiet" onClick={onClose}>Keep it</Button>
+                    <Button look="quiet" onClick={onClose}>{keep}</Button>
                     <Button look="danger" type="submit" busy={busy} disabled={!!word && typed.trim() !== word}>{action}</Button>
                 </div>
             </form>

@@ -6,6 +6,8 @@ import { endShare, followActivity, grantOf, left, nameOf, watching } from "./act
 import { household } from "./state.ts";
 import { Icon } from "./ui.tsx";
 
+const MOST = 3;
+
 export function Watchers() {
     const tick = useSignal(0);
     useEffect(() => followActivity(), []);
@@ -15,7 +17,15 @@ export function Watchers() {
         return () => clearInterval(timer);
     }, [watching.value.length > 0]);
     void tick.value;
-    return <>{watching.value.map((w) => <Watcher key={w.id} of={w} />)}</>;
+    /* Live first; more than a few are counted. */
+    const all = [...watching.value].sort((a, b) => b.live.length - a.live.length);
+    const shown = all.length > MOST ? all.slice(0, MOST - 1) : all;
+    return (
+        <>
+            {shown.map((w) => <Watcher key={w.id} of={w} />)}
+            {all.length > shown.length && <div class="banner watcher" role="status"><i class="dot" aria-hidden="true" /><span><strong>{all.length - shown.length} more</strong> are watching</span><a class="link" href="#/shared">See who</a></div>}
+        </>
+    );
 }
 
 /* A stream's camera, by name; a substream is its main one's. */

@@ -36,7 +36,7 @@ async function open(password: string): Promise<void> {
     const answer = await client.open(location.hash.slice(1), password);
     if (answer.ok) state.value = { at: "open", shared: answer.shared };
     /* What the vault calls another signature is a wrong password, to whoever typed one. */
-    else if (answer.password && answer.again && answer.title === "That did not open it") state.value = { at: "password", wrong: "That is not the password. Ask whoever sent you the link; it is not part of the link." };
+    else if (answer.password && answer.wrong) state.value = { at: "password", wrong: "That is not the password. Ask whoever sent you the link; it is not part of the link." };
     else if (answer.password && answer.again) state.value = { at: "password", wrong: `${answer.title}. ${answer.text}` };
     else state.value = { at: "refused", why: answer };
 }

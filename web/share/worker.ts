@@ -4,7 +4,7 @@ import { GrantAccess, holderOf } from "../shared/grantee.ts";
 import { linkKeys, parseFragment } from "../shared/link.ts";
 import { Playback } from "../shared/playback.ts";
 import { Recordings } from "../shared/recordings.ts";
-import { refusalOf } from "../shared/refusal.ts";
+import { refusalOf, type Refusal } from "../shared/refusal.ts";
 import { emitter, serve, type WorkerScope } from "../shared/rpc.ts";
 
 export interface Shared {
@@ -19,7 +19,7 @@ export interface Shared {
     views: number | null;
 }
 
-export type Answer = { ok: true; shared: Shared } | { ok: false; password: boolean; title: string; text: string; again: boolean };
+export type Answer = { ok: true; shared: Shared } | ({ ok: false; password: boolean } & Refusal);
 
 export class ShareClient extends Playback {
     private offsetMs = 0;

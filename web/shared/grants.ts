@@ -4,9 +4,9 @@ import { b64, equal, hex, random, text, unb64, unhex, utf8, type Bytes } from ".
 import { boxOpen, boxSeal } from "./box.ts";
 import { CardeaError, messageOf, wordOf } from "./errors.ts";
 import { issueGrant, makeRevocation, readStatement, type About, type GrantKeys, type Statement } from "./grant.ts";
-import { hkdfExpand, hmac, NOTHING } from "./hash.ts";
 import type { Household } from "./household.ts";
 import { command } from "./hub.ts";
+import { logKeyOf, privateActor } from "./log.ts";
 import { formatLink, issuerOf, linkKeys, type Link } from "./link.ts";
 import { intersect } from "./timekey.ts";
 
@@ -60,16 +60,6 @@ interface Listed {
 export type To = Pick<Statement, "grantee" | "grantee_sign" | "purpose"> & Partial<Pick<Statement, "role" | "ticket" | "views" | "witnesses">>;
 export type Of = Omit<ShareOptions, "password" | "views"> & { time?: number | undefined; id?: string | undefined; not_before?: number | undefined };
 
-export const logKeyOf = (household: Household): Bytes => hkdfExpand(household.keys.sign.seed, "cardea/1 log", NOTHING, 32);
-
-/* How the log names whoever signs with that key (docs/trust.md, "The access log"). */
-export function actorOf(logKey: Bytes, sign: Uint8Array): string {
-    const input = new Uint8Array(5 + sign.length);
-    input.set(utf8("actor"));
-    input.set(sign, 5);
-    return hex(hmac(logKey, input).subarray(0, 16));
-}
-
 export class Grants {
     private told = false; /* the vault knows the household's public keys */
 
@@ -88,7 +78,7 @@ export class Grants {
     async introduce(): Promise<void> {
         if (this.told) return;
         const { keys } = this.household;
-        const mine = { sign: b64(keys.sign.public), box: b64(keys.boxPublic), log_key: b64(logKeyOf(this.household)) };
+        const mine = { sign: b64(keys.sign.public), box: b64(keys.boxPublic), log_key: b64(logKeyOf(keys.sign.seed)) };
         const held = await this.api.get<{ sign: string; box: string }>("/v1/household").catch((e) => {
             if (wordOf(e) !== "not_found") throw e;
             return null;
@@ -151,7 +141,7 @@ export class Grants {
             ...(to.views ? { views: to.views } : {}), log: log_key, ...(to.witnesses ? { witnesses: to.witnesses } : {}),
         };
         const parts = await this.parts(streams, of.from, of.to);
-        const about = this.about(streams, actorOf(logKeyOf(this.household), unb64(to.grantee_sign)), of.words);
+        const about = this.about(streams, hex(privateActor(logKeyOf(this.household.keys.sign.seed), unb64(to.grantee_sign))), of.words);
         const raw = await issueGrant(statement, this.household.keys.sign, about, parts);
         const epochs: Record<string, number[]> = {};
         for (const p of parts) (epochs[p.camera] ??= []).push(p.epoch);

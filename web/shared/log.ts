@@ -4,7 +4,7 @@
  * Whoever sends what is read here may be hostile: what a proof does not lead to is "forged", what cannot be read is "invalid". */
 import { concat, equal, hex, own, text, u64, utf8, view, type Bytes } from "./bytes.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
-import { hkdfExpand, hmac, NOTHING, sha256 } from "./hash.ts";
+import { hkdfExpand, hmac, NOTHING, sha256, sha256Node } from "./hash.ts";
 import { verifyBytes } from "./sign.ts";
 
 export const TILE_WIDTH = 256;
@@ -24,14 +24,7 @@ export function leafHash(entry: Uint8Array): Bytes {
     return sha256(input);
 }
 
-/* Used at once and by one thread: two hashes are a node's input, and nothing else. */
-const node = new Uint8Array(1 + 2 * HASH_BYTES);
-node[0] = 1;
-export function nodeHash(left: Uint8Array, right: Uint8Array): Bytes {
-    node.set(left, 1);
-    node.set(right, 1 + HASH_BYTES);
-    return sha256(node);
-}
+export const nodeHash = sha256Node;
 
 /* Sizes go up to 2^53, beyond what bit operations hold. */
 const half = (n: number): number => Math.floor(n / 2);
@@ -253,8 +246,7 @@ export async function checkProof(
     const checkpoint = await openCheckpoint(note, logKey);
     if (index >= checkpoint.size) throw forged(`the use is not in the log: entry ${index} lies beyond the checkpoint's ${checkpoint.size}`);
     verifyInclusion(index, checkpoint.size, leafHash(leaf), proof, checkpoint.root);
-    if (witnesses && witnesses.length === 0) throw invalid("the grant asks for a witness and names none");
-    if (witnesses && (await cosignatures(note, witnesses)).length === 0) throw forged("no hub of the household has witnessed this log: the log could have been made for you alone");
+    if (witnesses?.length && (await cosignatures(note, witnesses)).length === 0) throw new CardeaError("not_found", "no hub of the household has witnessed this log: the log could have been made for you alone");
     return checkpoint;
 }
 
@@ -298,7 +290,7 @@ export class Tiles {
     private async load(level: number, index: number, path: string): Promise<Uint8Array[][]> {
         const width = this.width(level, index);
         if (width <= 0) throw invalid(`log: there is no ${path} in a log of ${this.size}`);
-        const raw = await this.fetch(path);
+        const raw = (await this.part(path, width)).subarray(0, width < TILE_WIDTH ? width * HASH_BYTES : undefined);
         if (raw.length !== width * HASH_BYTES) throw invalid(`log: ${path} has ${raw.length} bytes, not ${width * HASH_BYTES}`);
         return [Array.from({ length: width }, (_, i) => raw.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES))];
     }
@@ -317,7 +309,17 @@ export class Tiles {
         const width = Math.min(TILE_WIDTH, this.size - index * TILE_WIDTH);
         if (width <= 0) throw invalid(`log: there is no bundle ${index} in a log of ${this.size}`);
         const path = tilePath("entries", index, width);
-        return splitBundle(await this.fetch(path), width, path);
+        return splitBundle(await this.part(path, width), width, path);
+    }
+
+    /* Partial tiles may go once the full one is there. */
+    private async part(path: string, width: number): Promise<Uint8Array> {
+        try {
+            return await this.fetch(path);
+        } catch (e) {
+            if (width === TILE_WIDTH || !(e instanceof CardeaError) || e.word !== "not_found") throw e;
+            return this.fetch(path.slice(0, path.indexOf(".p/")));
+        }
     }
 
     /* Proves that the entry is at `index` of the log that the checkpoint is. */
@@ -352,7 +354,7 @@ export function splitBundle(raw: Uint8Array, width: number, name: string): Uint8
         out.push(raw.subarray(at + 2, end));
         at = end;
     }
-    if (at !== raw.length) throw invalid(`log: ${name} has more entries than it may`);
+    if (at !== raw.length && !name.includes(".p/")) throw invalid(`log: ${name} has more entries than it may`);
     return out;
 }
 
@@ -415,7 +417,7 @@ class Reader {
     private at = 0;
     constructor(
         private readonly raw: Uint8Array,
-        private readonly loose = false,
+        private readonly old = false, /* version 1: times of eight bytes, lengths of two */
     ) {}
 
     private byte(): number {
@@ -428,13 +430,14 @@ class Reader {
         const first = this.byte();
         if (first >> 5 !== major) throw invalid(`log entry: ${field} is of another type`);
         const short = first & 31;
-        if (short < 24) return short;
-        if (short > 27) throw invalid(`log entry: ${field} has no definite length`);
+        if (short < 24 && !(this.old && major === TEXT)) return short;
+        if (short < 24 || short > 27) throw invalid(`log entry: ${field} has no definite length`);
         const bytes = 1 << (short - 24);
         let value = 0;
         for (let i = 0; i < bytes; i++) value = value * 256 + this.byte();
         if (!Number.isSafeInteger(value)) throw invalid(`log entry: ${field} is too large`);
-        if (!this.loose && value < [24, 0x100, 0x10000, 2 ** 32][short - 24]!) throw invalid(`log entry: ${field} is not in its shortest form`);
+        if (this.old && short !== (major === TEXT ? 25 : 27)) throw invalid(`log entry: ${field} has another length than version 1 wrote`);
+        if (!this.old && value < [24, 0x100, 0x10000, 2 ** 32][short - 24]!) throw invalid(`log entry: ${field} is not in its shortest form`);
         return value;
     }
 
@@ -489,17 +492,21 @@ class Reader {
     }
 }
 
-/* Version 1 is not deterministic CBOR: a time of eight bytes, lengths of two. */
+/* Version 1 is not deterministic CBOR. */
 function decodeOld(raw: Uint8Array): Entry {
     const r = new Reader(raw, true);
     r.head(ARRAY, "the entry");
     r.head(UINT, "version");
-    const time = r.head(UINT, "time");
+    const time = raw[2] === 0x1b ? r.head(UINT, "time") : refuse("time");
     const kind = kindOf(r.text("kind"));
     if (r.orNull(TAG_BYTES, "subject")) throw invalid("log entry: subject");
     const details = utf8(r.text("details"));
     r.end();
     return { version: 1, time, kind, tag: null, actor: null, facts: {}, details };
+}
+
+function refuse(field: string): never {
+    throw invalid(`log entry: ${field}`);
 }
 
 function kindOf(kind: string): string {

@@ -80,9 +80,10 @@ const TOKEN_S = 3600;
 export function looksOf(entries: readonly OwnEntry[]): Look[] {
     const out: Look[] = [];
     const last = new Map<string, Look>();
+    const uses = new Map<number, Look>(); /* by the use's place in the log, which live parts name */
     const start = (e: OwnEntry, key: string): Look => {
         const d = e.details;
-        const past = d.from !== undefined && d.to !== undefined && d.from < d.to ? { from: d.from, to: d.to } : null;
+        const past = e.kind === "grant.use" && d.from !== undefined && d.to !== undefined && d.from < d.to ? { from: d.from, to: d.to } : null;
         const look: Look = {
             entry: e, entries: [e], grant: d.grant ?? "", who: whoOf(e), purpose: d.purpose ?? "", ticket: d.ticket ?? null, cameras: d.cameras ?? [], begin: e.time, end: e.time, live: [], past,
         };
@@ -92,19 +93,23 @@ export function looksOf(entries: readonly OwnEntry[]): Look[] {
     };
     for (const e of entries) {
         const key = `${e.details.grant ?? ""}/${whoOf(e)}`;
-        if (e.kind === "grant.use") start(e, key);
+        if (e.kind === "grant.use") uses.set(e.index, start(e, key));
         if (e.kind !== "live.begin" && e.kind !== "live.end") continue;
-        let look = last.get(key);
+        const use = typeof e.details["use"] === "number" ? uses.get(e.details["use"]) : undefined;
+        let look = use ?? last.get(key);
         if (e.kind === "live.begin") {
-            if (!look || e.time - look.begin > TOKEN_S + 60) look = start(e, key);
+            if (!look || (!use && e.time - look.begin > TOKEN_S + 60)) look = start(e, key);
             else look.entries.push(e);
             const cameras: (string | null)[] = e.details.cameras?.length ? e.details.cameras : [null];
             for (const camera of cameras) look.live.push({ camera, begin: e.time, end: null });
             look.cameras = [...new Set([...look.cameras, ...(e.details.cameras ?? [])])];
         } else if (look) {
             const ended = e.details.cameras;
+            /* It is written down a little later than it was. */
+            const to = e.details.to;
+            const end = to !== undefined && to <= e.time && to >= look.begin - 1 ? to : e.time;
             look.entries.push(e);
-            for (const l of look.live) if (l.end === null && (!ended?.length || l.camera === null || ended.includes(l.camera))) l.end = e.time;
+            for (const l of look.live) if (l.end === null && (!ended?.length || l.camera === null || ended.includes(l.camera))) l.end = Math.max(l.begin, end);
         }
         if (look) look.end = Math.max(look.end, e.time);
     }

@@ -17,7 +17,7 @@ import { nothingSeen, type Failure, type FailureCase, type LookMemory, type Seen
 import { openEnvelope, openObject, sealObject } from "./sign.ts";
 
 const PIN = "trust/pins";
-const AT_ONCE = 8;
+const AT_ONCE = 24;
 /* Bundles that one check looks through for entries that were withheld; what is left is looked through by the next ones. */
 const TAIL_BUNDLES = 192;
 /* How many numbers ahead a withheld entry is looked for. */

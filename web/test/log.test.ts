@@ -1,13 +1,16 @@
 /* The log's reader against an independent little model of RFC 6962: its own recursion, over Node's SHA-256. */
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync, sign as nodeSign, type KeyObject } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { boxOpen } from "../shared/box.ts";
 import { CardeaError } from "../shared/errors.ts";
 import {
-    checkProof, cosignatures, cosignerName, decodeEntry, encodeEntry, leafHash, nodeHash, openCheckpoint, proveConsistency, proveInclusion, splitBundle, tilePath, Tiles, verifyConsistency, verifyInclusion,
+    checkProof, cosignatures, cosignerName, decodeEntry, encodeEntry, leafHash, logKeyOf, nodeHash, openCheckpoint, privateActor, proveConsistency, proveInclusion, splitBundle, staffActor, tagOf, tilePath, Tiles, verifyConsistency, verifyInclusion,
     type Entry,
 } from "../shared/log.ts";
-import { concat, equal, hex, utf8 } from "../shared/bytes.ts";
+import { concat, equal, hex, utf8, type Bytes } from "../shared/bytes.ts";
 import { seeded } from "./made.ts";
 
 const H = (...parts: Uint8Array[]): Buffer => parts.reduce((h, p) => h.update(p), createHash("sha256")).digest();
@@ -168,8 +171,8 @@ test("what a grantee holds against the vault's answer: each failure its own mess
     await assert.rejects(checkProof(key.public, note, 9, d[4]!, proof), forged(/beyond the checkpoint/));
     await assert.rejects(checkProof(key.public, note, 4, d[5]!, proof), forged(/not in the log/));
     await assert.rejects(checkProof(key.public, note, 4, d[4]!, proof.slice(1)), CardeaError);
-    await assert.rejects(checkProof(key.public, note, 4, d[4]!, proof, [hub.public]), forged(/no hub of the household has witnessed/));
-    await assert.rejects(checkProof(key.public, note, 4, d[4]!, proof, []), invalid(/names none/));
+    await assert.rejects(checkProof(key.public, note, 4, d[4]!, proof, [hub.public]), /no hub of the household has witnessed/);
+    await checkProof(key.public, note, 4, d[4]!, proof, []);
 });
 
 /* ---- tiles ---- */
@@ -218,6 +221,15 @@ test("inclusion and consistency are proven from tiles alone", async () => {
         if (size > 1) await assert.rejects(tiles.extend({ size: size >> 1, root: H(utf8("another")) }, checkpoint), forged(/do not continue/));
         assert.equal(new Set(asked).size, asked.length, "each tile is asked for once");
         assert.deepEqual((await tiles.bundle(0)).map(hex), some.slice(0, 256).map(hex));
+        /* A partial tile is gone once the full one is there, of which it is the beginning. */
+        const full = files(d, 65_800);
+        const later = new Tiles(async (path) => {
+            const found = path.includes(".p/") && !path.startsWith("tile/1") && !path.startsWith("tile/2") ? undefined : full.get(path) ?? have.get(path);
+            if (!found) throw new CardeaError("not_found", path);
+            return found;
+        }, size);
+        if (size <= 600) await later.include(checkpoint, size - 1, d[size - 1]!);
+        if (size <= 600) assert.deepEqual((await later.bundle(0)).map(hex), some.slice(0, 256).map(hex));
         const lying = new Tiles(async (path) => have.get(path)!.map((b) => b ^ 1), size);
         if (size > 1) await assert.rejects(lying.include(checkpoint, 0, d[0]!), CardeaError);
     }
@@ -289,4 +301,44 @@ test("an entry that an earlier vault wrote is still read", () => {
     const e = decodeEntry(old);
     assert.deepEqual([e.version, e.kind, e.tag, Buffer.from(e.details).toString()], [1, "admin.act", null, "start"]);
     for (let i = 0; i < old.length; i++) assert.throws(() => decodeEntry(old.subarray(0, i)), CardeaError);
+});
+
+/* ---- what C reads and proves too ---- */
+
+type Case = Record<string, any>;
+const vectors = (name: string): Case[] => JSON.parse(readFileSync(join(process.env["CARDEA_VECTORS"]!, `${name}.json`), "utf8")).cases;
+const bytes = (h: string): Bytes => new Uint8Array(Buffer.from(h, "hex"));
+const wordIs = (word: string) => (e: unknown): boolean => e instanceof CardeaError && e.word === word;
+
+test("vectors: log_entry", async (t) => {
+    for (const c of vectors("log_entry"))
+        await t.test(c["name"], async () => {
+            if (c["what"] === "keys") {
+                assert.equal(hex(logKeyOf(bytes(c["seed"]))), c["log_key"]);
+                assert.equal(hex(tagOf(bytes(c["log_key"]), Number(c["n"]))), c["tag"]);
+                assert.equal(hex(privateActor(bytes(c["log_key"]), bytes(c["sign"]))), c["actor"]);
+                assert.equal(hex(staffActor(bytes(c["sign"]))), c["staff"]);
+                return;
+            }
+            if (c["error"]) return void assert.throws(() => decodeEntry(bytes(c["entry"])), wordIs(c["error"]));
+            const e = decodeEntry(bytes(c["entry"]));
+            if (c["what"] === "details") {
+                const plain = await boxOpen(bytes(c["household_secret"]), "cardea/1 log", e.tag!, e.details);
+                assert.equal(Buffer.from(plain).toString(), c["plain"]);
+                assert.equal(hex(e.tag!), hex(tagOf(bytes(c["log_key"]), Number(c["n"]))));
+                return;
+            }
+            assert.deepEqual([e.version, e.time, e.kind, e.tag && hex(e.tag), e.actor && hex(e.actor), { ...e.facts }, hex(e.details)], [c["version"], c["time"], c["kind"], c["tag"], c["actor"], c["facts"], c["details"]]);
+            if (e.version === 2) assert.equal(hex(encodeEntry(e)), c["entry"]);
+        });
+});
+
+test("vectors: log_proof", async (t) => {
+    for (const c of vectors("log_proof"))
+        await t.test(c["name"], async () => {
+            const check = checkProof(bytes(c["log_key"]), c["checkpoint"], c["index"], bytes(c["leaf"]), c["proof"].map(bytes), c["witnesses"].map(bytes));
+            if (c["error"]) return assert.rejects(check, wordIs(c["error"]));
+            const found = await check;
+            assert.deepEqual([found.size, hex(found.root)], [c["size"], c["root"]]);
+        });
 });

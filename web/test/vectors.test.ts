@@ -14,6 +14,7 @@ import { openHouseholdKeys, readCertificate } from "../shared/household.ts";
 import { commandText, openReply, pairingOf, parseCode } from "../shared/hub.ts";
 import { openByPasskey, openKeyring, passkeyKey, wrapForPasskey } from "../shared/keyring.ts";
 import { formatLink, linkKeys, parseLink } from "../shared/link.ts";
+import { markDeltas } from "../shared/mark_hidden.ts";
 import { readMark } from "../shared/mark.ts";
 import { derive } from "../shared/passphrase.ts";
 import { parseRecovery, recoveryKeys } from "../shared/recovery.ts";
@@ -101,6 +102,7 @@ each("keyring", async (c) => {
     try {
         if (c["way"] === "passkey") return void (await openByPasskey(raw, unhex(c["sealed"]), unhex(c["wrap"])));
         const ring = await openKeyring(raw, c["way"] === "recovery" ? 2 : 1, unhex(c["wrap"]));
+        assert.equal(ring.body.login, c["login"]);
         for (const p of c["passkeys"] ?? []) {
             const key = passkeyKey(unhex(p["prf"]));
             assert.equal(hex(key), p["key"]);
@@ -182,6 +184,13 @@ each("mark", async (c) => {
     const mark = await readMark(unhex(c["mark"]));
     const e = c["expected"];
     assert.deepEqual([mark.camera, mark.epoch, mark.slot, mark.segment, hex(mark.previous), mark.hashes.map(hex), hex(mark.hub)], [e.camera, e.epoch, e.slot, e.segment, e.previous, e.hashes, e.hub]);
+});
+
+each("hidden_mark", (c) => {
+    const raw = unhex(c["means_16"]);
+    const means = Int32Array.from({ length: raw.length / 2 }, (_, i) => (raw[2 * i]! << 8) | raw[2 * i + 1]!);
+    const deltas = markDeltas(means, { key: c["key"], minute: c["minute"] });
+    assert.deepEqual([deltas.filter((d) => d !== 0).length, hex(sha256(new Uint8Array(deltas.buffer)))], [c["changed"], c["deltas_sha256"]]);
 });
 
 each("envelope", async (c) => {

@@ -1,8 +1,10 @@
 /* Who looked: an honest log is proven whole, and each way in which a vault could lie about it has its name. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { b64, random } from "../shared/bytes.ts";
+import { boxSeal } from "../shared/box.ts";
+import { b64, random, utf8 } from "../shared/bytes.ts";
 import type { Hub } from "../shared/household.ts";
+import { tagOf } from "../shared/log.ts";
 import { liveSeconds, looksOf, isWatching } from "../shared/looks.ts";
 import type { FailureCase } from "../shared/lookmemory.ts";
 import { newSignKey } from "../shared/sign.ts";
@@ -253,12 +255,13 @@ test("an entry that comes while we ask is no alarm", async () => {
     const { v, link } = await house();
     const l = looked(v, device());
     let once = true;
+    const sealed = await boxSeal(v.keys.boxPublic, "cardea/1 log", tagOf(v.logKey, 6), utf8(JSON.stringify(link.details)));
     v.lie.checkpoint = () => v.log.checkpoint();
     v.lie.mine = (e) => {
         if (!once) return e;
         once = false;
         /* It is in the log at once, and in the vault's list a moment later. */
-        void v.append("grant.use", link.details, { actor: link.actor });
+        void v.append("grant.use", link.details, { actor: link.actor, sealed });
         return e;
     };
     await l.check();

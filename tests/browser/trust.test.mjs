@@ -1,0 +1,218 @@
+/* Sharing in Chromium, against a real home: a link opens exactly what it says in another browser, a password and an end count, and
+ * somebody joins a home and is removed from it. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import * as h from "./home.mjs";
+
+const lacking = h.missing();
+const GUEST = { login: "ben@example.org", passphrase: "seven grey herons by the pond" };
+
+describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
+    let home, browser, owner, clip, frames, camera, begin;
+    const contexts = [];
+
+    /* Somebody else's browser: what it asked for is kept, with what went along. */
+    async function stranger(options = {}) {
+        const page = await h.openPage(browser, home, options);
+        contexts.push(page.context());
+        page.asked = [];
+        page.context().on("request", (r) => page.asked.push({ url: r.url(), text: `${r.url()} ${JSON.stringify(r.headers())} ${r.postData() ?? ""}` }));
+        return page;
+    }
+
+    /* By the dialog of the camera's page, as a person does. */
+    async function share(fill) {
+        await owner.goto(`${home.url}/#/camera/${camera}?t=${begin + 3}&play=0`);
+        await owner.getByRole("button", { name: "Share", exact: true }).click();
+        const dialog = owner.locator("dialog");
+        await dialog.waitFor();
+        await fill?.(dialog);
+        /* It is inside a home, as every camera is until somebody says otherwise: that is asked about. */
+        assert.ok(await dialog.getByRole("button", { name: "Make the link" }).isDisabled());
+        await dialog.locator("[name=sure]").check();
+        await dialog.getByRole("button", { name: "Make the link" }).click();
+        const link = dialog.getByLabel("The link", { exact: true });
+        await link.waitFor();
+        const address = await link.inputValue();
+        await dialog.getByRole("button", { name: "Done" }).click();
+        return address;
+    }
+
+    const range = async (dialog, from, to) => {
+        const local = (s) => new Date(s * 1000 - new Date(s * 1000).getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+        await dialog.locator("[name=from]").fill(local(from));
+        await dialog.locator("[name=to]").fill(local(to));
+        await h.says(owner, "dialog .hint", /Exactly .* not a second more/);
+    };
+
+    before(async () => {
+        home = await h.startHome();
+        clip = await h.makeClip(home.folder, "front.mp4", "vtest.avi");
+        frames = await h.framesOf(clip);
+        browser = await h.browse();
+        owner = await h.openPage(browser, home);
+        await h.confirmKit(owner, await h.makeHousehold(owner, home));
+        await h.addCamera(owner, home, "Porch", `file:${clip}`);
+        camera = await owner.evaluate(async () => (await window.cardea.client.view()).cameras[0].id);
+        await owner.evaluate(() => window.cardea.client.stay());
+        const spans = () => owner.evaluate(({ camera }) => window.cardea.client.spans(camera, Math.floor(Date.now() / 1000) - 600, Math.ceil(Date.now() / 1000) + 1), { camera });
+        const long = await h.until("some recorded seconds", async () => (await spans()).find((s) => s.to - s.from >= 24));
+        begin = long.from;
+    });
+
+    after(async () => {
+        for (const c of contexts) await c.close();
+        await browser?.close();
+        await home?.stop();
+    });
+
+    test("a link opens in another browser, shows what was recorded, and nothing of it goes to the vault", async () => {
+        const link = await share(async (dialog) => {
+            await range(dialog, begin + 4, begin + 12);
+            await dialog.locator("[name=words]").fill("Is this your cat?");
+            await dialog.locator("[name=name]").fill("The neighbors");
+        });
+        assert.match(link, new RegExp(`^${home.url}/share/#[A-Za-z0-9_-]{88}$`));
+        const guest = await stranger();
+        await guest.goto(link);
+        await h.says(guest, ".shared-words", /Is this your cat/);
+        await h.says(guest, ".shared-foot", /sees that this was opened/);
+        const picture = await h.until("a picture of the clip", async () => {
+            const p = await h.shown(guest);
+            return p && h.nearest(p, frames).difference < 6 ? p : null;
+        });
+        assert.ok(h.nearest(picture, frames).difference < 6);
+        const t = await h.player(guest, "p.time.peek()");
+        assert.ok(t >= begin && t <= begin + 16, `${t - begin} s from the beginning`);
+        /* The vault knows the grant's id; the secret is the last 32 bytes, and no 8 letters of it may be in any request. */
+        const secret = link.split("#")[1].slice(46);
+        for (const { url, text } of guest.asked) {
+            assert.ok(url.startsWith(home.url) || url.startsWith("blob:"), url);
+            for (let i = 0; i + 8 <= secret.length; i++) assert.ok(!text.includes(secret.slice(i, i + 8)), `${url} tells of the link`);
+            assert.ok(!/\/(main|chunk|worker)-/.test(url), `${url} is of the owner's app`);
+        }
+        assert.deepEqual(guest.wrong, []);
+        await owner.goto(`${home.url}/#/shared`);
+        await h.says(owner, ".share", /The neighbors[\s\S]*Opened once/);
+    });
+
+    test("the neighboring seconds do not open", async () => {
+        const guest = contexts.at(-1).pages()[0];
+        const spans = await guest.evaluate(async () => {
+            const c = window.cardea.client;
+            const p = window.cardea.player;
+            const s = p.limits; /* what the grant says */
+            const all = await c.spans(p.camera.id, s.from - 600, s.to + 600);
+            return { all, from: s.from, to: s.to };
+        });
+        for (const s of spans.all) assert.ok(s.from >= spans.from - 64 && s.to <= spans.to + 64, "the time line is cut");
+        await guest.evaluate(() => window.cardea.player.seek(0));
+        await h.until("the first second that was shared", () => h.player(guest, `!p.loading.peek() && p.time.peek() >= p.limits.from - 0.1`));
+    });
+
+    test("a password: wrong ones open nothing, the right one does", async () => {
+        const link = await share(async (dialog) => {
+            await range(dialog, begin + 4, begin + 12);
+            await dialog.locator("[name=password]").fill("marzipan");
+        });
+        const guest = await stranger({ viewport: { width: 390, height: 800 } });
+        await guest.goto(link);
+        await guest.fill("[name=password]", "marzipans");
+        await guest.getByRole("button", { name: "Open it" }).click();
+        await h.says(guest, ".message.bad", /not the password/);
+        await guest.fill("[name=password]", "marzipan");
+        await guest.getByRole("button", { name: "Open it" }).click();
+        await h.until("a picture", async () => h.shown(guest));
+        assert.deepEqual(guest.wrong, []);
+    });
+
+    test("a link that can be opened once is used up; a cut one is damaged; one of nobody opens nothing", async () => {
+        const link = await share(async (dialog) => {
+            await range(dialog, begin + 4, begin + 12);
+            await dialog.getByText("More conditions").click();
+            await dialog.locator("[name=views]").fill("1");
+        });
+        const guest = await stranger();
+        await guest.goto(link);
+        await h.until("a picture", async () => h.shown(guest));
+        const second = await stranger();
+        await second.goto(link);
+        await h.says(second, "h1", /used up/);
+        await second.goto("about:blank");
+        await second.goto(link.slice(0, -3));
+        await h.says(second, "h1", /damaged/);
+        /* Another grant's id. */
+        const letter = link.split("#")[1][8];
+        await second.goto("about:blank");
+        await second.goto(link.replace(/#(.{8})./, `#$1${letter === "A" ? "B" : "A"}`));
+        await h.says(second, "h1", /nothing at this link/);
+    });
+
+    test("live: the owner sees who watches, and ends it; the picture is gone at once", async () => {
+        const link = await share(async (dialog) => {
+            await dialog.getByText("Live", { exact: true }).click();
+            await dialog.locator("[name=name]").fill("Mum");
+        });
+        const guest = await stranger();
+        await guest.goto(link);
+        await h.until("a live picture", async () => (await h.player(guest, "p.mode.peek() === 'live' && !p.loading.peek()")) && h.shown(guest));
+        await owner.goto(`${home.url}/#/`);
+        await h.says(owner, ".watcher", /Mum is watching Porch live/);
+        const before = Date.now();
+        const mum = owner.locator(".watcher", { hasText: "Mum" });
+        await mum.locator(".watcher-end").click();
+        await h.says(guest, ".stage-stop, h1", /ended/i);
+        assert.ok(Date.now() - before < 10_000, `it took ${Date.now() - before} ms`);
+        await h.until("no watcher", async () => (await mum.count()) === 0);
+        await guest.reload();
+        await h.says(guest, "h1", /was ended/);
+        /* The camera goes on under its new keys. */
+        await owner.goto(`${home.url}/#/camera/${camera}`);
+        await h.until("the owner's live picture", async () => (await h.player(owner, "p.mode.peek() === 'live' && !p.loading.peek()")) && h.shown(owner));
+    });
+
+    test("somebody is invited, makes an account, is let in, and watches", async () => {
+        await owner.goto(`${home.url}/#/people`);
+        await owner.getByRole("button", { name: "Invite" }).click();
+        await owner.fill("dialog [name=name]", "Ben");
+        await owner.getByRole("button", { name: "Make the invitation" }).click();
+        const link = await owner.getByLabel("The link", { exact: true }).inputValue();
+        assert.match(link, /#join=[0-9A-Z-]{19}&signup=[0-9A-Z-]{19}$/);
+        await owner.getByRole("button", { name: "Done" }).click();
+        await h.says(owner, ".invited", /Ben/);
+        const guest = await stranger();
+        await guest.goto(link);
+        assert.equal(new URL(guest.url()).hash, "", "the code leaves the address");
+        await guest.fill("[name=login]", GUEST.login);
+        await guest.fill("[name=passphrase]", GUEST.passphrase);
+        await guest.getByRole("button", { name: "Make my account" }).click();
+        await guest.waitForSelector(".words code");
+        const words = await guest.$$eval(".words code", (all) => all.map((e) => e.textContent));
+        const asked = await guest.$$eval(".kit .field label", (all) => all.map((e) => Number(/\d+/.exec(e.textContent)[0])));
+        await guest.fill("[name=word0]", words[asked[0] - 1]);
+        await guest.fill("[name=word1]", words[asked[1] - 1]);
+        await guest.click(".kit button[type=submit]");
+        await guest.waitForSelector("nav.nav");
+        await h.until("a live picture in the member's tile", () => h.shown(guest, ".tile video"));
+        assert.equal(await guest.getByRole("link", { name: "Alerts" }).count(), 0, "rules are the owners'");
+        await guest.goto(`${home.url}/#/people`);
+        await h.says(guest, ".empty", /for the owners of/);
+        await h.says(owner, ".members", /Ben[\s\S]*Viewer/);
+        assert.deepEqual(guest.wrong, []);
+    });
+
+    test("removed, the member sees nothing more, at once and after signing in again", async () => {
+        const guest = contexts.at(-1).pages()[0];
+        await guest.goto(`${home.url}/#/camera/${camera}`);
+        await h.until("a live picture", async () => (await h.player(guest, "p.mode.peek() === 'live' && !p.loading.peek()")) && h.shown(guest));
+        await owner.goto(`${home.url}/#/people`);
+        await owner.getByRole("button", { name: "Remove" }).click();
+        await owner.locator("dialog").getByRole("button", { name: "Remove" }).click();
+        await h.says(guest, ".stage-stop, h1", /ended|closed/i);
+        await guest.goto(home.url);
+        await guest.reload();
+        await h.says(guest, "h1", /closed to you/);
+        await h.until("an empty list", async () => !(await owner.locator(".members").first().innerText()).includes("Ben"));
+        assert.deepEqual(owner.wrong, []);
+    });
+});

@@ -1,0 +1,237 @@
+/* What a grantee's software believes of a vault, and what a grant opens: not a second more than it says. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Api } from "../shared/api.ts";
+import { boxPublic } from "../shared/box.ts";
+import { b64, hex, random, unb64, utf8, type Bytes } from "../shared/bytes.ts";
+import { sha256 } from "../shared/hash.ts";
+import { CardeaError } from "../shared/errors.ts";
+import { issueGrant, type About, type Statement } from "../shared/grant.ts";
+import { GrantAccess, holderOf, type Holder } from "../shared/grantee.ts";
+import { makeHouseholdKeys, type HouseholdKeys } from "../shared/household.ts";
+import { formatLink, issuerOf, linkKeys, parseFragment, type Link, type LinkKeys } from "../shared/link.ts";
+import { encodeEntry, logKeyOf, privateActor, proveInclusion, leafHash, type Entry } from "../shared/log.ts";
+import { refusalOf } from "../shared/refusal.ts";
+import { newSignKey, sealObject, type SignKey } from "../shared/sign.ts";
+import { TimeKeys, type Node } from "../shared/timekey.ts";
+import { MadeLog } from "./madevault.ts";
+
+const NOW = 1_790_000_000;
+const CAMERA = "ca".repeat(16);
+const ROOT: Node = { depth: 0, first: 0, key: new Uint8Array(32).fill(9) as Bytes };
+const RANGE = { from: NOW - 1000, to: NOW - 700 };
+
+interface Opening {
+    token: string;
+    expires_in_s: number;
+    grant: string;
+    entry: number;
+    leaf: string;
+    checkpoint: string;
+    proof: string[];
+}
+
+/* A household, a link that it made, and a vault that opens it: honestly, until `lie` changes its answer. */
+class Made {
+    keys!: HouseholdKeys;
+    log!: MadeLog;
+    link!: Link;
+    holder!: LinkKeys;
+    grant!: Bytes;
+    statement!: Statement;
+    now = NOW;
+    lie: (honest: Opening) => Promise<Opening> | Opening = (o) => o;
+
+    static async make(change: Partial<Statement> = {}, password = "", by?: SignKey): Promise<Made> {
+        const m = new Made();
+        m.keys = await makeHouseholdKeys("Home", "0a".repeat(16));
+        m.log = new MadeLog(await newSignKey());
+        m.link = { password: password !== "", grant: hex(random(16)), issuer: issuerOf(m.keys.sign.public), secret: random(32) };
+        m.holder = await linkKeys(m.link, password);
+        m.statement = {
+            v: 2, id: m.link.grant, grantee: b64(m.holder.box.public), grantee_sign: b64(m.holder.sign.public), purpose: "link", cameras: [CAMERA], ...RANGE,
+            live: false, export: true, not_before: NOW - 10, expires: NOW + 3600, time: NOW - 10, log: b64(m.log.key.public), ...change,
+        };
+        m.grant = await issueGrant(m.statement, by ?? m.keys.sign, await m.about(), [{ camera: CAMERA, epoch: 1, nodes: [ROOT] }]);
+        m.other(3);
+        return m;
+    }
+
+    async about(): Promise<About> {
+        const sign = await newSignKey();
+        const hub = hex(sha256(sign.public).subarray(0, 16));
+        const certificate = JSON.stringify({ v: 1, hub, sign: b64(sign.public), box: b64(random(32)), writer: b64(random(32)), added: "2026-01-01T00:00:00Z" });
+        const envelope = await sealObject(this.keys.sign, `hub/${hub}`, 1, utf8(certificate));
+        return { v: 1, household: "Home", words: "Look", actor: this.actor, cameras: { [CAMERA]: { name: "Porch", hub, indoor: false } }, hubs: [b64(envelope)] };
+    }
+
+    get actor(): string {
+        return hex(privateActor(logKeyOf(this.keys.sign.seed), this.holder.sign.public));
+    }
+
+    entry(more: Partial<Entry> = {}): Entry {
+        return { version: 2, time: this.now * 1e6, kind: "grant.use", tag: random(32), actor: Uint8Array.from(Buffer.from(this.actor, "hex")), facts: {}, details: random(90), ...more } as Entry;
+    }
+
+    other(n: number): void {
+        for (let i = 0; i < n; i++) this.log.entries.push(encodeEntry(this.entry({ actor: random(16) })));
+    }
+
+    async proof(index: number): Promise<Pick<Opening, "entry" | "leaf" | "checkpoint" | "proof">> {
+        const size = this.log.entries.length;
+        const hashes = this.log.entries.map(leafHash);
+        const { nodeHash } = await import("../shared/log.ts");
+        const subtree = async (height: number, at: number): Promise<Uint8Array> => {
+            const build = (h: number, i: number): Uint8Array => (h === 0 ? hashes[i]! : nodeHash(build(h - 1, 2 * i), build(h - 1, 2 * i + 1)));
+            return build(height, at);
+        };
+        const proof = await proveInclusion(index, size, subtree);
+        return { entry: index, leaf: b64(this.log.entries[index]!), checkpoint: this.log.checkpoint(), proof: proof.map((p) => b64(p)) };
+    }
+
+    async use(entry = this.entry()): Promise<Opening> {
+        const index = this.log.entries.push(encodeEntry(entry)) - 1;
+        return { token: "t", expires_in_s: 3600, grant: b64(this.grant), ...(await this.proof(index)) };
+    }
+
+    get api(): Api {
+        const api = {
+            get: async () => ({ challenge: b64(random(48)) }),
+            send: async () => this.lie(await this.use()),
+            useAccess: () => undefined,
+            proveAgain: async () => undefined,
+        };
+        return api as unknown as Api;
+    }
+
+    open(holder: Holder = holderOf(this.link, this.holder)): Promise<GrantAccess> {
+        return GrantAccess.open(this.api, holder, () => this.now);
+    }
+}
+
+const refused = (work: Promise<unknown>, pattern: RegExp): Promise<void> => assert.rejects(work, (e: Error) => e instanceof CardeaError && pattern.test(e.message));
+
+test("an honest vault is believed, and what it was shared with is said", async () => {
+    const m = await Made.make();
+    const access = await m.open();
+    assert.equal(access.about.household, "Home");
+    assert.deepEqual(access.cameras.map((c) => [c.id, c.profile.name, c.profile.kind]), [[CAMERA, "Porch", "main"]]);
+    assert.ok(access.hubOf(CAMERA));
+    await access.timeKeys(CAMERA, 1);
+});
+
+test("every second of the grant opens, and no neighboring one", async () => {
+    for (const [from, to] of [[RANGE.from, RANGE.to], [RANGE.from, RANGE.from + 1], [0, 1], [1023, 4097], [2 ** 31 - 3, 2 ** 31 + 3]] as const) {
+        const m = await Made.make({ from, to });
+        const keys = await (await m.open()).timeKeys(CAMERA, 1);
+        const all = new TimeKeys([ROOT]);
+        for (let s = from; s < to; s++) assert.deepEqual(keys.leaf(s), all.leaf(s));
+        for (const s of [from - 3, from - 2, from - 1, to, to + 1, to + 2, 0, 2 ** 32 - 1]) {
+            if (s < 0 || (s >= from && s < to)) continue;
+            assert.throws(() => keys.leaf(s), (e: CardeaError) => e.word === "no_key", `${s} of [${from}, ${to})`);
+        }
+    }
+});
+
+test("keys of another epoch or camera are not there", async () => {
+    const access = await (await Made.make()).open();
+    await refused(access.timeKeys(CAMERA, 2), /not shared with you/);
+    await refused(access.timeKeys("cb".repeat(16), 1), /not shared with you/);
+});
+
+/* Each lie of a vault has its own words. */
+const LIES: [string, RegExp, (m: Made, o: Opening) => Promise<Opening> | Opening][] = [
+    ["the grant of another household", /not from the household/, async (_, o) => {
+        const other = await Made.make();
+        return { ...o, grant: b64(other.grant) };
+    }],
+    ["another grant of the same household", /another share/, async (m, o) => {
+        const raw = await issueGrant({ ...m.statement, id: "0c".repeat(16) }, m.keys.sign, await m.about(), []);
+        return { ...o, grant: b64(raw) };
+    }],
+    ["a grant for somebody else", /for somebody else/, async (m, o) => {
+        const raw = await issueGrant({ ...m.statement, grantee_sign: b64((await newSignKey()).public) }, m.keys.sign, await m.about(), []);
+        return { ...o, grant: b64(raw) };
+    }],
+    ["a box to somebody else", /somebody else/, async (m, o) => {
+        const raw = await issueGrant({ ...m.statement, grantee: b64(await boxPublic(random(32))) }, m.keys.sign, await m.about(), []);
+        return { ...o, grant: b64(raw) };
+    }],
+    ["an altered statement", /signature does not fit/, (_, o) => {
+        const raw = unb64(o.grant);
+        raw[9 + 120]! ^= 1;
+        return { ...o, grant: b64(raw) };
+    }],
+    ["no use in the log", /does not lead|beyond the checkpoint/, (m, o) => ({ ...o, leaf: b64(encodeEntry(m.entry())) })],
+    ["a log of another key", /not signed by the log's key/, async (_, o) => {
+        const other = new MadeLog(await newSignKey());
+        other.entries.push(unb64(o.leaf));
+        return { ...o, entry: 0, checkpoint: other.checkpoint(), proof: [] };
+    }],
+    ["somebody else's use", /somebody else's use/, async (m, o) => ({ ...o, ...(await m.proof(1)) })],
+    ["an entry that is no use", /another entry/, async (m, o) => ({ ...o, ...(await m.use(m.entry({ kind: "grant.create" }))) })],
+    ["an earlier use", /earlier use/, async (m, o) => ({ ...o, ...(await m.use(m.entry({ time: (m.now - 301) * 1e6 }))) })],
+];
+for (const [what, words, lie] of LIES)
+    test(`a vault that sends ${what} is refused`, async () => {
+        const m = await Made.make();
+        m.lie = (o) => lie(m, o);
+        await refused(m.open(), words);
+    });
+
+test("a second opening needs a second entry", async () => {
+    const m = await Made.make();
+    let first: Opening | null = null;
+    let prove: (() => Promise<unknown>) | null = null;
+    const api = { ...m.api, useAccess: (p: () => Promise<unknown>) => void (prove = p) } as unknown as Api;
+    m.lie = (o) => (first ??= o);
+    await GrantAccess.open(api, holderOf(m.link, m.holder), () => m.now);
+    await refused(prove!(), /earlier use/);
+});
+
+test("witnesses: a log that no hub has seen is not believed", async () => {
+    const m = await Made.make({ witnesses: [b64((await newSignKey()).public)] });
+    await refused(m.open(), /no hub of the household has witnessed/);
+});
+
+test("times: five minutes early is a clock, more is too early; the end is the end", async () => {
+    const m = await Made.make({ not_before: NOW, expires: NOW + 60 });
+    m.now = NOW - 300;
+    await m.open();
+    m.now = NOW - 301;
+    await refused(m.open(), /does not hold yet/);
+    m.now = NOW + 59;
+    await m.open();
+    m.now = NOW + 60;
+    await refused(m.open(), /expired/);
+});
+
+test("a password makes other keys, and a link says that there is one", async () => {
+    const m = await Made.make({}, "marzipan");
+    const fragment = formatLink(m.link, "https://vault").split("#")[1]!;
+    const link = parseFragment(fragment);
+    assert.ok(link.password);
+    await m.open(holderOf(link, await linkKeys(link, "marzipan")));
+    const wrong = await linkKeys(link, "marzipans");
+    assert.notDeepEqual(wrong.sign.public, m.holder.sign.public);
+    assert.notDeepEqual(wrong.box.public, m.holder.box.public);
+});
+
+test("each refusal has its own words for whoever stands before the door", () => {
+    const cases: [CardeaError, RegExp, boolean][] = [
+        [new CardeaError("denied", "grant: it was revoked at 2026-01-01T00:00:00Z"), /was ended/, false],
+        [new CardeaError("denied", "this grant has expired"), /has expired/, false],
+        [new CardeaError("denied", "this grant does not hold yet"), /Not yet/, true],
+        [new CardeaError("denied", "grant: it was opened as often as it may be"), /used up/, false],
+        [new CardeaError("denied", "this cannot be opened: the link or its password is not right, or the try was too slow"), /nothing at this link/, false],
+        [new CardeaError("forged", "x"), /proof failed/, false],
+        [new CardeaError("invalid", "link: its length does not fit"), /damaged/, false],
+        [new CardeaError("offline", "x"), /does not answer/, true],
+        [new CardeaError("limit", "too many attempts; try again in 30 s", { retryAfter: 30 }), /Too many/, true],
+    ];
+    for (const [e, title, again] of cases) {
+        const r = refusalOf(e);
+        assert.match(r.title, title);
+        assert.equal(r.again, again, r.title);
+    }
+});
