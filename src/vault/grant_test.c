@@ -485,8 +485,11 @@ static void test_cosigned(void **state) {
         assert_int_equal(cosignatures_count(bytes_text(text), key, 1), 1);
         check_proof(&s, &a);
     }
-    listener_stop(&w.commands);
+    char path[100] = "/v1/capabilities/";
+    hex_encode(BYTES_OF(w.writer.public_key), path + strlen(path));
+    ASK(&vault, 204, NULL, "DELETE", path, s.h.owner_auth); /* its stream ends, and so does the thread */
     pthread_join(thread, NULL);
+    listener_stop(&w.commands);
     sharing_clear(&s);
 }
 
