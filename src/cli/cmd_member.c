@@ -263,6 +263,8 @@ static err reach(const struct joining *j, struct client *c, struct diag *d) {
     snprintf(prompt, sizeof prompt, "passphrase of %s: ", j->login);
     err e = passphrase_read(j->cli, prompt, false, &passphrase, d);
     if (!e) e = client_open(c, j->url, *j->ca_file ? j->ca_file : NULL, d);
+    c->code = totp_read;
+    c->code_context = j->cli;
     if (!e) e = client_sign_in(c, j->login, blob_bytes(&passphrase.text), d);
     if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", j->url);
     return e == ERR_DENIED ? make_account(j, c, d) : e;
