@@ -300,9 +300,9 @@ static void invitations_are_read_as_people_paste_them(void **state) {
         assert_string_equal(code, cases[i].code);
         assert_string_equal(signup, cases[i].signup);
     }
-    struct invitation invitation = {.code = "0123-4567-89AB-CDEF"};
+    struct invitation invitation = {.code = "0123-4567-89AB-CDEF", .signup = "s"};
     char link[INVITATION_LINK_BYTES], vault[LINK_URL_MAX_BYTES], code[PAIRING_TEXT_BYTES], signup[64];
-    assert_int_equal(members_link(&invitation, "https://vault/", "s", link), ERR_OK);
+    assert_int_equal(members_link(&invitation, "https://vault/", link), ERR_OK);
     assert_string_equal(link, "https://vault/#join=0123-4567-89AB-CDEF&signup=s");
     assert_int_equal(members_link_parse(link, vault, code, signup, NULL), ERR_OK);
 }
