@@ -16,6 +16,8 @@ import { openByPasskey, openKeyring, passkeyKey, wrapForPasskey } from "../share
 import { formatLink, linkKeys, parseLink } from "../shared/link.ts";
 import { markDeltas } from "../shared/mark_hidden.ts";
 import { readMark } from "../shared/mark.ts";
+import { readAnswer } from "../shared/join.ts";
+import { memberMac } from "../shared/members.ts";
 import { derive } from "../shared/passphrase.ts";
 import { parseRecovery, recoveryKeys } from "../shared/recovery.ts";
 import { decodeHeader, decodeTable, padme, readSegment } from "../shared/segment.ts";
@@ -314,4 +316,14 @@ each("revocation", async (c) => {
 each("open", async (c) => {
     await checkOpen(unhex(c["grantee_sign"]), unhex(c["challenge"]), c["grant"], unhex(c["signature"]));
     assert.equal(hex(await signOpen(await signKey(unhex(c["seed"])), unhex(c["challenge"]), c["grant"])), c["signature"]);
+});
+
+each("invitation", async (c) => {
+    const k = unhex(c["key"]);
+    if (c["kind"] === "mac") {
+        if (hex(memberMac(k, unhex(c["sign"]), unhex(c["box"]))) !== c["mac"]) throw new CardeaError("forged", "mac");
+        return;
+    }
+    const a = await readAnswer(unhex(c["answer"]), k, unhex(c["box_secret"]));
+    assert.deepEqual({ household: a.id, name: a.name, role: a.role, sign: hex(a.sign!), grant: a.grant ?? "", capability: hex(a.capability) }, c["expected"]);
 });
