@@ -69,14 +69,18 @@ static err check_wish(const struct args *args, struct invitation *i, struct diag
     return ERR_OK;
 }
 
+/* Before the link is shown, since from then on nothing may be lost. */
+static void catch_interrupts(void) {
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 /* Until the person has come, or Ctrl-C: the invitation holds without this command. */
 static int await(struct session *s, const struct invitation *i) {
     const struct timespec pause = {0, ANSWER_POLL_MS * 1000000L};
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
     struct diag d = {{0}};
     bool in = false;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     fprintf(stderr, "waiting for %s to open it; Ctrl-C ends the waiting, not the invitation\n", i->name);
     while (!in && !interrupted) {
         if (members_answer(&s->client, &s->cameras, i, &in, &d)) return cli_fail(&d);
@@ -104,6 +108,7 @@ static int run_add(struct cli *cli, const struct args *args) {
         return cli_fail(&d);
     if (members_link(&i, url, signup, link))
         return cli_fail_text("the vault's address is too long for a link");
+    if (!args_has(args, "no-wait")) catch_interrupts();
     if (cli->json) {
         AUTO(json_release)
         json_t *made =

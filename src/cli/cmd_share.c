@@ -119,7 +119,9 @@ static err open_link(const struct cli *cli, const struct args *args, struct clie
     if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", url);
     if (e == ERR_NOT_FOUND && c->grant && !c->grant->opened)
         diag_prefix(d, "there is nothing at this link: it was deleted, or not copied whole");
-    if (e == ERR_DENIED && l.password) diag_prefix(d, "it does not open (is the password right?)");
+    /* Another password makes another key, whose signature fits as badly as a stranger's. */
+    if (e == ERR_DENIED && l.password && strstr(d->text, "signature"))
+        return diag_fail(d, e, "it does not open: is the password right?");
     return e;
 }
 

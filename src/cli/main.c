@@ -18,9 +18,9 @@ const struct option_spec cli_common_options[] = {
 };
 
 static const struct command *const groups[] = {
-    commands_home,  commands_household, commands_account, commands_camera,  commands_model,
-    commands_see,   commands_rule,      commands_notify,  commands_footage, commands_share,
-    commands_trust, commands_web,       commands_mark,    commands_store,
+    commands_home,   commands_household, commands_account, commands_camera,  commands_model,
+    commands_see,    commands_rule,      commands_notify,  commands_footage, commands_share,
+    commands_member, commands_trust,     commands_web,     commands_mark,    commands_store,
 };
 
 /* Named in the design, and not in this version. */

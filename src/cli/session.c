@@ -48,9 +48,11 @@ err session_vault(const struct cli *cli, char url[SESSION_URL_BYTES], char ca_fi
 err session_public_address(const struct cli *cli, char out[SESSION_URL_BYTES], bool *alone, struct diag *d) {
     char ca_file[PATH_TEXT_BYTES];
     struct home_state state;
+    char joined[SESSION_URL_BYTES];
     *alone = false;
+    joined_vault(cli, joined);
     err e = session_vault(cli, out, ca_file, d);
-    if (e || cli->vault) return e;
+    if (e || cli->vault || *joined) return e;
     e = home_state_read(cli->data, &state, d);
     if (!e && *state.lan_url) snprintf(out, SESSION_URL_BYTES, "%s", state.lan_url);
     *alone = !*state.lan_url;

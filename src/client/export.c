@@ -208,6 +208,19 @@ static err report_progress(struct export_state *s, uint32_t slot, struct diag *d
     return e ? diag_fail(d, e, "the export was cancelled: nothing was kept") : ERR_OK;
 }
 
+/* Each segment says in its own header where it belongs, and what is sealed hangs on that: one that a vault puts
+ * in another's place is as bad as one that it made up. */
+static err check_place(const struct export_state *s, const struct footage_segment *segment, struct diag *d) {
+    struct segment_header header;
+    err e = segment_header_decode(segment->sealed, &header, d);
+    if (e) return e;
+    if (memcmp(header.camera, s->camera->id, CAMERA_ID_BYTES) != 0)
+        return diag_fail(d, ERR_FORGED, "the vault sent another camera's segment");
+    if (header.slot != segment->slot || header.epoch != segment->epoch)
+        return diag_fail(d, ERR_FORGED, "the vault sent a segment of another time");
+    return ERR_OK;
+}
+
 static err export_segment(void *context, const struct footage_segment *segment, struct diag *d) {
     struct export_state *s = context;
     struct diag why = {{0}};
@@ -217,7 +230,8 @@ static err export_segment(void *context, const struct footage_segment *segment, 
     err e = report_progress(s, segment->slot, d);
     if (e) return e;
     const struct timekey_set *keys = camera_keys(s->camera, segment->epoch);
-    e = keys ? segment_read(s->reader, keys, segment->sealed, take_record, &o, &why) : ERR_NOT_FOUND;
+    e = check_place(s, segment, &why);
+    if (!e) e = keys ? segment_read(s->reader, keys, segment->sealed, take_record, &o, &why) : ERR_NOT_FOUND;
     if (e == ERR_NO_MEMORY) return diag_fail(d, e, "no memory to open a segment");
     if (o.count && o.init.len) { /* what verifies is kept, whatever comes after it */
         if (e) blob_clear(&o.mark);

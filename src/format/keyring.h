@@ -18,6 +18,7 @@
 #define KEYRING_WRAP_BYTES (12 + KEYRING_KEY_BYTES + 16)
 #define KEYRING_PASSKEYS_MAX 16
 #define KEYRING_PASSKEY_ID_BYTES 16
+#define KEYRING_LOGIN_MAX_BYTES 254
 
 enum keyring_role { KEYRING_OWNER, KEYRING_MEMBER, KEYRING_VIEWER };
 #define KEYRING_GRANT_BYTES 16
@@ -47,6 +48,8 @@ struct keyring {
     size_t count;
     struct keyring_passkey passkeys[KEYRING_PASSKEYS_MAX];
     size_t passkey_count;
+    char login[KEYRING_LOGIN_MAX_BYTES +
+               1]; /* for who comes by a passkey, and types no name; empty: not said */
 
     /* How it is locked. The recovery code's wrapping key is kept in the sealed body, so that a new passphrase
      * can seal everything afresh without asking for the code. */

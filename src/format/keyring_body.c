@@ -46,6 +46,10 @@ err keyring_body_encode(const struct keyring *k, struct blob *out) {
                   json_base64(BYTES_OF(k->box.secret)), "sign", json_base64(BYTES_OF(k->sign.seed)),
                   "recovery", json_base64(BYTES_OF(k->recovery_wrap)), "households", households_json(k));
     json_t *passkeys = passkeys_json(k);
+    if (*k->login && json_object_set_new(value, "login", json_string(k->login))) {
+        json_decref(passkeys);
+        return ERR_NO_MEMORY;
+    }
     if (k->passkey_count && (!passkeys || json_object_set_new(value, "passkeys", passkeys)))
         return ERR_NO_MEMORY;
     return json_append(value, out);
@@ -125,18 +129,21 @@ err keyring_body_decode(struct bytes text, struct keyring *out, struct diag *d) 
     AUTO(blob_clear) struct blob recovery = {0};
     json_t *account = NULL, *households = NULL, *passkeys = NULL;
     int64_t version = 0;
+    const char *login = "";
     const struct json_field fields[] = {
         JSON_VERSION(&version),
         {"account", JSON_KIND_OBJECT, true, 0, 0, &account, NULL},
         JSON_FIXED("recovery", sizeof out->recovery_wrap, &recovery),
         {"households", JSON_KIND_ARRAY, true, 0, KEYRING_HOUSEHOLDS_MAX, &households, NULL},
         {"passkeys", JSON_KIND_ARRAY, false, 0, KEYRING_PASSKEYS_MAX, &passkeys, NULL},
+        {"login", JSON_KIND_TEXT, false, 0, KEYRING_LOGIN_MAX_BYTES, &login, NULL},
     };
     err e = json_parse(text, &value, d);
     if (!e) e = JSON_READ(value, fields, d);
     if (!e) e = account_decode(account, out, d);
     if (e) return e;
     memcpy(out->recovery_wrap, recovery.data, recovery.len);
+    memcpy(out->login, login, strlen(login) + 1);
     for (size_t i = 0; !e && i < json_array_size(households); i++)
         e = household_decode(json_array_get(households, i), out, d);
     for (size_t i = 0; !e && i < json_array_size(passkeys); i++)

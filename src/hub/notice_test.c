@@ -41,7 +41,8 @@ static void test_told(void **state) {
     static const struct {
         const char *json, *title, *text;
     } cases[] = {
-        {"{\"kind\":\"grant.use\",\"grant\":\"00\",\"purpose\":\"link\"}", "A link was opened", "end it there"},
+        {"{\"kind\":\"grant.use\",\"grant\":\"00\",\"purpose\":\"link\"}", "A link was opened",
+         "end it there"},
         {"{\"kind\":\"grant.use\",\"grant\":\"00\",\"purpose\":\"support\",\"ticket\":\"11\"}",
          "The support desk is looking", "ends it"},
         {"{\"kind\":\"grant.use\",\"purpose\":\"labs\"}", "A donation was fetched", "donated"},

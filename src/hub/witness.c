@@ -292,12 +292,14 @@ json_t *witness_describe(struct witness *w) {
     pthread_mutex_lock(&w->lock);
     json_t *evidence = json_integer((json_int_t)count_evidence(w)), *o;
     if (!w->known) {
-        o = json_pack("{s:i,s:n,s:n,s:n,s:o}", "size", 0, "root", "time", "log", "evidence", evidence);
+        o = json_pack("{s:i,s:n,s:n,s:n,s:n,s:o}", "size", 0, "root", "time", "log", "checkpoint", "evidence",
+                      evidence);
     } else {
         wall_format((struct wall_us){(int64_t)w->time_s * 1000000}, time);
-        o = json_pack("{s:I,s:o,s:s,s:o,s:o}", "size", (json_int_t)w->checkpoint.size, "root",
+        o = json_pack("{s:I,s:o,s:s,s:o,s:s#,s:o}", "size", (json_int_t)w->checkpoint.size, "root",
                       json_base64(BYTES_OF(w->checkpoint.root)), "time", time, "log",
-                      json_base64(BYTES_OF(w->log_key)), "evidence", evidence);
+                      json_base64(BYTES_OF(w->log_key)), "checkpoint", (const char *)w->text.data,
+                      (int)w->text.len, "evidence", evidence);
     }
     pthread_mutex_unlock(&w->lock);
     return o;

@@ -41,8 +41,8 @@ void witness_answer_clear(struct witness_answer *a); /* for AUTO */
 err witness_take(struct witness *w, struct bytes json, struct wall_us now, struct witness_answer *out,
                  struct diag *d) CHECKED;
 
-/* {"size","root","time","log","evidence"} as the verb log.witness says it; size 0 and nulls before the first.
- * NULL: out of memory. */
+/* {"size","root","time","log","checkpoint","evidence"} as the verb log.witness says it; size 0 and nulls
+ * before the first. NULL: out of memory. */
 json_t *witness_describe(struct witness *w);
 
 #endif

@@ -41,6 +41,7 @@
 #define INDEX_RETENTION_MAX_DAYS 3650u
 #define INDEX_GRANTS_MAX 1024u /* for each household, ended ones among them until they are forgotten */
 #define INDEX_GRANT_MAX_BYTES (1u << 20)
+#define INDEX_GRANTS_MAX_BYTES (64u << 20) /* of all of a household's, with their notes */
 #define INDEX_GRANT_NOTE_MAX_BYTES 4096u
 #define INDEX_REVOCATION_MAX_BYTES 1024u
 #define INDEX_TICKET_CHARS 64
@@ -254,7 +255,7 @@ struct index_ops {
                      struct diag *);
     /* The same grant with other bytes (but the revocation) and row->expires, row->views; an empty note leaves
      * the old one. ERR_NOT_FOUND: none of that household; ERR_DENIED: it is revoked; ERR_CONFLICT: its
-     * statement is not `replaces` any more. */
+     * statement is not `replaces` any more; ERR_LIMIT. */
     err (*grant_replace)(struct index *, const struct grant_row *row, struct bytes replaces,
                          const struct grant_bytes *bytes, struct diag *);
     /* `household` NULL: whosever it is. Replaces *blobs (NULL: not wanted; `box`: with it). ERR_NOT_FOUND. */

@@ -44,6 +44,13 @@ err index_check_grant(const struct grant_bytes *bytes, struct diag *d) {
     return e ? e : index_check_size("a revocation", bytes->revocation.len, INDEX_REVOCATION_MAX_BYTES, d);
 }
 
+err index_check_grants(uint64_t held, const struct grant_bytes *more, struct diag *d) {
+    if (held + more->statement.len + more->box.len + more->note.len <= INDEX_GRANTS_MAX_BYTES) return ERR_OK;
+    return diag_fail(d, ERR_LIMIT,
+                     "a household's grants have at most %u MiB together: forget some that ended",
+                     INDEX_GRANTS_MAX_BYTES >> 20);
+}
+
 err index_no_keys(struct diag *d) {
     return diag_fail(d, ERR_NOT_FOUND, "the household has not told its keys yet");
 }

@@ -26,7 +26,9 @@ err index_grant_moved(struct diag *d) CHECKED;   /* ERR_CONFLICT */
 err index_grant_revoked(struct diag *d) CHECKED; /* ERR_DENIED */
 err index_grant_alive(struct diag *d) CHECKED;   /* ERR_DENIED */
 err index_grant_used_up(struct diag *d) CHECKED; /* ERR_DENIED */
-err index_grants_full(struct diag *d) CHECKED;   /* ERR_LIMIT */
+/* ERR_LIMIT: all of a household's grants together would be too large. */
+err index_check_grants(uint64_t held, const struct grant_bytes *more, struct diag *d) CHECKED;
+err index_grants_full(struct diag *d) CHECKED; /* ERR_LIMIT */
 
 /* Would recordings be kept for a shorter time? 0 days are for ever. */
 static inline bool index_shorter(uint64_t days, uint64_t before) {

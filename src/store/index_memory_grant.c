@@ -42,6 +42,14 @@ static uint64_t count_of(struct memory *m, const struct store_id *household) {
     return count;
 }
 
+static uint64_t bytes_of(struct memory *m, const struct store_id *household) {
+    uint64_t sum = 0;
+    EACH(struct grant, g, m->grants)
+    if (store_id_equal(&g->row.household, household))
+        sum += g->blobs.statement.len + g->blobs.box.len + g->blobs.note.len;
+    return sum;
+}
+
 static err copy_bytes(const struct grant_bytes *bytes, struct grant_blobs *out, struct diag *d) {
     err e = mi_replace(&out->statement, bytes->statement, d);
     if (!e) e = mi_replace(&out->box, bytes->box, d);
@@ -54,7 +62,8 @@ static err grant_add(struct memory *m, const struct grant_row *row, const struct
     if (grant_find(m, NULL, &row->grant)) return index_grant_known(d);
     if (count_of(m, &row->household) >= INDEX_GRANTS_MAX) return index_grants_full(d);
     AUTO(grant_blobs_clear) struct grant_blobs blobs = {0};
-    err e = copy_bytes(bytes, &blobs, d);
+    err e = index_check_grants(bytes_of(m, &row->household), bytes, d);
+    if (!e) e = copy_bytes(bytes, &blobs, d);
     if (e) return e;
     struct grant *g = mi_list_add(&m->grants, sizeof *g);
     if (!g) return mi_no_memory(d);
@@ -82,7 +91,10 @@ static err grant_replace(struct memory *m, const struct grant_row *row, struct b
     if (g->row.revoked) return index_grant_revoked(d);
     if (!bytes_equal(blob_bytes(&g->blobs.statement), replaces)) return index_grant_moved(d);
     AUTO(grant_blobs_clear) struct grant_blobs blobs = {0};
-    err e = copy_bytes(bytes, &blobs, d);
+    uint64_t mine = g->blobs.statement.len + g->blobs.box.len;
+    if (bytes->note.len) mine += g->blobs.note.len;
+    err e = index_check_grants(bytes_of(m, &row->household) - mine, bytes, d);
+    if (!e) e = copy_bytes(bytes, &blobs, d);
     if (!e && !bytes->note.len) e = mi_replace(&blobs.note, blob_bytes(&g->blobs.note), d);
     if (e) return e;
     struct grant_blobs before = g->blobs;

@@ -90,6 +90,17 @@ static err in_count(struct db_conn *conn, const struct store_id *household, uint
     return db_number(conn, "SELECT count(*) FROM grants WHERE household=?1", BIND(v_id(household)), out, d);
 }
 
+/* Of the household's grants but one. */
+static err in_bytes_check(struct db_conn *conn, const struct grant_row *row, const struct grant_bytes *bytes,
+                          struct diag *d) {
+    uint64_t held = 0;
+    err e = db_number(conn,
+                      "SELECT coalesce(sum(length(statement) + length(box) + length(note)), 0) FROM grants"
+                      " WHERE household=?1 AND id<>?2",
+                      BIND(v_id(&row->household), v_id(&row->grant)), &held, d);
+    return e ? e : index_check_grants(held, bytes, d);
+}
+
 static err in_grant_add(struct db_conn *conn, const struct grant_row *row, const struct grant_bytes *bytes,
                         struct diag *d) {
     struct grant_row held;
@@ -101,6 +112,7 @@ static err in_grant_add(struct db_conn *conn, const struct grant_row *row, const
     if (e != ERR_NOT_FOUND) return diag_fail(d, e, "a grant cannot be read");
     e = in_count(conn, &row->household, &count, d);
     if (!e && count >= INDEX_GRANTS_MAX) e = index_grants_full(d);
+    if (!e) e = in_bytes_check(conn, row, bytes, d);
     return e ? e
              : db_run(
                    conn,
@@ -126,6 +138,7 @@ static err in_grant_replace(struct db_conn *conn, const struct grant_row *row, s
     uint64_t changes = 0;
     err e = in_row(conn, &row->household, &row->grant, &held, d);
     if (!e && held.revoked) e = index_grant_revoked(d);
+    if (!e) e = in_bytes_check(conn, row, bytes, d);
     if (!e)
         e = db_run(conn,
                    "UPDATE grants SET expires=?2, views=?3, statement=?4, box=?5, closed=0,"

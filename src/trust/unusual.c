@@ -16,7 +16,8 @@ bool unusual_act_of(const struct log_entry *entry, const uint8_t *household, str
     if (household) memcpy(act.household, household, sizeof act.household);
     if (!log_entry_fact(entry, "cameras", &act.cameras)) act.cameras = 0;
     if (!log_entry_fact(entry, "minutes", &act.minutes)) act.minutes = 0;
-    act.ticket = log_entry_fact(entry, "ticket", &ticket) && ticket == 1;
+    act.ticket = log_entry_fact(entry, "ticket", &ticket) ? ticket == 1 : refused;
+    if (!log_entry_fact(entry, "count", &act.count)) act.count = 1;
     *out = act;
     return true;
 }
@@ -37,7 +38,8 @@ static uint64_t count_hour(const struct unusual_history *h, bool refused) {
     for (size_t i = h->count; i > 0; i--) {
         const struct unusual_act *act = &h->acts[i - 1];
         int64_t before = last->time.us - act->time.us;
-        if (act->refused == refused && same_actor(act, last) && before >= 0 && before < HOUR_US) n++;
+        if (act->refused == refused && same_actor(act, last) && before >= 0 && before < HOUR_US)
+            n += act->count ? act->count : 1;
     }
     return n;
 }

@@ -41,7 +41,8 @@ struct unusual_act {
     bool has_household; /* it is known whose */
     uint8_t household[UNUSUAL_HOUSEHOLD_BYTES];
     uint64_t cameras, minutes;
-    bool ticket; /* there was an open one */
+    bool ticket;    /* there was an open one, or it was no try to open any */
+    uint64_t count; /* refusals that one entry stands for; 0 is 1 */
 };
 
 /* From an entry. `household` is NULL for who cannot tell. False: it is no act of staff's that the rules look

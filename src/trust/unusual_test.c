@@ -134,6 +134,11 @@ static void test_refused(void **state) {
     assert_int_equal(raise_alarms(&h, act, 0, &value), 1u << UNUSUAL_REFUSED);
     assert_int_equal(value, UNUSUAL_REFUSED_MAX + 1);
     unusual_history_clear(&h);
+    act.count = UNUSUAL_REFUSED_MAX; /* entries that stand for several */
+    assert_int_equal(raise_alarms(&h, act, 0, NULL), 0);
+    act.count = 1;
+    assert_int_equal(raise_alarms(&h, act, 0, &value), 1u << UNUSUAL_REFUSED);
+    unusual_history_clear(&h);
 }
 
 static void test_entries(void **state) {
@@ -155,6 +160,10 @@ static void test_entries(void **state) {
     memcpy(e.kind, "admin.refused", 14);
     assert_true(unusual_act_of(&e, NULL, &act));
     assert_true(act.refused);
+    e.facts[2] = (struct log_fact){"count", 4}; /* of another request than opening a grant */
+    assert_true(unusual_act_of(&e, NULL, &act));
+    assert_true(act.ticket);
+    assert_int_equal(act.count, 4);
     memcpy(e.kind, "grant.create", 13);
     assert_false(unusual_act_of(&e, NULL, &act));
     memcpy(e.kind, "grant.use", 10);

@@ -4,7 +4,6 @@
  * change. */
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "vault/access_log.h"
 #include "vault/stream.h"
 
@@ -282,8 +281,6 @@ void activity_sweep(struct vault *v) {
         err e = log_live(v, "live.end", &end->household, &end->scope, end->cameras, end->count,
                          wall_slot(end->since), wall_slot(end->until) + UINT64_C(1), &d);
         if (e) {
-            log_error("the end of a live view is not in the access log yet: %s",
-                      d.text[0] ? d.text : err_text(e));
             put_back(v, end);
             return;
         }

@@ -47,6 +47,11 @@ struct grant_act grant_act_of(const char *kind, const struct store_id *household
 err grant_log(struct vault *v, const struct grant_act *act, json_t *more, uint64_t *index, struct blob *leaf,
               struct diag *d) CHECKED;
 
+/* Each opening and each live view is an entry of the log: may there be one more from this address? False: the
+ * reply is set. */
+bool grant_use_counts(struct vault *v, const struct http_request *request, const struct store_id *grant,
+                      const char *what, struct http_reply *r);
+
 /* All that runs under the grant ends, on every node. */
 void grant_end_announce(struct vault *v, const struct store_id *grant);
 /* Logs what has ended and is not closed: expiries, and revocations that could not be logged. */
@@ -74,7 +79,8 @@ bool staff_may_open(struct vault *v, struct http_request *request, const struct 
 /* Is it so still, with each request of the holder's? ERR_DENIED. Of other purposes it always is. */
 err staff_scope_check(struct vault *v, const struct grant_scope *scope, struct diag *d) CHECKED;
 /* A live view ends with the certificate: narrows *until. */
-err staff_scope_until(struct vault *v, const struct grant_scope *scope, uint64_t *until, struct diag *d) CHECKED;
+err staff_scope_until(struct vault *v, const struct grant_scope *scope, uint64_t *until,
+                      struct diag *d) CHECKED;
 
 /* --- who is looking now (activity.c) --- */
 

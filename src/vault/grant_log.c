@@ -1,4 +1,6 @@
 /* What the access log says of grants: whose, by whom, and how much (docs/trust.md, "The access log"). */
+#include <stdio.h>
+
 #include "tlog/log_entry.h"
 #include "vault/access_log.h"
 #include "vault/grant.h"
@@ -57,6 +59,23 @@ static err actor_of(struct vault *v, const struct grant_act *act, uint8_t actor[
     log_actor_private(keys.log_key.bytes, act->key, actor);
     wipe(&keys, sizeof keys);
     return ERR_OK;
+}
+
+bool grant_use_counts(struct vault *v, const struct http_request *request, const struct store_id *grant,
+                      const char *what, struct http_reply *r) {
+    char text[2 * STORE_ID_BYTES + 16];
+    unsigned retry = 0;
+    hex_encode(BYTES_OF(grant->bytes), text);
+    snprintf(text + 2 * STORE_ID_BYTES, 16, " %.14s", what);
+    uint64_t key = limiter_key(&v->uses, BYTES_OF(request->peer.address), bytes_text(text));
+    struct steady_us now = steady_now();
+    if (limiter_ask(&v->uses, key, now, &retry)) {
+        limiter_count(&v->uses, key, now);
+        return true;
+    }
+    atomic_fetch_add(&v->count.limited, 1);
+    reply_limited(r, retry);
+    return false;
 }
 
 err grant_log(struct vault *v, const struct grant_act *act, json_t *more, uint64_t *index, struct blob *leaf,

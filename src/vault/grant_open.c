@@ -7,10 +7,10 @@
 
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "store/desk.h"
 #include "tlog/log_entry.h"
 #include "tlog/tree.h"
 #include "vault/access_log.h"
-#include "store/desk.h"
 #include "vault/grant.h"
 #include "vault/stream.h"
 
@@ -70,6 +70,14 @@ static err prove_holder(struct vault *v, struct opening *o, struct diag *d) {
     if (!e && !stale && !forged) return ERR_OK;
     return diag_fail(d, ERR_DENIED,
                      "this cannot be opened: the link or its password is not right, or the try was too slow");
+}
+
+/* Its holder would not believe a proof of another log: after a vault was set up anew, say, from a backup. */
+static err check_log(struct vault *v, const struct grant_statement *s, struct diag *d) {
+    if (v->log && memcmp(s->log, access_log_key(v->log), sizeof s->log) == 0) return ERR_OK;
+    return diag_fail(
+        d, ERR_DENIED,
+        "grant: it was made for another access log than this vault keeps now: ask for a new one");
 }
 
 static err check_staff(struct vault *v, struct http_request *request, const struct opening *o,
@@ -208,7 +216,9 @@ enum http_outcome grant_open_post(void *vault, struct http_request *request, str
     err e = prove_holder(v, &o, &d);
     if (e == ERR_DENIED) limiter_count(&v->opens, key, now);
     if (!e) e = grant_alive(&o.held, slot_now(), &d);
+    if (!e) e = check_log(v, &o.held.statement, &d);
     if (!e) e = check_staff(v, request, &o, &d);
+    if (!e && !grant_use_counts(v, request, &o.grant, "open", r)) return HTTP_DONE;
     if (!e) e = log_use(v, &o, &d);
     bool wanted = !e && o.held.statement.witness_count, cosigned = false;
     if (wanted) e = hear_cosigned(v, request, &o, &d);

@@ -1,10 +1,13 @@
 /* Grants as owners make and end them and as their holders open them: over HTTP, against the real daemon. */
+#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +18,14 @@
 #include "tlog/log_entry.h"
 #include "tlog/log_proof.h"
 #include "vault/grant_fixture.h"
+
+static int forget_one(const char *path, const struct stat *info, int type, struct FTW *at) {
+    return remove(path);
+}
+
+static void folder_forget(const char *path) {
+    assert_int_equal(nftw(path, forget_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
 
 static uint32_t now_slot(void) {
     return wall_slot(wall_now());
@@ -371,6 +382,24 @@ static void test_guessing_slows_down(void **state) {
     sharing_clear(&s);
 }
 
+/* Whoever holds a link does not fill the household's log with it. */
+static void test_opened_often(void **state) {
+    struct sharing s;
+    struct grantee g;
+    AUTO(answer_clear) struct answer a = {0};
+    char text[200];
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    const struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    sharing_give(&vault, &s, &statement);
+    for (int i = 0; i < 60; i++) sharing_open(&vault, &g, statement.id, 200, NULL, NULL);
+    sharing_open(&vault, &g, statement.id, 429, NULL, &a);
+    int retry = (int)strtol(answer_header(&a, "Retry-After", text), NULL, 10);
+    assert_true(retry > 0 && retry <= 10);
+    log_wait(&vault, &s, "grant.use", 60);
+    sharing_clear(&s);
+}
+
 /* --- a hub's cosignature --- */
 
 struct witness {
@@ -544,6 +573,35 @@ static void test_revoked(void **state) {
     sharing_clear(&other);
 }
 
+/* A vault that was set up anew keeps another log: what was given before proves nothing there. */
+static void test_another_log(void **state) {
+    struct daemon d;
+    struct sharing s;
+    struct grantee g;
+    AUTO(answer_clear) struct answer a = {0};
+    char path[300];
+    daemon_make(&d, true);
+    daemon_start(&d);
+    sharing_make(&d, &s);
+    grantee_make(&g);
+    const struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    sharing_give(&d, &s, &statement);
+    sharing_open(&d, &g, statement.id, 200, NULL, NULL);
+    daemon_stop(&d, SIGTERM);
+    daemon_start(&d);
+    sharing_open(&d, &g, statement.id, 200, NULL, NULL);
+    daemon_stop(&d, SIGTERM);
+    snprintf(path, sizeof path, "%s/index/log.key", d.folder);
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof path, "%s/index/log", d.folder);
+    folder_forget(path);
+    daemon_start(&d);
+    sharing_open(&d, &g, statement.id, 403, NULL, &a);
+    assert_non_null(strstr(answer_text(&a, "message"), "another access log"));
+    daemon_clean(&d);
+    sharing_clear(&s);
+}
+
 /* --- issuing again --- */
 
 static void put(const struct sharing *s, const struct grant_statement *statement, const uint8_t id[16],
@@ -703,9 +761,11 @@ int main(void) {
         cmocka_unit_test(test_not_the_holder),
         cmocka_unit_test(test_not_now),
         cmocka_unit_test(test_guessing_slows_down),
+        cmocka_unit_test(test_opened_often),
         cmocka_unit_test(test_cosigned),
         cmocka_unit_test(test_not_cosigned),
         cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_another_log),
         cmocka_unit_test(test_issued_again),
         cmocka_unit_test(test_who),
     };

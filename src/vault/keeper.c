@@ -13,11 +13,13 @@
 #define RETENTION_BATCH 200
 #define GARBAGE_BATCH 256
 #define UPLOADS_BATCH 256
+#define COMPLAIN_S 60
 #define REFUSALS_FLUSH_S 60
 
 struct keeper {
     struct vault *v;
     unsigned sweep_s;
+    int64_t complain_s; /* no sooner than then again */
     int64_t flushed_s;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -101,6 +103,17 @@ err keeper_sweep(struct vault *v, struct diag *d) {
     return e ? e : v->index->ops->pairing_sweep(v->index, slot_now(), d);
 }
 
+/* --- grants that end --- */
+
+static void sweep_grants(struct keeper *k, int64_t now_s) {
+    struct diag d = {0};
+    activity_sweep(k->v);
+    err e = grants_sweep(k->v, &d);
+    if (!e || now_s < k->complain_s) return;
+    log_error("what ended is not in the access log yet: %s", d.text[0] ? d.text : err_text(e));
+    k->complain_s = now_s + COMPLAIN_S;
+}
+
 /* --- the thread --- */
 
 static void tick(struct keeper *k, int64_t now_s, int64_t *swept_s, int64_t *renewed_s, uint32_t *day) {
@@ -108,9 +121,7 @@ static void tick(struct keeper *k, int64_t now_s, int64_t *swept_s, int64_t *ren
     struct diag d = {0};
     streams_beat(v);
     uploads_forget_idle(v);
-    activity_sweep(v);
-    err ends = grants_sweep(v, &d);
-    if (ends) log_error("ended grants: %s", d.text[0] ? d.text : err_text(ends));
+    sweep_grants(k, now_s);
     if (staff_key_refresh(v, &d)) log_error("%s", d.text);
     if (staff_watch_tick(v, &d)) log_error("%s", d.text[0] ? d.text : "unusual use is not watched");
     if (now_s - *renewed_s >= 10) {

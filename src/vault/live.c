@@ -84,6 +84,7 @@ enum http_outcome live_get(void *vault, struct http_request *request, struct htt
     const struct query_field fields[] = {{"cameras", QUERY_TEXT, true, LIVE_CAMERAS_MAX * 33, &cameras}};
     if (!REQUEST_QUERY(request, fields, r)) return HTTP_DONE;
     const struct grant_scope *scope = scope_of_caller(request);
+    if (scope && !grant_use_counts(v, request, &scope->grant, "live", r)) return HTTP_DONE;
     struct live_view *view = calloc(1, sizeof *view);
     struct diag d = {0};
     if (!view) return reply_err(r, ERR_NO_MEMORY, NULL);

@@ -84,6 +84,19 @@ err log_map_fresh(struct vault *v, struct diag *d) {
     return ERR_OK;
 }
 
+err log_count(struct vault *v, const struct store_id *household, uint64_t *out, struct diag *d) {
+    struct access_log *log = v->log;
+    uint64_t fresh = 0, kept = 0;
+    pthread_mutex_lock(&log->lock);
+    for (size_t i = 0; i < log->fresh_count; i++)
+        if (store_id_equal(&log->fresh[i].household, household) && log->fresh[i].n >= fresh)
+            fresh = log->fresh[i].n + 1;
+    pthread_mutex_unlock(&log->lock);
+    err e = v->index->ops->log_next(v->index, household, &kept, d);
+    if (!e) *out = fresh > kept ? fresh : kept;
+    return e;
+}
+
 struct row_list {
     struct log_row *rows;
     size_t count;

@@ -38,9 +38,10 @@ enum http_outcome log_mine(void *vault, struct http_request *request, struct htt
     if (!v->log) return no_log(r);
     const struct store_id *household = &caller_of(request)->capability.household;
     AUTO(json_release) json_t *list = json_array();
-    err e = list ? log_rows_from(v, household, from, MINE_MAX, &rows, &count, &d) : ERR_NO_MEMORY;
+    uint64_t next = 0; /* before the rows: an entry that comes meanwhile is then one more, not one too few */
+    err e = list ? log_count(v, household, &next, &d) : ERR_NO_MEMORY;
+    if (!e) e = log_rows_from(v, household, from, MINE_MAX, &rows, &count, &d);
     if (!e) e = add_entries(v, rows, count, list, &d);
-    uint64_t next = !e && count ? rows[count - 1].n + 1 : from;
     free(rows);
     if (e) return reply_err(r, e, &d);
     return reply_json(r, 200, json_pack("{s:I,s:O}", "next", (json_int_t)next, "entries", list));

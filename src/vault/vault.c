@@ -9,6 +9,7 @@
 #define SIGN_IN_TRIES 10 /* in ten minutes, then one in 30 s */
 #define FACTOR_TRIES 10  /* the same, of who has the passphrase */
 #define STRANGER_TRIES 300
+#define USES_MAX 60   /* of one grant from one address, in ten minutes, then one in 10 s: each is an entry */
 #define OPEN_TRIES 10 /* of one grant and address, in ten minutes, then one in 30 s */
 
 void vault_init(struct vault *v) {
@@ -27,6 +28,7 @@ void vault_init(struct vault *v) {
     limiter_init(&v->pairings, VAULT_PAIRINGS_PER_PEER, VAULT_PAIRING_S, 0);
     limiter_init(&v->rings, VAULT_RINGS_PER_PEER, 60, 2);
     limiter_init(&v->opens, OPEN_TRIES, 600, 30);
+    limiter_init(&v->uses, USES_MAX, 600, 10);
     v->started = steady_now();
 }
 
@@ -49,6 +51,7 @@ void vault_clear(struct vault *v) {
     limiter_clear(&v->pairings);
     limiter_clear(&v->rings);
     limiter_clear(&v->opens);
+    limiter_clear(&v->uses);
     pthread_mutex_destroy(&v->setup_lock);
     for (size_t i = 0; i < VAULT_REEL_LOCKS; i++) pthread_mutex_destroy(&v->reel_locks[i]);
     pthread_mutex_destroy(&v->uploads_lock);

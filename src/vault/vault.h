@@ -114,7 +114,7 @@ struct vault {
     struct access_log *log; /* NULL: none is kept (memory stores) */
     struct blob ca_pem;
     bool metrics_open; /* the operator named an address for them */
-    struct limiter sign_ins, strangers, factors, pairings, rings, opens;
+    struct limiter sign_ins, strangers, factors, pairings, rings, opens, uses;
     struct brief_sessions brief;
     struct vault_counters count;
     struct steady_us started;

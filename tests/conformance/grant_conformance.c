@@ -235,6 +235,34 @@ static void test_limits(void **state) {
     assert_ok(ops->grant_add(f->index, &row, &some, D)); /* one is forgotten: there is room for one */
 }
 
+/* All together too: at the limit, and one past it. */
+static void test_bytes_limit(void **state) {
+    struct fixture *f = *state;
+    const struct index_ops *ops = f->index->ops;
+    uint8_t *large = test_calloc(1, INDEX_GRANT_MAX_BYTES);
+    struct grant_bytes bytes = {.statement = BYTES(large, INDEX_GRANT_MAX_BYTES)};
+    struct grant_row row;
+    const uint32_t count = INDEX_GRANTS_MAX_BYTES / INDEX_GRANT_MAX_BYTES;
+    for (uint32_t i = 0; i < count; i++) {
+        row = row_at(f, 100 + i);
+        assert_ok(ops->grant_add(f->index, &row, &bytes, D));
+    }
+    struct grant_row more = row_at(f, 50);
+    assert_err(ops->grant_add(f->index, &more, &some, D), ERR_LIMIT);
+    assert_non_null(strstr(D->text, "64 MiB"));
+    assert_ok(ops->grant_replace(f->index, &row, bytes.statement, &bytes, D)); /* no larger than before */
+    bytes.note = bytes_text("n");
+    assert_err(ops->grant_replace(f->index, &row, bytes.statement, &bytes, D), ERR_LIMIT);
+    assert_ok(ops->grant_replace(f->index, &row, bytes.statement, &some, D));
+    bytes.statement.len -= some.statement.len + some.box.len + some.note.len;
+    bytes.note.len = 0;
+    row = row_at(f, 100);
+    assert_ok(ops->grant_remove(f->index, &f->home, &row.grant, NOW + 1000, D));
+    assert_ok(ops->grant_add(f->index, &row, &bytes, D));
+    assert_ok(ops->grant_add(f->index, &more, &some, D));
+    test_free(large);
+}
+
 /* Two that open at once do not both have the last view. */
 struct opening {
     struct fixture *f;
@@ -290,6 +318,7 @@ int main(int argc, char **argv) {
         CASE(test_listed),
         CASE(test_due),
         CASE(test_limits),
+        CASE(test_bytes_limit),
         CASE(test_last_view),
         CASE(test_kept_after_reopening),
     };

@@ -107,6 +107,8 @@ static void check_keyring_good(json_t *one, struct bytes raw) {
     AUTO(blob_clear) struct blob again = {0};
     assert_int_equal(keyring_seal_with(&k, nonce, &again), ERR_OK);
     check_equal(one, "keyring", blob_bytes(&again));
+    const char *login = json_string_value(json_object_get(one, "login"));
+    assert_string_equal(k.login, login ? login : "");
     check_passkeys(one, raw);
 }
 

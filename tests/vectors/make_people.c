@@ -195,6 +195,7 @@ static void keyring_passkeys(json_t *cases, struct keyring *k, struct keyring_se
     uint8_t prf[2][KEYRING_PRF_BYTES], nonce[12], wrap[KEYRING_WRAP_BYTES];
     json_t *list = json_array();
     k->passkey_count = 2;
+    memcpy(k->login, "Jörg", sizeof "Jörg");
     for (size_t i = 0; i < 2; i++) {
         make_bytes(i ? "passkey prf 2" : "passkey prf", prf[i], sizeof prf[i]);
         make_bytes(i ? "passkey id 2" : "passkey id", k->passkeys[i].id, sizeof k->passkeys[i].id);
@@ -210,6 +211,7 @@ static void keyring_passkeys(json_t *cases, struct keyring *k, struct keyring_se
     MUST(keyring_seal_with(k, seeds->body_nonce, &raw));
     keyring_good(cases, "two passkeys", seeds, k, passphrase, recovery, access, blob_bytes(&raw));
     json_object_set_new(json_array_get(cases, json_array_size(cases) - 1), "passkeys", list);
+    json_object_set_new(json_array_get(cases, json_array_size(cases) - 1), "login", json_string(k->login));
     for (int i = 0; i < 2; i++) { /* the second wrap with the first one's key, and altered */
         if (i) wrap[KEYRING_WRAP_BYTES - 1] ^= 1;
         keyring_bad(cases, i ? "a passkey's wrap that was altered" : "another passkey's wrap", "forged",

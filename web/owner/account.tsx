@@ -1,6 +1,7 @@
 /* The person: passphrase, recovery kit, this device, looks. */
 import { useEffect, useState } from "preact/hooks";
 import { Kit } from "./kit.tsx";
+import { FactorsCard, SessionsCard } from "./security.tsx";
 import { client, goHome, household, phase, say, theme, type Theme } from "./state.ts";
 import { strength, StrengthHint } from "./strength.tsx";
 import { Button, Dialog, Field, Message, Page, useAction } from "./ui.tsx";
@@ -32,6 +33,8 @@ export function AccountPage() {
                         </>
                     )}
                 </section>
+                <FactorsCard />
+                <SessionsCard />
                 <section class="card">
                     <h2>Appearance</h2>
                     <div class="segmented" role="radiogroup" aria-label="Appearance">

@@ -5,11 +5,13 @@ import { useEffect } from "preact/hooks";
 import { messageOf, wordOf } from "../shared/errors.ts";
 import { clockTime } from "./format.ts";
 import { lazy } from "./lazy.tsx";
+import { followLooks } from "./looked.ts";
 import { MorePage } from "./more.tsx";
-import { route, takeInvitation, takeSetupCode } from "./route.ts";
+import { ProofBanner } from "./proof.tsx";
+import { route, takeApproval, takeInvitation, takeSetupCode } from "./route.ts";
 import { RecoverPage, SignInPage } from "./signin.tsx";
 import { FirstPage } from "./start.tsx";
-import { client, clockOffsetMs, goHome, household, isOwner, joinCode, loadHousehold, offlineSince, phase, pollReports, say, setupCode, toast, vaultName } from "./state.ts";
+import { approvalCode, client, clockOffsetMs, goHome, household, isOwner, joinCode, loadHousehold, offlineSince, phase, pollReports, say, setupCode, toast, vaultName } from "./state.ts";
 import { Button, Icon, Logo, Message, Page, type IconName } from "./ui.tsx";
 import { WallPage } from "./wall.tsx";
 import { updateReady, registerWorker } from "./update.ts";
@@ -23,18 +25,30 @@ const EventsPage = lazy(() => import("./events.tsx").then((m) => m.EventsPage));
 const AlertsPage = lazy(() => import("./alerts.tsx").then((m) => m.AlertsPage));
 const StatsPage = lazy(() => import("./stats.tsx").then((m) => m.StatsPage));
 const FacesPage = lazy(() => import("./faces.tsx").then((m) => m.FacesPage));
+const LookedPage = lazy(() => import("./looked.tsx").then((m) => m.LookedPage));
 const ZonesPage = lazy<{ id: string }>(() => import("./zones.tsx").then((m) => m.ZonesPage));
 
 const SharedPage = lazy(() => import("./shared.tsx").then((m) => m.SharedPage));
 const PeoplePage = lazy(() => import("./people.tsx").then((m) => m.PeoplePage));
 const JoinPage = lazy(() => import("./join.tsx").then((m) => m.JoinPage));
 const OutsidePage = lazy(() => import("./join.tsx").then((m) => m.OutsidePage));
+const ApprovePage = lazy(() => import("./letin.tsx").then((m) => m.ApprovePage));
+const NewSignIns = lazy(() => import("./security.tsx").then((m) => m.NewSignIns), true);
+const SupportPage = lazy<{ id: string | undefined }>(() => import("./support.tsx").then((m) => m.SupportPage));
+const SupportBanner = lazy(() => import("./supportbanner.tsx").then((m) => m.SupportBanner), true);
 const Watchers = lazy(() => import("./watchers.tsx").then((m) => m.Watchers), true);
 
 export async function start(): Promise<void> {
     registerWorker();
     const code = takeSetupCode();
     joinCode.value = takeInvitation()?.join ?? null;
+    const approval = (): void => {
+        const asks = takeApproval();
+        if (asks) approvalCode.value = asks;
+        if (asks && phase.value === "home") location.hash = "#/approve";
+    };
+    approval();
+    addEventListener("hashchange", approval); /* the link was opened where the app is open */
     try {
         const info = await client.vault();
         vaultName.value = info.name;
@@ -125,15 +139,19 @@ function Home() {
         return () => clearInterval(timer);
     }, []);
     useEffect(() => (isOwner.value ? tending() : undefined), [isOwner.value]);
+    useEffect(() => (isOwner.value ? followLooks() : undefined), [isOwner.value]);
     const [page, id, sub] = route.value.path;
-    const owners = ["alerts", "faces", "add", "health", "shared", "people"].includes(page ?? "") || (page === "camera" && sub !== undefined);
+    const owners = ["alerts", "faces", "add", "health", "shared", "people", "looked", "support"].includes(page ?? "") || (page === "camera" && sub !== undefined);
     return (
         <div class="frame">
             <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the page</a>
             <Nav page={page ?? ""} />
             <div class="content">
                 <Banners />
+                <NewSignIns />
+                {isOwner.value && <ProofBanner page={page ?? ""} />}
                 {isOwner.value && <Watchers />}
+                {isOwner.value && <SupportBanner />}
                 {owners && !isOwner.value ? <OwnersOnly />
                     : page === "camera" && id && sub === "settings" ? <SettingsPage id={id} key={id} />
                     : page === "camera" && id && sub === "zones" ? <ZonesPage id={id} key={id} />
@@ -144,10 +162,13 @@ function Home() {
                     : page === "faces" ? <FacesPage />
                     : page === "shared" ? <SharedPage />
                     : page === "people" ? <PeoplePage />
+                    : page === "looked" ? <LookedPage />
+                    : page === "support" ? <SupportPage id={id} />
                     : page === "settings" ? <MorePage />
                     : page === "add" ? <AddPage />
                     : page === "health" ? <HealthPage />
                     : page === "account" ? <AccountPage />
+                    : page === "approve" ? <ApprovePage />
                     : <WallPage />}
             </div>
         </div>
@@ -184,7 +205,7 @@ function Nav({ page }: { page: string }) {
         ["#/events", "Events", "list", page === "events"],
         ...(isOwner.value ? [["#/alerts", "Alerts", "bell", page === "alerts"] as [string, string, IconName, boolean]] : []),
         ["#/stats", "Statistics", "chart", page === "stats"],
-        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "faces", "shared", "people"].includes(page)],
+        ["#/settings", "Settings", "gear", ["settings", "add", "health", "account", "approve", "faces", "shared", "people", "looked", "support"].includes(page)],
     ];
     return (
         <nav class="nav" aria-label="Main">

@@ -74,6 +74,7 @@ function Watch({ camera }: { camera: CameraView }) {
                 <h1>{camera.profile.name}</h1>
                 <CameraState camera={camera} />
                 {isOwner.value && <Tool icon="eye" label="What it sees, and why" aria-pressed={debug} onClick={() => choose({ debug: debug ? null : "1" })} />}
+                {isOwner.value && <a class="tool" href={`#/looked?camera=${camera.id}`} aria-label="Who looked at this camera?" title="Who looked at this camera?"><Icon name="shield" /></a>}
                 {isOwner.value && <Tool icon="link" label="Share" onClick={() => share()} />}
                 {isOwner.value && <a class="tool" href={`#/camera/${camera.id}/zones`} aria-label="Zones and privacy masks" title="Zones and privacy masks"><Icon name="zone" /></a>}
                 {isOwner.value && <a class="tool" href={`#/camera/${camera.id}/settings`} aria-label="Settings of this camera" title="Settings of this camera"><Icon name="gear" /></a>}

@@ -1,8 +1,10 @@
 /* Everything that is set now and then, in one place. */
 import { useEffect } from "preact/hooks";
 import { loadShares, shares } from "./activity.ts";
+import { proof } from "./looked.ts";
 import { pollSee, see } from "./seeing.ts";
 import { household, isOwner, reports } from "./state.ts";
+import { desk, tickets } from "./support.ts";
 import { Icon, Page, type IconName } from "./ui.tsx";
 
 interface Row {
@@ -11,6 +13,13 @@ interface Row {
     title: string;
     about: string;
     state?: { text: string; look: string } | null;
+}
+
+function proofState(): Row["state"] {
+    const s = proof.value;
+    if (s?.failure) return { text: "Proof failed", look: "bad" };
+    if (s?.problem) return { text: "Not checked", look: "warn" };
+    return s?.proven ? { text: "Proven", look: "good" } : null;
 }
 
 export function MorePage() {
@@ -41,8 +50,10 @@ export function MorePage() {
         ["Who may look", [
             { href: "#/shared", icon: "link", title: "Shared links", about: "Moments and live views that somebody can open", state: open > 0 ? { text: open === 1 ? "1 open" : `${open} open`, look: "" } : null },
             { href: "#/people", icon: "person", title: "People", about: "Owners, members and viewers of your home" },
+            { href: "#/looked", icon: "shield", title: "Who looked?", about: "Every access, and the proof that none is missing", state: proofState() },
         ]],
-        ["You", [{ href: "#/account", icon: "person", title: "Account", about: "Passphrase, recovery kit, appearance, keys of the keyboard" }]],
+        ["Help", desk.value ? [{ href: "#/support", icon: "mail", title: "Support", about: `Write to ${desk.value.name}: you decide what they see`, state: tickets.value?.some((t) => t.waiting) ? { text: "They ask to see", look: "warn" } : null }] : []],
+        ["You", [{ href: "#/account", icon: "person", title: "Account", about: "Passphrase, second factor, where you are signed in, appearance" }]],
     ];
     return (
         <Page title="Settings">

@@ -58,3 +58,10 @@ export function takeSetupCode(): string | null {
     if (code) history.replaceState(null, "", location.pathname);
     return code;
 }
+
+/* #approve=CODE, read from another device's screen: that device asks to be let in. */
+export function takeApproval(): string | null {
+    const code = /^#approve=([0-9A-Za-z-]+)$/.exec(location.hash)?.[1] ?? null;
+    if (code) history.replaceState(null, "", location.pathname);
+    return code;
+}

@@ -33,6 +33,7 @@ export function SharedPage() {
                     <ul class="shares">{over.map((g) => <Share key={g.id} of={g} />)}</ul>
                 </details>
             )}
+            <p class="members-hint"><a class="link" href="#/looked">Who looked?</a> <span class="muted">Every opening of a link is written down, and proven.</span></p>
         </Page>
     );
 }

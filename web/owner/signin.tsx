@@ -1,22 +1,51 @@
-/* Signing in, and coming back by the recovery code. */
-import { useState } from "preact/hooks";
+/* Signing in: by passphrase and, where there is one, a second factor; by a passkey; with the help of a device that is signed in; and
+ * coming back by the recovery code. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { CardeaError } from "../shared/errors.ts";
+import type { FactorQuestion } from "../shared/signin.ts";
 import { DoorFrame } from "./app.tsx";
+import { lazy } from "./lazy.tsx";
 import { client, goHome, phase, setupCode } from "./state.ts";
 import { strength, StrengthHint } from "./strength.tsx";
-import { Button, Field, Message, useAction } from "./ui.tsx";
+import { Button, Field, Icon, Message, sentence, useAction } from "./ui.tsx";
+import { canUseKeys, canUsePasskeys, useKey, usePasskey } from "./webauthn.ts";
+
+const AskDevice = lazy<{ stay: boolean; onBack: () => void }>(() => import("./letin.tsx").then((m) => m.AskDevice), true);
 
 export function SignInPage() {
     const [login, setLogin] = useState("");
     const [passphrase, setPassphrase] = useState("");
     const [stay, setStay] = useState(true);
-    const { busy, error, run } = useAction();
+    const [question, setQuestion] = useState<FactorQuestion | null>(null);
+    const [device, setDevice] = useState(false);
+    const [passkeys, setPasskeys] = useState(false);
+    const { busy, error, run, setError } = useAction();
+    const key = useAction();
+    useEffect(() => void canUsePasskeys().then(setPasskeys), []);
     const submit = (e: Event): void => {
         e.preventDefault();
+        key.setError(null);
         void run(async () => {
-            await client.signIn(login.trim(), passphrase, stay);
+            try {
+                await client.signIn(login.trim(), passphrase, stay);
+            } catch (problem) {
+                if (!(problem instanceof CardeaError) || !problem.detail?.factor) throw problem;
+                return setQuestion(problem.detail.factor);
+            }
             await goHome();
         });
     };
+    const byPasskey = (): void => {
+        setError(null);
+        void key.run(async () => {
+            const { assertion, user, prf } = await usePasskey(await client.passkeyChallenge());
+            if (!user || !prf) throw new CardeaError("unsupported", "That passkey, or this browser, cannot open your keys. Sign in with your passphrase.");
+            await client.signInPasskey(assertion, user, prf, stay);
+            await goHome();
+        });
+    };
+    if (question) return <FactorStep question={question} stay={stay} onBack={() => { setQuestion(null); setPassphrase(""); }} />;
+    if (device) return <AskDevice stay={stay} onBack={() => setDevice(false)} />;
     return (
         <DoorFrame title="Welcome back">
             <form onSubmit={submit}>
@@ -25,13 +54,75 @@ export function SignInPage() {
                 <label class="check">
                     <input type="checkbox" checked={stay} onChange={(e) => setStay(e.currentTarget.checked)} /> <span>Stay signed in on this device</span>
                 </label>
-                {error && <Message kind="bad">{error}</Message>}
-                <Button look="main" type="submit" class="wide" busy={busy} disabled={!login.trim() || !passphrase}>Sign in</Button>
+                {(error ?? key.error) && <Message kind="bad">{error ?? key.error}</Message>}
+                <Button look="main" type="submit" class="wide" busy={busy} disabled={!login.trim() || !passphrase || key.busy}>Sign in</Button>
             </form>
+            <div class="door-ways">
+                {passkeys && <Button icon="face" class="wide" busy={key.busy} disabled={busy} onClick={byPasskey}>Sign in with a passkey</Button>}
+                <Button icon="phone" class="wide" disabled={busy || key.busy} onClick={() => setDevice(true)}>Use a device that is signed in</Button>
+            </div>
             <p class="aside">
                 <button type="button" class="link" onClick={() => (phase.value = "recover")}>I forgot my passphrase</button>
                 {setupCode.value && <button type="button" class="link" onClick={() => (phase.value = "first")}>Make a household</button>}
             </p>
+        </DoorFrame>
+    );
+}
+
+/* The passphrase was right: what else is asked for. */
+function FactorStep({ question, stay, onBack }: { question: FactorQuestion; stay: boolean; onBack: () => void }) {
+    const keys = question.factors.includes("webauthn");
+    const codes = question.factors.includes("totp");
+    const [asked, setAsked] = useState(question);
+    const [code, setCode] = useState("");
+    const { busy, error, run } = useAction();
+    const key = useAction();
+    const input = useRef<HTMLDivElement>(null);
+    useEffect(() => input.current?.querySelector("input")?.focus(), []);
+    const prove = async (proof: Parameters<typeof client.signInFactor>[0]): Promise<void> => {
+        try {
+            await client.signInFactor(proof, stay);
+        } catch (problem) {
+            if (problem instanceof CardeaError && problem.detail?.factor) setAsked(problem.detail.factor); /* with a fresh challenge */
+            setCode("");
+            throw problem;
+        }
+        await goHome();
+    };
+    const submit = (e: Event): void => {
+        e.preventDefault();
+        key.setError(null);
+        void run(() => prove({ totp: code.replaceAll(/\s/g, "") }));
+    };
+    const touch = (): void => void key.run(async () => prove({ webauthn: (await useKey(asked.challenge, asked.credentials)).assertion }));
+    return (
+        <DoorFrame title="One more step" lead={codes && keys ? "Your passphrase is right. Type a code of your authenticator app, or use a security key." : codes ? "Your passphrase is right. Now the code that your authenticator app shows." : "Your passphrase is right. Now your security key."}>
+            {codes && (
+                <form onSubmit={submit}>
+                    <div ref={input}>
+                        <Field label="Code" hint="Six digits, which change every half minute.">
+                            {(id, described) => <input id={id} aria-describedby={described} class="code-input" name="code" inputMode="numeric" autocomplete="one-time-code" pattern="[0-9 ]*" maxLength={7} value={code} onInput={(e) => setCode(e.currentTarget.value)} required />}
+                        </Field>
+                    </div>
+                    {error && <Message kind="bad">{error}</Message>}
+                    <Button look="main" type="submit" class="wide" busy={busy} disabled={code.replaceAll(/\s/g, "").length !== 6 || key.busy}>Sign in</Button>
+                </form>
+            )}
+            {keys && (
+                <div class="door-ways">
+                    {canUseKeys() ? (
+                        <Button look={codes ? "plain" : "main"} icon="key" class="wide" busy={key.busy} disabled={busy} onClick={touch}>Use a security key or passkey</Button>
+                    ) : (
+                        <Message kind="warn">{sentence(codes ? "Your security key works at this vault's name, not at this address: use the code" : "Your security key works at this vault's name, not at this numeric address. Open the page under its name, or use your recovery kit")}</Message>
+                    )}
+                    {key.error && <Message kind="bad">{key.error}</Message>}
+                </div>
+            )}
+            <p class="aside">
+                <button type="button" class="link" onClick={onBack}>Start again</button>
+                <button type="button" class="link" onClick={() => (phase.value = "recover")}>I lost it: use my recovery kit</button>
+            </p>
+            <p class="muted small"><Icon name="lock" /> The recovery kit needs no second step.</p>
         </DoorFrame>
     );
 }

@@ -4,10 +4,11 @@ import { boxPublic } from "./box.ts";
 import type { Api, SessionAnswer } from "./api.ts";
 import { CardeaError, forged } from "./errors.ts";
 import { makeHouseholdKeys, sealHouseholdKeys } from "./household.ts";
-import { openKeyring, rewriteKeyring, sealKeyring, type Keyring, type KeyringBody, type KeyringHousehold } from "./keyring.ts";
+import { bodyOf, openKeyring, rewriteKeyring, sealKeyring, wrapForPasskey, type Keyring, type KeyringBody, type KeyringHousehold } from "./keyring.ts";
 import { COST, derive } from "./passphrase.ts";
-import { newRecovery, parseRecovery, recoveryKeys } from "./recovery.ts";
+import { newRecovery, parseRecovery, recoveryKeys, type DerivedKeys } from "./recovery.ts";
 import { sign, signKey } from "./sign.ts";
+import type { FactorProof } from "./signin.ts";
 
 export interface Account {
     login: string;
@@ -76,7 +77,13 @@ export async function makeHousehold(api: Api, body: KeyringBody, setupCode?: str
 
 const householdId = (id: string): Bytes => new Uint8Array(id.match(/../g)!.map((h) => parseInt(h, 16)));
 
-export async function signIn(api: Api, login: string, passphrase: string): Promise<Account> {
+/* What the passphrase makes, kept while a person looks for their phone. */
+export interface Ready {
+    login: string;
+    keys: DerivedKeys;
+}
+
+export async function prepare(api: Api, login: string, passphrase: string): Promise<Ready> {
     const params = await api.send<{ salt: string; memory_kib: number; passes: number }>("POST", "/v1/sessions/params", {
         who: "nobody", json: { login },
     });
@@ -84,8 +91,13 @@ export async function signIn(api: Api, login: string, passphrase: string): Promi
     /* What is derived at a lower cost than every keyring has would be cheaper to guess from: no honest vault asks. */
     if (!(cost.memoryKib >= COST.memoryKib && cost.passes >= COST.passes))
         throw forged("This vault asks for a weaker passphrase hash than Cardea makes. Do not trust it with this passphrase.");
-    const keys = await derive(passphrase, unb64(params.salt), cost);
-    const answer = await api.send<SessionAnswer>("POST", "/v1/sessions", { who: "nobody", json: { login, auth: b64(keys.auth) } });
+    return { login, keys: await derive(passphrase, unb64(params.salt), cost) };
+}
+
+/* Error `factor`: the passphrase is right, and its detail says what else is needed. */
+export async function signIn(api: Api, { login, keys }: Ready, factor?: FactorProof): Promise<Account> {
+    const json = { login, auth: b64(keys.auth), ...(factor ? { factor } : {}) };
+    const answer = await api.send<SessionAnswer>("POST", "/v1/sessions", { who: "nobody", json });
     api.session = answer.token;
     return { login, ring: await openKeyring(unb64(answer.keyring), 1, keys.wrap), version: answer.version };
 }
@@ -108,14 +120,24 @@ export async function reseal(api: Api, account: Account, passphrase: string, rec
     const raw = await sealKeyring(ring, first.wrap);
     const { version: before } = await api.get<{ version: number }>("/v1/keyring", { who: "session" });
     const version = before + 1;
+    const wraps = await wrapsOf(api, ring);
     await api.send("PUT", "/v1/keyring", {
         who: "session",
         json: {
             keyring: b64(raw), version, salt: b64(ring.salt), memory_kib: ring.cost.memoryKib, passes: ring.cost.passes,
-            auth: b64(first.auth), ...(second ? { recovery_auth: b64(second.auth) } : {}),
+            auth: b64(first.auth), wraps, ...(second ? { recovery_auth: b64(second.auth) } : {}),
         },
     });
     return { login: account.login, ring, version };
+}
+
+/* The new key for the account's passkeys. One that was taken away on another device leaves the keyring here. */
+async function wrapsOf(api: Api, ring: Keyring): Promise<{ id: string; wrap: string }[]> {
+    const all = ring.body.passkeys ?? [];
+    if (all.length === 0) return [];
+    const { factors } = await api.get<{ factors: { id: string }[] }>("/v1/factors", { who: "session" });
+    const kept = all.filter((p) => factors.some((f) => f.id === p.id));
+    return Promise.all(kept.map(async (p) => ({ id: p.id, wrap: b64(await wrapForPasskey(ring, p.wrap)) })));
 }
 
 /* The account of somebody who was invited: it belongs to no household yet. */
@@ -126,22 +148,23 @@ export async function signUpAlone(api: Api, o: Omit<SignUp, "household">): Promi
 /* Another household in the keyring. What seals the keyring stays as it is, and so does every session. */
 export async function addHousehold(api: Api, account: Account, household: KeyringHousehold): Promise<Account> {
     const { keyring, version: before } = await api.get<{ keyring: string; version: number }>("/v1/keyring", { who: "session" });
-    const others = account.ring.body.households.filter((h) => h.id !== household.id);
-    const body = { ...account.ring.body, households: [...others, household] };
+    const stored = await bodyOf(unb64(keyring), account.ring.key); /* another device may have changed it */
+    const body = { ...stored, households: [...stored.households.filter((h) => h.id !== household.id), household] };
     const raw = await rewriteKeyring(unb64(keyring), account.ring.key, body);
     const version = before + 1;
     await api.send("PUT", "/v1/keyring", { who: "session", json: { keyring: b64(raw), version } });
     return { ...account, ring: { ...account.ring, body }, version };
 }
 
-/* Whether `passphrase` opens this account, asked of the keyring itself: nothing goes to the vault but the request for it. */
-export async function checkPassphrase(api: Api, passphrase: string): Promise<void> {
-    const { keyring } = await api.get<{ keyring: string; version: number }>("/v1/keyring", { who: "session" });
+/* Whether `passphrase` opens this account, asked of the keyring itself: nothing goes to the vault but the request for it. The account as
+ * it is stored now, which another device may have changed. */
+export async function checkPassphrase(api: Api, account: Account, passphrase: string): Promise<Account> {
+    const { keyring, version } = await api.get<{ keyring: string; version: number }>("/v1/keyring", { who: "session" });
     const raw = unb64(keyring);
     const v = new DataView(raw.buffer);
     const keys = await derive(passphrase, raw.subarray(14, 30), { memoryKib: v.getUint32(6), passes: v.getUint32(10) });
     try {
-        await openKeyring(raw, 1, keys.wrap);
+        return { login: account.login, ring: await openKeyring(raw, 1, keys.wrap), version };
     } catch (e) {
         if (e instanceof CardeaError && e.word === "denied") throw new CardeaError("denied", "that is not your present passphrase");
         throw e;

@@ -1,8 +1,9 @@
 /* The vault's HTTP interface (docs/protocol.md). Two tokens, never in one request: the session reads the sealed
  * keyring, the access token is got by proving a capability. */
 import { b64, unb64, type Bytes } from "./bytes.ts";
-import { CardeaError } from "./errors.ts";
+import { CardeaError, type ErrorDetail } from "./errors.ts";
 import { sign, type SignKey } from "./sign.ts";
+import type { FactorQuestion } from "./signin.ts";
 
 export interface VaultInfo {
     name: string;
@@ -118,15 +119,19 @@ export class Api {
         if (response.ok) return response;
         let word = response.status === 404 ? "not_found" : "internal";
         let message = `the vault answered ${response.status}`;
+        const detail: ErrorDetail = {};
         try {
-            const body = (await response.json()) as { error?: string; message?: string };
+            const body = (await response.json()) as { error?: string; message?: string } & Partial<FactorQuestion>;
             word = body.error ?? word;
             message = body.message ?? message;
+            if (word === "factor" && body.factors && body.challenge && body.credentials)
+                detail.factor = { factors: body.factors, challenge: body.challenge, credentials: body.credentials };
         } catch {
             /* A proxy's page, not ours: the status must do. */
         }
         const after = Number(response.headers.get("Retry-After") ?? 0);
-        throw new CardeaError(word, message, after > 0 ? { retryAfter: after } : undefined);
+        if (after > 0) detail.retryAfter = after;
+        throw new CardeaError(word, message, Object.keys(detail).length > 0 ? detail : undefined);
     }
 
     async send<T>(method: string, path: string, o: Options = {}): Promise<T> {

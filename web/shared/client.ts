@@ -10,6 +10,7 @@ import { eventDay, eventEpoch, openEvent, openEventPicture, type CameraEvent } f
 import { eraseEvents, EventStore, type SyncState } from "./eventstore.ts";
 import { GrantAccess } from "./grantee.ts";
 import { Grants, type GrantView, type ShareOptions } from "./grants.ts";
+import { sha256 } from "./hash.ts";
 import { Household, type Profile } from "./household.ts";
 import { command, pair } from "./hub.ts";
 import * as joining from "./join.ts";
@@ -26,9 +27,12 @@ import { tryRule, type Trial } from "./rules.ts";
 import type { Filter, Found, Names } from "./search.ts";
 import type { Rule, SeenEvent, Zone } from "./seeing.ts";
 import { signKey } from "./sign.ts";
+import * as signin from "./signin.ts";
+import type { Asking, Assertion, FactorProof, FactorView, Registration, RegistrationOffer, SessionView, TotpOffer } from "./signin.ts";
+import { readStaffCertificate } from "./staff.ts";
 import type { Stats } from "./stats.ts";
 import { healthOf, Support, type Agent, type Approval, type Desk, type Thread, type TicketRow } from "./support.ts";
-import type { Health, TicketRequest } from "./ticket.ts";
+import { openTicketMessage, type Health, type TicketRequest } from "./ticket.ts";
 import type { Said } from "./thread.ts";
 import { pause, type LivePart, type LiveState } from "./watch.ts";
 import { Looked, type GrantSeen, type LookedState } from "./wholooked.ts";
@@ -118,6 +122,8 @@ interface Remembered {
     account: { box: string; sign: string };
     recovery: string;
     households: (Omit<KeyringHousehold, "capability" | "sign"> & { capability: string; sign?: string })[];
+    passkeys?: { id: string; wrap: string }[];
+    named?: string;
     ring?: string; /* the keyring's own key: a home can be added to it */
     chosen?: string;
 }
@@ -131,6 +137,9 @@ export interface Standing {
 
 export class Client extends Playback {
     private account: accounts.Account | null = null;
+    private ready: accounts.Ready | null = null; /* a passphrase that was right, while a second factor is looked for */
+    private asking: Asking | null = null;
+    private asked: AbortController | null = null;
     private household: Household | null = null;
     private store: EventStore | null = null;
     private looked: Looked | null = null;
@@ -162,14 +171,148 @@ export class Client extends Playback {
         const { account, words } = await accounts.signUp(this.api, o);
         this.account = account;
         await accounts.makeHousehold(this.api, account.ring.body, o.setupCode);
-        await this.enter();
+        await this.arrive(false);
         return words;
     }
 
+    /* Error `factor`: the passphrase is right; signInFactor goes on with what its detail asks for. */
     async signIn(login: string, passphrase: string, stay: boolean): Promise<void> {
-        this.account = await accounts.signIn(this.api, login, passphrase);
+        this.ready = await accounts.prepare(this.api, login, passphrase);
+        await this.signInFactor(undefined, stay);
+    }
+
+    async signInFactor(proof: FactorProof | undefined, stay: boolean): Promise<void> {
+        if (!this.ready) throw new CardeaError("invalid", "begin with the passphrase");
+        this.account = await accounts.signIn(this.api, this.ready, proof);
+        this.ready = null;
+        await this.arrive(stay);
+    }
+
+    /* Signed in, whichever way. */
+    private async arrive(stay: boolean): Promise<void> {
         await this.enter();
+        await signin.nameSession(this.api, this.signedIn());
         if (stay) await this.remember();
+    }
+
+    passkeyChallenge(): Promise<string> {
+        return signin.passkeyChallenge(this.api);
+    }
+
+    async signInPasskey(assertion: Assertion, user: string, prf: Uint8Array, stay: boolean): Promise<void> {
+        this.account = await signin.signInByPasskey(this.api, assertion, user, prf);
+        await this.arrive(stay);
+    }
+
+    /* ---- another device (signin.ts) ---- */
+
+    async askToBeLetIn(): Promise<{ code: string; digits: string }> {
+        this.asking = await signin.askToBeLetIn(this.api);
+        return { code: this.asking.code, digits: this.asking.digits };
+    }
+
+    /* Until a signed-in device has answered; false: stopAsking was called. */
+    async waitToBeLetIn(stay: boolean): Promise<boolean> {
+        const asking = this.asking;
+        if (!asking) throw new CardeaError("invalid", "nothing was asked for");
+        const stop = (this.asked = new AbortController());
+        while (!stop.signal.aborted) {
+            const account = await signin.answerFor(this.api, asking, stop.signal).catch(async (e) => {
+                if (wordOf(e) === "aborted") return null;
+                if (wordOf(e) !== "offline") throw e;
+                await new Promise((r) => setTimeout(r, 2000)); /* a phone that changes networks goes on */
+                return null;
+            });
+            if (!account) continue;
+            this.asking = this.asked = null;
+            this.account = account;
+            await this.enter();
+            if (stay) await this.remember();
+            return true;
+        }
+        return false;
+    }
+
+    stopAsking(): void {
+        this.asked?.abort();
+        this.asking = this.asked = null;
+    }
+
+    whoAsks(code: string): Promise<{ name: string | null }> {
+        return signin.whoAsks(this.api, code);
+    }
+
+    async letIn(code: string, digits: string): Promise<string | null> {
+        const account = this.signedIn();
+        const name = await signin.letIn(this.api, account, code, digits);
+        /* It is of this device's doing: no news here. */
+        await this.know((await signin.listSessions(this.api, account, await this.known())).map((s) => s.id));
+        return name;
+    }
+
+    /* ---- sessions and second factors ---- */
+
+    private who(): string {
+        return hex(sha256(this.signedIn().ring.body.account.sign));
+    }
+
+    private async known(): Promise<Set<string> | null> {
+        const ids = await device.knownSessions(this.who());
+        return ids && new Set(ids);
+    }
+
+    private async know(ids: string[]): Promise<void> {
+        await device.rememberSessions(this.who(), ids);
+    }
+
+    /* The first look on a device knows them all: there is nothing to compare with. */
+    async sessions(): Promise<SessionView[]> {
+        const known = await this.known();
+        const list = await signin.listSessions(this.api, this.signedIn(), known);
+        await this.know(list.filter((s) => !s.news).map((s) => s.id));
+        return list;
+    }
+
+    /* "That was me." */
+    async knowSession(id: string): Promise<void> {
+        await this.know([...((await this.known()) ?? []), id]);
+    }
+
+    endSession(id: string): Promise<void> {
+        return signin.endSession(this.api, id);
+    }
+
+    factors(): Promise<FactorView[]> {
+        return signin.listFactors(this.api, this.signedIn());
+    }
+
+    beginTotp(): Promise<TotpOffer> {
+        return signin.beginTotp(this.api, this.signedIn());
+    }
+
+    confirmTotp(pending: string, code: string, name: string): Promise<void> {
+        return signin.confirmTotp(this.api, this.signedIn(), pending, code, name);
+    }
+
+    beginKey(): Promise<RegistrationOffer> {
+        return signin.beginKey(this.api);
+    }
+
+    finishKey(registration: Registration, name: string): Promise<void> {
+        return signin.finishKey(this.api, this.signedIn(), registration, name);
+    }
+
+    async addPasskey(credential: Uint8Array, prf: Uint8Array): Promise<void> {
+        this.account = await signin.addPasskey(this.api, this.signedIn(), credential, prf);
+        if (this.remembered) await this.remember();
+    }
+
+    removeFactor(id: string, passphrase: string): Promise<void> {
+        return signin.removeFactor(this.api, id, passphrase);
+    }
+
+    deviceName(): string {
+        return signin.here();
     }
 
     /* The first half of recovering: the words open the keyring. */
@@ -179,19 +322,18 @@ export class Client extends Playback {
 
     async finishRecovery(passphrase: string): Promise<void> {
         this.account = await accounts.reseal(this.api, this.signedIn(), passphrase);
-        await this.enter();
+        await this.arrive(false);
     }
 
     async changePassphrase(old: string, next: string): Promise<void> {
-        await accounts.checkPassphrase(this.api, old);
-        this.account = await accounts.reseal(this.api, this.signedIn(), next);
+        const stored = await accounts.checkPassphrase(this.api, this.signedIn(), old);
+        this.account = await accounts.reseal(this.api, stored, next);
         if (this.remembered) await this.remember();
     }
 
     /* A new recovery code, shown before it is in force; useRecovery puts it there. */
     async proposeRecovery(passphrase: string): Promise<string[]> {
-        this.signedIn();
-        await accounts.checkPassphrase(this.api, passphrase);
+        await accounts.checkPassphrase(this.api, this.signedIn(), passphrase);
         const { secret, words } = newRecovery();
         this.pending = secret;
         return words;
@@ -199,7 +341,8 @@ export class Client extends Playback {
 
     async useRecovery(passphrase: string): Promise<void> {
         if (!this.pending) throw new CardeaError("invalid", "no recovery code is waiting to be put in force");
-        this.account = await accounts.reseal(this.api, this.signedIn(), passphrase, this.pending);
+        const stored = await accounts.checkPassphrase(this.api, this.signedIn(), passphrase);
+        this.account = await accounts.reseal(this.api, stored, passphrase, this.pending);
         this.pending = null;
         if (this.remembered) await this.remember();
     }
@@ -297,6 +440,7 @@ export class Client extends Playback {
             recovery: b64(ring.body.recovery),
             households: ring.body.households.map((h) => ({ ...h, capability: b64(h.capability), sign: h.sign && b64(h.sign) })),
             ring: b64(ring.key), chosen: this.chosen,
+            ...(ring.body.passkeys ? { passkeys: ring.body.passkeys.map((p) => ({ id: p.id, wrap: b64(p.wrap) })) } : {}), ...(ring.body.login ? { named: ring.body.login } : {}),
         };
         await device.remember(value);
         this.remembered = true;
@@ -316,6 +460,7 @@ export class Client extends Playback {
             account: { box: unb64(kept.account.box), sign: unb64(kept.account.sign) },
             recovery: unb64(kept.recovery),
             households: kept.households.map((h) => ({ ...h, capability: unb64(h.capability), ...(h.sign ? { sign: unb64(h.sign) } : {}) }) as KeyringHousehold),
+            ...(kept.passkeys ? { passkeys: kept.passkeys.map((p) => ({ id: p.id, wrap: unb64(p.wrap) })) } : {}), ...(kept.named ? { login: kept.named } : {}),
         };
         const none = new Uint8Array(0);
         this.account = { login: kept.login, version: kept.version, ring: { cost: { memoryKib: 0, passes: 0 }, salt: none, key: unb64(kept.ring ?? ""), body } };
@@ -562,6 +707,28 @@ export class Client extends Playback {
 
     async acceptLog(): Promise<void> {
         await this.looks().accept();
+    }
+
+    /* What a ticket is about, in the owner's own words, and who answered in it; null: it cannot be read. */
+    async ticketSubject(ticket: string): Promise<{ text: string; agents: { key: string; number: number }[] } | null> {
+        const { household } = this.home();
+        try {
+            const { messages } = await this.api.get<{ messages: [number, string, number, { household?: string }][] }>(`/v1/tickets/${encodeURIComponent(ticket)}?after=0`);
+            let text = "";
+            const agents = new Map<string, number>();
+            for (const [, , , m] of messages) {
+                if (!m.household) continue;
+                const opened = await openTicketMessage(unb64(m.household), ticket, household.keys.box).catch(() => null);
+                if (opened?.kind === "open") text ||= opened.text ?? "";
+                const staff = (await this.looks().pins()).staff;
+                if (!opened?.certificate || !staff) continue;
+                const c = await readStaffCertificate(opened.certificate, staff).catch(() => null);
+                if (c) agents.set(b64(c.sign), c.number);
+            }
+            return { text, agents: [...agents].map(([key, number]) => ({ key, number })) };
+        } catch {
+            return null;
+        }
     }
 
     whoLooked(): { state: LookedState; looks: Look[]; entries: OwnEntry[]; grants: Record<string, GrantSeen> } {

@@ -62,6 +62,14 @@ export async function forget(): Promise<void> {
     await transact("device", "readwrite", (s) => s.delete("unlocked")).catch(() => undefined);
 }
 
+/* Which of an account's sessions this device has shown somebody: it stays when they sign out. `who` is a hash. */
+export async function knownSessions(who: string): Promise<string[] | null> {
+    return (await transact<string[] | undefined>("device", "readonly", (s) => s.get(`sessions/${who}`) as IDBRequest<string[] | undefined>).catch(() => undefined)) ?? null;
+}
+export async function rememberSessions(who: string, ids: string[]): Promise<void> {
+    await transact("device", "readwrite", (s) => s.put(ids, `sessions/${who}`)).catch(() => undefined);
+}
+
 export interface Seen {
     version: number;
     signer: string; /* base64url */

@@ -1,10 +1,17 @@
 /* What can go wrong, by what the caller can do about it. `word` is one of docs/protocol.md, or one of
  * these: forged, cut_short, no_key, offline, unsupported. `message` is for a person. */
+import type { FactorQuestion } from "./signin.ts";
+
+export interface ErrorDetail {
+    retryAfter?: number;
+    factor?: FactorQuestion; /* of the word `factor` */
+}
+
 export class CardeaError extends Error {
     constructor(
         readonly word: string,
         message: string,
-        readonly detail?: { retryAfter?: number },
+        readonly detail?: ErrorDetail,
     ) {
         super(message);
         this.name = "CardeaError";

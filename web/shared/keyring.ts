@@ -16,6 +16,7 @@ export interface KeyringBody {
     households: KeyringHousehold[];
     /* Passkeys that open it, by the first bytes of SHA-256 of their credential's id: a change of the passphrase makes their wraps anew. */
     passkeys?: { id: string; wrap: Bytes }[];
+    login?: string; /* for who comes by a passkey, and types no name */
 }
 
 export interface KeyringHousehold {
@@ -57,8 +58,11 @@ const headOf = (ring: Keyring): Bytes => concat(u32(MAGIC), new Uint8Array([1, 1
 export const passkeyKey = (prf: Uint8Array): Bytes => hkdfExpand(prf, "cardea/1 passkey wrap", NOTHING, 32);
 
 /* The keyring's key as a passkey opens it: kept by the vault, with the credential. */
-export async function wrapForPasskey(ring: Keyring, key: Uint8Array): Promise<Bytes> {
-    const { nonce, sealed } = await encrypt(key, bound(headOf(ring), 4), ring.key);
+export const wrapForPasskey = (ring: Keyring, key: Uint8Array): Promise<Bytes> => wrapForPasskeyOf(headOf(ring), ring.key, key);
+
+/* The same with the keyring as it is stored. */
+export async function wrapForPasskeyOf(raw: Uint8Array, ringKey: Bytes, key: Uint8Array): Promise<Bytes> {
+    const { nonce, sealed } = await encrypt(key, bound(own(raw.subarray(0, HEAD_BYTES)), 4), ringKey);
     return concat(nonce, sealed);
 }
 
@@ -71,17 +75,25 @@ export async function sealKeyring(ring: Keyring, passphraseWrap: Uint8Array): Pr
     return concat(head, first.nonce, first.sealed, second.nonce, second.sealed, body.nonce, length, body.sealed);
 }
 
-/* The same keyring with another body: what it opens with stays. */
-export async function rewriteKeyring(raw: Uint8Array, key: Uint8Array, body: KeyringBody): Promise<Bytes> {
+/* What is stored now, for a device that was unlocked before: another one may have changed it since. */
+export async function bodyOf(raw: Uint8Array, key: Uint8Array): Promise<KeyringBody> {
     const bodyAt = HEAD_BYTES + 2 * WRAP_BYTES;
     if (raw.length < bodyAt || readU32(raw, 0) !== MAGIC || raw[4] !== 1) throw invalid("keyring: magic or version");
     const aad = bound(own(raw.subarray(0, HEAD_BYTES)), 3);
+    let plain: Bytes;
     try {
-        await decrypt(key, aad, raw.subarray(bodyAt, bodyAt + 12), raw.subarray(bodyAt + 16));
+        plain = await decrypt(key, aad, raw.subarray(bodyAt, bodyAt + 12), raw.subarray(bodyAt + 16));
     } catch {
         throw forged("keyring: it was sealed anew on another device: sign in again");
     }
-    const sealed = await encrypt(key, aad, utf8(encodeBody(body)));
+    return decodeBody(text(plain));
+}
+
+/* The same keyring with another body: what it opens with stays. */
+export async function rewriteKeyring(raw: Uint8Array, key: Uint8Array, body: KeyringBody): Promise<Bytes> {
+    await bodyOf(raw, key);
+    const bodyAt = HEAD_BYTES + 2 * WRAP_BYTES;
+    const sealed = await encrypt(key, bound(own(raw.subarray(0, HEAD_BYTES)), 3), utf8(encodeBody(body)));
     return concat(raw.subarray(0, bodyAt), sealed.nonce, u32(sealed.sealed.length - 16), sealed.sealed);
 }
 
@@ -99,6 +111,7 @@ function encodeBody(body: KeyringBody): string {
             grant: h.grant,
         })),
         passkeys: body.passkeys?.length ? body.passkeys.map((p) => ({ id: p.id, wrap: b64(p.wrap) })) : undefined,
+        login: body.login || undefined,
     });
 }
 
@@ -148,6 +161,7 @@ function decodeBody(json: string): KeyringBody {
         recovery: string;
         households: RawHousehold[];
         passkeys?: { id: string; wrap: string }[];
+        login?: string;
     };
     if (raw.v !== 1) throw invalid("keyring: v");
     if (raw.households.length > 16) throw invalid("keyring: households");
@@ -157,6 +171,7 @@ function decodeBody(json: string): KeyringBody {
         recovery: unb64(raw.recovery),
         households: raw.households.map(decodeHousehold),
         ...(raw.passkeys?.length ? { passkeys: raw.passkeys.map((p) => ({ id: p.id, wrap: unb64(p.wrap) })) } : {}),
+        ...(raw.login ? { login: raw.login } : {}),
     };
 }
 

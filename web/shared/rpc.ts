@@ -1,5 +1,5 @@
 /* Calls from a page to its worker: each method of the worker's object becomes a promise. */
-import { CardeaError } from "./errors.ts";
+import { CardeaError, type ErrorDetail } from "./errors.ts";
 
 type Method = (...args: never[]) => unknown;
 export type Remote<T> = {
@@ -14,7 +14,7 @@ interface Call {
 interface Answer {
     id: number;
     result?: unknown;
-    error?: { word: string; message: string; detail?: { retryAfter?: number } };
+    error?: { word: string; message: string; detail?: ErrorDetail };
 }
 
 export function remote<T>(worker: Worker, onEvent: (event: unknown) => void): Remote<T> {

@@ -7,11 +7,12 @@ import type { Grants } from "./grants.ts";
 import type { Household } from "./household.ts";
 import { decodeEntry, TILE_WIDTH, type Checkpoint, type Tiles } from "./log.ts";
 import { checkStaffCertificate, readStaffKey, staffActor, staffFingerprint, type StaffCertificate, type StaffKey } from "./staff.ts";
-import { openThread, subjectOf, wordsOf, type Listed, type RawThread, type Said } from "./thread.ts";
+import { openThread, requestsOf, subjectOf, wordsOf, type Listed, type RawThread, type Said } from "./thread.ts";
 import { scrubError, sealTicketMessage, type Health, type TicketMessage, type TicketRequest } from "./ticket.ts";
 
 export interface TicketRow extends Listed {
     subject: string;
+    waiting: boolean; /* the desk asks to see something, and has no answer */
 }
 export interface Thread {
     ticket: string;
@@ -55,7 +56,7 @@ interface Parts {
 
 export class Support {
     private key: StaffKey | null = null;
-    private subjects = new Map<string, string>();
+    private rows = new Map<string, { messages: number; subject: string; waiting: boolean }>();
     private certified = new Map<string, { entry: number; since: number }>(); /* by the certificate's bytes */
 
     constructor(private readonly p: Parts) {}
@@ -85,7 +86,20 @@ export class Support {
 
     async list(): Promise<TicketRow[]> {
         const { tickets } = await this.p.api.get<{ tickets: Listed[] }>("/v1/tickets");
-        return Promise.all(tickets.map(async (t) => ({ ...t, subject: this.subjects.get(t.ticket) ?? (await this.read(t.ticket, 0, 0).then(() => this.subjects.get(t.ticket)!, messageOf)) })));
+        return Promise.all(tickets.map((t) => this.row(t)));
+    }
+
+    /* A ticket in which nothing was said since is not read again. */
+    private async row(t: Listed): Promise<TicketRow> {
+        let held = this.rows.get(t.ticket);
+        if (!held || held.messages !== t.messages) {
+            const said = await this.read(t.ticket, 0, 0).then((r) => r.said, (e) => messageOf(e));
+            if (typeof said === "string") return { ...t, subject: said, waiting: false };
+            const open = said.find((s) => s.message?.kind === "open")?.message;
+            held = { messages: t.messages, subject: open ? subjectOf(open.text!).subject : "It cannot be read", waiting: requestsOf(said).some((r) => !r.answer) };
+            this.rows.set(t.ticket, held);
+        }
+        return { ...t, subject: held.subject, waiting: held.waiting && t.state === "open" };
     }
 
     /* What was said after message `after`; waits for something new when `wait` s are given. */
@@ -93,8 +107,6 @@ export class Support {
         const raw = await this.p.api.get<RawThread>(`/v1/tickets/${ticket}?after=${after}&wait_s=${wait}`);
         const { keys } = this.p.household;
         const said = await openThread(raw.messages, ticket, { as: "household", secret: keys.box, household: keys.sign.public, staff: (await this.desk()).staff });
-        const open = said.find((s) => s.message?.kind === "open");
-        if (open) this.subjects.set(ticket, subjectOf(open.message!.text!).subject);
         return { ticket, state: raw.state, said, grants: raw.grants };
     }
 

@@ -23,7 +23,7 @@ export async function seeding(origin: string, login: string, passphrase: string)
     const plain = globalThis.fetch;
     globalThis.fetch = ((path: string, init: RequestInit) => plain(path.startsWith("/") ? origin + path : path, init)) as typeof fetch;
     const owner = new Api();
-    const account = await accounts.signIn(owner, login, passphrase);
+    const account = await accounts.signIn(owner, await accounts.prepare(owner, login, passphrase));
     const mine = account.ring.body.households[0]!;
     owner.useCapability(await signKey(mine.capability));
     const known = new Map<string, Awaited<ReturnType<Memory["get"]>>>();

@@ -102,6 +102,7 @@ each("keyring", async (c) => {
     try {
         if (c["way"] === "passkey") return void (await openByPasskey(raw, unhex(c["sealed"]), unhex(c["wrap"])));
         const ring = await openKeyring(raw, c["way"] === "recovery" ? 2 : 1, unhex(c["wrap"]));
+        assert.equal(ring.body.login, c["login"]);
         for (const p of c["passkeys"] ?? []) {
             const key = passkeyKey(unhex(p["prf"]));
             assert.equal(hex(key), p["key"]);

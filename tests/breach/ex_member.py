@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""ex-member: somebody who was let in, and was removed, goes on watching.
+
+Ben was a member. After his removal nothing that his software kept, and no vault that helps him, opens a second that was recorded
+since. The vault that helps is a proxy which answers him with what it answered when he was a member, and which fetches by an
+owner's access whatever he asks for: it has all the ciphertext. Honest path, at the same time: another member sees it all."""
+import json, os, sys, time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+from grants_test import Person, home_with, read_some, refused
+from home import frames_of, main, wait_for
+from tampering_vault import Message, TamperingVault
+
+OPEN = r"/v1/grants/[0-9a-f]{32}/open"
+
+
+def home_url(folder):
+    with open(os.path.join(folder, "data", "home.json")) as f:
+        return json.load(f)["url"]
+
+
+def owner_access(folder, home):
+    owner = TamperingVault(home_url(folder))
+    home.cardea("camera", "list", "--vault", owner.url)
+    token = owner.answers("POST", "/v1/access")[-1][1].json()["token"]
+    owner.stop()
+    return f"Access {token}"
+
+
+def colluding(folder, home, kept):
+    """A vault on Ben's side: his old answer, and everything by an owner's access."""
+    proxy, access = TamperingVault(home_url(folder)), owner_access(folder, home)
+    proxy.rule("POST", OPEN, ask=lambda q: Message(status=200, headers={"Content-Type": "application/json"}, body=kept))
+    for path in ("/v1/timeline", r"/v1/reels/[0-9a-f]{32}", "/v1/live", "/v1/cameras", "/v1/events"):
+        proxy.rule("GET", path, ask=lambda q: q.headers.__setitem__("Authorization", access))
+    return proxy
+
+
+def test_an_ex_member_opens_nothing_new(folder):
+    home, ben, cleo = home_with(folder, "porch"), Person(folder, "ben"), Person(folder, "cleo")
+    proxy = None
+    try:
+        ben.join(home, "--role", "member", "--past", "--export")
+        cleo.join(home, "--role", "member", "--past", "--export")
+        through = TamperingVault(home_url(folder))
+        before = os.path.join(folder, "before.mp4")
+        ben.run("export", "porch", "--from", "-10m", "--to", "now", "-o", before, "--vault", through.url)
+        kept = through.answers("POST", OPEN)[-1][1].body
+        through.stop()
+        assert frames_of(before) > 25, "while he was a member he saw"
+        said = home.cardea("member", "remove", "ben", "--yes").stdout
+        assert "1 camera has new keys" in said, said
+        removed_at = time.time()
+        home.wait_recorded("porch", home.recorded_s("porch") + 8)
+        # The vault keeps its word.
+        refused(ben.run("export", "porch", "--from", "-10m", "--to", "now", "-o", os.path.join(folder, "no.mp4"), check=False), "revoked")
+        # A vault that does not: his keys open what they opened, and not a second since.
+        proxy = colluding(folder, home, kept)
+        after = os.path.join(folder, "after.mp4")
+        r = ben.run("export", "porch", "--from", "-10m", "--to", "now", "-o", after, "--vault", proxy.url, "--json", check=False)
+        assert r.returncode == 0, r.stderr
+        result = json.loads(r.stdout)
+        ends = iso(result["to"])
+        assert ends <= removed_at + 3, f"opened {ends - removed_at:.1f} s from after the removal"
+        assert any(m["why"] == "deleted" and iso(m["to"]) > removed_at + 4 for m in result["missing"]), result["missing"]
+        r = ben.run("export", "porch", "--from", stamp(removed_at + 3), "--to", "now", "-o", os.path.join(folder, "no.mp4"),
+                    "--vault", proxy.url, check=False)
+        assert r.returncode == 1 and "key" in r.stderr, r.stdout + r.stderr
+        view = ben.start("live", "porch", "--vault", proxy.url)
+        first = wait_for("his live view to find no key", lambda: view.stderr.readline(), 30).decode()
+        assert "keys changed" in first, first
+        view.kill()
+        assert view.communicate()[0] == b"", "not a byte of the live view"
+        # Honest path: whoever stayed sees all of it, over the change of keys.
+        out = os.path.join(folder, "cleos.mp4")
+        r = json.loads(cleo.run("export", "porch", "--from", "-10m", "--to", "now", "-o", out, "--json").stdout)
+        assert iso(r["to"]) > removed_at + 4 and iso(r["from"]) < removed_at, r
+        view = cleo.start("live", "porch")
+        read_some(view)
+        view.kill()
+        view.communicate()
+    finally:
+        if proxy:
+            proxy.stop()
+        home.stop()
+
+
+def test_the_hub_is_away_when_a_member_is_removed(folder):
+    """The vault ends it at once; that the keys are not new yet is said, and how to make them so."""
+    home, ben = home_with(folder, "porch"), Person(folder, "ben")
+    try:
+        ben.join(home, "--role", "viewer", "--camera", "porch")
+        proxy = TamperingVault(home_url(folder))
+        proxy.rule("POST", r"/v1/hubs/[0-9a-f]{32}/commands", ask=lambda q: Message(
+            status=404, headers={"Content-Type": "application/json"},
+            body=b'{"error":"not_found","message":"the hub has not been seen since yesterday"}'))
+        r = home.cardea("member", "remove", "ben", "--yes", "--vault", proxy.url, check=False)
+        proxy.stop()
+        assert r.returncode == 1 and "no new keys" in r.stderr and "when the hub is back" in r.stderr, r.stdout + r.stderr
+        refused(ben.run("camera", "list", check=False), "revoked")
+    finally:
+        home.stop()
+
+
+def iso(text):
+    from datetime import datetime
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def stamp(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+if __name__ == "__main__":
+    main([test_an_ex_member_opens_nothing_new, test_the_hub_is_away_when_a_member_is_removed])

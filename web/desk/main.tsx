@@ -1,0 +1,5 @@
+import { render } from "preact";
+import { App, start } from "./app.tsx";
+
+render(<App />, document.getElementById("app")!);
+void start();
