@@ -61,6 +61,10 @@ export class GrantAccess implements Access {
         return access;
     }
 
+    get until(): number {
+        return this.statement.to;
+    }
+
     get id(): string {
         return this.holder.grant;
     }
