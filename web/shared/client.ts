@@ -729,7 +729,7 @@ export class Client extends Playback {
                 const { checkpoint, tiles, seen } = await this.looked.current();
                 return { checkpoint, tiles, newest: seen.release };
             }
-            if (!this.access) throw new CardeaError("denied", "sign in first");
+            if (!(this.access instanceof GrantAccess)) throw new CardeaError("denied", "sign in first");
             const read = (path: string): Promise<Bytes> => this.api.bytes(`/log/${path}`, { who: "nobody" });
             const checkpoint = await openCheckpoint(text(await read("checkpoint")), unb64(this.access.statement.log));
             return { checkpoint, tiles: new Tiles(read, checkpoint.size), newest: -1 };
