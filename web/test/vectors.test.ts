@@ -12,6 +12,7 @@ import { allows, checkOpen, makeRevocation, openGrantBox, readAbout, readGrant, 
 import { hkdfExpand, hkdfExtract, hmac, sha256 } from "../shared/hash.ts";
 import { openHouseholdKeys, readCertificate } from "../shared/household.ts";
 import { commandText, openReply, pairingOf, parseCode } from "../shared/hub.ts";
+import { openName, sealName } from "../shared/devicename.ts";
 import { openByPasskey, openKeyring, passkeyKey, wrapForPasskey } from "../shared/keyring.ts";
 import { formatLink, linkKeys, parseLink } from "../shared/link.ts";
 import { markDeltas } from "../shared/mark_hidden.ts";
@@ -126,6 +127,15 @@ each("keyring", async (c) => {
         if (e instanceof CardeaError && e.word === "denied") throw new CardeaError("forged", e.message);
         throw e;
     }
+});
+
+each("device", async (c) => {
+    const account = unhex(c["account"]);
+    const name = await openName(account, unhex(c["sealed"]));
+    /* To a person a name that does not open is none: which way it is wrong does not matter here. */
+    if (name === null) throw new CardeaError(c["error"], "no name");
+    assert.equal(name, c["expected"]);
+    assert.equal(hex(await sealName(account, c["device"], unhex(c["nonce"]))), c["sealed"]);
 });
 
 each("timekey", (c) => {
