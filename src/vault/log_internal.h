@@ -21,11 +21,12 @@
 #include "vault/access_log.h"
 #include "vault/vault.h"
 
-#define LOG_GROUP_MAX 512        /* entries that share a sync */
-#define LOG_MAP_US 1000000       /* rows reach the index at least this often */
-#define LOG_MAP_ROWS 4096        /* or when there are so many */
-#define LOG_WITNESS_US 60000000  /* a hub is shown the log at least this often while it grows */
-#define LOG_WITNESS_HOUSEHOLD 16 /* hubs of a household that are asked */
+#define LOG_GROUP_MAX 512            /* entries that share a sync */
+#define LOG_MAP_US 1000000           /* rows reach the index at least this often */
+#define LOG_MAP_ROWS 4096            /* or when there are so many */
+#define LOG_WITNESS_US 60000000      /* a hub is shown the log at least this often while it grows */
+#define LOG_WITNESS_PASS_US 10000000 /* all hubs are looked at so often */
+#define LOG_WITNESS_BUCKETS 4096u
 
 /* One append that waits for its group. */
 struct log_pending {
@@ -82,8 +83,9 @@ struct access_log {
     struct log_row *fresh;    /* rows that the index may not have yet, ascending by entry */
     size_t fresh_count, fresh_room;
     uint64_t map_until; /* of entries from here on rows are missing: only a start maps them */
-    struct log_witness *witnesses;
-    struct store_id *stirred; /* households with new entries, to be witnessed now */
+    struct log_witness *witnesses[LOG_WITNESS_BUCKETS]; /* by household */
+    struct steady_us witnessed_at;                      /* all hubs were looked at */
+    struct store_id *stirred;                           /* households with new entries, to be witnessed now */
     size_t stirred_count, stirred_room;
 
     pthread_mutex_t writing;

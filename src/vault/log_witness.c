@@ -28,29 +28,35 @@ void log_stir(struct access_log *log, const struct store_id *household) {
     log->stirred[log->stirred_count++] = *household;
 }
 
+/* Where a household's hubs hang; ids are random. */
+static struct log_witness **bucket_of(struct access_log *log, const struct store_id *household) {
+    return &log->witnesses[be16_get(household->bytes) % LOG_WITNESS_BUCKETS];
+}
+
 /* With the lock. NULL: out of memory. */
 static struct log_witness *witness_of(struct access_log *log, const struct store_id *household,
                                       const struct store_id *hub, bool make) {
-    for (struct log_witness *w = log->witnesses; w; w = w->next)
+    struct log_witness **bucket = bucket_of(log, household);
+    for (struct log_witness *w = *bucket; w; w = w->next)
         if (store_id_equal(&w->hub, hub) && store_id_equal(&w->household, household)) return w;
     struct log_witness *w = make ? calloc(1, sizeof *w) : NULL;
     if (!w) return NULL;
     w->household = *household;
     w->hub = *hub;
-    w->next = log->witnesses;
-    log->witnesses = w;
+    w->next = *bucket;
+    *bucket = w;
     return w;
 }
 
 void log_witnesses_clear(struct access_log *log) {
-    for (struct log_witness *w = log->witnesses, *next; w; w = next) {
-        next = w->next;
-        blob_clear(&w->asked_text);
-        blob_clear(&w->text);
-        blob_clear(&w->line);
-        free(w);
-    }
-    log->witnesses = NULL;
+    for (size_t i = 0; i < LOG_WITNESS_BUCKETS; i++)
+        for (struct log_witness *w = log->witnesses[i], *next; w; w = next) {
+            next = w->next;
+            blob_clear(&w->asked_text);
+            blob_clear(&w->text);
+            blob_clear(&w->line);
+            free(w);
+        }
 }
 
 /* --- the tree --- */
@@ -107,6 +113,7 @@ struct due_hub {
 };
 struct due {
     struct access_log *log;
+    bool all;
     struct store_id *stirred;
     size_t stirred_count;
     struct due_hub *hubs;
@@ -121,6 +128,7 @@ static bool is_stirred(const struct due *due, const struct store_id *household) 
 
 static void take_hub(void *arg, const struct store_id *household, const struct store_id *hub) {
     struct due *due = arg;
+    if (!due->all && !is_stirred(due, household)) return;
     if (due->count == due->room) {
         size_t room = due->room ? 2 * due->room : 16;
         struct due_hub *larger = realloc(due->hubs, room * sizeof *larger);
@@ -173,12 +181,15 @@ void log_witness_due(struct vault *v) {
     struct due due = {.log = log};
     pthread_mutex_lock(&log->witnessing);
     pthread_mutex_lock(&log->lock);
+    int64_t now = steady_now().us;
+    due.all = now - log->witnessed_at.us >= LOG_WITNESS_PASS_US;
+    if (due.all) log->witnessed_at.us = now;
     due.stirred = log->stirred;
     due.stirred_count = log->stirred_count;
     log->stirred = NULL;
     log->stirred_count = log->stirred_room = 0;
     pthread_mutex_unlock(&log->lock);
-    hubs_each(v, take_hub, &due);
+    if (due.all || due.stirred_count) hubs_each(v, take_hub, &due);
     for (size_t i = 0; i < due.count; i++) ask(v, &due, &due.hubs[i]);
     pthread_mutex_unlock(&log->witnessing);
     free(due.stirred);
@@ -298,22 +309,22 @@ err log_cosign(struct vault *v, const struct store_id *household, const struct s
 /* --- proofs --- */
 
 /* The household's newest cosigned checkpoint that has the entry; with the lock. */
-static const struct log_witness *cosigned_one(const struct access_log *log, const struct store_id *household,
+static const struct log_witness *cosigned_one(struct access_log *log, const struct store_id *household,
                                               uint64_t index) {
     const struct log_witness *best = NULL;
-    for (const struct log_witness *w = log->witnesses; w; w = w->next)
+    for (const struct log_witness *w = *bucket_of(log, household); w; w = w->next)
         if (store_id_equal(&w->household, household) && w->cosigned > index &&
             (!best || w->cosigned > best->cosigned))
             best = w;
     return best;
 }
 
-static err take_text(const struct access_log *log, const struct log_witness *best, struct blob *out,
+static err take_text(struct access_log *log, const struct log_witness *best, struct blob *out,
                      uint64_t *size) {
     *size = best ? best->cosigned : log->checkpoint.size;
     err e = blob_append(out, best ? blob_bytes(&best->text) : blob_bytes(&log->text));
     if (!best) return e ? e : blob_append(out, blob_bytes(&log->cosignatures));
-    for (const struct log_witness *w = log->witnesses; !e && w; w = w->next)
+    for (const struct log_witness *w = *bucket_of(log, &best->household); !e && w; w = w->next)
         if (w->cosigned == *size && store_id_equal(&w->household, &best->household))
             e = blob_append(out, blob_bytes(&w->line));
     return e;
