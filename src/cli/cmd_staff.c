@@ -40,15 +40,29 @@ static err folder_of(const char *path, struct diag *d) {
     return folder_make(folder, d);
 }
 
+err provider_make(const char *secret, const char *public, struct bytes passphrase, struct provider_secrets *p,
+                  struct diag *d) {
+    AUTO(blob_clear) struct blob sealed = {0}, statement = {0};
+    const struct passphrase_cost cost = {PASSPHRASE_MEMORY_KIB, PASSPHRASE_PASSES};
+    p->time = wall_slot(wall_now());
+    sign_key_generate(&p->staff);
+    box_key_generate(&p->desk);
+    err e = provider_file_seal(p, passphrase, cost, &sealed, d);
+    if (!e) e = provider_statement(p, &statement);
+    if (!e) e = folder_of(secret, d);
+    if (!e) e = file_replace(secret, blob_bytes(&sealed), 0600, d);
+    return e ? e : file_replace(public, blob_bytes(&statement), 0644, d);
+}
+
 static int run_init(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     char secret[PATH_TEXT_BYTES], public[PATH_TEXT_BYTES], fingerprint[STAFF_FINGERPRINT_TEXT_BYTES];
-    AUTO(provider_secrets_clear) struct provider_secrets p = {.time = wall_slot(wall_now())};
+    AUTO(provider_secrets_clear) struct provider_secrets p = {0};
     AUTO(secret_clear) struct secret passphrase = {0};
-    AUTO(blob_clear) struct blob sealed = {0}, statement = {0};
     const char *name = args_value(args, "name");
     if (!name || !*name || strlen(name) > STAFF_NAME_MAX_BYTES) {
-        (void)diag_fail(&d, ERR_INVALID, "--name says who provides the support: 1 to %d bytes", STAFF_NAME_MAX_BYTES);
+        (void)diag_fail(&d, ERR_INVALID, "--name says who provides the support: 1 to %d bytes",
+                        STAFF_NAME_MAX_BYTES);
         return cli_usage("staff init", &d);
     }
     if (provider_paths(cli, args, secret, public, &d)) return cli_fail(&d);
@@ -57,17 +71,9 @@ static int run_init(struct cli *cli, const struct args *args) {
                              "away first if that is what you want",
                              secret);
     snprintf(p.name, sizeof p.name, "%s", name);
-    sign_key_generate(&p.staff);
-    box_key_generate(&p.desk);
-    err e = passphrase_read(cli, "a passphrase for the staff key: ", true, &passphrase, &d);
-    if (!e)
-        e = provider_file_seal(&p, blob_bytes(&passphrase.text),
-                               (struct passphrase_cost){PASSPHRASE_MEMORY_KIB, PASSPHRASE_PASSES}, &sealed, &d);
-    if (!e) e = provider_statement(&p, &statement);
-    if (!e) e = folder_of(secret, &d);
-    if (!e) e = file_replace(secret, blob_bytes(&sealed), 0600, &d);
-    if (!e) e = file_replace(public, blob_bytes(&statement), 0644, &d);
-    if (e) return cli_fail(&d);
+    if (passphrase_read(cli, "a passphrase for the staff key: ", true, &passphrase, &d) ||
+        provider_make(secret, public, blob_bytes(&passphrase.text), &p, &d))
+        return cli_fail(&d);
     staff_fingerprint(p.staff.public_key, fingerprint);
     printf("the support desk of '%s'; its staff key's fingerprint:\n  %s\n", p.name, fingerprint);
     printf("secret  %s  (sealed under the passphrase: keep both away from the vault's machine)\n", secret);
