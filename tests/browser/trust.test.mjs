@@ -148,6 +148,21 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         await h.says(second, "h1", /nothing at this link/);
     });
 
+    test("what may be downloaded is an MP4 of just that, which verifies", async () => {
+        const guest = contexts.at(-1).pages()[0];
+        const link = await share((dialog) => range(dialog, begin + 4, begin + 12));
+        await guest.goto("about:blank");
+        await guest.goto(link);
+        await h.until("a picture", async () => h.shown(guest));
+        await guest.getByRole("button", { name: "Download" }).click();
+        const waiting = guest.waitForEvent("download");
+        await guest.getByRole("button", { name: "Export MP4" }).click();
+        const path = await (await waiting).path();
+        await h.says(guest, ".message", /Nothing is missing|Exported/);
+        const { stdout } = await home.cli("verify", path);
+        assert.match(stdout, /untouched|signed|verified|whole/i);
+    });
+
     test("live: the owner sees who watches, and ends it; the picture is gone at once", async () => {
         const link = await share(async (dialog) => {
             await dialog.getByText("Live", { exact: true }).click();
@@ -175,6 +190,7 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         await owner.goto(`${home.url}/#/people`);
         await owner.getByRole("button", { name: "Invite" }).click();
         await owner.fill("dialog [name=name]", "Ben");
+        await owner.locator(`dialog [name="camera-${camera}"]`).check(); /* inside: nobody gets it unasked */
         await owner.getByRole("button", { name: "Make the invitation" }).click();
         const link = await owner.getByLabel("The link", { exact: true }).inputValue();
         assert.match(link, /#join=[0-9A-Z-]{19}&signup=[0-9A-Z-]{19}$/);

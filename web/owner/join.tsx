@@ -8,7 +8,7 @@ import { client, goHome, joinCode, outside, phase, say } from "./state.ts";
 import { strength, StrengthHint } from "./strength.tsx";
 import { Button, Field, Message, sentence, useAction } from "./ui.tsx";
 
-type Step = "account" | "signin" | "kit" | "wait";
+type Step = "account" | "kit" | "wait";
 
 export function leaveInvitation(): void {
     dropInvitation();
@@ -18,10 +18,9 @@ export function leaveInvitation(): void {
 export function JoinPage() {
     /* Somebody who is signed in goes on at once. */
     const [step, setStep] = useState<Step>(outside.peek() || phase.peek() === "home" ? "wait" : "account");
-    const [signed, setSigned] = useState(false);
     const [kit, setKit] = useState<{ login: string; words: string[] } | null>(null);
     useEffect(() => {
-        void client.standing().then(() => { setSigned(true); setStep((s) => (s === "account" ? "wait" : s)); }, () => undefined);
+        void client.standing().then(() => setStep((s) => (s === "account" ? "wait" : s)), () => undefined);
     }, []);
     if (step === "kit" && kit)
         return (
@@ -30,9 +29,8 @@ export function JoinPage() {
             </DoorFrame>
         );
     if (step === "wait") return <Wait />;
-    return step === "signin" && !signed
-        ? <Existing onIn={() => setStep("wait")} onOther={() => setStep("account")} />
-        : <Account onMade={(login, words) => { setKit({ login, words }); setStep("kit"); }} onOther={() => setStep("signin")} />;
+    /* Who has an account signs in as ever, second factor and all, and comes back here. */
+    return <Account onMade={(login, words) => { setKit({ login, words }); setStep("kit"); }} onOther={() => (phase.value = "signin")} />;
 }
 
 function Account({ onMade, onOther }: { onMade: (login: string, words: string[]) => void; onOther: () => void }) {
@@ -62,29 +60,6 @@ function Account({ onMade, onOther }: { onMade: (login: string, words: string[])
                 <span>Have one already? <button type="button" class="link" onClick={onOther}>Sign in</button></span>
                 <button type="button" class="link" onClick={() => { leaveInvitation(); phase.value = "signin"; }}>Not now</button>
             </p>
-        </DoorFrame>
-    );
-}
-
-function Existing({ onIn, onOther }: { onIn: () => void; onOther: () => void }) {
-    const [form, setForm] = useState({ login: "", passphrase: "" });
-    const { busy, error, run } = useAction();
-    const submit = (e: Event): void => {
-        e.preventDefault();
-        void run(async () => {
-            await client.signIn(form.login.trim(), form.passphrase, true);
-            onIn();
-        });
-    };
-    return (
-        <DoorFrame title="Sign in to accept" lead="The invitation is added to your account; what you have stays.">
-            <form onSubmit={submit}>
-                <Field label="Sign-in name" name="login" value={form.login} autocomplete="username" autocapitalize="none" onInput={(e) => setForm({ ...form, login: e.currentTarget.value })} required />
-                <Field label="Passphrase" name="passphrase" type="password" value={form.passphrase} autocomplete="current-password" onInput={(e) => setForm({ ...form, passphrase: e.currentTarget.value })} required />
-                {error && <Message kind="bad">{error}</Message>}
-                <Button look="main" type="submit" class="wide" busy={busy} disabled={!form.login.trim() || !form.passphrase}>Sign in</Button>
-            </form>
-            <p class="aside"><button type="button" class="link" onClick={onOther}>Make a new account</button></p>
         </DoorFrame>
     );
 }

@@ -6,7 +6,7 @@ import { endShare, loadShares, shares, sharesProblem } from "./activity.ts";
 import { dayName, duration, isToday, minuteTime, whenTime } from "./format.ts";
 import { copy, Handover } from "./handover.tsx";
 import { client, household, now, say } from "./state.ts";
-import { Button, Confirm, Dialog, Icon, Message, Page, sentence } from "./ui.tsx";
+import { Button, Confirm, Dialog, Icon, Message, Page, sentence, Tool } from "./ui.tsx";
 import { cameraWords } from "./watchers.tsx";
 
 const soon = (s: number): string => (isToday(s) ? minuteTime(s) : `${dayName(s)}, ${minuteTime(s)}`);
@@ -63,7 +63,7 @@ function until({ statement: s, state, revoked }: GrantView): string {
 
 function opened({ uses, lastUse, statement: s }: GrantView): string {
     const of = s.views ? ` of ${s.views}` : "";
-    if (uses === 0) return s.views ? `Not opened yet; it can be ${s.views === 1 ? "once" : `${s.views} times`}` : "Not opened yet";
+    if (uses === 0) return s.views ? `Not opened yet; works ${s.views === 1 ? "once" : `${s.views} times`}` : "Not opened yet";
     const times = uses === 1 && !of ? "Opened once" : `Opened ${uses}${of} times`;
     return lastUse ? `${times}, last ${isToday(lastUse) ? "today" : dayName(lastUse)} at ${minuteTime(lastUse)}` : times;
 }
@@ -91,7 +91,7 @@ function Share({ of: g }: { of: GrantView }) {
             </div>
             <div class="share-do">
                 {open && g.link && <Button icon="link" onClick={() => void copy(g.link!)}>Copy link</Button>}
-                {open && g.link && <Button icon="boxes" look="quiet" onClick={() => setDoing("show")}>QR code</Button>}
+                {open && g.link && <Tool icon="boxes" label="Show as QR code" onClick={() => setDoing("show")} />}
                 {open ? <Button look="danger" onClick={() => setDoing("end")}>End it</Button> : <Button icon="trash" look="quiet" onClick={() => void forget()}>Take off the list</Button>}
             </div>
             {doing === "show" && <Dialog title={g.note?.name ?? "The link"} onClose={() => setDoing(null)}><Handover link={g.link!} what="Shared with you" /></Dialog>}

@@ -5,7 +5,7 @@ import { CardeaError } from "../shared/errors.ts";
 import type { FactorQuestion } from "../shared/signin.ts";
 import { DoorFrame } from "./app.tsx";
 import { lazy } from "./lazy.tsx";
-import { client, goHome, phase, setupCode, signedOut } from "./state.ts";
+import { client, goHome, joinCode, phase, setupCode, signedOut } from "./state.ts";
 import { strength, StrengthHint } from "./strength.tsx";
 import { Button, Field, Icon, Message, sentence, useAction } from "./ui.tsx";
 import { canUseKeys, canUsePasskeys, useKey, usePasskey } from "./webauthn.ts";
@@ -47,7 +47,7 @@ export function SignInPage() {
     if (question) return <FactorStep question={question} stay={stay} onBack={() => { setQuestion(null); setPassphrase(""); }} />;
     if (device) return <AskDevice stay={stay} onBack={() => setDevice(false)} />;
     return (
-        <DoorFrame title="Welcome back">
+        <DoorFrame title="Welcome back" lead={joinCode.value ? "Sign in, and the invitation is added to your account. What you have stays." : undefined}>
             {signedOut.value && <Message kind="warn" title="You were signed out">This session was ended on another device of yours, or it was not used for 30 days. What was kept on this device is erased.</Message>}
             <form onSubmit={submit}>
                 <Field label="Sign-in name" name="login" value={login} autocomplete="username" autocapitalize="none" onInput={(e) => setLogin(e.currentTarget.value)} required />
@@ -64,6 +64,7 @@ export function SignInPage() {
             </div>
             <p class="aside">
                 <button type="button" class="link" onClick={() => (phase.value = "recover")}>I forgot my passphrase</button>
+                {joinCode.value && <button type="button" class="link" onClick={() => (phase.value = "join")}>Make a new account</button>}
                 {setupCode.value && <button type="button" class="link" onClick={() => (phase.value = "first")}>Make a household</button>}
             </p>
         </DoorFrame>

@@ -390,11 +390,14 @@ function axis(g: CanvasRenderingContext2D, v: View, w: number, top: number, heig
     const begin = startOfDay(v.from);
     for (let t = begin + Math.floor((v.from - begin) / step) * step; t < v.to + step; t += step) {
         const x = ((t - v.from) / (v.to - v.from)) * w;
+        if (x < 0 || x > w) continue;
         const midnight = Math.abs(startOfDay(t + 1) - t) < 1;
         g.fillStyle = color("--tl-tick");
         g.fillRect(Math.round(x), top, 1, midnight ? height : 5);
         g.fillStyle = color(midnight ? "--text" : "--muted");
-        g.fillText(midnight || step >= 86_400 ? dayName(t) : step < 60 ? clockTime(t) : minuteTime(t), x, top / 2 + 1);
+        const label = midnight || step >= 86_400 ? dayName(t) : step < 60 ? clockTime(t) : minuteTime(t);
+        const half = g.measureText(label).width / 2;
+        g.fillText(label, Math.max(half, Math.min(w - half, x)), top / 2 + 1); /* whole, at the edges too */
     }
 }
 

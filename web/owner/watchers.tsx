@@ -48,7 +48,7 @@ function Watcher({ of }: { of: Watching }) {
         <div class="banner watcher" role="status">
             <i class="dot" aria-hidden="true" />
             <span>
-                <strong>{nameOf(grant, of.purpose)}</strong> {live ? `is watching ${cameraWords(of.live)} live` : `is looking at recordings of ${cameraWords(grant?.statement.cameras ?? [])}`}
+                <strong>{nameOf(grant, of.purpose)}</strong> {live ? `is watching ${cameraWords(of.live)} live` : `${grant?.statement.live && of.purpose !== "member" ? "has open" : "is looking at recordings of"} ${cameraWords(grant?.statement.cameras ?? [])}`}
                 {rest && <>, <span class="num">{rest}</span> left</>}
             </span>
             {of.purpose === "member" ? <a class="link" href="#/people">People</a> : (

@@ -17,7 +17,7 @@ import type { Shared } from "./worker.ts";
 
 /* How soon an ended share is noticed while what is played lies in the buffer. */
 const ALIVE_MS = 4000;
-/* A share that begins that near to now is for looking, not for looking back. */
+/* In a share that began that near to now there is nothing to look back at yet. */
 const LIVE_WITHIN_S = 15;
 
 const whenOf = (s: number): string => (isToday(s) ? `today, ${minuteTime(s)}` : `${dayName(s)}, ${minuteTime(s)}`);
@@ -80,7 +80,7 @@ function Stage({ shared, camera }: { shared: Shared; camera: Shared["cameras"][n
     const [player, setPlayer] = useState<Player | null>(null);
     useEffect(() => {
         const p = new Player(video.current!, camera, { from: shared.from, to: shared.to, live: shared.live });
-        if (p.mayLive && shared.from > now() - LIVE_WITHIN_S) p.live();
+        if (p.mayLive) p.live();
         else void p.seek(shared.from, true);
         setPlayer(p);
         inspect({ player: p });

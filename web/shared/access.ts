@@ -7,6 +7,7 @@ export interface Access {
     readonly id: string; /* whose it is: what a device keeps is kept under it */
     readonly signer: Bytes; /* the household's public key */
     readonly cameras: Camera[];
+    readonly until: number; /* slot: what ends after it does not open whole */
     hubOf(camera: string): Hub | null;
     timeKeys(camera: string, epoch: number): Promise<TimeKeys>;
 }

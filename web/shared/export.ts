@@ -56,6 +56,8 @@ export async function exportClip(recordings: Recordings, access: Access, o: Expo
     let scales = new Map<number, number>();
     for (let ref = o.at ?? (await recordings.at(o.camera, o.from)); ref && ref.slot < o.to; ref = await recordings.next(o.camera, ref)) {
         if (o.signal.aborted) throw new CardeaError("aborted", "the export was cancelled");
+        /* A segment's signature is at its end: one that is not shared to its end would leave the clip without proof. */
+        if (init && ref.slot + ref.seconds > access.until) break;
         const segment = await openOrName(recordings, o, ref, result);
         const opened = segment && select(segment, o.to);
         if (!segment || !opened || opened.parts.length === 0) continue;

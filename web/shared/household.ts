@@ -166,6 +166,8 @@ export class Household implements Access {
         return this.keys.id;
     }
 
+    readonly until = Infinity;
+
     get signer(): Bytes {
         return this.keys.sign.public;
     }
