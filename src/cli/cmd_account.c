@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "cli/account.h"
 #include "cli/commands.h"
 #include "cli/qr.h"
 #include "cli/session.h"
@@ -148,17 +149,23 @@ static err confirm_by_person(const struct cli *cli, struct client *c, const stru
     return e;
 }
 
+err account_add_app(const struct cli *cli, struct client *c, const char *file, const char *name, struct diag *d) {
+    struct client_totp totp;
+    err e = client_totp_begin(c, &totp, d);
+    if (!e)
+        e = file ? confirm_by_machine(c, &totp, file, name, d) : confirm_by_person(cli, c, &totp, name, d);
+    wipe(&totp, sizeof totp);
+    return e;
+}
+
 static int run_factor_add(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
-    struct client_totp totp;
-    const char *name = args_value(args, "name"), *file = args_value(args, "secret-file");
+    const char *name = args_value(args, "name");
     if (!name) name = "Authenticator app";
-    if (session_account(cli, &s, &d) || client_totp_begin(&s.client, &totp, &d)) return cli_fail(&d);
-    err e = file ? confirm_by_machine(&s.client, &totp, file, name, &d)
-                 : confirm_by_person(cli, &s.client, &totp, name, &d);
-    wipe(&totp, sizeof totp);
-    if (e) return cli_fail(&d);
+    if (session_account(cli, &s, &d) ||
+        account_add_app(cli, &s.client, args_value(args, "secret-file"), name, &d))
+        return cli_fail(&d);
     puts("done: from now on signing in asks for a code, after the passphrase. The recovery code needs none");
     return STATUS_DONE;
 }

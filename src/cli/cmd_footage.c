@@ -145,9 +145,9 @@ static int run_export(struct cli *cli, const struct args *args) {
         (void)diag_fail(&d, ERR_INVALID, "--from, --to and -o are needed");
         return cli_usage("export", &d);
     }
+    if (cli_range(args, (struct wall_us){0}, wall_now(), &from, &to, &d)) return cli_usage("export", &d);
     err e = footage_path_check(path, &d);
     if (e) return e == ERR_INVALID ? cli_usage("export", &d) : cli_fail(&d);
-    if (cli_range(args, (struct wall_us){0}, wall_now(), &from, &to, &d)) return cli_usage("export", &d);
     AUTO(session_close) struct session s = {0};
     struct camera *cam = NULL;
     if (session_view(cli, args->positional[0], &s, &cam, &d)) return cli_fail(&d);

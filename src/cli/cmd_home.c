@@ -17,6 +17,7 @@
 #include "cli/home.h"
 #include "cli/qr.h"
 
+#define FREE_PORT_TRIES 16
 #define TEND_MS 1000
 
 int signals_open(void) {
@@ -41,7 +42,7 @@ bool signals_wait(int fd, int timeout_ms) {
 }
 
 /* The page with the authority's certificate, on the port after the listener's, and how to reach it. */
-static err offer_certificate(struct home *h, struct diag *d) {
+static err offer_certificate(struct home *h, bool free_port, struct diag *d) {
     char folder[PATH_TEXT_BYTES], certificate[PATH_TEXT_BYTES], fingerprint[AUTHORITY_FINGERPRINT_BYTES];
     struct listen_address address = h->listen;
     err e = path_join(folder, h->data, "tls");
@@ -51,8 +52,12 @@ static err offer_certificate(struct home *h, struct diag *d) {
     if (e) return e;
     if (address.port == 65535)
         return diag_fail(d, ERR_INVALID, "choose a port below 65535: the next one serves the certificate");
-    address.port++;
-    e = ca_page_start(&address, certificate, fingerprint, h->state.lan_url, &h->page, d);
+    /* The next one; where the network's own port was any, the next that is free. */
+    for (int tries = free_port ? FREE_PORT_TRIES : 1; tries > 0 && address.port < 65535; tries--) {
+        address.port++;
+        e = ca_page_start(&address, certificate, fingerprint, h->state.lan_url, &h->page, d);
+        if (!e) break;
+    }
     if (e) return e;
     char page[HOME_URL_BYTES + 16];
     const char *host = h->state.lan_url + strlen("https://"), *colon = strrchr(host, ':');
@@ -97,9 +102,10 @@ static int run_home(struct cli *cli, const struct args *args) {
     if (listen_parse(listen ? listen : standard, &h.listen, &d)) return cli_usage("home", &d);
     AUTO(fd_close) int signals = signals_open();
     if (signals < 0) return cli_fail_text("cannot wait for signals: %s", strerror(errno));
+    const bool free_port = h.listen.port == 0;
     if (home_start(&h, &d)) return cli_fail(&d);
     print_next_steps(&h);
-    if (h.tls && offer_certificate(&h, &d)) return cli_fail(&d);
+    if (h.tls && offer_certificate(&h, free_port, &d)) return cli_fail(&d);
     fflush(stdout);
     sd_notify(0, "READY=1");
     return home_run(&h, signals);

@@ -8,6 +8,8 @@
 #include "cli/session.h"
 #include "client/live.h"
 #include "client/mp4.h"
+#include "client/timeline.h"
+#include "format/segment_reader.h"
 
 struct output {
     int fd;
@@ -116,6 +118,59 @@ int live_write(struct client *c, struct camera *cam, const char *file) {
         .context = &o, .item = take, .notice = notice, .late = late, .trouble = trouble};
     err e = live_run(c, &cam, 1, &handler, &d);
     return e == ERR_OK || o.reader_left ? STATUS_DONE : cli_fail(&d);
+}
+
+/* ---- recorded seconds ---- */
+
+struct playing {
+    struct output *out;
+    struct camera *cam;
+    struct segment_reader *reader;
+    struct diag *d;
+    uint32_t first, last; /* slots that came out; first 0: none */
+    size_t closed;        /* segments that the keys do not open from their beginning */
+};
+
+static err play_record(void *context, enum record_kind kind, uint32_t slot, struct bytes data) {
+    struct playing *p = context;
+    const struct live_item item = {.kind = kind, .slot = slot, .data = data};
+    err e = take(p->out, &item, p->d);
+    if (e || kind != RECORD_FRAGMENT) return e;
+    if (!p->first) p->first = slot;
+    p->last = slot;
+    return ERR_OK;
+}
+
+static err play_segment(void *context, const struct footage_segment *segment, struct diag *d) {
+    struct playing *p = context;
+    struct diag why = {{0}};
+    const struct timekey_set *keys = camera_keys(p->cam, segment->epoch);
+    p->d = &why;
+    err e = keys ? segment_read(p->reader, keys, segment->sealed, play_record, p, &why) : ERR_NOT_FOUND;
+    if (e == ERR_NOT_FOUND) p->closed++; /* it reaches beyond what was granted */
+    if (e == ERR_NOT_FOUND || e == ERR_CUT_SHORT) return ERR_OK;
+    if (e) *d = why;
+    return e;
+}
+
+int recorded_write(struct client *c, struct camera *cam, uint64_t from, uint64_t to, const char *file) {
+    struct diag d = {{0}};
+    char first[48], last[48];
+    AUTO(output_clear) struct output o = {.fd = -1};
+    AUTO(timeline_clear) struct timeline t = {0};
+    struct playing p = {.out = &o, .cam = cam, .reader = segment_reader_new()};
+    if (!p.reader) return cli_fail_text("out of memory");
+    err e = open_output(&o, file, &d);
+    if (!e) e = camera_load_keys(c, cam, &d);
+    if (!e) e = timeline_read(c, cam->id, from, to, true, &t, &d);
+    if (!e) e = footage_walk(c, &t, from, to, play_segment, &p, &d);
+    segment_reader_free(p.reader);
+    if (e && !o.reader_left) return cli_fail(&d);
+    if (!p.first) return cli_fail_text("nothing of it is recorded, or none of it opens");
+    cli_time_text((struct wall_us){p.first * INT64_C(1000000)}, first);
+    cli_time_text((struct wall_us){(p.last + INT64_C(1)) * 1000000}, last);
+    fprintf(stderr, "%s to %s (slots %u to %u)\n", first, last, p.first, p.last);
+    return STATUS_DONE;
 }
 
 int run_live(struct cli *cli, const struct args *args) {

@@ -1,140 +1,326 @@
-/* cmd_log.c: reads the vault's public log as a stranger would, and proves that it is whole and only grew.
- *
- * What was seen is kept in DIR/log-seen: the log's key (trusted on the first look) and its compact range:
- *     magic "CRDO" | version 1 | public key (32) | size (8) | roots (64 * 32) */
+/* cmd_log.c: who looked, and whether the log that says so is whole (docs/trust.md, "What an owner's software
+ * proves"). Nothing is shown that was not proven just now. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/hub_ask.h"
 #include "cli/log_command.h"
 #include "cli/session.h"
-#include "tlog/log_audit.h"
+#include "client/log_check.h"
 
-#define SEEN_MAGIC "CRDO"
-#define SEEN_BYTES (4 + 1 + SIGN_PUBLIC_BYTES + 8 + TLOG_LEVELS_MAX * HASH_BYTES)
+#define NAMES_BYTES 160
+#define WHO_BYTES 160
 
-struct seen {
-    bool known;
-    uint8_t key[SIGN_PUBLIC_BYTES];
-    struct tlog_tree tree;
+const struct option_spec log_show_options[] = {{"camera", 0, true, false},
+                                               {"from", 0, true, false},
+                                               {"to", 0, true, false},
+                                               {"all", 0, false, false},
+                                               {0}};
+
+struct shown {
+    struct session s;
+    struct log_checked r;
+    struct unusual_alarm *alarms;
+    size_t alarm_count;
 };
 
-struct reading {
-    struct client client;
-    uint64_t entries;
-};
-
-static err seen_path(const struct cli *cli, char out[PATH_TEXT_BYTES], struct diag *d) {
-    return path_join(out, cli->data, "log-seen")
-               ? diag_fail(d, ERR_LIMIT, "the path %s is too long", cli->data)
-               : ERR_OK;
+static void shown_clear(struct shown *w) {
+    free(w->alarms);
+    log_checked_clear(&w->r);
+    session_close(&w->s);
 }
 
-static err seen_read(const struct cli *cli, struct seen *out, struct diag *d) {
-    char path[PATH_TEXT_BYTES];
-    AUTO(blob_clear) struct blob raw = {0};
-    err e = seen_path(cli, path, d);
-    if (!e) e = file_read(path, SEEN_BYTES, &raw, d);
-    if (e == ERR_NOT_FOUND) return ERR_OK;
-    if (e) return e;
-    if (raw.len != SEEN_BYTES || memcmp(raw.data, SEEN_MAGIC, 4) != 0 || raw.data[4] != 1)
-        return diag_fail(
-            d, ERR_INVALID,
-            "%s is damaged: without it the log's past cannot be compared; remove it to begin anew", path);
-    const uint8_t *at = raw.data + 5;
-    memcpy(out->key, at, sizeof out->key);
-    out->tree.size = be64_get(at + sizeof out->key);
-    memcpy(out->tree.roots, at + sizeof out->key + 8, sizeof out->tree.roots);
-    out->known = true;
-    return ERR_OK;
-}
+/* --- proving --- */
 
-static err seen_write(const struct cli *cli, const struct seen *s, struct diag *d) {
-    char path[PATH_TEXT_BYTES];
-    uint8_t raw[SEEN_BYTES] = SEEN_MAGIC;
-    raw[4] = 1;
-    memcpy(raw + 5, s->key, sizeof s->key);
-    be64_put(raw + 5 + sizeof s->key, s->tree.size);
-    memcpy(raw + 5 + sizeof s->key + 8, s->tree.roots, sizeof s->tree.roots);
-    err e = seen_path(cli, path, d);
-    if (!e) e = folder_make(cli->data, d);
-    return e ? e : file_replace(path, BYTES_OF(raw), 0600, d);
-}
-
-static err fetch(void *context, const char *path, size_t limit, struct blob *out, struct diag *d) {
-    struct reading *r = context;
-    char full[TILE_PATH_BYTES + 16];
-    snprintf(full, sizeof full, "/log/%s", path);
-    struct http_request request = {
-        .method = "GET", .path = full, .timeout_ms = 30000, .answer_max_bytes = limit};
-    AUTO(http_response_clear) struct http_response response = {0};
-    err e = http_client_do(r->client.http, &request, &response, d);
-    return e ? e : blob_append(out, blob_bytes(&response.body));
-}
-
-static err count_entry(void *context, uint64_t number, struct bytes entry) {
-    ((struct reading *)context)->entries++;
-    return ERR_OK;
-}
-
-/* The log's key: as remembered, or as the vault says on the first look. ERR_NOT_FOUND: the vault keeps no
- * log. */
-static err log_key(struct reading *r, struct seen *s, struct diag *d) {
-    AUTO(json_release) json_t *answer = NULL;
-    AUTO(blob_clear) struct blob key = {0};
-    err e = http_client_json(r->client.http, "GET", "/v1/vault", NULL, NULL, &answer, d);
-    if (e) return e;
-    const char *text = json_string_value(json_object_get(answer, "log_key"));
-    if (!text && s->known)
-        return diag_fail(d, ERR_FORGED, "the vault had a public log of %llu entries and shows none now",
-                         (unsigned long long)s->tree.size);
-    if (!text)
-        return diag_fail(
-            d, ERR_NOT_FOUND,
-            "this vault keeps no public log; in this version nobody but the household's owners holds keys");
-    if (base64_decode(text, strlen(text), &key) || key.len != sizeof s->key)
-        return diag_fail(d, ERR_INVALID, "the vault's log key is no key");
-    if (s->known && memcmp(key.data, s->key, sizeof s->key) != 0)
-        return diag_fail(d, ERR_FORGED, "the vault's log has another key than before: it is another log");
-    memcpy(s->key, key.data, sizeof s->key);
-    return ERR_OK;
-}
-
-static err audit(const struct cli *cli, struct reading *r, struct checkpoint *out, struct diag *d) {
-    char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES];
-    struct seen seen = {0};
-    err e = session_vault(cli, url, ca_file, d);
-    if (!e) e = client_open(&r->client, url, *ca_file ? ca_file : NULL, d);
-    if (!e) e = seen_read(cli, &seen, d);
-    if (!e) e = log_key(r, &seen, d);
-    if (e) return e;
-    struct log_source source = {.fetch = fetch, .context = r, .public_key = seen.key};
-    e = log_audit(&source, &seen.tree, count_entry, r, out, d);
-    return e ? e : seen_write(cli, &seen, d);
-}
-
-static int run(struct cli *cli, bool proof) {
-    struct diag d = {{0}};
-    struct checkpoint checkpoint = {.size = 0};
-    struct reading r = {.entries = 0};
-    err e = audit(cli, &r, &checkpoint, &d);
-    client_clear(&r.client);
-    if (e) return cli_fail(&d);
-    if (cli->json)
-        printf("{\"whole\": true, \"origin\": \"%s\", \"entries\": %llu, \"new\": %llu}\n", checkpoint.origin,
-               (unsigned long long)checkpoint.size, (unsigned long long)r.entries);
-    else if (proof)
-        printf("whole: %llu entries of %s, %llu of them new; it only grew\n",
-               (unsigned long long)checkpoint.size, checkpoint.origin, (unsigned long long)r.entries);
+static void say_progress(void *context, const char *what, uint64_t done, uint64_t of) {
+    if (!isatty(STDERR_FILENO)) return;
+    if (of)
+        fprintf(stderr, "\r\033[K%s: %llu of %llu", what, (unsigned long long)done, (unsigned long long)of);
     else
-        printf(
-            "%llu entries; this version proves the log, and a later one reads what concerns the household\n",
-            (unsigned long long)checkpoint.size);
+        fprintf(stderr, "\r\033[K%s", what);
+    *(bool *)context = true;
+}
+
+static int fail_proof(const struct cli *cli, const struct log_checked *r, const struct diag *d) {
+    if (cli->json) {
+        AUTO(json_release)
+        json_t *o = json_pack("{s:b,s:s,s:s,s:s*}", "proven", 0, "failure", log_failures[r->failure],
+                              "message", d->text, "evidence", r->evidence[0] ? r->evidence : NULL);
+        cli_print_json(o);
+    }
+    cli_fail_text("THE LOG IS NOT WHOLE (%s): %s", log_failures[r->failure], d->text);
+    if (r->evidence[0])
+        fprintf(stderr, "cardea: what the vault showed, and what it contradicts, is kept in %s\n",
+                r->evidence);
+    fprintf(stderr,
+            "cardea: revoke what you have granted (`cardea grants`), and ask whoever runs the vault why\n");
+    return STATUS_FAILED;
+}
+
+/* Signs in and proves; on failure it has been said. */
+static int prove(const struct cli *cli, struct shown *w) {
+    struct diag d = {{0}};
+    bool said = false;
+    err e = session_camera(cli, NULL, &w->s, NULL, &d);
+    if (e) return cli_fail(&d);
+    struct client *c = &w->s.client;
+    if (c->keyring.households[c->household_index].role != KEYRING_OWNER)
+        return cli_fail_text(
+            "the log of who looked is the owners': as a member you see your own use in theirs");
+    const struct log_check_options o = {
+        .folder = cli->data, .ask_hubs = true, .say = say_progress, .context = &said};
+    e = log_check(c, &o, &w->r, &d);
+    if (said) fprintf(stderr, "\r\033[K");
+    if (e == ERR_FORGED && w->r.failure) return fail_proof(cli, &w->r, &d);
+    if (!e) e = log_alarms(c, &w->r.seen, &w->alarms, &w->alarm_count, &d);
+    if (e) return cli_fail(&d);
     return STATUS_DONE;
 }
 
-int run_log_show(struct cli *cli, const struct args *args) {
-    return run(cli, false);
+/* --- words --- */
+
+static json_t *camera_names(struct shown *w, const json_t *details) {
+    json_t *names = json_array(), *id;
+    size_t i;
+    json_array_foreach(json_object_get(details, "cameras"), i, id) {
+        uint8_t raw[CAMERA_ID_BYTES];
+        const char *hex = json_string_value(id);
+        if (!hex || hex_decode(hex, (struct buffer){raw, sizeof raw})) continue;
+        const struct camera *cam = camera_by_id(&w->s.cameras, raw);
+        if (cam && cam->is_sub) continue; /* the main stream beside it has the same name */
+        json_array_append_new(names, json_string(cam ? cam->name : "a camera that is gone"));
+    }
+    return names;
 }
+
+static void join(const json_t *names, char out[NAMES_BYTES]) {
+    size_t i, at = 0;
+    json_t *name;
+    out[0] = 0;
+    json_array_foreach(names, i, name) {
+        int n = snprintf(out + at, NAMES_BYTES - at, "%s%s", at ? ", " : "", json_string_value(name));
+        if (n < 0 || at + (size_t)n >= NAMES_BYTES) return;
+        at += (size_t)n;
+    }
+}
+
+static const struct grant_item *grant_of(const struct shown *w, const char *id) {
+    for (size_t i = 0; i < w->r.grants.count; i++) {
+        char hex[2 * GRANT_ID_BYTES + 1];
+        hex_encode(BYTES_OF(w->r.grants.items[i].statement.id), hex);
+        if (strcmp(hex, id) == 0) return &w->r.grants.items[i];
+    }
+    return NULL;
+}
+
+/* Who holds the grant, as the owner called them. */
+static void who_text(const struct shown *w, const struct log_look *l, char out[WHO_BYTES]) {
+    const char *purpose = json_text(l->details, "purpose"), *id = json_text(l->details, "grant");
+    const struct grant_item *g = grant_of(w, id);
+    const char *name = g ? grant_item_text(g, "name") : "";
+    char actor[2 * LOG_ACTOR_BYTES + 1] = "";
+    if (l->entry.acted) hex_encode(BYTES_OF(l->entry.actor), actor);
+    if (strcmp(purpose, "support") == 0)
+        snprintf(out, WHO_BYTES, "support desk, agent %.8s", actor);
+    else if (strcmp(purpose, "link") == 0)
+        snprintf(out, WHO_BYTES, "whoever has the link%s%.80s", *name ? " for " : "", name);
+    else if (*name)
+        snprintf(out, WHO_BYTES, "%.100s", name);
+    else if (*id)
+        snprintf(out, WHO_BYTES, "%s %.8s", *purpose ? purpose : "grant", id);
+    else
+        snprintf(out, WHO_BYTES, "%s", *actor ? actor : "the vault");
+}
+
+static const char *what_text(const char *kind) {
+    static const struct {
+        const char *kind, *what;
+    } words[] = {
+        {"grant.create", "was given access"}, {"grant.use", "opened"},
+        {"grant.revoke", "was ended"},        {"grant.expire", "ran out"},
+        {"live.begin", "began to watch"},     {"live.end", "stopped watching"},
+        {"consent.give", "consent given"},    {"consent.withdraw", "consent withdrawn"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].kind, kind) == 0) return words[i].what;
+    return kind;
+}
+
+static void range_text(const json_t *details, char out[128]) {
+    json_int_t from = json_integer_value(json_object_get(details, "from")),
+               to = json_integer_value(json_object_get(details, "to"));
+    char begin[48], end[48];
+    out[0] = 0;
+    if (from <= 0 || to <= from) return;
+    cli_time_text((struct wall_us){from * 1000000}, begin);
+    cli_time_text((struct wall_us){to * 1000000}, end);
+    if (to >= (json_int_t)UINT32_MAX)
+        snprintf(out, 128, ", from %s on", begin);
+    else
+        snprintf(out, 128, ", %s to %s", begin, end);
+}
+
+/* --- entries --- */
+
+static json_t *look_json(struct shown *w, const struct log_look *l) {
+    char time[WALL_TEXT_BYTES], who[WHO_BYTES];
+    wall_format(l->entry.time, time);
+    who_text(w, l, who);
+    json_t *o = json_pack("{s:I,s:I,s:s,s:s,s:s,s:o,s:O}", "n", (json_int_t)l->n, "index",
+                          (json_int_t)l->index, "time", time, "kind", l->entry.kind, "who", who, "cameras",
+                          camera_names(w, l->details), "details", l->details);
+    if (o && l->entry.acted) json_object_set_new(o, "actor", json_hex(BYTES_OF(l->entry.actor)));
+    return o;
+}
+
+static void print_look(struct shown *w, const struct log_look *l) {
+    char time[48], who[WHO_BYTES], names[NAMES_BYTES], range[128];
+    AUTO(json_release) json_t *cameras = camera_names(w, l->details);
+    const char *ticket = json_text(l->details, "ticket"), *purpose = json_text(l->details, "purpose");
+    cli_time_text(l->entry.time, time);
+    who_text(w, l, who);
+    join(cameras, names);
+    range_text(l->details, range);
+    printf("%s  %s %s", time, who, what_text(l->entry.kind));
+    if (*names) printf(": %s", names);
+    if (strcmp(l->entry.kind, "grant.use") == 0 || strcmp(l->entry.kind, "grant.create") == 0)
+        printf("%s", range);
+    if (*ticket)
+        printf(" (ticket %.12s)", ticket);
+    else if (*purpose && strcmp(purpose, "link") != 0)
+        printf(" (%s)", purpose);
+    putchar('\n');
+}
+
+struct wanted {
+    const char *camera;
+    struct wall_us from, to;
+    bool all; /* those too that nobody looked in */
+};
+
+static bool is_wanted(struct shown *w, const struct wanted *f, const struct log_look *l) {
+    static const char *const looks[] = {"grant.use", "live.begin", "live.end", "admin.refused"};
+    bool look = f->all, there = !f->camera;
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) look |= strcmp(l->entry.kind, looks[i]) == 0;
+    if (!look || l->entry.time.us < f->from.us || l->entry.time.us >= f->to.us) return false;
+    AUTO(json_release) json_t *names = there ? NULL : camera_names(w, l->details);
+    size_t i;
+    json_t *name;
+    json_array_foreach(names, i, name) there |= strcasecmp(json_string_value(name), f->camera) == 0;
+    return there;
+}
+
+static err show_entries(struct shown *w, const struct wanted *f, json_t *list, size_t *count,
+                        struct diag *d) {
+    for (size_t n = 0; n < w->r.seen.count; n++) {
+        AUTO(log_look_clear) struct log_look l = {0};
+        err e = log_look_at(&w->s.client, &w->r.seen, n, &l, d);
+        if (e) return e;
+        if (!is_wanted(w, f, &l)) continue;
+        (*count)++;
+        if (list && json_array_append_new(list, look_json(w, &l))) return ERR_NO_MEMORY;
+        if (!list) print_look(w, &l);
+    }
+    return ERR_OK;
+}
+
+static json_t *alarms_json(const struct shown *w) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < w->alarm_count; i++) {
+        const struct unusual_alarm *a = &w->alarms[i];
+        char time[WALL_TEXT_BYTES];
+        wall_format(a->time, time);
+        json_array_append_new(list, json_pack("{s:i,s:s,s:s,s:s,s:o,s:I}", "rule", (int)a->rule, "name",
+                                              unusual_name(a->rule), "text", unusual_text(a->rule), "time",
+                                              time, "actor", json_hex(BYTES_OF(a->actor)), "value",
+                                              (json_int_t)a->value));
+    }
+    return list;
+}
+
+static void print_alarms(const struct shown *w) {
+    for (size_t i = 0; i < w->alarm_count; i++) {
+        const struct unusual_alarm *a = &w->alarms[i];
+        char time[48], actor[2 * LOG_ACTOR_BYTES + 1];
+        cli_time_text(a->time, time);
+        hex_encode(BYTES_OF(a->actor), actor);
+        printf("UNUSUAL (rule %d, %s): %s, agent %.8s %s (%llu)\n", (int)a->rule, unusual_name(a->rule), time,
+               actor, unusual_text(a->rule), (unsigned long long)a->value);
+    }
+}
+
+static json_t *proof_json(const struct shown *w) {
+    const struct log_checked *r = &w->r;
+    return json_pack("{s:b,s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:s*}", "proven", 1, "origin",
+                     r->checkpoint.origin, "size", (json_int_t)r->checkpoint.size, "root",
+                     json_base64(BYTES_OF(r->checkpoint.root)), "log", json_base64(BYTES_OF(r->pins.log)),
+                     "entries", (json_int_t)r->seen.count, "new", (json_int_t)r->fresh, "hubs_asked",
+                     (json_int_t)r->hubs_asked, "hubs_agreed", (json_int_t)r->hubs_agreed, "witnessed",
+                     (json_int_t)r->witnessed, "cosigned", (json_int_t)r->cosigned, "hub_problem",
+                     r->hub_problem[0] ? r->hub_problem : NULL);
+}
+
+int run_log_show(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    AUTO(shown_clear) struct shown w = {0};
+    AUTO(json_release) json_t *list = cli->json ? json_array() : NULL;
+    size_t count = 0;
+    struct wanted f = {.camera = args_value(args, "camera"), .all = args_has(args, "all")};
+    if (cli_range(args, (struct wall_us){0}, (struct wall_us){INT64_MAX}, &f.from, &f.to, &d))
+        return cli_usage("log", &d);
+    int status = prove(cli, &w);
+    if (status) return status;
+    err e = show_entries(&w, &f, list, &count, &d);
+    if (e) return cli_fail(&d);
+    if (cli->json) {
+        AUTO(json_release) json_t *o = proof_json(&w);
+        if (o) json_object_set(o, "list", list);
+        if (o) json_object_set_new(o, "alarms", alarms_json(&w));
+        return cli_print_json(o);
+    }
+    if (!count)
+        printf("nobody but the owners has looked%s; --all shows what was given and ended too\n",
+               w.r.seen.count ? " in what you asked for" : "");
+    print_alarms(&w);
+    printf("proven: %zu entries of yours, none missing, in a log of %llu\n", w.r.seen.count,
+           (unsigned long long)w.r.checkpoint.size);
+    return STATUS_DONE;
+}
+
+static void print_hubs(const struct shown *w) {
+    const struct log_checked *r = &w->r;
+    if (r->hubs_agreed)
+        printf("your hub has witnessed %llu of its entries, and this log continues them\n",
+               (unsigned long long)r->witnessed);
+    else if (w->s.client.hub_count == 0)
+        puts("no hub is paired: nobody but this device has seen what the log was before");
+    else
+        printf("no hub of yours could say what it has witnessed: %s\n", r->hub_problem);
+    if (r->hub_evidence)
+        printf("WARNING: your hub keeps %llu pairs of states that contradict each other: look in its folder, "
+               "evidence/\n",
+               (unsigned long long)r->hub_evidence);
+}
+
 int run_log_verify(struct cli *cli, const struct args *args) {
-    return run(cli, true);
+    AUTO(shown_clear) struct shown w = {0};
+    int status = prove(cli, &w);
+    if (status) return status;
+    const struct log_checked *r = &w.r;
+    if (cli->json) {
+        AUTO(json_release) json_t *o = proof_json(&w);
+        if (o) json_object_set_new(o, "alarms", alarms_json(&w));
+        if (o) json_object_set_new(o, "hub_evidence", json_integer((json_int_t)r->hub_evidence));
+        return cli_print_json(o);
+    }
+    printf("whole: %s has %llu entries and continues what this device saw%s\n", r->checkpoint.origin,
+           (unsigned long long)r->checkpoint.size, r->first ? " (its key was pinned just now)" : "");
+    printf("yours: %zu entries, numbered without a gap, each in the log, %zu of them new; every grant and "
+           "its end is "
+           "there\n",
+           r->seen.count, r->fresh);
+    print_hubs(&w);
+    print_alarms(&w);
+    return STATUS_DONE;
 }

@@ -23,13 +23,51 @@ const struct command commands_trust[] = {
      .least = 1,
      .most = 1,
      .run = run_grants_revoke},
-    {.name = "log", .summary = "Who looked", .usage = "[show] [--json]", .most = 1, .run = run_log_show},
+    {.name = "log",
+     .summary = "Who looked: when, who, at what, and why",
+     .usage = "[show] [--camera NAME] [--from TIME] [--to TIME] [--all] [--json]",
+     .help = "Nothing is shown that was not proven just now, as `cardea log verify` does. --all shows also "
+             "what was\n"
+             "given and ended, not only what was looked at.\n",
+     .options = log_show_options,
+     .most = 1,
+     .run = run_log_show},
     {.name = "log verify",
-     .summary = "Is the log whole and consistent?",
+     .summary = "Is the log of who looked whole?",
      .usage = "[--json]",
-     .help = "Reads the vault's public log (/log/), and proves that it is whole and has only grown since the "
-             "last look,\n"
-             "which is remembered in DIR/log-seen.\n",
+     .help = "Proves that the log is signed by the key that this household pinned; that it continues what "
+             "this device "
+             "saw\n"
+             "before (DIR/log-seen) and what your hub has witnessed; that none of your entries is missing or "
+             "kept "
+             "back;\n"
+             "and that every grant, its use and its end is there. If not, it says what is wrong, and keeps "
+             "what the "
+             "vault\n"
+             "showed in DIR/log-evidence/.\n",
      .run = run_log_verify},
+    {.name = "log audit",
+     .summary = "Read a vault's whole log, as anybody can",
+     .usage = "URL [--state FILE] [--key KEY] [--json]",
+     .help = "Needs no account. Every entry is hashed and must lead to the signed checkpoint. --state FILE "
+             "remembers "
+             "what\n"
+             "was seen, so that the next audit proves that the log only grew; --key KEY is the log's key, "
+             "when you "
+             "know\n"
+             "it from elsewhere; else the one that the vault shows, and then the one in FILE.\n",
+     .options = log_audit_options,
+     .least = 1,
+     .most = 1,
+     .run = run_log_audit},
+    {.name = "log report",
+     .summary = "Count what a vault's staff did, as anybody can",
+     .usage = "URL [--from TIME] [--to TIME] [--key KEY] [--json]",
+     .help = "Needs no account. By day, kind of act, and member of staff; of all others the log shows "
+             "numbers alone.\n",
+     .options = log_audit_options,
+     .least = 1,
+     .most = 1,
+     .run = run_log_report},
     {0},
 };

@@ -18,6 +18,9 @@ extern const struct command commands_member[];    /* member … join */
 extern const struct command commands_mark[];      /* support mark */
 extern const struct command commands_trust[];     /* grants log */
 extern const struct command commands_web[];       /* web verify */
+extern const struct command commands_support[];   /* support … of an owner */
+extern const struct command commands_desk[];      /* support … of an agent */
+extern const struct command commands_staff[];     /* staff … */
 extern const struct command commands_store[];     /* fsck backup restore bench */
 
 #endif

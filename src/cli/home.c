@@ -16,6 +16,7 @@
 #include "cli/authority.h"
 #include "cli/ca_page.h"
 #include "cli/home_private.h"
+#include "cli/staff.h"
 #include "client/client.h"
 
 #define RETRY_FIRST_MS 500
@@ -129,7 +130,9 @@ static err vault_command(struct home *h, struct diag *d) {
     e = in_data(h, "setup-code", path, d);
     if (e) return e;
     arg_pair(c, "--setup-code-file", path);
-    return ERR_OK;
+    e = in_data(h, STAFF_PUBLIC_FILE, path, d); /* which may come later: the vault looks for it */
+    if (!e) arg_pair(c, "--staff-key", path);
+    return e;
 }
 
 static err hub_command(struct home *h, struct diag *d) {

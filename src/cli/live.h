@@ -11,6 +11,9 @@ int run_live(struct cli *cli, const struct args *args);
 
 /* Writes the live view to a file, NULL or "-": standard output. Returns the command's status. */
 int live_write(struct client *c, struct camera *cam, const char *file);
+/* The same of what was recorded in slots [from, to), as far as the keys reach; says on standard error which
+ * seconds came out. */
+int recorded_write(struct client *c, struct camera *cam, uint64_t from, uint64_t to, const char *file);
 /* Is there somewhere to write it to? ERR_INVALID: a terminal. */
 err live_output_check(const char *file, struct diag *d) CHECKED;
 

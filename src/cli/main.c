@@ -18,13 +18,13 @@ const struct option_spec cli_common_options[] = {
 };
 
 static const struct command *const groups[] = {
-    commands_home,   commands_household, commands_account, commands_camera,  commands_model,
-    commands_see,    commands_rule,      commands_notify,  commands_footage, commands_share,
-    commands_member, commands_trust,     commands_web,     commands_mark,    commands_store,
+    commands_home, commands_household, commands_account, commands_camera, commands_model,  commands_see,
+    commands_rule, commands_notify,    commands_footage, commands_share,  commands_member, commands_trust,
+    commands_web,  commands_support,   commands_desk,    commands_staff,  commands_mark,   commands_store,
 };
 
 /* Named in the design, and not in this version. */
-static const char *const later[] = {"support", "neighbors", "staff", "labs"};
+static const char *const later[] = {"neighbors", "labs"};
 
 static const char common_help[] =
     "Everywhere:\n"

@@ -195,7 +195,7 @@ static err post_open(struct client *c, const struct grantee *who, json_t **answe
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     hex_encode(BYTES_OF(who->grant), id);
     snprintf(path, sizeof path, "/v1/grants/%s/open", id);
-    return http_client_json(c->http, "POST", path, NULL, ask, answer, d);
+    return http_client_json(c->http, "POST", path, who->access, ask, answer, d);
 }
 
 static err take_token(struct client *c, json_t *answer, struct diag *d) {

@@ -413,8 +413,7 @@ static err end_grant(struct client *c, struct camera_list *all, const struct mem
     err e = grants_read(c, &l, d);
     for (size_t i = 0; !e && i < l.count; i++) {
         const struct grant_item *g = &l.items[i];
-        if (memcmp(g->statement.id, m->grant, sizeof m->grant) != 0 || g->state == GRANT_STATE_REVOKED)
-            continue;
+        if (memcmp(g->statement.id, m->grant, sizeof m->grant) != 0) continue;
         return grants_revoke(c, all, g, progress, out, d);
     }
     return e;
@@ -427,5 +426,6 @@ err members_remove(struct client *c, struct camera_list *all, const struct membe
         return diag_fail(d, ERR_INVALID, "that is you: another owner can remove you");
     err e = m->role == INVITATION_OWNER ? remove_owner(c, all, m, progress, out, d)
                                         : end_grant(c, all, m, progress, out, d);
-    return e ? e : drop(c, m->key, d);
+    /* While cameras lack new keys the member stays on the list, so that this can be done again. */
+    return e || out->failed ? e : drop(c, m->key, d);
 }

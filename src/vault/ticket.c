@@ -169,11 +169,12 @@ static enum http_outcome answer(struct vault *v, struct http_request *request, c
     json_t *grants = NULL;
     struct diag d = {0};
     err e = v->desk->ops->message_list(v->desk, &t->ticket, after, add_message, &reading, &d);
-    if (e == ERR_LIMIT) e = ERR_OK;
+    bool more = e == ERR_LIMIT;
+    if (more) e = ERR_OK;
     if (!e) e = ticket_grants(v, t, caller_of(request), &grants, &d);
     if (!e)
-        return reply_json(r, 200, json_pack("{s:s,s:o,s:o}", "state", t->closed ? "closed" : "open",
-                                            "messages", reading.list, "grants", grants));
+        return reply_json(r, 200, json_pack("{s:s,s:o,s:o,s:b}", "state", t->closed ? "closed" : "open",
+                                            "messages", reading.list, "grants", grants, "more", (int)more));
     json_decref(reading.list);
     return reply_err(r, e, &d);
 }

@@ -117,7 +117,7 @@ def check_refusals(home):
     refused(home.cardea("camera", "add", "", "file:x.mp4", check=False), "needs a name", status=2)
     refused(home.cardea("camera", "add", "x", "http://camera", check=False), "rtsp://", status=2)
     refused(home.cardea("timeline", "nowhere", check=False), "nowhere", "porch")
-    refused(home.cardea("share", check=False), "not in this version")
+    refused(home.cardea("neighbors", check=False), "not in this version")
     refused(home.cardea("fiddle", check=False), "help", status=2)
     wrong = os.path.join(home.root, "wrong")
     with open(wrong, "w") as f:
@@ -514,13 +514,13 @@ def test_help_names_every_command(folder):
     for name in ("demo", "home", "hub", "vault", "init", "recover", "status", "doctor", "account sessions",
                  "account end", "account factor", "account factor add", "account factor remove", "camera add", "live", "export", "verify",
                  "timeline", "events", "delete", "see", "see why", "zone list", "zone add", "zone remove", "mask list", "mask set", "mask clear", "events feedback", "model remove", "rule list", "rule add",
-                 "rule set", "rule remove", "face list", "face add", "face remove", "face exclude", "face include", "face on", "face off", "grants", "log", "web verify", "fsck", "backup", "restore", "bench"):
+                 "rule set", "rule remove", "face list", "face add", "face remove", "face exclude", "face include", "face on", "face off", "grants", "share", "share open", "member add", "member list", "member remove", "join", "log", "web verify", "fsck", "backup", "restore", "bench"):
         assert f"  {name} " in text, name
         one = subprocess.run([CARDEA, "help", *name.split()], capture_output=True, text=True)
         assert one.returncode == 0 and one.stdout.startswith(f"usage: cardea {name}"), name
         usage = one.stdout.splitlines()[0].removeprefix("usage: ")
         assert usage in manual, f"docs/cli.md does not say: {usage}"
-    for name in ("member", "share", "staff"):
+    for name in ("neighbors", "labs"):
         assert f"  {name} " not in text, f"{name} is not in this version"
     assert subprocess.run([CARDEA], capture_output=True).returncode == 2
 

@@ -7,11 +7,11 @@ import { clockTime } from "./format.ts";
 import { lazy } from "./lazy.tsx";
 import { followLooks } from "./looked.ts";
 import { MorePage } from "./more.tsx";
-import { ProofBanner } from "./proof.tsx";
+import { ProofBanner } from "./proofbanner.tsx";
 import { route, takeApproval, takeInvitation, takeSetupCode } from "./route.ts";
 import { RecoverPage, SignInPage } from "./signin.tsx";
 import { FirstPage } from "./start.tsx";
-import { approvalCode, client, clockOffsetMs, goHome, household, isOwner, joinCode, loadHousehold, offlineSince, phase, pollReports, say, setupCode, toast, vaultName } from "./state.ts";
+import { approvalCode, client, clockOffsetMs, goHome, household, isOwner, joinCode, loadHousehold, offlineSince, phase, pollReports, say, setupCode, signedOut, toast, vaultName } from "./state.ts";
 import { Button, Icon, Logo, Message, Page, type IconName } from "./ui.tsx";
 import { WallPage } from "./wall.tsx";
 import { updateReady, registerWorker } from "./update.ts";
@@ -69,6 +69,7 @@ async function resumed(): Promise<boolean> {
         return true;
     } catch (e) {
         if (wordOf(e) === "offline") throw e;
+        if (wordOf(e) === "ended") signedOut.value = true;
         console.info(`signing in anew: ${messageOf(e)}`);
         return false;
     }

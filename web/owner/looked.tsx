@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Look, OwnEntry } from "../shared/looks.ts";
 import { clockTime, dayName, duration, fullTime, isToday, longDay, minuteTime, shortDay, startOfDay } from "./format.ts";
-import { alarmWords, byWhat, camerasOf, didWhat, isWatching, liveSeconds, plural, proof, story, whoName, type Story } from "./looked.ts";
+import { alarmWords, atWords, byWhat, camerasOf, didWhat, isWatching, liveSeconds, plural, proof, story, whoName, type Story } from "./looked.ts";
 import { FailurePage, ProofCard } from "./proof.tsx";
 import { choose, route } from "./route.ts";
 import { household, now } from "./state.ts";
@@ -11,6 +11,7 @@ import { Button, Icon, Page, type IconName } from "./ui.tsx";
 
 const DAY = 86_400;
 const STRIP_DAYS = 7;
+const ALARM_DAYS = 30;
 const SHOWN = 60; /* rows, before "Show more" */
 const VIEWS: [string, string][] = [["", "By time"], ["people", "By person"], ["cameras", "By camera"]];
 const LOOKS: Record<string, { icon: IconName; name: string }> = {
@@ -35,7 +36,10 @@ export function LookedPage() {
     }, []);
     void tick.value;
     const q = route.value.query;
-    const filter: Shown = { camera: q.get("camera") ?? "", who: q.get("who") ?? "" };
+    const [camera, who] = [q.get("camera") ?? "", q.get("who") ?? ""];
+    const filter: Shown = {
+        camera: household.value?.cameras.some((c) => c.id === camera) ? camera : "", who: t?.looks.some((l) => l.who === who) ? who : "",
+    };
     if (s?.failure) return <Page title="Who looked?"><FailurePage of={s.failure} /></Page>;
     const by = q.get("by") ?? "";
     const any = t !== null && t.looks.length > 0;
@@ -67,17 +71,20 @@ function Nobody({ of: t }: { of: Story }) {
 }
 
 function Alarms({ of: t }: { of: Story }) {
-    const latest = [...t.alarms].reverse().slice(0, 5);
+    const recent = t.alarms.filter((a) => now() - a.time < ALARM_DAYS * DAY);
+    const acts = [...new Set(recent.map((a) => a.n))].reverse();
+    if (acts.length === 0) return null;
     return (
         <section class="card alarms" aria-label="Unusual">
-            <div class="card-head"><h2><Icon name="warn" /> Unusual</h2><span class="muted">{plural(t.alarms.length, "time")}</span></div>
+            <div class="card-head"><h2><Icon name="warn" /> Unusual</h2><span class="muted">{acts.length > 5 ? `5 of ${acts.length}, in ${ALARM_DAYS} days` : `In ${ALARM_DAYS} days`}</span></div>
             <ul>
-                {latest.map((a) => {
-                    const look = t.looks.find((l) => l.entry.n === a.n);
+                {acts.slice(0, 5).map((n) => {
+                    const look = t.looks.find((l) => l.entry.n === n);
+                    const of = recent.filter((a) => a.n === n);
                     return (
-                        <li key={`${a.n}/${a.rule}`}>
-                            <span><strong>{look ? whoName(look) : "A member of the support desk"}</strong> {alarmWords(a)}</span>
-                            <small class="muted">{isToday(a.time) ? clockTime(a.time) : fullTime(a.time)} · rule {a.rule}{look && <> · <a class="link" href={`#/looked?look=${a.n}`}>what was opened</a></>}</small>
+                        <li key={n}>
+                            <span><strong>{look ? whoName(look) : "A member of the support desk"}</strong> {of.map(alarmWords).join(", and ")}</span>
+                            <small class="muted">{sentenceCase(atWords(of[0]!.time))} · {of.length === 1 ? "rule" : "rules"} {of.map((a) => a.rule).join(" and ")}{look && <> · <a class="link" href={`#/looked?look=${n}`}>What was opened</a></>}</small>
                         </li>
                     );
                 })}
@@ -86,6 +93,8 @@ function Alarms({ of: t }: { of: Story }) {
         </section>
     );
 }
+
+const sentenceCase = (t: string): string => t.charAt(0).toUpperCase() + t.slice(1);
 
 /* ---- by time ---- */
 
@@ -254,18 +263,19 @@ function LookRow({ of: { looks }, open }: { of: Row; open: boolean }) {
 
 function Inside({ looks }: { looks: Look[] }) {
     const l = looks[0]!;
-    const cameras = camerasOf(l.cameras);
-    const { ids } = cameras;
+    const seen = looks.flatMap((x) => x.live.flatMap((p) => (p.camera ? [p.camera] : [])));
+    const { ids } = camerasOf(seen.length > 0 ? seen : l.cameras);
     const named = ids.map((id) => household.value?.cameras.find((c) => c.id === id)).filter((c) => c !== undefined);
     const link = l.purpose === "link" ? ["#/shared", "The link, and its end"] : l.purpose === "member" ? ["#/people", "People"] : l.purpose === "support" && l.ticket ? [`#/support/${l.ticket}`, "The ticket"] : null;
     const at = l.past ?? (l.live[0] ? { from: l.live[0].begin, to: l.live[0].end ?? l.end } : null);
     return (
         <div class="look-inside">
             <div class="actions start">
-                {named.map((c) => <a class="button plain" key={c.id} href={at && at.from > 0 && at.from < now() ? `#/camera/${c.id}?t=${Math.floor(at.from)}` : `#/camera/${c.id}`}><Icon name="play" />See what they saw{named.length > 1 ? `: ${c.profile.name}` : ""}</a>)}
+                {named.length > 1 && <span class="saw">See what they saw:</span>}
+                {named.slice(0, 6).map((c) => <a class="button plain" key={c.id} href={at && at.from > 0 && at.from < now() ? `#/camera/${c.id}?t=${Math.floor(at.from)}` : `#/camera/${c.id}`}><Icon name="play" />{named.length > 1 ? c.profile.name : "See what they saw"}</a>)}
                 {link && <a class="button quiet" href={link[0]!}>{link[1]}</a>}
             </div>
-            <dl class="facts">
+            <dl class="ledger">
                 <div><dt>Began</dt><dd>{fullTime(l.begin)}</dd></div>
                 {l.live.length > 0 && <div><dt>Live</dt><dd>{looks.flatMap((x) => x.live).slice(0, 12).map((p, i) => <span class="look-part" key={i}>{clockTime(p.begin)} to {p.end === null ? (isWatching(l, now()) ? "now" : "its end, which is not logged") : clockTime(p.end)}</span>)}</dd></div>}
                 {l.past && l.past.to - l.past.from < 400 * DAY && <div><dt>Could open</dt><dd>{fullTime(l.past.from)} to {fullTime(l.past.to)}</dd></div>}
@@ -282,7 +292,7 @@ function EntryRow({ of: e }: { of: OwnEntry }) {
     return (
         <li class="entry">
             <div><code>{e.kind}</code> <span class="muted">{fullTime(e.time)}</span></div>
-            <dl class="facts small">
+            <dl class="ledger small">
                 <div><dt>Your entry</dt><dd class="num">{e.n}, entry {e.index.toLocaleString()} of the log</dd></div>
                 {e.details.grant && <div><dt>Grant</dt><dd><code>{e.details.grant}</code></dd></div>}
                 {e.actor && <div><dt>Actor</dt><dd><code>{e.actor}</code></dd></div>}

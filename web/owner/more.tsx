@@ -1,9 +1,9 @@
 /* Everything that is set now and then, in one place. */
 import { useEffect } from "preact/hooks";
 import { loadShares, shares } from "./activity.ts";
-import { proof } from "./looked.ts";
+import { proof, story } from "./looked.ts";
 import { pollSee, see } from "./seeing.ts";
-import { household, isOwner, reports } from "./state.ts";
+import { household, isOwner, now, reports } from "./state.ts";
 import { desk, tickets } from "./support.ts";
 import { Icon, Page, type IconName } from "./ui.tsx";
 
@@ -19,6 +19,8 @@ function proofState(): Row["state"] {
     const s = proof.value;
     if (s?.failure) return { text: "Proof failed", look: "bad" };
     if (s?.problem) return { text: "Not checked", look: "warn" };
+    const unusual = story.value?.alarms.some((a) => now() - a.time < 7 * 86_400);
+    if (unusual) return { text: "Unusual use", look: "warn" };
     return s?.proven ? { text: "Proven", look: "good" } : null;
 }
 

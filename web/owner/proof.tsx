@@ -3,32 +3,13 @@ import { useState } from "preact/hooks";
 import type { Failure } from "../shared/lookmemory.ts";
 import type { LookedState } from "../shared/wholooked.ts";
 import { fullTime } from "./format.ts";
-import { agoWords, atWords, CASES, checkNow, isStale, plural, proof } from "./looked.ts";
-import { client, now, say } from "./state.ts";
+import { agoWords, atWords, CASES, checkNow, plural, proof } from "./looked.ts";
+import { client, say } from "./state.ts";
 import { Button, Confirm, Icon, Message, sentence } from "./ui.tsx";
 
 const STEPS: Record<LookedState["step"], string> = {
     idle: "", entries: "Asking for your entries…", proofs: "Proving each entry…", tail: "Looking for entries that were kept from you…", witness: "Asking your hub what it has witnessed…",
 };
-
-/* Above every page of an owner's app. */
-export function ProofBanner({ page }: { page: string }) {
-    const s = proof.value;
-    if (!s || page === "looked") return null;
-    if (s.failure)
-        return (
-            <div class="banner bad proof-banner" role="alert">
-                <Icon name="warn" /><span><strong>{CASES[s.failure.case].title}.</strong> Your vault could not prove who looked.</span><a class="proof-more" href="#/looked">What happened<Icon name="next" /></a>
-            </div>
-        );
-    if (isStale(s))
-        return (
-            <div class="banner warn proof-banner" role="status">
-                <Icon name="warn" /><span>Who looked has not been proven for {Math.floor((now() - s.proven!.at) / 86_400)} days.</span><a class="proof-more" href="#/looked">Why<Icon name="next" /></a>
-            </div>
-        );
-    return null;
-}
 
 function witnessed(s: LookedState): string {
     if (!s.witness) return s.witnessProblem ? "not yet witnessed by your hub" : "";
@@ -77,7 +58,7 @@ function How({ s }: { s: LookedState }) {
                 </ul>
                 <p class="muted">What nobody can prove: what happened on a device that was rightly opened, and what a device that was never online has not asked about.</p>
             </div>
-            <dl class="facts">
+            <dl class="ledger">
                 <div><dt>Log</dt><dd><code>{p.origin}</code></dd></div>
                 <div><dt>Entries in all</dt><dd class="num">{p.size.toLocaleString()}</dd></div>
                 <div><dt>Its key</dt><dd><code>{p.key}</code></dd></div>
@@ -144,7 +125,7 @@ export function FailurePage({ of: f }: { of: Failure }) {
                             <Checkpoint title="What the vault shows now" note={f.now} onSave={() => keep(f, "now")} />
                         </div>
                     ) : <Checkpoint title="What the vault showed" note={f.now ?? f.before} onSave={() => keep(f, f.now ? "now" : "before")} />}
-                    <div class="actions start"><Button icon="link" look="main" onClick={() => keep(f, "evidence")}>Save all of it</Button></div>
+                    <div class="actions start"><Button icon="down" look="main" onClick={() => keep(f, "evidence")}>Save all of it</Button></div>
                     <p class="hint">Anybody can hold a checkpoint against the log: <code>cardea log audit {location.origin}</code></p>
                 </section>
             </div>

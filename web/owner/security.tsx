@@ -232,8 +232,8 @@ export function SessionsCard() {
                     say(ending === "others" ? "All others are signed out" : `${ending.name ?? "The session"} is signed out`);
                     await load();
                 }}>
-                    <p>{ending === "others" ? "They have to sign in again." : "It has to sign in again."} What was opened there stays on its screen until it is closed.</p>
-                    <p>Was it somebody else? Then change your passphrase too: it makes new keys for your account and ends every other session.</p>
+                    <p>{ending === "others" ? "They have to sign in again." : "It has to sign in again."} Its app forgets what it held the next time it reaches the vault.</p>
+                    <p>Was it somebody else, or is the device in other hands? Then change your passphrase too, and take the device's passkey away. Software that was tampered with may have kept your home's keys: only a new home makes new ones.</p>
                 </Confirm>
             )}
         </section>

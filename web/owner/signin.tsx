@@ -5,7 +5,7 @@ import { CardeaError } from "../shared/errors.ts";
 import type { FactorQuestion } from "../shared/signin.ts";
 import { DoorFrame } from "./app.tsx";
 import { lazy } from "./lazy.tsx";
-import { client, goHome, joinCode, phase, setupCode } from "./state.ts";
+import { client, goHome, joinCode, phase, setupCode, signedOut } from "./state.ts";
 import { strength, StrengthHint } from "./strength.tsx";
 import { Button, Field, Icon, Message, sentence, useAction } from "./ui.tsx";
 import { canUseKeys, canUsePasskeys, useKey, usePasskey } from "./webauthn.ts";
@@ -48,6 +48,7 @@ export function SignInPage() {
     if (device) return <AskDevice stay={stay} onBack={() => setDevice(false)} />;
     return (
         <DoorFrame title="Welcome back" lead={joinCode.value ? "Sign in, and the invitation is added to your account. What you have stays." : undefined}>
+            {signedOut.value && <Message kind="warn" title="You were signed out">This session was ended on another device of yours, or it was not used for 30 days. What was kept on this device is erased.</Message>}
             <form onSubmit={submit}>
                 <Field label="Sign-in name" name="login" value={login} autocomplete="username" autocapitalize="none" onInput={(e) => setLogin(e.currentTarget.value)} required />
                 <Field label="Passphrase" name="passphrase" type="password" value={passphrase} autocomplete="current-password" onInput={(e) => setPassphrase(e.currentTarget.value)} required />

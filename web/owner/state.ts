@@ -22,6 +22,7 @@ export const outside = signal<Standing | null>(null); /* signed in, and in no ho
 export const reports = signal<HubReport[]>([]);
 export const vaultName = signal("");
 export const joinCode = signal<string | null>(null); /* of an invitation that waits to be accepted */
+export const signedOut = signal(false); /* by another device, or by time */
 export const approvalCode = signal<string | null>(null); /* of a device that asks to be let in */
 export const setupCode = signal<string | null>(null);
 /* Since when the vault has not answered, or null. */
@@ -52,6 +53,7 @@ export async function loadHousehold(): Promise<void> {
 /* After signing in: the home, or why there is none. */
 export async function goHome(): Promise<void> {
     const standing = await client.standing();
+    signedOut.value = false;
     if (standing.open) await loadHousehold();
     outside.value = standing.open ? null : standing;
     if (approvalCode.value) location.hash = "#/approve";

@@ -265,12 +265,32 @@ export class Client extends Playback {
         await device.rememberSessions(this.who(), ids);
     }
 
-    /* The first look on a device knows them all: there is nothing to compare with. */
+    /* The first look on a device knows them all: there is nothing to compare with. Error `ended`: this one was ended, and the device has
+     * forgotten what it held. */
     async sessions(): Promise<SessionView[]> {
+        const account = this.signedIn();
         const known = await this.known();
-        const list = await signin.listSessions(this.api, this.signedIn(), known);
+        let list = await signin.listSessions(this.api, account, known).catch(async (e) => {
+            if (wordOf(e) !== "denied") throw e;
+            await this.forgetHere();
+            throw new CardeaError("ended", "this session was ended");
+        });
+        const current = list.find((s) => s.current);
+        if (current && (await signin.renew(this.api, account, current, this.now()))) {
+            if (this.remembered) await this.remember();
+            list = await signin.listSessions(this.api, account, known);
+        }
         await this.know(list.filter((s) => !s.news).map((s) => s.id));
         return list;
+    }
+
+    private async forgetHere(): Promise<void> {
+        this.leave();
+        await Promise.all([device.forget(), eraseEvents(), eraseLooks()]);
+        this.api.session = "";
+        this.account = null;
+        this.remembered = false;
+        this.chosen = "";
     }
 
     /* "That was me." */
@@ -466,17 +486,18 @@ export class Client extends Playback {
         this.account = { login: kept.login, version: kept.version, ring: { cost: { memoryKib: 0, passes: 0 }, salt: none, key: unb64(kept.ring ?? ""), body } };
         this.chosen = kept.chosen ?? "";
         this.remembered = true;
-        await this.enter();
-        return true;
+        const [alive] = await Promise.all([signin.alive(this.api), this.enter()]);
+        if (alive) return true;
+        await this.forgetHere();
+        throw new CardeaError("ended", "this session was ended");
     }
 
     async signOut(): Promise<void> {
-        this.leave();
-        await Promise.all([device.forget(), eraseEvents(), eraseLooks()]);
+        const token = this.api.session;
+        await this.forgetHere();
+        this.api.session = token;
         await this.api.send("DELETE", "/v1/sessions/current", { who: "session" }).catch(() => undefined);
         this.api.session = "";
-        this.account = null;
-        this.chosen = "";
     }
 
     /* ---- the household ---- */

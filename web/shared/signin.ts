@@ -89,6 +89,23 @@ export async function listSessions(api: Api, account: Account, known: ReadonlySe
     return (await Promise.all(views)).sort((a, b) => Number(b.current) - Number(a.current) || b.expiresDay - a.expiresDay);
 }
 
+/* False: it was ended on another device, or has run out. A vault that cannot be asked says nothing. */
+export async function alive(api: Api): Promise<boolean> {
+    return api.get("/v1/sessions", session).then(() => true, (e) => !(e instanceof CardeaError) || e.word !== "denied");
+}
+
+/* A session lasts 30 days. One that is used goes on: when half of them are over, another one takes its place. */
+const RENEW_DAYS = 15;
+export async function renew(api: Api, account: Account, current: SessionView, nowMs: number): Promise<boolean> {
+    if (current.expiresDay - Math.floor(nowMs / 86_400_000) >= RENEW_DAYS) return false;
+    const label = b64(await sealName(signSeed(account), current.name ?? here()));
+    const { token } = await api.send<{ token: string }>("POST", "/v1/sessions/another", { ...session, json: { label } });
+    const old = current.id;
+    api.session = token;
+    await endSession(api, old);
+    return true;
+}
+
 export const endSession = (api: Api, id: string): Promise<void> =>
     api.send<void>("DELETE", `/v1/sessions/${id}`, session).catch((e) => {
         if (!(e instanceof CardeaError) || e.word !== "not_found") throw e; /* it has ended already */

@@ -122,10 +122,11 @@ export class MadeVault {
         if (logged) await this.append("grant.revoke", { grant: id });
     }
 
-    private get(path: string): unknown {
+    /* What it answers with, as JSON and as bytes. */
+    said(path: string): unknown {
         const [name, query] = path.split("?");
         if (name === "/v1/vault") return { log_key: b64(this.lie.logKey ?? this.log.key.public), ...(this.staff ? { staff: this.staff } : {}) };
-        if (name === "/v1/grants") return { grants: [...this.grants].map(([id, g]) => ({ id, statement: b64(g.statement), note: g.note, revocation: g.revocation ? b64(g.revocation) : null })) };
+        if (name === "/v1/grants") return { grants: [...this.grants].map(([id, g]) => ({ id, statement: b64(g.statement), note: g.note, uses: 0, entry: 0, active: [], ...(g.revocation ? { revocation: b64(g.revocation), revoked: 9 } : {}) })) };
         if (name === "/v1/log/mine") {
             const from = Number(new URLSearchParams(query).get("from"));
             const honest = this.mine.map(([index, raw], n): [number, number, string] => [n, index, b64(raw)]);
@@ -135,7 +136,7 @@ export class MadeVault {
         throw new CardeaError("not_found", path);
     }
 
-    private read(path: string): Bytes {
+    bytes(path: string): Bytes {
         this.asked.push(path);
         if (path === "/log/checkpoint") return utf8(this.lie.checkpoint?.() ?? this.log.checkpoint());
         if (path.startsWith("/log/")) {
@@ -148,8 +149,8 @@ export class MadeVault {
     }
 
     readonly api = {
-        get: async (path: string) => this.get(path),
-        bytes: async (path: string) => this.read(path),
+        get: async (path: string) => this.said(path),
+        bytes: async (path: string) => this.bytes(path),
         send: async (_: string, path: string, o: { body: Bytes }) => void this.objects.set(path.slice("/v1/objects/".length), o.body),
     } as unknown as Api;
 }
