@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/household.h"
 #include "cli/hub_ask.h"
+#include "cli/kept_session.h"
 #include "cli/live.h"
 #include "cli/session.h"
 #include "cli/staff.h"
@@ -69,7 +70,7 @@ static int run_join(struct cli *cli, const struct args *args) {
                         .recovery_file = args_value(args, "recovery-file"),
                         .secret_file = args_value(args, "secret-file")};
     AUTO(client_clear) struct client first = {0};
-    AUTO(session_close) struct session s = {0};
+    AUTO(kept_session_close) struct session s = {0};
     char name[STAFF_NAME_MAX_BYTES + 1], fingerprint[STAFF_FINGERPRINT_TEXT_BYTES];
     uint64_t number = 0;
     if (!cli->login || !*cli->login) {
@@ -83,6 +84,7 @@ static int run_join(struct cli *cli, const struct args *args) {
     if (!e) e = sign_in_again(cli, &j, &s, &d);
     if (!e) e = staff_join(&s.client, j.code, name, &number, &d);
     if (e) return cli_fail(&d);
+    kept_session_keep(cli, &s);
     staff_fingerprint(s.client.keyring.sign.public_key, fingerprint);
     printf("you joined as %s (%llu); your key's fingerprint:\n  %s\n", name, (unsigned long long)number, fingerprint);
     puts("the provider compares it with what they see, and certifies you: then `cardea support desk`");
@@ -100,11 +102,11 @@ struct agent {
 static void agent_close(struct agent *a) {
     ticket_clear(&a->ticket);
     staff_link_clear(&a->link);
-    session_close(&a->session);
+    kept_session_close(&a->session);
 }
 
 static err agent_open(const struct cli *cli, struct agent *a, struct diag *d) {
-    err e = session_account(cli, &a->session, d);
+    err e = kept_session_open(cli, &a->session, d);
     if (!e) e = staff_connect(&a->session.client, &a->link, d);
     if (!e && !(a->link.certificate.roles & STAFF_AGENT))
         e = diag_fail(d, ERR_DENIED, "%s is no agent: tickets are for agents alone", a->link.certificate.name);

@@ -100,14 +100,13 @@ static int run_add(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
     struct invitation i = {0};
-    char url[SESSION_URL_BYTES], signup[64], link[INVITATION_LINK_BYTES];
+    char url[SESSION_URL_BYTES], link[INVITATION_LINK_BYTES];
     bool alone = false;
     if (check_wish(args, &i, &d)) return cli_usage("member add", &d);
     if (session_public_address(cli, url, &alone, &d) || session_camera(cli, NULL, &s, NULL, &d) ||
-        read_cameras(args, &s.cameras, &i, &d) || members_invite(&s.client, &i, signup, &d))
+        read_cameras(args, &s.cameras, &i, &d) || members_invite(&s.client, &i, &d))
         return cli_fail(&d);
-    if (members_link(&i, url, signup, link))
-        return cli_fail_text("the vault's address is too long for a link");
+    if (members_link(&i, url, link)) return cli_fail_text("the vault's address is too long for a link");
     if (!args_has(args, "no-wait")) catch_interrupts();
     if (cli->json) {
         AUTO(json_release)
@@ -263,6 +262,8 @@ static err reach(const struct joining *j, struct client *c, struct diag *d) {
     snprintf(prompt, sizeof prompt, "passphrase of %s: ", j->login);
     err e = passphrase_read(j->cli, prompt, false, &passphrase, d);
     if (!e) e = client_open(c, j->url, *j->ca_file ? j->ca_file : NULL, d);
+    c->code = totp_read;
+    c->code_context = j->cli;
     if (!e) e = client_sign_in(c, j->login, blob_bytes(&passphrase.text), d);
     if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", j->url);
     return e == ERR_DENIED ? make_account(j, c, d) : e;

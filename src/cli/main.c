@@ -104,10 +104,10 @@ static void print_help(FILE *out) {
           out);
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
         for (const struct command *c = groups[g]; c->name; c++)
-            fprintf(out, "  %-16s %s\n", c->name, c->summary);
+            fprintf(out, "  %-21s %s\n", c->name, c->summary);
         fputc('\n', out);
     }
-    fputs("  help COMMAND     how one is used\n  version          which version this is\n\n", out);
+    fputs("  help COMMAND          how one is used\n  version               which version this is\n\n", out);
     fputs(common_help, out);
 }
 

@@ -278,6 +278,30 @@ err client_sign_out(struct client *c, struct diag *d) {
     return e;
 }
 
+err client_resume(struct client *c, const char *login, const char *session, struct bytes passphrase,
+                  struct diag *d) {
+    AUTO(json_release) json_t *answer = NULL;
+    AUTO(blob_clear) struct blob raw = {0};
+    AUTO(passphrase_keys_clear) struct passphrase_keys keys = {0};
+    struct passphrase_cost cost;
+    uint8_t salt[PASSPHRASE_SALT_BYTES];
+    struct keyring opened;
+    err e = http_client_json(c->http, "GET", "/v1/keyring", session, NULL, &answer, d);
+    if (!e) e = read_keyring(answer, &raw, &c->keyring_version, d);
+    if (!e) e = keyring_cost(blob_bytes(&raw), salt, &cost, d);
+    if (!e) e = passphrase_derive(passphrase, salt, cost, &keys, d);
+    if (!e) e = keyring_unlock(blob_bytes(&raw), KEYRING_BY_PASSPHRASE, &keys, &opened, d);
+    if (e == ERR_FORGED) return diag_fail(d, e, "wrong passphrase for '%s'", login);
+    if (e) return e;
+    keyring_clear(&c->keyring);
+    c->keyring = opened;
+    wipe(&opened, sizeof opened);
+    c->has_keyring = true;
+    copy_field(c->session, sizeof c->session, session);
+    copy_field(c->login, sizeof c->login, login);
+    return ERR_OK;
+}
+
 /* ---- household ---- */
 
 static err prove_capability(struct client *c, struct diag *d) {

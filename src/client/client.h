@@ -72,6 +72,10 @@ err client_sign_in_recovery(struct client *c, const char *login, const char *cod
 /* Makes `passphrase` the new one: a new salt, everything sealed anew, all other sessions ended. */
 err client_change_passphrase(struct client *c, struct bytes passphrase, struct diag *d) CHECKED;
 err client_sign_out(struct client *c, struct diag *d) CHECKED;
+/* Goes on with a session that was kept ("Session …"): the keyring is fetched, and opened by the passphrase.
+ *   ERR_DENIED  the session has ended     ERR_FORGED  another passphrase */
+err client_resume(struct client *c, const char *login, const char *session, struct bytes passphrase,
+                  struct diag *d) CHECKED;
 
 /* Proves the household's capability, opens its keys, and reads its hubs' certificates. Of a household that
  * this account is a member of: opens its grant instead (ERR_DENIED: it was ended). */

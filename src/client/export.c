@@ -208,8 +208,8 @@ static err report_progress(struct export_state *s, uint32_t slot, struct diag *d
     return e ? diag_fail(d, e, "the export was cancelled: nothing was kept") : ERR_OK;
 }
 
-/* Each segment says in its own header where it belongs, and what is sealed hangs on that: one that a vault puts
- * in another's place is as bad as one that it made up. */
+/* Each segment says in its own header where it belongs, and what is sealed hangs on that: one that a vault
+ * puts in another's place is as bad as one that it made up. */
 static err check_place(const struct export_state *s, const struct footage_segment *segment, struct diag *d) {
     struct segment_header header;
     err e = segment_header_decode(segment->sealed, &header, d);

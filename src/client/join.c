@@ -37,6 +37,22 @@ err members_link_parse(const char *text, char vault[LINK_URL_MAX_BYTES], char co
     return ERR_OK;
 }
 
+/* Somebody announced themselves under this code before: this account, which may wait on, or another. */
+static err check_ours(struct client *c, const struct pairing *p, struct diag *d) {
+    AUTO(json_release) json_t *held = NULL;
+    AUTO(blob_clear) struct blob sign = {0};
+    char path[64], id[2 * PAIRING_ID_BYTES + 1];
+    hex_encode(BYTES_OF(p->id), id);
+    snprintf(path, sizeof path, "/v1/pairing/%s", id);
+    err e = http_client_json(c->http, "GET", path, NULL, NULL, &held, d);
+    if (e) return e;
+    const char *text = client_text(held, "sign");
+    if (!base64_decode(text, strlen(text), &sign) &&
+        bytes_equal(blob_bytes(&sign), BYTES_OF(c->keyring.sign.public_key)))
+        return ERR_OK;
+    return diag_fail(d, ERR_DENIED, "this invitation was used by somebody else: ask for a new one");
+}
+
 static err announce(struct client *c, const struct pairing *p, struct diag *d) {
     uint8_t mac[32];
     pairing_member_mac(p, c->keyring.sign.public_key, c->keyring.box.public_key, mac);
@@ -47,7 +63,7 @@ static err announce(struct client *c, const struct pairing *p, struct diag *d) {
                   json_base64(BYTES_OF(c->keyring.box.public_key)), "mac", json_base64(BYTES_OF(mac)));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     err e = http_client_json(c->http, "POST", "/v1/pairing", NULL, ask, NULL, d);
-    return e == ERR_EXISTS || e == ERR_CONFLICT ? ERR_OK : e; /* announced before: it waits still */
+    return e == ERR_EXISTS || e == ERR_CONFLICT ? check_ours(c, p, d) : e;
 }
 
 /* One long poll. *box is empty while nobody has answered. */

@@ -26,6 +26,7 @@ struct checking {
     struct log_checked *r;
     uint8_t log_key[LOG_KEY_BYTES]; /* the household's, for tags */
     struct tile_tree *tree;
+    bool asked; /* the hubs */
     char path[PATH_TEXT_BYTES];
 };
 
@@ -367,6 +368,7 @@ static err ask_hubs(struct checking *k, struct diag *d) {
     struct log_checked *r = k->r;
     uint8_t keys[CLIENT_HUBS_MAX][SIGN_PUBLIC_BYTES];
     for (size_t i = 0; i < k->c->hub_count; i++) memcpy(keys[i], k->c->hubs[i].sign, SIGN_PUBLIC_BYTES);
+    k->asked = true;
     for (size_t i = 0; k->o->ask_hubs && i < k->c->hub_count; i++) {
         AUTO(json_release) json_t *said = NULL;
         struct diag why = {{0}};
@@ -396,6 +398,8 @@ static err check_once(struct checking *k, struct diag *d) {
     if (e == ERR_FORGED) k->r->failure = LOG_FAILURE_UNKNOWN_GRANT;
     if (!e) e = fetch_mine(k, rows, &next, d);
     if (!e) e = newest(k, d);
+    if (!e && !k->asked)
+        e = ask_hubs(k, d); /* before the rest: a log that is another explains all that it lacks */
     if (!e) e = prove_mine(k, rows, next, d);
     if (!e) e = hold_against(k, d);
     return e ? e : search(k, d);
@@ -413,7 +417,7 @@ static err check_all(struct checking *k, struct diag *d) {
         e = check_once(k, d);
         if (!may_pass(k->r->failure)) break;
     }
-    return e ? e : ask_hubs(k, d);
+    return e;
 }
 
 static err begin(struct checking *k, struct diag *d) {

@@ -92,6 +92,7 @@ static err read_invitation(json_t *value, struct invitation *out, struct diag *d
     }
     snprintf(out->name, sizeof out->name, "%s", client_text(value, "name"));
     snprintf(out->code, sizeof out->code, "%s", client_text(value, "code"));
+    snprintf(out->signup, sizeof out->signup, "%s", client_text(value, "signup"));
     out->past = json_is_true(json_object_get(value, "past"));
     out->may_export = json_is_true(json_object_get(value, "export"));
     out->until = (uint64_t)json_integer_value(json_object_get(value, "until"));
@@ -179,9 +180,10 @@ static json_t *invitation_json(const struct invitation *i) {
     AUTO(json_release) json_t *cameras = json_array();
     for (size_t k = 0; k < i->camera_count; k++)
         if (json_array_append_new(cameras, json_hex(BYTES_OF(i->cameras[k])))) return NULL;
-    return json_pack("{s:i, s:s, s:s, s:O, s:b, s:b, s:s, s:I}", "v", 1, "name", i->name, "role",
+    return json_pack("{s:i, s:s, s:s, s:O, s:b, s:b, s:s, s:I, s:s*}", "v", 1, "name", i->name, "role",
                      invitation_roles[i->role], "cameras", cameras, "past", (int)i->past, "export",
-                     (int)i->may_export, "code", i->code, "until", (json_int_t)i->until);
+                     (int)i->may_export, "code", i->code, "until", (json_int_t)i->until, "signup",
+                     *i->signup ? i->signup : NULL);
 }
 
 static err find_signup(struct client *c, char out[64], struct diag *d) {
@@ -189,13 +191,13 @@ static err find_signup(struct client *c, char out[64], struct diag *d) {
     AUTO(json_release) json_t *answer = NULL;
     out[0] = 0;
     err e = client_vault(c, &vault, d);
-    if (e || strcmp(vault.signup, "open") == 0) return e;
+    if (e || strcmp(vault.signup, "code") != 0) return e; /* one that is closed lets in who has an account */
     e = client_json(c, "POST", "/v1/accounts/invitations", NULL, &answer, d);
     if (!e) snprintf(out, 64, "%s", client_text(answer, "setup_code"));
     return e;
 }
 
-err members_invite(struct client *c, struct invitation *i, char signup[64], struct diag *d) {
+err members_invite(struct client *c, struct invitation *i, struct diag *d) {
     struct member_list *l = calloc(1, sizeof *l);
     uint8_t secret[PAIRING_SECRET_BYTES];
     AUTO(pairing_clear) struct pairing pairing;
@@ -209,7 +211,7 @@ err members_invite(struct client *c, struct invitation *i, char signup[64], stru
     member_list_clear(l);
     free(l);
     if (!e) e = client_open_household(c, d);
-    if (!e) e = find_signup(c, signup, d);
+    if (!e) e = find_signup(c, i->signup, d);
     if (e) return e;
     random_bytes(secret, sizeof secret);
     pairing_format(secret, i->code);
@@ -226,12 +228,11 @@ err members_cancel(struct client *c, const struct invitation *i, struct diag *d)
     return drop(c, i->key, d);
 }
 
-err members_link(const struct invitation *i, const char *vault, const char *signup,
-                 char out[INVITATION_LINK_BYTES]) {
+err members_link(const struct invitation *i, const char *vault, char out[INVITATION_LINK_BYTES]) {
     size_t len = strlen(vault);
     if (len && vault[len - 1] == '/') len--;
     int n = snprintf(out, INVITATION_LINK_BYTES, "%.*s/#join=%s%s%s", (int)len, vault, i->code,
-                     *signup ? "&signup=" : "", signup);
+                     *i->signup ? "&signup=" : "", i->signup);
     return n >= INVITATION_LINK_BYTES ? ERR_LIMIT : ERR_OK;
 }
 

@@ -21,6 +21,7 @@ struct invitation {
     size_t camera_count;
     bool past, may_export;
     char code[PAIRING_TEXT_BYTES]; /* secret */
+    char signup[64];               /* a code to sign up with; empty where none is asked for */
     uint64_t until;                /* slot */
 };
 
@@ -49,11 +50,11 @@ err members_read(struct client *c, struct member_list *out, struct diag *d) CHEC
 err members_find(const struct member_list *l, const char *name, const struct member **out,
                  struct diag *d) CHECKED;
 
-/* Fills key, code and until, and keeps it. `signup` is a code to sign up with, or empty where everybody may.
+/* Fills key, code, signup and until, and keeps it.
  *   ERR_EXISTS  somebody of that name is there */
-err members_invite(struct client *c, struct invitation *invitation, char signup[64], struct diag *d) CHECKED;
+err members_invite(struct client *c, struct invitation *invitation, struct diag *d) CHECKED;
 /* `vault` is where the invited person finds it. ERR_LIMIT. */
-err members_link(const struct invitation *invitation, const char *vault, const char *signup,
+err members_link(const struct invitation *invitation, const char *vault,
                  char out[INVITATION_LINK_BYTES]) CHECKED;
 /* Reads a link. *signup may come out empty. ERR_INVALID. */
 err members_link_parse(const char *text, char vault[LINK_URL_MAX_BYTES], char code[PAIRING_TEXT_BYTES],

@@ -20,7 +20,16 @@ static err post_account(struct client *c, const char *login, const struct keyrin
                   "recovery_auth", json_base64(BYTES_OF(access->recovery_auth)), "keyring",
                   json_base64(keyring), "setup_code", setup_code);
     if (!ask) return diag_fail(d, ERR_INVALID, "the sign-in name is not UTF-8 text");
-    return http_client_json(c->http, "POST", "/v1/accounts", NULL, ask, &answer, d);
+    err e = http_client_json(c->http, "POST", "/v1/accounts", NULL, ask, &answer, d);
+    if (e) return e;
+    /* Signing in makes a session of its own; the one that came with the account would be a device without a
+     * name. */
+    char session[CLIENT_TOKEN_BYTES];
+    struct diag ignored;
+    if (snprintf(session, sizeof session, "Session %s", client_text(answer, "token")) < (int)sizeof session)
+        (void)!http_client_json(c->http, "DELETE", "/v1/sessions/current", session, NULL, NULL, &ignored);
+    wipe(session, sizeof session);
+    return ERR_OK;
 }
 
 /* `household_name` NULL: an account without a household. */

@@ -194,11 +194,46 @@ static void test_set_limit(void **unused) {
     }
 }
 
+/* Property and figure: whatever seconds are granted, at most TIMEKEY_COVER_MAX nodes hand them over, and the
+ * most that is possible is reached. Each cover opens its ends, and neither neighbour. */
+static void test_any_range_has_a_small_cover(void **unused) {
+    (void)unused;
+    enum { RANGES = 20000 };
+    AUTO(timekey_set_clear) struct timekey_set root = {0};
+    AUTO(timekey_set_clear) struct timekey_set cover = {0};
+    size_t most = 0, nodes = 0;
+    uint8_t leaf[TIMEKEY_BYTES];
+    assert_int_equal(timekey_generate(&root), ERR_OK);
+    assert_int_equal(timekey_cover(&root, 1, TIMEKEY_SLOT_END - 1, &cover), ERR_OK);
+    assert_int_equal(cover.count, TIMEKEY_COVER_MAX);
+    for (int i = 0; i < RANGES; i++) {
+        uint64_t a = next_random();
+        uint64_t length = 1 + ((uint64_t)next_random() >> next_random() % 32);
+        uint64_t b = a + length > TIMEKEY_SLOT_END ? TIMEKEY_SLOT_END : a + length;
+        assert_int_equal(timekey_cover(&root, a, b, &cover), ERR_OK);
+        if (cover.count > TIMEKEY_COVER_MAX)
+            fail_msg("[%llu, %llu): %zu", (unsigned long long)a, (unsigned long long)b, cover.count);
+        if (cover.count > most) most = cover.count;
+        nodes += cover.count;
+        if (i % 50) continue; /* walking to a leaf takes 32 hashes */
+        assert_int_equal(timekey_leaf(&cover, (uint32_t)a, leaf), ERR_OK);
+        assert_int_equal(timekey_leaf(&cover, (uint32_t)(b - 1), leaf), ERR_OK);
+        if (a) assert_int_equal(timekey_leaf(&cover, (uint32_t)(a - 1), leaf), ERR_NOT_FOUND);
+        if (b < TIMEKEY_SLOT_END) assert_int_equal(timekey_leaf(&cover, (uint32_t)b, leaf), ERR_NOT_FOUND);
+    }
+    print_message("# %d ranges: at most %zu nodes, %.1f in the mean; the most possible is %d\n", RANGES, most,
+                  (double)nodes / RANGES, TIMEKEY_COVER_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_small_cover), cmocka_unit_test(test_large_covers_try_each_neighbour),
-        cmocka_unit_test(test_refused_covers),    cmocka_unit_test(test_operations_against_a_model),
-        cmocka_unit_test(test_forward_only),      cmocka_unit_test(test_set_limit),
+        cmocka_unit_test(test_every_small_cover),
+        cmocka_unit_test(test_large_covers_try_each_neighbour),
+        cmocka_unit_test(test_refused_covers),
+        cmocka_unit_test(test_operations_against_a_model),
+        cmocka_unit_test(test_forward_only),
+        cmocka_unit_test(test_set_limit),
+        cmocka_unit_test(test_any_range_has_a_small_cover),
     };
     return cmocka_run_group_tests_name("timekey", tests, NULL, NULL);
 }

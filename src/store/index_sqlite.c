@@ -53,8 +53,7 @@ static const char *const migrations[] = {
     "  closed INTEGER NOT NULL DEFAULT 0, entry INTEGER NOT NULL, statement BLOB NOT NULL,"
     "  note BLOB NOT NULL, revocation BLOB NOT NULL DEFAULT x'', box BLOB NOT NULL);"
     "CREATE INDEX grants_household ON grants(household, created, number);"
-    "CREATE INDEX grants_revoked ON grants(number) WHERE closed=0 AND revoked<>0;"
-    "CREATE INDEX grants_open ON grants(expires) WHERE closed=0;",
+    "CREATE INDEX grants_due ON grants(CASE WHEN revoked<>0 THEN 0 ELSE expires END) WHERE closed=0;",
     /* Whose the entries of the access log are; see log_map. */
     "CREATE TABLE log_rows(household BLOB NOT NULL, n INTEGER NOT NULL, entry INTEGER NOT NULL,"
     "  PRIMARY KEY(household, n)) WITHOUT ROWID;"

@@ -271,7 +271,9 @@ err sq_grant_remove(struct index *index, const struct store_id *household, const
 static err in_grant_due(struct db_conn *conn, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
                         struct diag *d) {
     AUTO(db_finish) sqlite3_stmt *stmt = NULL;
-    err e = db_query(conn, ROW " FROM grants WHERE closed=0 AND (revoked<>0 OR expires<=?1) LIMIT ?2",
+    err e = db_query(conn,
+                     ROW " FROM grants WHERE closed=0 AND (CASE WHEN revoked<>0 THEN 0 ELSE expires END)<=?1"
+                         " LIMIT ?2", /* as grants_due has it: asked each second */
                      BIND(v_int(now), v_int(max)), &stmt, d);
     return e ? e : visit_rows(conn, stmt, false, visit, arg, d);
 }

@@ -173,6 +173,19 @@ void activity_note(struct vault *v, const struct store_id *household, const stru
     pthread_mutex_unlock(&v->activity_lock);
 }
 
+void activity_forget(struct vault *v, const struct store_id *household, const struct store_id *grant) {
+    bool any = false;
+    pthread_mutex_lock(&v->activity_lock);
+    for (size_t i = 0; v->activity && i < RECENT_MAX; i++) {
+        struct recent *r = &v->activity->recent[i];
+        if (!r->last_us || !store_id_equal(&r->grant, grant)) continue;
+        *r = (struct recent){0};
+        any = true;
+    }
+    if (any) tell(v, household);
+    pthread_mutex_unlock(&v->activity_lock);
+}
+
 static err log_live(struct vault *v, const char *kind, const struct store_id *household,
                     const struct grant_scope *scope, const struct store_id *cameras, size_t count,
                     uint64_t from, uint64_t to, struct diag *d) {

@@ -472,6 +472,46 @@ static void test_passkey(void **state) {
     EVP_PKEY_free(unknown.key);
 }
 
+static int by_value(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* A credential that is registered here, with a signature that is not right, and one that is not: the same
+ * answer, and the same time within what the loopback's noise allows. */
+static void test_nobody_learns_which_passkeys_are_here(void **state) {
+    enum { ROUNDS = 40 };
+    int64_t known[ROUNDS], unknown[ROUNDS];
+    char session[128], user[64], id[33], challenge[64];
+    uint8_t wrap[60] = {1};
+    struct authenticator key, stranger;
+    sign_up("timo", session);
+    authenticator_make(&key, 31);
+    authenticator_make(&stranger, 32);
+    key_add(session, &key, user, id);
+    keyring_with_wrap(session, id, 2, wrap, 200);
+    key.wrong_key = true;
+    fresh(challenge);
+    for (int i = 0; i < ROUNDS; i++) {
+        AUTO(answer_clear) struct answer a = {0}, b = {0};
+        struct steady_us t0 = steady_now();
+        passkey(&key, user, challenge, 403, &a);
+        struct steady_us t1 = steady_now();
+        passkey(&stranger, user, challenge, 403, &b);
+        known[i] = t1.us - t0.us;
+        unknown[i] = steady_now().us - t1.us;
+        assert_true(bytes_equal(blob_bytes(&a.body), blob_bytes(&b.body)));
+    }
+    qsort(known, ROUNDS, sizeof *known, by_value);
+    qsort(unknown, ROUNDS, sizeof *unknown, by_value);
+    int64_t apart = known[ROUNDS / 2] - unknown[ROUNDS / 2];
+    print_message("# passkeys, known and unknown, medians in us: %lld %lld\n", (long long)known[ROUNDS / 2],
+                  (long long)unknown[ROUNDS / 2]);
+    assert_true(apart < 5000 && apart > -5000);
+    EVP_PKEY_free(key.key);
+    EVP_PKEY_free(stranger.key);
+}
+
 static json_t *session_called(const struct answer *a, const char *label) {
     size_t i;
     json_t *item;
@@ -535,8 +575,8 @@ int main(void) {
         cmocka_unit_test(test_totp),         cmocka_unit_test(test_confirming),
         cmocka_unit_test(test_factor_limit), cmocka_unit_test(test_removing),
         cmocka_unit_test(test_registering),  cmocka_unit_test(test_security_key),
-        cmocka_unit_test(test_passkey),      cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_at_rest),
+        cmocka_unit_test(test_passkey),      cmocka_unit_test(test_nobody_learns_which_passkeys_are_here),
+        cmocka_unit_test(test_sessions),     cmocka_unit_test(test_at_rest),
     };
     return cmocka_run_group_tests_name("second factors", tests, vault_start, vault_stop);
 }

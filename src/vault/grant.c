@@ -331,6 +331,7 @@ err grant_bytes_join(const struct grant_blobs *blobs, struct blob *out) {
 static err end_logged(struct vault *v, const struct grant_held *g, const char *kind, uint64_t *entry,
                       struct diag *d) {
     const struct grant_act act = grant_act_of(kind, &g->row.household, &g->statement, true);
+    activity_forget(v, &g->row.household, &g->row.grant);
     err e = grant_log(v, &act, NULL, entry, NULL, d);
     return e ? e : v->index->ops->grant_close(v->index, &g->row.grant, d);
 }

@@ -100,6 +100,8 @@ void watch_end(struct vault *v, struct grant_watch *w);
 /* A grantee asked for recordings of a camera. */
 void activity_note(struct vault *v, const struct store_id *household, const struct grant_scope *scope,
                    const struct store_id *camera);
+/* It has ended: nobody asks by it any more. What is watched live ends by itself. */
+void activity_forget(struct vault *v, const struct store_id *household, const struct store_id *grant);
 /* The JSON array "active" of one grant. */
 json_t *activity_of(struct vault *v, const struct store_id *grant);
 /* Forgets what has gone quiet, and logs ends of live views. */

@@ -485,8 +485,11 @@ static void test_cosigned(void **state) {
         assert_int_equal(cosignatures_count(bytes_text(text), key, 1), 1);
         check_proof(&s, &a);
     }
-    listener_stop(&w.commands);
+    char path[100] = "/v1/capabilities/";
+    hex_encode(BYTES_OF(w.writer.public_key), path + strlen(path));
+    ASK(&vault, 204, NULL, "DELETE", path, s.h.owner_auth); /* its stream ends, and so does the thread */
     pthread_join(thread, NULL);
+    listener_stop(&w.commands);
     sharing_clear(&s);
 }
 
@@ -598,6 +601,51 @@ static void test_another_log(void **state) {
     daemon_start(&d);
     sharing_open(&d, &g, statement.id, 403, NULL, &a);
     assert_non_null(strstr(answer_text(&a, "message"), "another access log"));
+    daemon_clean(&d);
+    sharing_clear(&s);
+}
+
+/* While the log cannot be written nothing is given, opened or watched; but what is to end ends, and is logged
+ * as soon as that goes again. */
+static void test_nothing_unlogged(void **state) {
+    struct daemon d;
+    struct sharing s;
+    struct grantee g;
+    AUTO(blob_clear) struct blob raw = {0}, revocation = {0};
+    AUTO(answer_clear) struct answer a = {0};
+    char log[300], away[300], auth[128], live[100], path[128];
+    daemon_make(&d, true);
+    daemon_start(&d);
+    sharing_make(&d, &s);
+    grantee_make(&g);
+    uint32_t now = now_slot();
+    const struct grant_statement old = sharing_statement(&s, &g, now - 100, now + 1000),
+                                 next = sharing_statement(&s, &g, now - 100, now + 1000);
+    sharing_give(&d, &s, &old);
+    sharing_open(&d, &g, old.id, 200, auth, NULL);
+    snprintf(log, sizeof log, "%s/index/log", d.folder);
+    snprintf(away, sizeof away, "%s/index/away", d.folder);
+    snprintf(live, sizeof live, "/v1/live?cameras=%s", s.porch.hex);
+    assert_int_equal(rename(log, away), 0);
+
+    sharing_issue(&s, &next, &raw);
+    sharing_post(&d, &s, blob_bytes(&raw), 500, NULL);
+    ASK(&d, 200, &a, "GET", "/v1/grants", s.h.owner_auth);
+    assert_int_equal(json_array_size(json_object_get(a.json, "grants")), 1);
+    sharing_open(&d, &g, old.id, 500, NULL, &a);
+    assert_null(json_object_get(a.json, "token"));
+    assert_null(json_object_get(a.json, "grant"));
+    ASK(&d, 500, NULL, "GET", live, auth);
+    ASK(&d, 200, NULL, "GET", "/v1/cameras", auth); /* its use is in the log already */
+    assert_int_equal(grant_revocation_make(&s.sign, old.id, now, &revocation), ERR_OK);
+    ASK(&d, 500, NULL, "POST", grant_path(old.id, "/revoke", path), s.h.owner_auth,
+        .json = json_pack("{s:o}", "revocation", json_base64(blob_bytes(&revocation))));
+    ASK(&d, 403, NULL, "GET", "/v1/cameras", auth);
+
+    assert_int_equal(rename(away, log), 0);
+    log_wait(&d, &s, "grant.revoke", 1);
+    sharing_post(&d, &s, blob_bytes(&raw), 201, NULL);
+    sharing_open(&d, &g, next.id, 200, auth, NULL);
     daemon_clean(&d);
     sharing_clear(&s);
 }
@@ -766,6 +814,7 @@ int main(void) {
         cmocka_unit_test(test_not_cosigned),
         cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_another_log),
+        cmocka_unit_test(test_nothing_unlogged),
         cmocka_unit_test(test_issued_again),
         cmocka_unit_test(test_who),
     };

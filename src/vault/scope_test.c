@@ -362,6 +362,14 @@ static void test_watched(void **state) {
     assert_true(json_is_true(json_object_get(json_array_get(active, 0), "live")));
     assert_true(wait_message(&hub, 17, s.porch.hex)); /* as any viewer's */
 
+    char recorded[200]; /* who asks for recordings is seen too */
+    snprintf(recorded, sizeof recorded, "/v1/timeline?camera=%s&from=0&to=4294967295", s.porch.hex);
+    ASK(&vault, 200, NULL, "GET", recorded, auth);
+    ASK(&vault, 200, &a, "GET", grant, s.h.owner_auth);
+    active = json_object_get(a.json, "active");
+    assert_int_equal(json_array_size(active), 2);
+    assert_false(json_is_true(json_object_get(json_array_get(active, 1), "live")));
+
     segment_append(&s.porch, now, 2, 2, 500, &bytes);
     random_hex(reel);
     int fd = upload_begin(&s, reel, true);

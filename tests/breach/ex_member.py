@@ -7,16 +7,11 @@ owner's access whatever he asks for: it has all the ciphertext. Honest path, at 
 import json, os, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from grants_test import Person, home_with, read_some, refused
+from grants_test import Person, home_url, home_with, read_some, refused
 from home import frames_of, main, wait_for
 from tampering_vault import Message, TamperingVault
 
 OPEN = r"/v1/grants/[0-9a-f]{32}/open"
-
-
-def home_url(folder):
-    with open(os.path.join(folder, "data", "home.json")) as f:
-        return json.load(f)["url"]
 
 
 def owner_access(folder, home):

@@ -6,7 +6,7 @@ with what it got; never pass it off as what was asked for. Honest path, before a
 import base64, json, os, re, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from grants_test import Person, home_with, refused, share
+from grants_test import Person, home_url, home_with, refused, share
 from home import frames_of, main
 from tampering_vault import TamperingVault
 
@@ -27,14 +27,9 @@ class Lied:
 
     def __init__(self, folder, *cameras):
         self.folder, self.home = folder, home_with(folder, "porch", *cameras, seconds=12)
-        self.guest, self.proxy = Person(folder, "guest"), TamperingVault(self.home_url(folder))
+        self.guest, self.proxy = Person(folder, "guest"), TamperingVault(home_url(folder))
         self.id, self.link = share(self.home, "porch", "--from", "-11s", "--to", "-1s", "--export")
         self.number = 0
-
-    @staticmethod
-    def home_url(folder):
-        with open(os.path.join(folder, "data", "home.json")) as f:
-            return json.load(f)["url"]
 
     def open(self, *more, link=None):
         """Through the proxy; to a fresh file, which is returned too."""
@@ -108,7 +103,7 @@ def test_an_old_segment(l):
 def test_another_cameras_segment(l):
     yard = next(c["id"] for c in l.home.json("camera", "list") if c["name"] == "yard")
     answers = []
-    owner = TamperingVault(l.home_url(l.folder))
+    owner = TamperingVault(home_url(l.folder))
     owner.rule("GET", "/v1/timeline", lambda q, a: answers.append(a.json()) if yard in q.path else None)
     l.home.cardea("export", "yard", "--from", "-10m", "--to", "now", "-o", os.path.join(l.folder, "yard.mp4"), "--vault", owner.url)
     owner_access = owner.answers("POST", "/v1/access")[-1][1].json()["token"]

@@ -291,7 +291,13 @@ static void test_backup_and_restore(void **state) {
     struct store_key login = key_of(9);
     struct account_secrets secrets = {.passes = 3};
     uint64_t collected;
+    const struct index_household keys = {key_of(1), key_of(2), key_of(3)};
+    struct grant_row row = {.grant = id_of(70), .household = f->k.place.household, .expires = NOW}, got;
+    const struct grant_bytes grant = {bytes_text("statement"), bytes_text("box"), bytes_text("note"), {0}};
     assert_ok(f->k.accounts->ops->create(f->k.accounts, &login, &secrets, bytes_text("keyring"), D));
+    assert_ok(f->k.index->ops->household_keys_put(f->k.index, &row.household, &keys, D));
+    assert_ok(f->k.index->ops->grant_add(f->k.index, &row, &grant, D));
+    assert_ok(f->k.index->ops->grant_revoke(f->k.index, &row.household, &row.grant, bytes_text("r"), 9, D));
     struct backup_result r = back_up(f);
     assert_int_equal(r.reels, 20);
     assert_int_equal(r.copied, 20);
@@ -314,6 +320,12 @@ static void test_backup_and_restore(void **state) {
     for (uint32_t n = 10; n < 25; n++) assert_ok(keep_verify(&k, n, D));
     AUTO(account_clear) struct account account = {0};
     assert_ok(k.accounts->ops->get(k.accounts, &login, &account, D));
+    AUTO(grant_blobs_clear) struct grant_blobs blobs = {0};
+    struct index_household told;
+    assert_ok(k.index->ops->household_keys_get(k.index, &row.household, &told, D));
+    assert_memory_equal(&told, &keys, sizeof keys);
+    assert_ok(k.index->ops->grant_get(k.index, &row.household, &row.grant, true, &got, &blobs, D));
+    assert_true(got.revoked == 9 && bytes_equal(blob_bytes(&blobs.box), grant.box));
     struct lines lines = {0};
     struct fixture restored = {.k = k};
     struct fsck_result checked = check(&restored, NOW, false, true, &lines);

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """grants_test: who else may see, on a real home: links that open exactly what they say, members who come, see and are removed."""
-import json, os, re, shutil, subprocess, sys, time, urllib.error, urllib.request
+import base64, json, os, re, shutil, subprocess, sys, time, urllib.error, urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "breach"))
 from home import CARDEA, PASSPHRASE, PATIENCE, Home, clip, frames_of, main, span_s, wait_for
+from tampering_vault import TamperingVault
 
 
 class Person:
@@ -69,6 +70,11 @@ def share(home, *args):
     made = home.json("share", *args)
     assert "/share/#" in made["link"]
     return made["id"], made["link"]
+
+
+def home_url(folder):
+    with open(os.path.join(folder, "data", "home.json")) as f:
+        return json.load(f)["url"]
 
 
 def grant(home, id):
@@ -180,6 +186,66 @@ def test_ending_a_live_link_ends_the_view_and_the_keys(folder):
         home.stop()
 
 
+def ask(url, token, path, ranged=None):
+    """(status, body) of a grantee's own request."""
+    request = urllib.request.Request(url + path, headers={"Authorization": f"Access {token}", **({"Range": ranged} if ranged else {})})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as r:
+            return r.status, r.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read()
+
+
+def segments_of(reels):
+    """[(reel, slot, end, offset, length)]"""
+    out = []
+    for reel in reels:
+        raw = base64.urlsafe_b64decode(reel[7] + "=" * (-len(reel[7]) % 4))
+        for i in range(0, len(raw), 20):
+            word = lambda at: int.from_bytes(raw[i + at:i + at + 4], "big")
+            out.append((reel[0], word(0), word(0) + raw[i + 4], word(8), word(12)))
+    return out
+
+
+def test_not_a_second_more(folder):
+    """Grants of one to five seconds, at every place within segments: the vault serves each second of them, and refuses every
+    neighbor. (That the keys open none of those: src/client/grantee_test.c, src/format/segment_test.c.)"""
+    home, guest = home_with(folder, "porch", seconds=16), Person(folder, "guest")
+    proxy = TamperingVault(home_url(folder))
+    try:
+        camera = home.json("camera", "list")[0]["id"]
+        home.cardea("timeline", "porch", "--vault", proxy.url)
+        owner = proxy.answers("POST", "/v1/access")[-1][1].json()["token"]
+        tried = served = 0
+        for length in range(1, 6):
+            end = int(time.time()) - 3 - length
+            for begin in (end - length, end - length - 1):
+                iso = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t)) for t in (begin, begin + length)]
+                _, link = share(home, "porch", "--from", iso[0], "--to", iso[1])
+                guest.run("share", "open", link, "--vault", proxy.url)
+                token = proxy.answers("POST", r"/v1/grants/[0-9a-f]{32}/open")[-1][1].json()["token"]
+                wide = f"/v1/timeline?camera={camera}&from={begin - 8}&to={begin + length + 8}&detail=segments"
+                shown = segments_of(json.loads(ask(proxy.url, token, wide)[1])["reels"])
+                assert shown and all(s < begin + length and e > begin for _, s, e, _, _ in shown), (begin, length, shown)
+                for second in [*range(begin - 8, begin), *range(begin + length, begin + length + 8)]:
+                    status, body = ask(proxy.url, token, f"/v1/timeline?camera={camera}&from={second}&to={second + 1}&detail=segments")
+                    rest = [x for x in segments_of(json.loads(body)["reels"]) if not (x[1] < begin + length and x[2] > begin)] if status == 200 else []
+                    assert status in (200, 403) and not rest, (second, status, rest)
+                    tried += 1
+                for reel, slot, last, offset, size in segments_of(json.loads(ask(proxy.url, owner, wide)[1])["reels"]):
+                    touches = slot < begin + length and last > begin
+                    status, body = ask(proxy.url, token, f"/v1/reels/{reel}", f"bytes={offset}-{offset + size - 1}")
+                    assert status == (206 if touches else 403), (begin, length, slot, last, status, body[:200])
+                    served += touches
+                    tried += 1
+                assert ask(proxy.url, token, f"/v1/live?cameras={camera}")[0] == 403, "it is not for live viewing"
+                assert ask(proxy.url, token, f"/v1/objects?prefix=camera/")[0] == 403
+        print(f"# {tried} requests beside ten grants were tried; {served} segments within them were served")
+    finally:
+        proxy.stop()
+        home.stop()
+
+
 def test_a_member_joins_sees_and_is_removed(folder):
     home, ben = home_with(folder, "porch"), Person(folder, "ben")
     try:
@@ -275,5 +341,5 @@ def test_invitations(folder):
 
 if __name__ == "__main__":
     main([test_a_link_opens_what_it_says, test_a_link_without_leave_to_keep_is_not_kept, test_a_password_views_and_an_end,
-          test_ending_a_live_link_ends_the_view_and_the_keys, test_a_member_joins_sees_and_is_removed,
+          test_not_a_second_more, test_ending_a_live_link_ends_the_view_and_the_keys, test_a_member_joins_sees_and_is_removed,
           test_an_owner_is_let_in_and_taken_out, test_invitations])

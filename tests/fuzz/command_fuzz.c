@@ -1,11 +1,11 @@
-/* command_fuzz.c: the input as a command, a reply and a pairing answer: as it arrives, and sealed and signed
- * by who may. Pairing codes too, which a person types. */
+/* command_fuzz.c: the input as a command, a reply, a pairing answer and an invitation's: as it arrives, and
+ * sealed and signed by who may. Pairing codes too, which a person types. */
 #include <stdlib.h>
 
 #include "crypto/hash.h"
-#include "format/envelope.h"
 #include "format/command.h"
-#include "format/pairing.h"
+#include "format/envelope.h"
+#include "format/invitation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,6 +43,14 @@ static void try_answer(struct bytes raw) {
     pairing_answer_clear(&a);
 }
 
+static void try_invitation(struct bytes raw) {
+    static const struct pairing p;
+    struct invitation_answer a = {0};
+    struct diag d = {0};
+    if (invitation_answer_open(raw, &p, &box, &a, &d) && !d.text[0]) abort();
+    invitation_answer_clear(&a);
+}
+
 static void try_code(struct bytes raw) {
     char text[64] = {0}, again[PAIRING_TEXT_BYTES];
     uint8_t code[PAIRING_SECRET_BYTES], back[PAIRING_SECRET_BYTES];
@@ -65,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     try_command(input);
     try_reply(input);
     try_answer(input);
+    try_invitation(input);
     try_code(input);
     if (envelope_sign(&sign, "cardea/1 command", input, &command)) abort();
     if (envelope_sign(&sign, "cardea/1 reply", input, &reply)) abort();
@@ -76,5 +85,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     boxed.len = 0;
     seal("cardea/1 pairing", BYTES(zero, PAIRING_KEY_BYTES), input, &boxed);
     try_answer(blob_bytes(&boxed));
+    try_invitation(blob_bytes(&boxed));
     return 0;
 }

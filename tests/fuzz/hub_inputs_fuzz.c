@@ -1,8 +1,8 @@
-/* What a hub reads that others wrote: addresses and settings from commands, reels from a disk that lost
- * power. The first byte says which. */
+/* What a hub reads that others wrote: addresses and settings from commands, notices of the vault, reels
+ * from a disk that lost power. The first byte says which. */
 #include <stdlib.h>
 
-#include "hub/cameras.h"
+#include "hub/hub.h"
 #include "hub/spool_recover.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -31,6 +31,13 @@ static void settings(struct bytes text) {
     (void)schedule_wants(&r, (struct wall_us){1700000000000000});
 }
 
+/* No channel is there to be told: what is read and put into words is what matters here. */
+static void notice(struct bytes json) {
+    static struct hub h;
+    struct diag d = {{0}};
+    if (hub_noticed(&h, json, &d) && !d.text[0]) abort();
+}
+
 static void reel(struct bytes raw) {
     uint64_t whole = spool_whole_bytes(raw);
     if (whole > raw.len || spool_whole_bytes(BYTES(raw.data, (size_t)whole)) != whole) abort();
@@ -41,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes rest = BYTES(data + 1, size - 1);
     if (data[0] == 'r') reel(rest);
     if (data[0] == 's') settings(rest);
+    if (data[0] == 'n') notice(rest);
     if (data[0] != 'a') return 0;
     char *text = calloc(1, size);
     if (!text) return 0;

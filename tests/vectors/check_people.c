@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "crypto/passphrase.h"
+#include "format/device_name.h"
 #include "format/keyring.h"
 
 static void check_passphrase(json_t *one) {
@@ -135,9 +136,26 @@ static void check_keyring(json_t *one) {
                 &d);
 }
 
+static void check_device_name(json_t *one) {
+    AUTO(blob_clear) struct blob sealed = check_hex(one, "sealed");
+    uint8_t seed[SIGN_SEED_BYTES], nonce[12], again[DEVICE_NAME_SEALED_BYTES];
+    char name[DEVICE_NAME_MAX_BYTES + 1];
+    struct sign_key account;
+    struct diag d = {.text = "the name"};
+    check_hex_into(one, "account", seed, sizeof seed);
+    sign_key_from_seed(seed, &account);
+    check_error(one, device_name_open(&account, blob_bytes(&sealed), name), &d);
+    if (json_object_get(one, "error")) return;
+    assert_string_equal(name, check_text(one, "expected"));
+    check_hex_into(one, "nonce", nonce, sizeof nonce);
+    assert_int_equal(device_name_seal_with(&account, check_text(one, "device"), nonce, again), ERR_OK);
+    check_equal(one, "sealed", BYTES_OF(again));
+}
+
 void check_people_files(void **state) {
     (void)state;
     check_file("passphrase.json", check_passphrase);
     check_file("recovery.json", check_recovery);
     check_file("keyring.json", check_keyring);
+    check_file("device.json", check_device_name);
 }

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "format/grant.h"
+#include "format/invitation.h"
 #include "format/link.h"
 
 static void check_link(json_t *one) {
@@ -66,9 +67,50 @@ static void check_open(json_t *one) {
     check_equal(one, "signature", BYTES_OF(signature));
 }
 
+static void check_invited(json_t *one, const struct pairing *p, const uint8_t box[BOX_PUBLIC_BYTES],
+                          const struct invitation_answer *a) {
+    json_t *e = json_object_get(one, "expected");
+    uint8_t ephemeral[BOX_SECRET_BYTES];
+    bool owner = a->role == INVITATION_OWNER;
+    AUTO(blob_clear) struct blob again = {0};
+    check_equal(e, "household", BYTES_OF(a->household));
+    check_equal(e, "sign", BYTES_OF(a->sign));
+    check_equal(e, "grant", BYTES(a->grant, owner ? 0 : sizeof a->grant));
+    check_equal(e, "capability", BYTES(a->capability.seed, owner ? SIGN_SEED_BYTES : 0));
+    assert_string_equal(check_text(e, "name"), a->name);
+    assert_string_equal(check_text(e, "role"), invitation_roles[a->role]);
+    check_hex_into(one, "ephemeral", ephemeral, sizeof ephemeral);
+    assert_int_equal(invitation_answer_seal_with(a, p, box, ephemeral, &again), ERR_OK);
+    check_equal(one, "answer", blob_bytes(&again));
+}
+
+static void check_invitation(json_t *one) {
+    struct pairing p = {0};
+    struct diag d = {0};
+    check_hex_into(one, "key", p.key, sizeof p.key);
+    if (strcmp(check_text(one, "kind"), "mac") == 0) {
+        uint8_t sign[SIGN_PUBLIC_BYTES], box[BOX_PUBLIC_BYTES], mac[32];
+        check_hex_into(one, "sign", sign, sizeof sign);
+        check_hex_into(one, "box", box, sizeof box);
+        check_hex_into(one, "mac", mac, sizeof mac);
+        check_error(one, pairing_member_check(&p, sign, box, mac, &d), &d);
+        return;
+    }
+    AUTO(blob_clear) struct blob raw = check_hex(one, "answer");
+    struct invitation_answer a = {0};
+    struct box_key box;
+    uint8_t secret[BOX_SECRET_BYTES];
+    check_hex_into(one, "box_secret", secret, sizeof secret);
+    box_key_from_secret(secret, &box);
+    err e = invitation_answer_open(blob_bytes(&raw), &p, &box, &a, &d);
+    check_error(one, e, &d);
+    if (!e) check_invited(one, &p, box.public_key, &a);
+}
+
 void check_share_files(void **state) {
     (void)state;
     check_file("link.json", check_link);
     check_file("revocation.json", check_revocation);
     check_file("open.json", check_open);
+    check_file("invitation.json", check_invitation);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "crypto/passphrase.h"
+#include "format/device_name.h"
 #include "format/keyring.h"
 #include "make.h"
 
@@ -275,7 +276,50 @@ static void make_keyring(const char *folder) {
         "docs/formats.md, \"Keyring\"", cases);
 }
 
+static void make_device_names(const char *folder) {
+    static const char long_name[] = "sixty-four bytes are what a device's name has, and this has more";
+    static const struct {
+        const char *label, *name, *opens;
+    } names[] = {{"a browser", "Chromium on Linux", "Chromium on Linux"},
+                 {"no name", "", ""},
+                 {"64 bytes", long_name, long_name},
+                 {"longer, cut between characters",
+                  "sixty-four bytes are what a device's name has, and this has \u00fc\u00fc\u00fc",
+                  "sixty-four bytes are what a device's name has, and this has \u00fc\u00fc"}};
+    json_t *cases = json_array();
+    struct sign_key account, other;
+    uint8_t nonce[12], sealed[DEVICE_NAME_SEALED_BYTES];
+    make_sign_key("device account", &account);
+    make_sign_key("device stranger", &other);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        make_bytes(names[i].label, nonce, sizeof nonce);
+        MUST(device_name_seal_with(&account, names[i].name, nonce, sealed));
+        make_case(cases, NULL,
+                  json_pack("{s:s, s:o, s:s, s:s, s:o, s:o}", "name", names[i].label, "account",
+                            make_hex(BYTES_OF(account.seed)), "device", names[i].name, "expected",
+                            names[i].opens, "nonce", make_hex(BYTES_OF(nonce)), "sealed",
+                            make_hex(BYTES_OF(sealed))));
+    }
+    for (int i = 0; i < 3; i++) {
+        const struct sign_key *by = i == 0 ? &other : &account;
+        MUST(device_name_seal_with(by, i == 2 ? "a\nb" : "x", nonce, sealed));
+        if (i == 1) sealed[40] ^= 1;
+        make_case(cases, i == 2 ? "invalid" : "forged",
+                  json_pack("{s:s, s:o, s:o}", "name",
+                            i == 0   ? "another account's"
+                            : i == 1 ? "a flipped bit"
+                                     : "a control character",
+                            "account", make_hex(BYTES_OF(account.seed)), "sealed",
+                            make_hex(BYTES_OF(sealed))));
+    }
+    make_file(folder, "device.json",
+              "Names of devices, sealed for an account's own: \"device\" is what was to be sealed, "
+              "\"expected\" what opens.",
+              "docs/formats.md, \"A device's name\"", cases);
+}
+
 void make_people(const char *folder) {
+    make_device_names(folder);
     make_passphrase(folder);
     make_recovery(folder);
     make_keyring(folder);

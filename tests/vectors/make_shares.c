@@ -1,7 +1,9 @@
 /* make_shares.c: links, revocations, and the signatures that open grants. */
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "format/grant.h"
+#include "format/invitation.h"
 #include "format/link.h"
 #include "make.h"
 
@@ -147,7 +149,100 @@ static void make_opens(const char *folder) {
               "docs/trust.md, \"Opening\"", cases);
 }
 
+struct invited {
+    struct pairing pairing;
+    struct box_key box;
+    struct sign_key sign;
+};
+
+static void mac_case(json_t *cases, const char *name, const char *error, const struct invited *who,
+                     const uint8_t mac[32]) {
+    make_case(cases, error,
+              json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", name, "kind", "mac", "key",
+                        make_hex(BYTES_OF(who->pairing.key)), "sign",
+                        make_hex(BYTES_OF(who->sign.public_key)), "box",
+                        make_hex(BYTES_OF(who->box.public_key)), "mac", make_hex(BYTES(mac, 32))));
+}
+
+/* `a` NULL: a refusal. */
+static void answer_case(json_t *cases, const char *name, const char *error, const struct invited *who,
+                        struct bytes raw, const struct invitation_answer *a, const uint8_t ephemeral[32]) {
+    json_t *one = json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", name, "kind", "answer", "key",
+                            make_hex(BYTES_OF(who->pairing.key)), "box_secret",
+                            make_hex(BYTES_OF(who->box.secret)), "answer", make_hex(raw));
+    if (a) {
+        bool owner = a->role == INVITATION_OWNER;
+        json_object_set_new(one, "ephemeral", make_hex(BYTES(ephemeral, 32)));
+        json_object_set_new(
+            one, "expected",
+            json_pack("{s:o, s:s, s:s, s:o, s:o, s:o}", "household", make_hex(BYTES_OF(a->household)), "name",
+                      a->name, "role", invitation_roles[a->role], "sign", make_hex(BYTES_OF(a->sign)),
+                      "grant", make_hex(BYTES(a->grant, owner ? 0 : INVITATION_GRANT_BYTES)), "capability",
+                      make_hex(BYTES(a->capability.seed, owner ? SIGN_SEED_BYTES : 0))));
+    }
+    make_case(cases, error, one);
+}
+
+static void bad_answer(json_t *cases, const char *name, const struct invited *who, const char *json,
+                       const uint8_t ephemeral[32]) {
+    AUTO(blob_clear) struct blob raw = {0};
+    MUST(box_seal_with(who->box.public_key, ephemeral, "cardea/1 pairing", BYTES_OF(who->pairing.key),
+                       bytes_text(json), &raw));
+    answer_case(cases, name, "invalid", who, blob_bytes(&raw), NULL, NULL);
+}
+
+static void make_invitations(const char *folder) {
+    json_t *cases = json_array();
+    struct invited who, other;
+    uint8_t secret[PAIRING_SECRET_BYTES], mac[32], ephemeral[32];
+    struct invitation_answer a = {.name = "Höme", .role = INVITATION_VIEWER};
+    AUTO(blob_clear) struct blob raw = {0};
+    make_bytes("invitation", secret, sizeof secret);
+    pairing_derive(secret, &who.pairing);
+    make_box_key("invited box", &who.box);
+    make_sign_key("invited sign", &who.sign);
+    other = who;
+    make_box_key("stranger", &other.box);
+    pairing_member_mac(&who.pairing, who.sign.public_key, who.box.public_key, mac);
+    mac_case(cases, "who has the code", NULL, &who, mac);
+    mac_case(cases, "with another's box key", "forged", &other, mac);
+    pairing_mac(&who.pairing, who.sign.public_key, who.box.public_key, mac);
+    mac_case(cases, "as a hub does it", "forged", &who, mac);
+    make_bytes("invitation ephemeral", ephemeral, sizeof ephemeral);
+    make_bytes("household id", a.household, sizeof a.household);
+    make_bytes("household sign", a.sign, sizeof a.sign);
+    make_bytes("grant id", a.grant, sizeof a.grant);
+    MUST(invitation_answer_seal_with(&a, &who.pairing, who.box.public_key, ephemeral, &raw));
+    answer_case(cases, "a viewer's", NULL, &who, blob_bytes(&raw), &a, ephemeral);
+    answer_case(cases, "for somebody else", "forged", &other, blob_bytes(&raw), NULL, NULL);
+    other = who;
+    other.pairing.key[0] ^= 1;
+    answer_case(cases, "made without the code", "forged", &other, blob_bytes(&raw), NULL, NULL);
+    a.role = INVITATION_OWNER;
+    make_sign_key("invited capability", &a.capability);
+    raw.len = 0;
+    MUST(invitation_answer_seal_with(&a, &who.pairing, who.box.public_key, ephemeral, &raw));
+    answer_case(cases, "an owner's", NULL, &who, blob_bytes(&raw), &a, ephemeral);
+    static const char head[] = "{\"v\":1,\"household\":\"00000000000000000000000000000000\",\"name\":\"x\","
+                               "\"sign\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"role\":";
+    static const struct {
+        const char *name, *rest;
+    } bad[] = {{"an owner without a capability", "\"owner\"}"},
+               {"a member without a grant", "\"member\"}"},
+               {"a role that is not known", "\"landlord\",\"grant\":\"00000000000000000000000000000000\"}"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char json[512];
+        snprintf(json, sizeof json, "%s%s", head, bad[i].rest);
+        bad_answer(cases, bad[i].name, &who, json, ephemeral);
+    }
+    make_file(
+        folder, "invitation.json",
+        "Invitations: what somebody who was invited posts (\"mac\"), and the answer to it (\"answer\").",
+        "docs/trust.md, \"Members\"", cases);
+}
+
 void make_shares(const char *folder) {
+    make_invitations(folder);
     make_links(folder);
     make_revocations(folder);
     make_opens(folder);

@@ -12,9 +12,9 @@ import { route, takeApproval, takeInvitation, takeSetupCode } from "./route.ts";
 import { RecoverPage, SignInPage } from "./signin.tsx";
 import { FirstPage } from "./start.tsx";
 import { approvalCode, client, clockOffsetMs, goHome, household, isOwner, joinCode, loadHousehold, offlineSince, phase, pollReports, say, setupCode, signedOut, toast, vaultName } from "./state.ts";
-import { Button, Icon, Logo, Message, Page, type IconName } from "./ui.tsx";
+import { Button, Icon, Logo, Message, Page, sentence, type IconName } from "./ui.tsx";
 import { WallPage } from "./wall.tsx";
-import { updateReady, registerWorker } from "./update.ts";
+import { updateReady, updateRefused, registerWorker } from "./update.ts";
 
 const CameraPage = lazy<{ id: string }>(() => import("./camera.tsx").then((m) => m.CameraPage));
 const SettingsPage = lazy<{ id: string }>(() => import("./settings.tsx").then((m) => m.SettingsPage));
@@ -236,6 +236,11 @@ function Banners() {
             {offlineSince.value !== null && (
                 <div class="banner warn" role="status">
                     <Icon name="offline" /> The vault has not answered since {clockTime(offlineSince.value / 1000)}. The hub keeps recording; trying again…
+                </div>
+            )}
+            {updateRefused.value && (
+                <div class="banner bad" role="alert">
+                    <Icon name="warn" /><span>This server offers pages that are not in its public log: this app stays as it is. <span class="muted">{sentence(updateRefused.value)} Before you close it, ask whoever runs the vault, and run <code>cardea web verify</code>.</span></span>
                 </div>
             )}
             {updateReady.value && (

@@ -99,12 +99,12 @@ export function ApprovePage() {
                 ) : who ? (
                     <form onSubmit={approve}>
                         <div class="device-asks">
-                            <span class="device-icon"><Icon name="phone" /></span>
+                            <span class="device-icon"><Icon name={/Android|iPhone|iPad/.test(who.name ?? "") ? "phone" : "screen"} /></span>
                             <div><strong>{who.name ?? "A device without a name"}</strong><small class="muted">asks to be let in</small></div>
                         </div>
                         <Message kind="warn" title="Is it in front of you?">It will see everything that you can see, and change what you can change. If somebody sent you a link or a code, do not let it in.</Message>
                         <Field label="Two digits from its screen">
-                            {(id) => <input id={id} class="code-input short" name="digits" inputMode="numeric" autocomplete="off" pattern="[0-9]*" maxLength={2} value={digits} onInput={(e) => setDigits(e.currentTarget.value)} required />}
+                            {(id) => <input id={id} class="code-input short" name="digits" autofocus inputMode="numeric" autocomplete="off" pattern="[0-9]*" maxLength={2} value={digits} onInput={(e) => setDigits(e.currentTarget.value)} required />}
                         </Field>
                         {error && <Message kind="bad">{error}</Message>}
                         <div class="actions">

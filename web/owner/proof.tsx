@@ -4,7 +4,7 @@ import type { Failure } from "../shared/lookmemory.ts";
 import type { LookedState } from "../shared/wholooked.ts";
 import { fullTime } from "./format.ts";
 import { agoWords, atWords, CASES, checkNow, plural, proof } from "./looked.ts";
-import { client, say } from "./state.ts";
+import { client, now, say } from "./state.ts";
 import { Button, Confirm, Icon, Message, sentence } from "./ui.tsx";
 
 const STEPS: Record<LookedState["step"], string> = {
@@ -13,7 +13,7 @@ const STEPS: Record<LookedState["step"], string> = {
 
 function witnessed(s: LookedState): string {
     if (!s.witness) return s.witnessProblem ? "not yet witnessed by your hub" : "";
-    return s.witnessProblem ? `witnessed by your hub ${agoWords(s.witness.at)}` : "witnessed by your hub";
+    return s.witnessProblem || now() - s.witness.at > 600 ? `witnessed by your hub ${agoWords(s.witness.at)}` : "witnessed by your hub";
 }
 
 export function ProofCard() {

@@ -55,7 +55,7 @@ export function FactorsCard() {
                         return (
                             <li key={f.id}>
                                 <span class="device-icon"><Icon name={k.icon} /></span>
-                                <div><strong>{f.name || k.title}</strong><small class="muted">{k.title}</small></div>
+                                <div><strong>{f.name || k.title}</strong><small class="muted">{k.about}</small></div>
                                 <Button look="quiet" aria-label={`Remove ${f.name || k.title}`} onClick={() => setRemoving(f)}>Remove</Button>
                             </li>
                         );
@@ -104,7 +104,7 @@ function AddApp({ onClose }: { onClose: () => void }) {
                         <figcaption class="secret"><code>{offer.secret.match(/..../g)!.join(" ")}</code> <button type="button" class="link" onClick={() => void copy(offer.secret)}>Copy</button></figcaption>
                     </figure>
                     <Field label="Code of the app">
-                        {(id) => <input id={id} class="code-input" name="totp" inputMode="numeric" autocomplete="one-time-code" pattern="[0-9 ]*" maxLength={7} value={code} onInput={(e) => setCode(e.currentTarget.value)} required />}
+                        {(id) => <input id={id} class="code-input" name="totp" autofocus inputMode="numeric" autocomplete="one-time-code" pattern="[0-9 ]*" maxLength={7} value={code} onInput={(e) => setCode(e.currentTarget.value)} required />}
                     </Field>
                     {error && <Message kind="bad">{error}</Message>}
                     <div class="actions">
@@ -215,7 +215,7 @@ export function SessionsCard() {
                             <span class="device-icon"><Icon name={iconOf(s.name)} /></span>
                             <div>
                                 <strong>{s.name ?? "A device without a name"}{s.current && ", this device"}</strong>
-                                <small class="muted">{s.news && "New. "}{s.factor && "Second factor, "}{left(s.expiresDay)}</small>
+                                <small class="muted">{[s.news && "new", s.factor && "with a second factor", left(s.expiresDay)].filter(Boolean).join(" · ").replace(/^./, (c) => c.toUpperCase())}</small>
                             </div>
                             {!s.current && <Button look="quiet" aria-label={`End ${s.name ?? "the session without a name"}`} onClick={() => setEnding(s)}>End</Button>}
                         </li>

@@ -1,12 +1,49 @@
-/* The service worker, and the offer of a new version when one is waiting. */
-import { signal } from "@preact/signals";
+/* The service worker, and the offer of a new version: one that waits may take over when the public log proves that it is a release, and
+ * the person says so. One that is in no log stays where it is, and that is said. */
+import { effect, signal } from "@preact/signals";
+import { messageOf, wordOf } from "../shared/errors.ts";
+import { client, phase } from "./state.ts";
+
+const AGAIN_MS = 60_000;
 
 export const updateReady = signal<(() => void) | null>(null);
+/* Why what the server offers was not taken. */
+export const updateRefused = signal<string | null>(null);
+
+/* What cannot be asked now is asked later; all else speaks against the pages. */
+const LATER = ["offline", "busy", "timeout", "denied"];
+
+let taking = false;
+let waiting: ServiceWorker | null = null;
+let checking = false;
+
+async function consider(): Promise<void> {
+    const offered = waiting;
+    if (!offered || checking || phase.value !== "home") return; /* who is not signed in has no key to hold it against */
+    checking = true;
+    try {
+        const { entry } = await client.checkUpdate();
+        updateRefused.value = null;
+        updateReady.value = () => {
+            taking = true;
+            void client.tookUpdate(entry).finally(() => offered.postMessage("take over"));
+        };
+    } catch (e) {
+        if (LATER.includes(wordOf(e))) setTimeout(() => void consider(), AGAIN_MS);
+        else {
+            updateReady.value = null;
+            updateRefused.value = messageOf(e);
+            console.info(`pages that are in no log are not taken: ${messageOf(e)}`);
+        }
+    } finally {
+        checking = false;
+        if (waiting !== offered) void consider();
+    }
+}
 
 export function registerWorker(): void {
     if (!("serviceWorker" in navigator) || !isSecureContext) return;
     const had = navigator.serviceWorker.controller !== null;
-    let taking = false;
     /* A notification was tapped while the app is open. */
     navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<{ go?: string }>) => {
         if (typeof data?.go === "string" && data.go.startsWith("#/")) location.hash = data.go;
@@ -14,12 +51,13 @@ export function registerWorker(): void {
     navigator.serviceWorker.addEventListener("controllerchange", () => {
         if (had && taking) location.reload();
     });
-    const offer = (waiting: ServiceWorker): void => {
-        updateReady.value = () => {
-            taking = true;
-            waiting.postMessage("take over");
-        };
+    const offer = (next: ServiceWorker): void => {
+        waiting = next;
+        void consider();
     };
+    effect(() => {
+        if (phase.value === "home") void consider();
+    });
     navigator.serviceWorker
         .register("/sw.js", { updateViaCache: "none" })
         .then((registration) => {

@@ -41,7 +41,7 @@ async function makeAccount(api: Api, o: Omit<SignUp, "household">, households: K
     const ring: Keyring = { cost: COST, salt: random(16), key: random(32), body: newBody(households, second.wrap) };
     const first = await derive(o.passphrase, ring.salt, ring.cost);
     const raw = await sealKeyring(ring, first.wrap);
-    await api.send<{ token: string }>("POST", "/v1/accounts", {
+    const unused = await api.send<{ token: string }>("POST", "/v1/accounts", {
         who: "nobody",
         json: {
             login: o.login, salt: b64(ring.salt), memory_kib: ring.cost.memoryKib, passes: ring.cost.passes,
@@ -55,6 +55,9 @@ async function makeAccount(api: Api, o: Omit<SignUp, "household">, households: K
         if (e instanceof CardeaError && e.word === "denied") throw new CardeaError("exists", `the name “${o.login}” is taken: choose another, or sign in`);
         throw e;
     });
+    /* The one that came with the account has no use, and would be listed as a device without a name. */
+    api.session = unused.token;
+    await api.send("DELETE", "/v1/sessions/current", { who: "session" }).catch(() => undefined);
     api.session = session.token;
     return { account: { login: o.login, ring, version: session.version }, words: recovery.words };
 }

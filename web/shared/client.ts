@@ -16,10 +16,12 @@ import { command, pair } from "./hub.ts";
 import * as joining from "./join.ts";
 import type { KeyringHousehold } from "./keyring.ts";
 import { Message, readLive, type Notice } from "./live.ts";
+import { openCheckpoint, Tiles } from "./log.ts";
 import { looksOf, type Look, type OwnEntry } from "./looks.ts";
 import { eraseLooks, lookMemory } from "./lookmemory.ts";
 import { Members, type Invited, type InviteOptions, type MemberRole, type People } from "./members.ts";
 import { newRecovery } from "./recovery.ts";
+import { checkUpdate } from "./release.ts";
 import { refusalOf } from "./refusal.ts";
 import { Playback } from "./playback.ts";
 import { Recordings } from "./recordings.ts";
@@ -724,6 +726,24 @@ export class Client extends Playback {
     private looks(): Looked {
         if (!this.looked) throw new CardeaError("denied", "sign in first");
         return this.looked;
+    }
+
+    /* May the pages that wait take over? Throws what speaks against it. */
+    checkUpdate(): Promise<{ version: string; entry: number }> {
+        return checkUpdate(this.api, async () => {
+            if (this.looked) {
+                const { checkpoint, tiles, seen } = await this.looked.current();
+                return { checkpoint, tiles, newest: seen.release };
+            }
+            if (!(this.access instanceof GrantAccess)) throw new CardeaError("denied", "sign in first");
+            const read = (path: string): Promise<Bytes> => this.api.bytes(`/log/${path}`, { who: "nobody" });
+            const checkpoint = await openCheckpoint(text(await read("checkpoint")), unb64(this.access.statement.log));
+            return { checkpoint, tiles: new Tiles(read, checkpoint.size), newest: -1 };
+        });
+    }
+
+    async tookUpdate(entry: number): Promise<void> {
+        await (await this.looked?.current())?.keep({ release: entry });
     }
 
     async checkLooks(): Promise<LookedState> {

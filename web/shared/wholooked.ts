@@ -446,10 +446,11 @@ export class Looked {
     private async askWitness(checkpoint: Checkpoint, tiles: Tiles): Promise<Pick<LookedState, "witness" | "witnessProblem">> {
         this.tell({ step: "witness" });
         let best: LookedState["witness"] = null;
+        let evidence: string | null = null;
         let problem: string | null = this.p.household.hubs.length === 0 ? "no hub is paired with this household yet" : null;
         const answers = await Promise.all(this.p.household.hubs.map(async (hub) => {
             try {
-                return { hub, said: await this.p.command<{ checkpoint?: string | null; time?: number }>(hub, "log.witness") };
+                return { hub, said: await this.p.command<{ checkpoint?: string | null; time?: string | null; evidence?: number }>(hub, "log.witness") };
             } catch (e) {
                 problem ??= messageOf(e);
                 return null;
@@ -466,9 +467,11 @@ export class Looked {
             });
             const grown = witnessed.size > checkpoint.size ? await this.newest() : { checkpoint, tiles };
             await this.continues(witnessed, grown.checkpoint, grown.tiles, "witness");
-            if (!best || witnessed.size > best.size) best = { hub: a.hub.id, at: this.p.now(), size: witnessed.size };
+            if (a.said.evidence) evidence = "your hub keeps evidence of a log that shrank or forked: `cardea log verify` says where";
+            const at = Date.parse(a.said.time ?? "") / 1000;
+            if (!best || witnessed.size > best.size) best = { hub: a.hub.id, at: Number.isNaN(at) ? this.p.now() : at, size: witnessed.size };
         }
-        if (best) return { witness: best, witnessProblem: null };
+        if (best) return { witness: best, witnessProblem: evidence };
         /* It is away: what it cosigned may stand under the checkpoint all the same. */
         const [line] = await cosignatures(checkpoint.text, this.p.household.hubs.map((h) => h.sign));
         if (line) return { witness: { hub: hex(sha256(line.key).subarray(0, 16)), at: line.time, size: checkpoint.size }, witnessProblem: null };

@@ -22,6 +22,7 @@ self.addEventListener("message", (e) => {
 self.addEventListener("fetch", (e) => {
     const url = new URL(e.request.url);
     if (e.request.method !== "GET" || url.origin !== location.origin) return;
+    if (e.request.cache === "reload") return; /* the app asks what the server offers now */
     const name = e.request.mode === "navigate" && url.pathname === "/" ? "/" : url.pathname;
     if (!FILES.includes(name)) return;
     e.respondWith(caches.open(VERSION).then(async (c) => (await c.match(name)) ?? fetch(e.request)));

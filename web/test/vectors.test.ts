@@ -12,10 +12,13 @@ import { allows, checkOpen, makeRevocation, openGrantBox, readAbout, readGrant, 
 import { hkdfExpand, hkdfExtract, hmac, sha256 } from "../shared/hash.ts";
 import { openHouseholdKeys, readCertificate } from "../shared/household.ts";
 import { commandText, openReply, pairingOf, parseCode } from "../shared/hub.ts";
+import { openName, sealName } from "../shared/devicename.ts";
 import { openByPasskey, openKeyring, passkeyKey, wrapForPasskey } from "../shared/keyring.ts";
 import { formatLink, linkKeys, parseLink } from "../shared/link.ts";
 import { markDeltas } from "../shared/mark_hidden.ts";
 import { readMark } from "../shared/mark.ts";
+import { readAnswer } from "../shared/join.ts";
+import { memberMac } from "../shared/members.ts";
 import { derive } from "../shared/passphrase.ts";
 import { parseRecovery, recoveryKeys } from "../shared/recovery.ts";
 import { decodeHeader, decodeTable, padme, readSegment } from "../shared/segment.ts";
@@ -124,6 +127,15 @@ each("keyring", async (c) => {
         if (e instanceof CardeaError && e.word === "denied") throw new CardeaError("forged", e.message);
         throw e;
     }
+});
+
+each("device", async (c) => {
+    const account = unhex(c["account"]);
+    const name = await openName(account, unhex(c["sealed"]));
+    /* To a person a name that does not open is none: which way it is wrong does not matter here. */
+    if (name === null) throw new CardeaError(c["error"], "no name");
+    assert.equal(name, c["expected"]);
+    assert.equal(hex(await sealName(account, c["device"], unhex(c["nonce"]))), c["sealed"]);
 });
 
 each("timekey", (c) => {
@@ -314,4 +326,14 @@ each("revocation", async (c) => {
 each("open", async (c) => {
     await checkOpen(unhex(c["grantee_sign"]), unhex(c["challenge"]), c["grant"], unhex(c["signature"]));
     assert.equal(hex(await signOpen(await signKey(unhex(c["seed"])), unhex(c["challenge"]), c["grant"])), c["signature"]);
+});
+
+each("invitation", async (c) => {
+    const k = unhex(c["key"]);
+    if (c["kind"] === "mac") {
+        if (hex(memberMac(k, unhex(c["sign"]), unhex(c["box"]))) !== c["mac"]) throw new CardeaError("forged", "mac");
+        return;
+    }
+    const a = await readAnswer(unhex(c["answer"]), k, unhex(c["box_secret"]));
+    assert.deepEqual({ household: a.id, name: a.name, role: a.role, sign: hex(a.sign!), grant: a.grant ?? "", capability: hex(a.capability) }, c["expected"]);
 });
