@@ -58,9 +58,10 @@ export async function makeChangingClip(folder, name, seconds) {
     return out;
 }
 
-export async function startHome({ port = 0 } = {}) {
+/* `data`: a folder that something was put into before. */
+export async function startHome({ port = 0, data: given } = {}) {
     const folder = await mkdtemp(join(tmpdir(), "cardea-browser-"));
-    const data = join(folder, "home");
+    const data = given ?? join(folder, "home");
     const child = spawn(cardea, ["home", "--data", data, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"] });
     const log = [];
     const ended = new Promise((r) => child.once("exit", r));

@@ -14,10 +14,16 @@ export function TicketPage({ id, me }: { id: string; me: Me }) {
     const { thread, problem } = useThread(id, client.ticket);
     const [asking, setAsking] = useState(false);
     const [closing, setClosing] = useState(false);
+    const [since, setSince] = useState(Infinity); /* the first message that an answer to what was asked here can be */
     const open = thread?.said.find((s) => s.message?.kind === "open")?.message;
     const { subject } = subjectOf(open?.text ?? "Ticket");
     const health = thread?.said.findLast((s) => s.message?.kind === "health")?.message?.health ?? null;
     const requests = thread ? requestsOf(thread.said) : [];
+    /* What was asked on this page opens on it, as soon as its owner says yes. */
+    const allowed = requests.find((r) => r.said.n >= since && r.said.agent?.number === me.number && r.answer?.grant && thread!.grants.includes(r.answer.grant));
+    useEffect(() => {
+        if (allowed) location.hash = `#/view/${id}/${allowed.answer!.grant}`;
+    }, [allowed?.answer?.grant]);
     const end = useRef<HTMLDivElement>(null);
     useEffect(() => end.current?.scrollIntoView({ block: "nearest" }), [thread?.said.length]);
     return (
@@ -41,7 +47,7 @@ export function TicketPage({ id, me }: { id: string; me: Me }) {
                         <section class="card" aria-label="Access">
                             <div class="card-head"><h2>Access</h2></div>
                             {requests.length === 0 && <p class="muted">You see no picture of this home. If words and figures are not enough, ask: its owner decides which cameras, and for how long.</p>}
-                            {requests.map((r) => <RequestState key={r.request.id} asked={r} ticket={id} open={thread.state === "open"} grants={thread.grants} me={me} />)}
+                            {requests.map((r) => <RequestState key={r.request.id} asked={r} here={r.said.n >= since} ticket={id} open={thread.state === "open"} grants={thread.grants} me={me} />)}
                             {thread.state === "open" && <Button icon="eye" look={requests.length === 0 ? "main" : "plain"} disabled={!health} onClick={() => setAsking(true)}>Ask to see</Button>}
                             {thread.state === "open" && !health && <p class="hint">Cameras are known by their health figures, and none were sent. Ask the owner to send them.</p>}
                         </section>
@@ -52,7 +58,7 @@ export function TicketPage({ id, me }: { id: string; me: Me }) {
                     </aside>
                 </div>
             )}
-            {asking && health && <Ask id={id} health={health} onClose={() => setAsking(false)} />}
+            {asking && health && <Ask id={id} health={health} onAsked={() => setSince((thread?.said.at(-1)?.n ?? 0) + 1)} onClose={() => setAsking(false)} />}
             {closing && <Close id={id} onClose={() => setClosing(false)} />}
         </Page>
     );
@@ -107,7 +113,7 @@ function Answer({ id }: { id: string }) {
     );
 }
 
-function RequestState({ asked, ticket, open, grants, me }: { asked: Asked; ticket: string; open: boolean; grants: string[]; me: Me }) {
+function RequestState({ asked, here, ticket, open, grants, me }: { asked: Asked; here: boolean; ticket: string; open: boolean; grants: string[]; me: Me }) {
     const { request, answer, said } = asked;
     const mine = said.agent?.number === me.number;
     const grant = answer?.kind === "answer" ? answer.grant : null;
@@ -116,7 +122,7 @@ function RequestState({ asked, ticket, open, grants, me }: { asked: Asked; ticke
         <div class={`ask-state ${answer?.kind ?? "waits"}`}>
             <p><strong>{requestWords(answer?.narrowed ?? request)}</strong></p>
             <p class="muted">“{request.reason}”{mine ? "" : ` – ${said.agent ? agentName(said.agent) : "a colleague"}`}</p>
-            {!answer && open && <p class="desk-wait" role="status"><span class="spinner" aria-hidden="true" /> Waiting for the owner</p>}
+            {!answer && open && <p class="desk-wait" role="status"><span class="spinner" aria-hidden="true" /> Waiting for the owner{here && mine ? ". It opens here when they allow it" : ""}</p>}
             {!answer && !open && <p class="muted">Never answered.</p>}
             {answer?.kind === "refuse" && <p><span class="pill">Refused</span></p>}
             {answer?.kind === "answer" && (mine && alive ? <Button look="main" icon="eye" onClick={() => (location.hash = `#/view/${ticket}/${grant}`)}>Open it</Button> : <p><span class="pill">{mine ? "Over" : "Granted to a colleague"}</span></p>)}
@@ -125,7 +131,7 @@ function RequestState({ asked, ticket, open, grants, me }: { asked: Asked; ticke
 }
 
 const LIVE = [2, 5, 10, 15, 30];
-function Ask({ id, health, onClose }: { id: string; health: Health; onClose: () => void }) {
+function Ask({ id, health, onAsked, onClose }: { id: string; health: Health; onAsked: () => void; onClose: () => void }) {
     const names = health.cameras.map((c) => c.name).filter((n) => !n.endsWith(" (substream)"));
     const [chosen, setChosen] = useState<string[]>(names.length === 1 ? names : []);
     const [live, setLive] = useState(true);
@@ -140,6 +146,7 @@ function Ask({ id, health, onClose }: { id: string; health: Health; onClose: () 
     const submit = (e: Event): void => {
         e.preventDefault();
         void run(async () => {
+            onAsked();
             await client.request(id, { cameras: chosen, reason: reason.trim(), ...(live ? { live_minutes: minutes } : past) });
             say("The owner is asked now");
             onClose();

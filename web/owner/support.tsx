@@ -235,8 +235,6 @@ function SendFigures({ id, onClose }: { id: string; onClose: () => void }) {
 /* ---- a request: who, what, why; less of it with a tap; yes or no ---- */
 
 const MINUTES = [1, 2, 5, 10, 15, 30, 60];
-/* What was seen to be allowed, for the figure that says how soon the agent has a picture. */
-export let allowedAt = 0;
 
 function RequestCard({ asked, ticket }: { asked: Asked; ticket: string }) {
     const { request, said } = asked;
@@ -253,7 +251,6 @@ function RequestCard({ asked, ticket }: { asked: Asked; ticket: string }) {
     const live = request.live_minutes !== undefined;
     const choices = [...new Set([...MINUTES.filter((m) => m < request.live_minutes!), request.live_minutes!])];
     const allow = (): void => void run(async () => {
-        allowedAt = performance.now();
         const what: Approval = live ? { cameras, live_minutes: minutes } : { cameras, from: request.from!, to: Math.min(request.to!, Math.floor(now())) };
         await client.approveRequest(ticket, request, said, what);
         say(live ? "Allowed. You see above when they look, and can end it." : "Allowed. Each look is in “Who looked?”.");

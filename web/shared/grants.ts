@@ -111,7 +111,7 @@ export class Grants {
         return out;
     }
 
-    private about(streams: string[], actor: string, words?: string): About {
+    private about(streams: string[], actor: string | null, words?: string): About {
         const cameras: About["cameras"] = {};
         const hubs = new Set<string>();
         for (const id of streams) {
@@ -124,7 +124,7 @@ export class Grants {
             const hub = this.household.hubOf(id);
             if (hub) hubs.add(b64(hub.certificate));
         }
-        return { v: 1, household: this.household.keys.name, ...(words ? { words } : {}), actor, cameras, hubs: [...hubs] };
+        return { v: 1, household: this.household.keys.name, ...(words ? { words } : {}), ...(actor ? { actor } : {}), cameras, hubs: [...hubs] };
     }
 
     /* The grant's bytes, and what its note says of them. */
@@ -141,7 +141,9 @@ export class Grants {
             ...(to.views ? { views: to.views } : {}), log: log_key, ...(to.witnesses ? { witnesses: to.witnesses } : {}),
         };
         const parts = await this.parts(streams, of.from, of.to);
-        const about = this.about(streams, hex(privateActor(logKeyOf(this.household.keys.sign.seed), unb64(to.grantee_sign))), of.words);
+        /* Staff know what the log calls them: it is made of their key alone. */
+        const actor = to.purpose === "support" ? null : hex(privateActor(logKeyOf(this.household.keys.sign.seed), unb64(to.grantee_sign)));
+        const about = this.about(streams, actor, of.words);
         const raw = await issueGrant(statement, this.household.keys.sign, about, parts);
         const epochs: Record<string, number[]> = {};
         for (const p of parts) (epochs[p.camera] ??= []).push(p.epoch);
