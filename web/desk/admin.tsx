@@ -1,7 +1,7 @@
 /* What an administrator watches: who is of the staff, what was unusual, and how much is done. Never a ticket, never a picture. */
 import { useEffect, useState } from "preact/hooks";
 import { messageOf } from "../shared/errors.ts";
-import { dayName, fullTime } from "../owner/format.ts";
+import { fullTime, localDate } from "../owner/format.ts";
 import { Icon, Message, Page, sentence } from "../owner/ui.tsx";
 import { client } from "./state.ts";
 import type { Alarm, Colleague, Report } from "./worker.ts";
@@ -87,14 +87,14 @@ const KINDS: Record<string, string> = { "grant.use": "Grants opened", "grant.cre
 
 export function ReportPage() {
     const { value, problem } = useLoaded<Report>(() => client.report());
-    const days = [...new Set(value?.days.map((d) => d.day) ?? [])].sort((a, b) => b - a);
+    const days = [...new Set(value?.days.map((d) => d.day) ?? [])].sort().reverse();
     return (
         <Page title="Report">
             {problem && <Failed what="The report" why={problem} />}
             {value && days.length === 0 && <div class="empty"><span class="empty-art"><Icon name="chart" /></span><h2>Nothing was done yet</h2><p>Counts by day and member of staff come from the public log: anybody can count them again with <code>cardea log report</code></p></div>}
             {days.map((day) => (
                 <section class="card" key={day}>
-                    <h2>{dayName(day * 86_400 + 43_200)}</h2>
+                    <h2>{localDate(day)}</h2>
                     <dl class="facts">
                         {value!.days.filter((d) => d.day === day).map((d) => <div key={`${d.actor}${d.kind}`}><dt>{d.name ?? <code>{d.actor.slice(0, 8)}</code>}, {KINDS[d.kind] ?? d.kind}</dt><dd class="num">{d.count}</dd></div>)}
                     </dl>

@@ -54,7 +54,7 @@ export interface Alarm {
     value: number;
 }
 export interface Report {
-    days: { day: number; actor: string; name?: string; kind: string; count: number }[];
+    days: { day: string /* UTC */; actor: string; name?: string; kind: string; count: number }[];
 }
 export interface Colleague {
     number: number;
