@@ -5,8 +5,9 @@
 #include "mark/hidden_mark.h"
 
 #define LINES_MAX 512
-#define ENDS_OFF 6 /* pixels that the ends of two lines of one frame may differ by */
-#define FRAMES_MAX 8
+#define HOLE_MAX 24 /* pixels in which a line lost its colour to what is beside it, as JPEG shares colour */
+#define ENDS_OFF 24 /* pixels that the ends of two lines of one frame may differ by, for the same reason */
+#define FRAMES_MAX 3
 
 struct line {
     int y, begin, end;
@@ -23,14 +24,14 @@ static bool border_like(const uint8_t *p) {
            red - blue > 70;
 }
 
-/* The longest stretch of the border's colour in a row; a stretch may have holes of two pixels. */
+/* The longest stretch of the border's colour in a row; a stretch may have holes. */
 static struct line longest(const struct mark_picture *p, int y) {
     struct line best = {y, 0, 0};
     int begin = -1, last = -3;
     const uint8_t *row = p->rgb + (size_t)y * (size_t)p->width * 3;
     for (int x = 0; x < p->width; x++) {
         if (!border_like(row + 3 * (size_t)x)) continue;
-        if (begin < 0 || x - last > 3) begin = x;
+        if (begin < 0 || x - last > HOLE_MAX) begin = x;
         last = x;
         if (last + 1 - begin > best.end - best.begin) best = (struct line){y, begin, last + 1};
     }

@@ -10,8 +10,10 @@
  * deviation 0.05); real deviation 0.05), so this alone keeps away all but some 5 in 100 000, and the checksum
  * all but one in 65 536 of those. */
 #define AGREEMENT_MIN 0.75
-/* How far, in pixels, each side of the frame may be from where it was believed to be. */
-#define SEARCH_PIXELS 2
+/* How far, in pixels, each side of the frame may lie within where it was believed to be, the likeliest first:
+ * of a border's outermost pixels the frame has a part. Half a pixel matters, where a chip has four. */
+static const double insets[] = {0, 0.5, 1, -0.5, 1.5, -1, 2, -2};
+#define INSETS ((int)(sizeof insets / sizeof *insets))
 
 /* Sums of everything above and to the left (F. Crow, SIGGRAPH 1984), so that a chip's mean costs four looks.
  */
@@ -137,15 +139,17 @@ static bool read_at(const struct sums *s, const struct mark_layout *layout, stru
     return true;
 }
 
-/* All places whose four sides are `off` pixels or less from the given ones, and one of them exactly. */
-static bool read_around(const struct sums *s, const struct mark_layout *layout, struct place at, int off,
+/* All places whose four sides are moved by the first insets up to number `most`, and one of them by that one.
+ */
+static bool read_around(const struct sums *s, const struct mark_layout *layout, struct place at, int most,
                         struct mark_reading *out) {
-    int side = 2 * off + 1;
-    for (int i = 0; i < side * side * side * side; i++) {
-        int left = i % side - off, top = i / side % side - off;
-        int right = i / (side * side) % side - off, bottom = i / (side * side * side) - off;
-        if (abs(left) < off && abs(top) < off && abs(right) < off && abs(bottom) < off) continue;
-        struct place moved = {at.x + left, at.y + top, at.width - left + right, at.height - top + bottom};
+    int n = most + 1;
+    for (int i = 0; i < n * n * n * n; i++) {
+        int left = i % n, top = i / n % n, right = i / (n * n) % n, bottom = i / (n * n * n);
+        if (left < most && top < most && right < most && bottom < most) continue;
+        struct place moved = {at.x + insets[left], at.y + insets[top],
+                              at.width - insets[left] - insets[right],
+                              at.height - insets[top] - insets[bottom]};
         if (read_at(s, layout, moved, out)) return true;
     }
     return false;
@@ -162,7 +166,7 @@ err hidden_mark_read_at(struct gray picture, double x, double y, double width, d
     err e = sums_make(picture, &s);
     if (e) return e;
     mark_layout_make(&layout);
-    for (int off = 0; off <= SEARCH_PIXELS; off++)
-        if (read_around(&s, &layout, (struct place){x, y, width, height}, off, out)) return ERR_OK;
+    for (int most = 0; most < INSETS; most++)
+        if (read_around(&s, &layout, (struct place){x, y, width, height}, most, out)) return ERR_OK;
     return ERR_NOT_FOUND;
 }
