@@ -149,7 +149,8 @@ static err confirm_by_person(const struct cli *cli, struct client *c, const stru
     return e;
 }
 
-err account_add_app(const struct cli *cli, struct client *c, const char *file, const char *name, struct diag *d) {
+err account_add_app(const struct cli *cli, struct client *c, const char *file, const char *name,
+                    struct diag *d) {
     struct client_totp totp;
     err e = client_totp_begin(c, &totp, d);
     if (!e)
