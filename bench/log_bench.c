@@ -144,7 +144,7 @@ static size_t entry_size(struct bench *b) {
 /* The same bytes, as many in a transaction as a group had. */
 static double measure_sqlite(const struct bench *b, size_t group) {
     char path[PATH_TEXT_BYTES];
-    sqlite3 *db;
+    sqlite3 *db = NULL;
     sqlite3_stmt *insert;
     uint8_t *entry = malloc(b->entry_bytes);
     uint64_t done = 0;

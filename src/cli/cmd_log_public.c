@@ -198,7 +198,8 @@ static json_t *audit_json(const struct audit *a) {
                      (json_int_t)a->unreadable, "counts", counts_json(a));
 }
 
-static int fail_audit(const struct cli *cli, const struct diag *d, err e) {
+static int fail_audit(const struct cli *cli, const char *url, struct diag *d, err e) {
+    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", url);
     if (cli->json && e == ERR_FORGED) {
         AUTO(json_release) json_t *o = json_pack("{s:b,s:s}", "whole", 0, "message", d->text);
         cli_print_json(o);
@@ -210,7 +211,7 @@ int run_log_audit(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(audit_clear) struct audit a = {.to = {INT64_MAX}};
     err e = audit(cli, args, &a, &d);
-    if (e) return fail_audit(cli, &d, e);
+    if (e) return fail_audit(cli, args->positional[0], &d, e);
     if (cli->json) {
         AUTO(json_release) json_t *o = audit_json(&a);
         return cli_print_json(o);
@@ -236,7 +237,7 @@ int run_log_report(struct cli *cli, const struct args *args) {
     e = args_has(args, "state")
             ? diag_fail(&d, ERR_INVALID, "a report counts the whole log: it takes no --state")
             : audit(cli, args, &a, &d);
-    if (e) return fail_audit(cli, &d, e);
+    if (e) return fail_audit(cli, args->positional[0], &d, e);
     if (cli->json) {
         AUTO(json_release) json_t *o = audit_json(&a);
         return cli_print_json(o);
