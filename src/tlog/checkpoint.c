@@ -61,7 +61,9 @@ err checkpoint_parse(struct bytes text, struct checkpoint *out, struct note *not
     if (!note_line(&rest, &line) || line.len != NOTE_BASE64_CHARS(HASH_BYTES) ||
         !note_unbase64(line, c.root, sizeof c.root, &len) || len != sizeof c.root)
         return diag_fail(d, ERR_INVALID, "checkpoint: the root is not 32 bytes in base64");
-    *out = c; /* extension lines may follow; they are signed, and not ours to read */
+    while (note_line(&rest, &line)) /* extension lines are signed, and not ours to read */
+        if (line.len == 0) return diag_fail(d, ERR_INVALID, "checkpoint: an empty line in its body");
+    *out = c;
     return ERR_OK;
 }
 

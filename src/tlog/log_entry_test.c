@@ -132,6 +132,68 @@ static void test_a_note_of_another_implementation(void **state) {
     assert_int_equal(note_next(&note.lines, &s), ERR_NOT_FOUND);
 }
 
+/* Keys of type 4 and a cosignature's time, as transparency-dev/formats (note_cosigv1_test.go) publishes them.
+ */
+static void test_witnesses_of_other_implementations(void **state) {
+    (void)state;
+    static const char remora[] = "BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2",
+                      line[] =
+                          "\xe2\x80\x94 witness.example "
+                          "ZGhGuQAAAABm/qTPeyKXD+R2rzyQsxPiP8mXum7qq/iF0u4vanlqJyocWODBt97w9uL+8qT7S5gxEHWW"
+                          "OworDcFiEBYJXORmnFBOBA==\n";
+    uint8_t raw[64], id[NOTE_KEY_ID_BYTES];
+    size_t len;
+    struct bytes lines = bytes_text(line);
+    struct note_signature s;
+    assert_true(note_unbase64(bytes_text(remora), raw, sizeof raw, &len));
+    assert_int_equal(len, 1 + SIGN_PUBLIC_BYTES);
+    assert_int_equal(raw[0], NOTE_COSIGNATURE_ED25519);
+    assert_int_equal(note_key_id("remora.n621.de", NOTE_COSIGNATURE_ED25519, raw + 1, id), ERR_OK);
+    assert_int_equal(be32_get(id), 0xda77ade7);
+    assert_int_equal(note_next(&lines, &s), ERR_OK);
+    assert_int_equal(s.len, NOTE_KEY_ID_BYTES + COSIGNATURE_BYTES);
+    assert_int_equal(be64_get(s.raw + NOTE_KEY_ID_BYTES), 1727964367);
+}
+
+/* The example of c2sp.org/tlog-cosignature: read, though its keys are not published. */
+static void test_the_example_of_the_specification(void **state) {
+    (void)state;
+    static const char text[] =
+        "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n"
+        "\xe2\x80\x94 example.com/behind-the-sofa "
+        "Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeM"
+        "cTOAYQ8=\n"
+        "\xe2\x80\x94 witness.example.com/w1 "
+        "jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0"
+        "xUe+mbIUBkBIfZ+qnA==\n";
+    struct checkpoint c;
+    struct note note;
+    struct note_signature s;
+    struct diag d;
+    assert_int_equal(checkpoint_parse(bytes_text(text), &c, &note, &d), ERR_OK);
+    assert_string_equal(c.origin, "example.com/behind-the-sofa");
+    assert_int_equal(c.size, 20852163);
+    assert_int_equal(note_next(&note.lines, &s), ERR_OK);
+    assert_int_equal(s.len, NOTE_KEY_ID_BYTES + SIGNATURE_BYTES);
+    assert_int_equal(note_next(&note.lines, &s), ERR_OK);
+    assert_int_equal(be64_get(s.raw + NOTE_KEY_ID_BYTES), 1679315147);
+    assert_int_equal(note_next(&note.lines, &s), ERR_NOT_FOUND);
+}
+
+/* The text ends with the last empty line; a checkpoint's has none within. */
+static void test_empty_lines(void **state) {
+    (void)state;
+    struct note note;
+    struct checkpoint c;
+    struct diag d;
+    assert_int_equal(note_split(bytes_text("a\n\nb\n\n\xe2\x80\x94 k AAAAAA==\n"), &note, &d), ERR_OK);
+    assert_true(bytes_equal(note.body, bytes_text("a\n\nb\n")));
+    assert_int_equal(note_split(bytes_text("a\nb\n"), &note, &d), ERR_INVALID);
+    static const char odd[] =
+        "o\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\nmore\n\n\xe2\x80\x94 o AAAAAA==\n";
+    assert_int_equal(checkpoint_parse(bytes_text(odd), &c, &note, &d), ERR_INVALID);
+}
+
 struct scene {
     struct sign_key log, hub, other;
     struct checkpoint checkpoint;
@@ -235,6 +297,9 @@ int main(void) {
         cmocka_unit_test(test_limits_of_entries),
         cmocka_unit_test(test_entries_of_version_1_are_read),
         cmocka_unit_test(test_a_note_of_another_implementation),
+        cmocka_unit_test(test_witnesses_of_other_implementations),
+        cmocka_unit_test(test_the_example_of_the_specification),
+        cmocka_unit_test(test_empty_lines),
         cmocka_unit_test_setup_teardown(test_cosignatures, scene_make, scene_clear),
         cmocka_unit_test_setup_teardown(test_proofs, scene_make, scene_clear),
     };

@@ -57,14 +57,13 @@ bool note_line(struct bytes *text, struct bytes *line) {
 }
 
 err note_split(struct bytes text, struct note *out, struct diag *d) {
-    struct bytes rest = text, line;
-    do {
-        if (!note_line(&rest, &line)) return diag_fail(d, ERR_INVALID, "signed note: no signature");
-    } while (line.len);
-    if (rest.len && rest.data[rest.len - 1] != '\n')
+    if (text.len == 0 || text.data[text.len - 1] != '\n')
         return diag_fail(d, ERR_INVALID, "signed note: the last line has no end");
-    out->body = BYTES(text.data, (size_t)(rest.data - text.data) - 1); /* without the empty line */
-    out->lines = rest;
+    size_t at = text.len - 1; /* the last empty line: two ends in a row */
+    while (at > 0 && !(text.data[at] == '\n' && text.data[at - 1] == '\n')) at--;
+    if (at == 0) return diag_fail(d, ERR_INVALID, "signed note: no signature");
+    out->body = BYTES(text.data, at); /* with its last line's end, without the empty line */
+    out->lines = BYTES(text.data + at + 1, text.len - at - 1);
     return ERR_OK;
 }
 

@@ -69,7 +69,7 @@ function Line({ said, me }: { said: Said; me: Me }) {
     const mine = said.from === "staff" && said.agent?.number === me.number;
     const who = said.from === "household" ? "Owner" : mine ? "You" : said.agent ? agentName(said.agent) : "Staff";
     return (
-        <li class={`said ${said.from === "staff" ? "mine" : ""} ${m?.kind ?? "bad"}`}>
+        <li class={`said ${said.from === "staff" ? "mine" : ""} k-${m?.kind ?? "bad"}`}>
             <small class="muted num">{who} · {whenTime(said.at)}</small>
             {said.problem ? <p class="said-bad"><Icon name="warn" /> Not shown: {said.problem}</p> : <Content said={said} />}
         </li>
