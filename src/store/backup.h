@@ -1,8 +1,9 @@
 /* backup.h: a consistent copy of the whole store while it is at work, and the way back.
  *
- * A backup is a folder: accounts.sqlite, index.sqlite, desk.sqlite, blobs/xx/<name>. What it holds is ciphertext, as the
- * store itself. Blobs never change, so a second backup into the same folder copies only what is new, and
- * drops what the store has dropped. Until a backup is complete, the one before it in the same folder is. */
+ * A backup is a folder: accounts.sqlite, index.sqlite, desk.sqlite, blobs/xx/<name>. What it holds is
+ * ciphertext, as the store itself. Blobs never change, so a second backup into the same folder copies only
+ * what is new, and drops what the store has dropped. Until a backup is complete, the one before it in the
+ * same folder is. */
 #ifndef CARDEA_STORE_BACKUP_H
 #define CARDEA_STORE_BACKUP_H
 

@@ -7,8 +7,8 @@
 #define CARDEA_STORE_FSCK_H
 
 #include "store/accounts.h"
-#include "store/desk.h"
 #include "store/blob.h"
+#include "store/desk.h"
 #include "store/index.h"
 
 /* Computes from a committed blob what its row should say (reel, first, end, bytes, segments, flags, and the
