@@ -11,8 +11,9 @@ from datetime import datetime
 
 def given_at(home, grant):
     """When the log says that it was given, by the household's own reading of it."""
-    for entry in json.loads(home.cardea("log", "--all", "--json").stdout)["entries"]:
-        if entry["kind"] == "grant.create" and entry["grant"] == grant:
+    said = json.loads(home.cardea("log", "--all", "--json").stdout)
+    for entry in next(v for v in said.values() if isinstance(v, list) and v and "kind" in v[0]):
+        if entry["kind"] == "grant.create" and entry["details"].get("grant") == grant:
             return datetime.fromisoformat(entry["time"].replace("Z", "+00:00")).timestamp()
     raise AssertionError(f"grant.create of {grant} is not in the log")
 
