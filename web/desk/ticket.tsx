@@ -7,7 +7,7 @@ import { fromLocalInput, fullTime, localInput, minuteTime, whenTime } from "../o
 import { Button, Dialog, Field, Icon, Message, Page, sentence, useAction } from "../owner/ui.tsx";
 import { HealthCards } from "../owner/healthcards.tsx";
 import { useThread } from "../owner/thread.ts";
-import { agentName, client, say, shortTicket } from "./state.ts";
+import { agentName, client, shortTicket } from "./state.ts";
 import type { Me } from "./worker.ts";
 
 export function TicketPage({ id, me }: { id: string; me: Me }) {
@@ -148,7 +148,6 @@ function Ask({ id, health, onAsked, onClose }: { id: string; health: Health; onA
         void run(async () => {
             onAsked();
             await client.request(id, { cameras: chosen, reason: reason.trim(), ...(live ? { live_minutes: minutes } : past) });
-            say("The owner is asked now");
             onClose();
         });
     };
