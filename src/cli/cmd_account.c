@@ -1,5 +1,6 @@
 /* cmd_account.c: where one is signed in, and what besides the passphrase is asked for. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -149,7 +150,8 @@ static err confirm_by_person(const struct cli *cli, struct client *c, const stru
     return e;
 }
 
-err account_add_app(const struct cli *cli, struct client *c, const char *file, const char *name, struct diag *d) {
+err account_add_app(const struct cli *cli, struct client *c, const char *file, const char *name,
+                    struct diag *d) {
     struct client_totp totp;
     err e = client_totp_begin(c, &totp, d);
     if (!e)
@@ -186,6 +188,21 @@ static int run_factor_remove(struct cli *cli, const struct args *args) {
     return STATUS_DONE;
 }
 
+/* For scripts, and for who has no authenticator app at hand. */
+static int run_code(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    char code[CLIENT_CODE_BYTES];
+    if (!cli->totp_file && !getenv("CARDEA_TOTP_FILE")) {
+        (void)diag_fail(&d, ERR_INVALID,
+                        "--totp-file is missing: the secret that `account factor add` wrote");
+        return cli_usage("account code", &d);
+    }
+    if (totp_read(cli, NULL, code, &d)) return cli_fail(&d);
+    puts(code);
+    wipe(code, sizeof code);
+    return STATUS_DONE;
+}
+
 static const struct option_spec end_options[] = {{"others", 0, false, false}, {0}};
 static const struct option_spec add_options[] = {
     {"name", 0, true, false}, {"secret-file", 0, true, false}, {0}};
@@ -202,6 +219,11 @@ const struct command commands_account[] = {
      .options = end_options,
      .most = 1,
      .run = run_end},
+    {.name = "account code",
+     .summary = "The authenticator's code of this moment",
+     .usage = "--totp-file FILE",
+     .help = "FILE holds the secret that `cardea account factor add --secret-file` wrote.\n",
+     .run = run_code},
     {.name = "account factor", .summary = "Your second factors", .usage = "[--json]", .run = run_factors},
     {.name = "account factor add",
      .summary = "Ask for a code of an authenticator app too",

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/demo.h"
 #include "cli/demo_footage.h"
+#include "cli/demo_staff.h"
 #include "cli/household.h"
 #include "cli/session.h"
 #include "client/hub_command.h"
@@ -174,6 +175,7 @@ static err furnish(const struct home *h, struct demo_footage *f, const struct se
     if (!e) e = client_unlock(&c, d);
     if (!e) e = wait_hub(&c, signals, d);
     if (!e) e = add_cameras(&c, f, d);
+    if (!e) e = demo_staff(h, blob_bytes(&passphrase->text), d);
     if (e) return e;
     say("waiting for the cameras");
     e = wait_streaming(&c, signals, d);
@@ -192,18 +194,25 @@ static void print_welcome(const struct home *h, const struct demo_footage *f,
            "  open         %s\n"
            "  name         " DEMO_LOGIN "\n"
            "  passphrase   %.*s\n\n"
-           "Watch %s and %s live, and drag the timeline back. In another terminal:\n\n"
-           "  export CARDEA_DATA='%s' CARDEA_PASSPHRASE_FILE='%s/demo-passphrase'\n"
+           "Watch %s and %s live, and drag the timeline back. Share a moment, and see who looked.\n\n"
+           "The support desk, in another browser window:\n\n"
+           "  open         %s/desk/\n"
+           "  name         " DEMO_AGENT_LOGIN " (Ann; the same passphrase)\n"
+           "  code         cardea account code --totp-file \"$CARDEA_DATA/" DEMO_AGENT_CODE_FILE "\"\n\n"
+           "She sees nothing until you open a ticket and allow it. In another terminal:\n\n",
+           h->state.url, (int)passphrase->text.len, (const char *)passphrase->text.data, f->cameras[0].name,
+           f->cameras[1].name, h->state.url);
+    printf("  export CARDEA_DATA='%s' CARDEA_PASSPHRASE_FILE='%s/demo-passphrase'\n"
            "  alias cardea='%s'\n"
            "  cardea status\n"
            "  cardea events    # who came, and what alerted\n"
            "  cardea live walkway | ffplay -\n"
            "  cardea export walkway --from -2m --to now -o clip.mp4 && cardea verify clip.mp4    # after a "
            "minute\n"
+           "  cardea share walkway --from -1m --to now && cardea log    # a link, and who opened it\n"
            "  find \"$CARDEA_DATA/vault\" -type f    # all of it ciphertext that the vault cannot open\n\n"
            "Ctrl-C ends it. A day of recordings is kept in %s.\n",
-           h->state.url, (int)passphrase->text.len, (const char *)passphrase->text.data, f->cameras[0].name,
-           f->cameras[1].name, h->data, h->data, self, h->data);
+           h->data, h->data, self, h->data);
     fflush(stdout);
 }
 

@@ -1,4 +1,5 @@
-/* cmd_desk.c: the agent's side of a support desk. (The owner's: cmd_support.c; the provider's: cmd_staff.c.) */
+/* cmd_desk.c: the agent's side of a support desk. (The owner's: cmd_support.c; the provider's: cmd_staff.c.)
+ */
 #include <string.h>
 #include <unistd.h>
 
@@ -86,7 +87,8 @@ static int run_join(struct cli *cli, const struct args *args) {
     if (e) return cli_fail(&d);
     kept_session_keep(cli, &s);
     staff_fingerprint(s.client.keyring.sign.public_key, fingerprint);
-    printf("you joined as %s (%llu); your key's fingerprint:\n  %s\n", name, (unsigned long long)number, fingerprint);
+    printf("you joined as %s (%llu); your key's fingerprint:\n  %s\n", name, (unsigned long long)number,
+           fingerprint);
     puts("the provider compares it with what they see, and certifies you: then `cardea support desk`");
     return STATUS_DONE;
 }
@@ -109,7 +111,8 @@ static err agent_open(const struct cli *cli, struct agent *a, struct diag *d) {
     err e = kept_session_open(cli, &a->session, d);
     if (!e) e = staff_connect(&a->session.client, &a->link, d);
     if (!e && !(a->link.certificate.roles & STAFF_AGENT))
-        e = diag_fail(d, ERR_DENIED, "%s is no agent: tickets are for agents alone", a->link.certificate.name);
+        e = diag_fail(d, ERR_DENIED, "%s is no agent: tickets are for agents alone",
+                      a->link.certificate.name);
     if (!e) ticket_side_agent(&a->link, &a->side);
     return e;
 }
@@ -191,7 +194,8 @@ static err read_ask(const struct args *args, struct ticket_request *r, struct di
     if (json_array_size(r->cameras) == 0) return diag_fail(d, ERR_INVALID, "--camera is missing");
     bool range = args_has(args, "from") || args_has(args, "to");
     if (range == args_has(args, "minutes"))
-        return diag_fail(d, ERR_INVALID, "--minutes N of the live view, or --from T --to T of what is recorded");
+        return diag_fail(d, ERR_INVALID,
+                         "--minutes N of the live view, or --from T --to T of what is recorded");
     if (!range) {
         err e = args_number(args, "minutes", 1, TICKET_LIVE_MINUTES_MAX, 0, &minutes, d);
         r->live_minutes = (uint32_t)minutes;
@@ -220,7 +224,8 @@ static int run_ask(struct cli *cli, const struct args *args) {
     if (e) return cli_fail(&d);
     hex_encode(BYTES_OF(m.request.id), hex);
     printf("%s\n", hex);
-    fprintf(stderr, "the owner is told, and approves, narrows or refuses it; then `cardea support watch %.8s`\n",
+    fprintf(stderr,
+            "the owner is told, and approves, narrows or refuses it; then `cardea support watch %.8s`\n",
             a.ticket.hex);
     return STATUS_DONE;
 }
@@ -247,12 +252,14 @@ static err wait_grant(struct agent *a, const char *begin, int64_t wait_s, uint8_
         if (take_grant(&a->ticket, begin, out)) return ERR_OK;
         int64_t left_s = (until - steady_now().us) / 1000000;
         if (left_s <= 0 || a->ticket.closed)
-            return diag_fail(d, ERR_NOT_FOUND,
-                             "there is no grant of yours that is open: ask for one (`cardea support ask`), or wait "
-                             "for the owner (--wait)");
+            return diag_fail(
+                d, ERR_NOT_FOUND,
+                "there is no grant of yours that is open: ask for one (`cardea support ask`), or wait "
+                "for the owner (--wait)");
         char hex[2 * TICKET_ID_BYTES + 1];
         memcpy(hex, a->ticket.hex, sizeof hex);
-        err e = ticket_read(&a->side, hex, (uint32_t)a->ticket.count, left_s > 25 ? 25 : (unsigned)left_s, &a->ticket, d);
+        err e = ticket_read(&a->side, hex, (uint32_t)a->ticket.count, left_s > 25 ? 25 : (unsigned)left_s,
+                            &a->ticket, d);
         if (e) return e;
     }
 }
@@ -263,19 +270,22 @@ static err find_watch(struct agent *a, const char *begin, struct diag *d) {
     uint8_t ignored[GRANT_ID_BYTES];
     struct diag none;
     char hex[2 * TICKET_ID_BYTES + 1];
-    if (ticket_find(&a->side, begin, hex, &none) == ERR_OK) return ticket_read(&a->side, hex, 0, 0, &a->ticket, d);
+    if (ticket_find(&a->side, begin, hex, &none) == ERR_OK)
+        return ticket_read(&a->side, hex, 0, 0, &a->ticket, d);
     err e = ticket_list_read(&a->side, &list, d);
     for (size_t i = 0; !e && i < json_array_size(list); i++) {
         e = ticket_read(&a->side, json_text(json_array_get(list, i), "ticket"), 0, 0, &a->ticket, d);
         if (!e && strlen(begin) >= 4 && take_grant(&a->ticket, begin, ignored)) return ERR_OK;
     }
-    return e ? e : diag_fail(d, ERR_NOT_FOUND, "there is no grant or ticket %.32s: at least four digits", begin);
+    return e ? e
+             : diag_fail(d, ERR_NOT_FOUND, "there is no grant or ticket %.32s: at least four digits", begin);
 }
 
 /* The issuer is known beforehand: whose ticket it is stands in its first message. */
 static err open_grant(struct agent *a, const uint8_t grant[GRANT_ID_BYTES], struct diag *d) {
     struct client *c = &a->session.client;
-    struct grantee who = {.box = c->keyring.box, .sign = c->keyring.sign, .by_key = true, .access = a->link.access};
+    struct grantee who = {
+        .box = c->keyring.box, .sign = c->keyring.sign, .by_key = true, .access = a->link.access};
     memcpy(who.grant, grant, sizeof who.grant);
     memcpy(who.issuer_key, a->ticket.household_sign, sizeof who.issuer_key);
     err e = a->ticket.has_household ? grantee_open(c, &who, d)
@@ -288,8 +298,8 @@ static void print_opened(const struct client *c) {
     const struct client_grant *g = c->grant;
     char until[48];
     slot_time_text(g->statement.expires, until);
-    fprintf(stderr, "until %s; that you look stands in the vault's log, entry %llu, and the owner sees it\n", until,
-            (unsigned long long)g->entry);
+    fprintf(stderr, "until %s; that you look stands in the vault's log, entry %llu, and the owner sees it\n",
+            until, (unsigned long long)g->entry);
     for (size_t i = 0; i < g->about.camera_count; i++)
         if (!g->about.cameras[i].is_sub) fprintf(stderr, "camera: %s\n", g->about.cameras[i].name);
 }
@@ -331,10 +341,11 @@ static int run_watch(struct cli *cli, const struct args *args) {
                    : recorded_write(&a.session.client, cam, g->from, g->to, file);
 }
 
-static const struct option_spec join_options[] = {{"recovery-file", 0, true, false}, {"secret-file", 0, true, false}, {0}};
+static const struct option_spec join_options[] = {
+    {"recovery-file", 0, true, false}, {"secret-file", 0, true, false}, {0}};
 static const struct option_spec desk_options[] = {{"closed", 0, false, false}, {0}};
-static const struct option_spec ask_options[] = {{"camera", 0, true, true}, {"minutes", 0, true, false},
-                                                 {"from", 0, true, false},  {"to", 0, true, false},
+static const struct option_spec ask_options[] = {{"camera", 0, true, true},  {"minutes", 0, true, false},
+                                                 {"from", 0, true, false},   {"to", 0, true, false},
                                                  {"reason", 0, true, false}, {0}};
 static const struct option_spec watch_options[] = {
     {"output", 'o', true, false}, {"camera", 0, true, false}, {"wait", 0, true, false}, {0}};
@@ -343,7 +354,8 @@ const struct command commands_desk[] = {
     {.name = "support join",
      .summary = "Join the support desk as staff, by an invitation's code",
      .usage = "CODE --login NAME [--recovery-file FILE] [--secret-file FILE]",
-     .help = "Makes your account (or signs in to it), adds an authenticator app unless it has a second factor, and "
+     .help = "Makes your account (or signs in to it), adds an authenticator app unless it has a second "
+             "factor, and "
              "asks the\nprovider to certify your key, whose fingerprint it shows.\n"
              "  --recovery-file FILE   writes the account's recovery kit there instead of printing it\n"
              "  --secret-file FILE     writes the app's secret there, for --totp-file; without a person\n",
@@ -362,7 +374,12 @@ const struct command commands_desk[] = {
      .least = 1,
      .most = 1,
      .run = run_read},
-    {.name = "support answer", .summary = "Staff: answer it", .usage = "ID TEXT|-", .least = 2, .most = 2, .run = run_answer},
+    {.name = "support answer",
+     .summary = "Staff: answer it",
+     .usage = "ID TEXT|-",
+     .least = 2,
+     .most = 2,
+     .run = run_answer},
     {.name = "support ask",
      .summary = "Staff: ask the owner for access",
      .usage = "ID --camera NAME… (--minutes N | --from T --to T) --reason TEXT",
@@ -374,8 +391,10 @@ const struct command commands_desk[] = {
     {.name = "support watch",
      .summary = "Staff: see what an owner gave access to",
      .usage = "GRANT|ID [-o FILE] [--camera NAME] [--wait SECONDS]",
-     .help = "Opens nothing before it is proven that this stands in the vault's log, that one of the household's hubs "
-             "has\nwitnessed it, and that the household of the ticket signed it. Writes MP4 to standard output for a "
+     .help = "Opens nothing before it is proven that this stands in the vault's log, that one of the "
+             "household's hubs "
+             "has\nwitnessed it, and that the household of the ticket signed it. Writes MP4 to standard "
+             "output for a "
              "player, or to\nFILE: the live view until it ends, or the recorded seconds that were given.\n"
              "  --wait SECONDS   waits for the owner's approval\n"
              "  cardea support watch 3f2a91c0 | ffplay -\n",

@@ -140,6 +140,21 @@ static void print_opened(const struct client *c) {
             (unsigned long long)g->entry);
 }
 
+static int opened_json(const struct client *c) {
+    const struct client_grant *g = c->grant;
+    const struct grant_statement *s = &g->statement;
+    AUTO(json_release) json_t *cameras = json_array();
+    for (size_t i = 0; i < g->about.camera_count; i++)
+        if (!g->about.cameras[i].is_sub)
+            json_array_append_new(cameras, json_string(g->about.cameras[i].name));
+    AUTO(json_release)
+    json_t *all = json_pack("{s:s, s:s, s:O, s:I, s:I, s:I, s:b, s:b, s:I}", "household", g->about.household,
+                            "words", g->about.words, "cameras", cameras, "from", (json_int_t)s->from, "to",
+                            (json_int_t)s->to, "expires", (json_int_t)s->expires, "live", (int)s->live,
+                            "export", (int)s->may_export, "entry", (json_int_t)g->entry);
+    return cli_print_json(all);
+}
+
 /* The camera that is named, or the only one there is. */
 static err choose_camera(struct camera_list *l, const char *name, struct camera **out, struct diag *d) {
     size_t mains = 0;
@@ -183,6 +198,7 @@ static int run_open(struct cli *cli, const struct args *args) {
     err e = live ? live_output_check(path, &d) : path ? footage_path_check(path, &d) : ERR_OK;
     if (e) return e == ERR_INVALID ? cli_usage("share open", &d) : cli_fail(&d);
     if (open_link(cli, args, &c, &d)) return cli_fail(&d);
+    if (cli->json && !live && !path) return opened_json(&c);
     print_opened(&c);
     return live || path ? show(&c, cli, args) : STATUS_DONE;
 }
@@ -225,7 +241,7 @@ const struct command commands_share[] = {
      .run = run_share},
     {.name = "share open",
      .summary = "Open a link that somebody sent",
-     .usage = "LINK [-o FILE.mp4] [--password-file FILE] [--live] [--camera NAME]",
+     .usage = "LINK [-o FILE.mp4] [--password-file FILE] [--live] [--camera NAME] [--json]",
      .help = "Needs no account. Opens nothing before it is proven that this stands in the vault's log, and "
              "that the\n"
              "household of the link signed it. Says what it is of; -o exports it with its signatures (if it "

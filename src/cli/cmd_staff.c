@@ -40,34 +40,41 @@ static err folder_of(const char *path, struct diag *d) {
     return folder_make(folder, d);
 }
 
+err provider_make(const char *secret, const char *public, struct bytes passphrase, struct provider_secrets *p,
+                  struct diag *d) {
+    AUTO(blob_clear) struct blob sealed = {0}, statement = {0};
+    const struct passphrase_cost cost = {PASSPHRASE_MEMORY_KIB, PASSPHRASE_PASSES};
+    p->time = wall_slot(wall_now());
+    sign_key_generate(&p->staff);
+    box_key_generate(&p->desk);
+    err e = provider_file_seal(p, passphrase, cost, &sealed, d);
+    if (!e) e = provider_statement(p, &statement);
+    if (!e) e = folder_of(secret, d);
+    if (!e) e = file_replace(secret, blob_bytes(&sealed), 0600, d);
+    return e ? e : file_replace(public, blob_bytes(&statement), 0644, d);
+}
+
 static int run_init(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     char secret[PATH_TEXT_BYTES], public[PATH_TEXT_BYTES], fingerprint[STAFF_FINGERPRINT_TEXT_BYTES];
-    AUTO(provider_secrets_clear) struct provider_secrets p = {.time = wall_slot(wall_now())};
+    AUTO(provider_secrets_clear) struct provider_secrets p = {0};
     AUTO(secret_clear) struct secret passphrase = {0};
-    AUTO(blob_clear) struct blob sealed = {0}, statement = {0};
     const char *name = args_value(args, "name");
     if (!name || !*name || strlen(name) > STAFF_NAME_MAX_BYTES) {
-        (void)diag_fail(&d, ERR_INVALID, "--name says who provides the support: 1 to %d bytes", STAFF_NAME_MAX_BYTES);
+        (void)diag_fail(&d, ERR_INVALID, "--name says who provides the support: 1 to %d bytes",
+                        STAFF_NAME_MAX_BYTES);
         return cli_usage("staff init", &d);
     }
     if (provider_paths(cli, args, secret, public, &d)) return cli_fail(&d);
     if (access(secret, F_OK) == 0)
-        return cli_fail_text("%s is there already: a new staff key would make every certificate void; move it "
-                             "away first if that is what you want",
-                             secret);
+        return cli_fail_text(
+            "%s is there already: a new staff key would make every certificate void; move it "
+            "away first if that is what you want",
+            secret);
     snprintf(p.name, sizeof p.name, "%s", name);
-    sign_key_generate(&p.staff);
-    box_key_generate(&p.desk);
-    err e = passphrase_read(cli, "a passphrase for the staff key: ", true, &passphrase, &d);
-    if (!e)
-        e = provider_file_seal(&p, blob_bytes(&passphrase.text),
-                               (struct passphrase_cost){PASSPHRASE_MEMORY_KIB, PASSPHRASE_PASSES}, &sealed, &d);
-    if (!e) e = provider_statement(&p, &statement);
-    if (!e) e = folder_of(secret, &d);
-    if (!e) e = file_replace(secret, blob_bytes(&sealed), 0600, &d);
-    if (!e) e = file_replace(public, blob_bytes(&statement), 0644, &d);
-    if (e) return cli_fail(&d);
+    if (passphrase_read(cli, "a passphrase for the staff key: ", true, &passphrase, &d) ||
+        provider_make(secret, public, blob_bytes(&passphrase.text), &p, &d))
+        return cli_fail(&d);
     staff_fingerprint(p.staff.public_key, fingerprint);
     printf("the support desk of '%s'; its staff key's fingerprint:\n  %s\n", p.name, fingerprint);
     printf("secret  %s  (sealed under the passphrase: keep both away from the vault's machine)\n", secret);
@@ -95,7 +102,8 @@ static err desk_open(const struct cli *cli, const struct args *args, struct desk
     err e = provider_paths(cli, args, secret, public, d);
     if (!e) e = file_read(secret, PROVIDER_FILE_MAX_BYTES, &raw, d);
     if (e == ERR_NOT_FOUND)
-        return diag_fail(d, e, "there is no %s: run `cardea staff init`, or name it with --provider-file", secret);
+        return diag_fail(d, e, "there is no %s: run `cardea staff init`, or name it with --provider-file",
+                         secret);
     if (!e) e = session_vault(cli, url, ca_file, d);
     if (!e) e = passphrase_read(cli, "passphrase of the staff key: ", false, &passphrase, d);
     if (!e) e = provider_file_open(blob_bytes(&raw), blob_bytes(&passphrase.text), &s->secrets, d);
@@ -115,7 +123,8 @@ static err read_roles(const struct args *args, unsigned *out, struct diag *d) {
         if (strcmp(args->given[i].name, "role") != 0) continue;
         unsigned role = staff_role_of(args->given[i].value);
         if (!role)
-            return diag_fail(d, ERR_INVALID, "--role is agent, operator, moderator or administrator, not '%s'",
+            return diag_fail(d, ERR_INVALID,
+                             "--role is agent, operator, moderator or administrator, not '%s'",
                              args->given[i].value);
         *out |= role;
     }
@@ -133,12 +142,14 @@ static int run_add(struct cli *cli, const struct args *args) {
     if (desk_open(cli, args, &s, &d) || provider_invite(&s.link, name, roles, code, &number, &d))
         return cli_fail(&d);
     if (cli->json) {
-        AUTO(json_release) json_t *made = json_pack("{s:I, s:s, s:s}", "number", (json_int_t)number, "name", name, "code", code);
+        AUTO(json_release)
+        json_t *made = json_pack("{s:I, s:s, s:s}", "number", (json_int_t)number, "name", name, "code", code);
         return cli_print_json(made);
     }
     printf("%s\n", code);
     fprintf(stderr,
-            "%s joins with this code, within two weeks: `cardea support join CODE --login NAME`, or /desk/ in the "
+            "%s joins with this code, within two weeks: `cardea support join CODE --login NAME`, or /desk/ "
+            "in the "
             "browser.\nThen compare fingerprints with them, and run `cardea staff certify %s`\n",
             name, name);
     return STATUS_DONE;
@@ -150,7 +161,8 @@ static void member_fingerprint(const json_t *member, char out[STAFF_FINGERPRINT_
     AUTO(blob_clear) struct blob raw = {0};
     const char *text = json_text(member, "sign");
     out[0] = 0;
-    if (!base64_decode(text, strlen(text), &raw) && raw.len == SIGN_PUBLIC_BYTES) staff_fingerprint(raw.data, out);
+    if (!base64_decode(text, strlen(text), &raw) && raw.len == SIGN_PUBLIC_BYTES)
+        staff_fingerprint(raw.data, out);
 }
 
 static void print_roles(const json_t *member) {
@@ -162,14 +174,18 @@ static void print_roles(const json_t *member) {
 static void print_member(const json_t *m) {
     char when[48], fingerprint[STAFF_FINGERPRINT_TEXT_BYTES];
     const char *state = json_text(m, "state"), *name = json_text(m, "name");
-    slot_time_text((uint64_t)json_integer_value(json_object_get(m, strcmp(state, "requested") == 0 || strcmp(state, "revoked") == 0 ? "since" : "expires")), when);
+    slot_time_text(
+        (uint64_t)json_integer_value(json_object_get(
+            m, strcmp(state, "requested") == 0 || strcmp(state, "revoked") == 0 ? "since" : "expires")),
+        when);
     member_fingerprint(m, fingerprint);
     printf("%3lld  %-20s ", (long long)json_integer_value(json_object_get(m, "number")), name);
     print_roles(m);
     if (strcmp(state, "invited") == 0) printf("; invited, until %s", when);
     if (strcmp(state, "requested") == 0) printf("; joined %s: `cardea staff certify %s`", when, name);
     if (strcmp(state, "certified") == 0) printf("; until %s", when);
-    if (strcmp(state, "expired") == 0) printf("; the certificate ended: `cardea staff certify %s` renews it", name);
+    if (strcmp(state, "expired") == 0)
+        printf("; the certificate ended: `cardea staff certify %s` renews it", name);
     if (strcmp(state, "revoked") == 0) printf("; revoked %s", when);
     printf("\n%s%s%s", *fingerprint ? "     " : "", fingerprint, *fingerprint ? "\n" : "");
 }
@@ -213,10 +229,12 @@ static int run_certify(struct cli *cli, const struct args *args) {
                              json_text(member, "name"));
     fprintf(stderr, "%s, ", json_text(member, "name"));
     fflush(stderr);
-    fprintf(stderr, "fingerprint\n  %s\nDoes %s's own device show the same (`cardea support join` prints it)?\n",
+    fprintf(stderr,
+            "fingerprint\n  %s\nDoes %s's own device show the same (`cardea support join` prints it)?\n",
             fingerprint, json_text(member, "name"));
     if (!confirmed(args, "certify this key?")) return cli_fail_text("nothing was certified");
-    if (provider_certify(&s.link, member, days, admin ? json_text(admin, "sign") : NULL, &d)) return cli_fail(&d);
+    if (provider_certify(&s.link, member, days, admin ? json_text(admin, "sign") : NULL, &d))
+        return cli_fail(&d);
     printf("%s is certified for %lld days; it stands in the vault's log\n", json_text(member, "name"),
            (long long)days);
     return STATUS_DONE;
@@ -230,7 +248,8 @@ static int run_revoke(struct cli *cli, const struct args *args) {
     char question[200];
     if (desk_open(cli, args, &s, &d) || provider_find(&s.link, args->positional[0], &list, &member, &d))
         return cli_fail(&d);
-    snprintf(question, sizeof question, "revoke %.80s? What they watch ends at once, and they need a new invitation",
+    snprintf(question, sizeof question,
+             "revoke %.80s? What they watch ends at once, and they need a new invitation",
              json_text(member, "name"));
     if (!confirmed(args, question)) return cli_fail_text("nobody was revoked");
     if (provider_revoke(&s.link, member, &d)) return cli_fail(&d);
@@ -280,8 +299,10 @@ static int run_alarms(struct cli *cli, const struct args *args) {
     return STATUS_DONE;
 }
 
-static const struct option_spec init_options[] = {{"name", 0, true, false}, {"provider-file", 0, true, false}, {0}};
-static const struct option_spec add_options[] = {{"role", 0, true, true}, {"provider-file", 0, true, false}, {0}};
+static const struct option_spec init_options[] = {
+    {"name", 0, true, false}, {"provider-file", 0, true, false}, {0}};
+static const struct option_spec add_options[] = {
+    {"role", 0, true, true}, {"provider-file", 0, true, false}, {0}};
 static const struct option_spec plain_options[] = {{"provider-file", 0, true, false}, {0}};
 static const struct option_spec certify_options[] = {{"days", 0, true, false},
                                                      {"by", 0, true, false},
@@ -295,18 +316,21 @@ const struct command commands_staff[] = {
     {.name = "staff init",
      .summary = "Make a support desk: its keys, sealed under a passphrase",
      .usage = "--name PROVIDER [--provider-file FILE]",
-     .help = "Writes the secret keys to DIR/staff/provider (or FILE), and their public statement to "
-             "DIR/staff/public (or\n"
-             "FILE.pub), which the vault takes by --staff-key; this home's does so by itself. The passphrase is "
-             "the staff\n"
-             "key's own: whoever has file and passphrase can certify staff and read tickets, and sees no camera.\n",
+     .help =
+         "Writes the secret keys to DIR/staff/provider (or FILE), and their public statement to "
+         "DIR/staff/public (or\n"
+         "FILE.pub), which the vault takes by --staff-key; this home's does so by itself. The passphrase is "
+         "the staff\n"
+         "key's own: whoever has file and passphrase can certify staff and read tickets, and sees no "
+         "camera.\n",
      .options = init_options,
      .run = run_init},
     {.name = "staff add",
      .summary = "Invite somebody to the support desk; prints the code",
      .usage = "NAME --role ROLE… [--provider-file FILE] [--json]",
-     .help = "ROLE is agent (reads tickets, asks for access), operator, moderator or administrator (is told of "
-             "unusual\nuse, and has no other role). The code holds for two weeks.\n",
+     .help =
+         "ROLE is agent (reads tickets, asks for access), operator, moderator or administrator (is told of "
+         "unusual\nuse, and has no other role). The code holds for two weeks.\n",
      .options = add_options,
      .least = 1,
      .most = 1,
@@ -319,7 +343,8 @@ const struct command commands_staff[] = {
     {.name = "staff certify",
      .summary = "Certify the key of somebody who has joined, or renew it",
      .usage = "NAME [--days N] [--by ADMINISTRATOR] [--yes] [--provider-file FILE]",
-     .help = "Shows the key's fingerprint, to be compared with what their device shows, and asks. The certificate "
+     .help = "Shows the key's fingerprint, to be compared with what their device shows, and asks. The "
+             "certificate "
              "stands in\nthe public log before it counts. 365 days unless told otherwise. --by names the "
              "administrator who decided:\nalarms about this person go to another one, where there is one.\n",
      .options = certify_options,

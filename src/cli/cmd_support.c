@@ -25,7 +25,8 @@ static err support_open(const struct cli *cli, struct support *s, struct diag *d
     return e ? e : ticket_side_owner(&s->session.client, &s->side, d);
 }
 
-/* With the ticket that the argument names, by the beginning of its id; what follows a slash is not looked at. */
+/* With the ticket that the argument names, by the beginning of its id; what follows a slash is not looked at.
+ */
 static err support_ticket(const struct cli *cli, const char *id, struct support *s, struct diag *d) {
     char begin[80], hex[2 * TICKET_ID_BYTES + 1];
     snprintf(begin, sizeof begin, "%.*s", (int)strcspn(id, "/"), id);
@@ -49,7 +50,8 @@ static err approve_health(struct support *s, const struct args *args, json_t **o
     AUTO(json_release) json_t *health = NULL;
     err e = read_health(s, &health, d);
     if (e) return e;
-    fputs("these figures, and nothing else, would go to the support desk; no picture, no address, no password:\n",
+    fputs("these figures, and nothing else, would go to the support desk; no picture, no address, no "
+          "password:\n",
           stderr);
     ticket_health_print(stderr, health);
     if (args_has(args, "yes") || cli_confirm("send them?"))
@@ -93,11 +95,13 @@ static int run_open(struct cli *cli, const struct args *args) {
     if (args_has(args, "health") && approve_health(&s, args, &health, &d)) return cli_fail(&d);
     if (open_with(&s, (const char *)text.data, health, &d)) return cli_fail(&d);
     if (cli->json) {
-        AUTO(json_release) json_t *made = json_pack("{s:s, s:b}", "ticket", s.ticket.hex, "health", health != NULL);
+        AUTO(json_release)
+        json_t *made = json_pack("{s:s, s:b}", "ticket", s.ticket.hex, "health", health != NULL);
         return cli_print_json(made);
     }
     printf("%s\n", s.ticket.hex);
-    fprintf(stderr, "sent to '%s'; `cardea support show %.8s` shows the answer\n", s.side.provider.name, s.ticket.hex);
+    fprintf(stderr, "sent to '%s'; `cardea support show %.8s` shows the answer\n", s.side.provider.name,
+            s.ticket.hex);
     return STATUS_DONE;
 }
 
@@ -139,7 +143,8 @@ static int run_say(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(support_close) struct support s = {0};
     AUTO(blob_clear) struct blob words = {0};
-    if (ticket_words_read(args->positional[1], &words, &d) || support_ticket(cli, args->positional[0], &s, &d))
+    if (ticket_words_read(args->positional[1], &words, &d) ||
+        support_ticket(cli, args->positional[0], &s, &d))
         return cli_fail(&d);
     struct ticket_message m = {.kind = TICKET_WORDS, .text = (const char *)words.data};
     if (ticket_say(&s.side, &s.ticket, &m, &d)) return cli_fail(&d);
@@ -163,7 +168,8 @@ static int run_close(struct cli *cli, const struct args *args) {
 static bool answered(const struct ticket *t, const struct ticket_message *request) {
     for (size_t i = 0; i < t->count; i++) {
         const struct ticket_message *m = &t->lines[i].message;
-        if (t->lines[i].sound && m->has_answers && memcmp(m->answers, request->request.id, sizeof m->answers) == 0)
+        if (t->lines[i].sound && m->has_answers &&
+            memcmp(m->answers, request->request.id, sizeof m->answers) == 0)
             return true;
     }
     return false;
@@ -181,10 +187,10 @@ static size_t add_requests(const struct ticket *t, json_t *rows, bool print) {
         if (print)
             printf("%.8s/%.8s  %s (agent %llu): %s\n  reason: %s\n", t->hex, hex, line->certificate.name,
                    (unsigned long long)line->certificate.number, text, line->message.request.reason);
-        json_array_append_new(
-            rows, json_pack("{s:s, s:s, s:s, s:I, s:O}", "ticket", t->hex, "request", hex, "agent",
-                            line->certificate.name, "number", (json_int_t)line->certificate.number, "asks",
-                            json_object_get(line->message.value, "request")));
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:I, s:O}", "ticket", t->hex, "request", hex,
+                                              "agent", line->certificate.name, "number",
+                                              (json_int_t)line->certificate.number, "asks",
+                                              json_object_get(line->message.value, "request")));
     }
     return found;
 }
@@ -203,12 +209,14 @@ static int run_requests(struct cli *cli, const struct args *args) {
         found += add_requests(&s.ticket, rows, !cli->json);
     }
     if (cli->json) return cli_print_json(rows);
-    puts(found ? "`cardea support approve ID/REQUEST` gives access, `… refuse` does not" : "nobody asks for access");
+    puts(found ? "`cardea support approve ID/REQUEST` gives access, `… refuse` does not"
+               : "nobody asks for access");
     return STATUS_DONE;
 }
 
 /* The request that "ID/REQUEST" names; with "ID" alone the only open one. */
-static err find_request(struct support *s, const char *argument, const struct ticket_line **out, struct diag *d) {
+static err find_request(struct support *s, const char *argument, const struct ticket_line **out,
+                        struct diag *d) {
     const char *slash = strchr(argument, '/');
     const struct ticket_line *before = NULL;
     err e = ticket_request_find(&s->ticket, slash ? slash + 1 : NULL, out, &before, d);
@@ -241,10 +249,12 @@ static err add_camera(struct support *s, struct approving *a, const char *name, 
     err e = camera_find(&s->session.cameras, name, &cam, d);
     if (e) return e;
     if (!was_asked(&a->line->message.request, cam->name))
-        return diag_fail(d, ERR_DENIED, "%s was not asked for: a request is narrowed, never widened", cam->name);
+        return diag_fail(d, ERR_DENIED, "%s was not asked for: a request is narrowed, never widened",
+                         cam->name);
     for (size_t i = 0; i < a->count; i++)
         if (a->cameras[i] == cam) return ERR_OK;
-    if (a->count == GRANT_CAMERAS_MAX) return diag_fail(d, ERR_LIMIT, "at most %d cameras", GRANT_CAMERAS_MAX);
+    if (a->count == GRANT_CAMERAS_MAX)
+        return diag_fail(d, ERR_LIMIT, "at most %d cameras", GRANT_CAMERAS_MAX);
     a->cameras[a->count++] = cam;
     return json_array_append_new(a->names, json_string(cam->name)) ? ERR_NO_MEMORY : ERR_OK;
 }
@@ -266,8 +276,9 @@ static err narrow_time(const struct args *args, struct approving *a, struct diag
     const struct ticket_request *r = &a->line->message.request;
     int64_t minutes = 0;
     if (r->live_minutes && r->to && !args_has(args, "minutes") && !args_has(args, "from"))
-        return diag_fail(d, ERR_INVALID,
-                         "it asks for the live view and for a recording: approve one, by --minutes or --from and --to");
+        return diag_fail(
+            d, ERR_INVALID,
+            "it asks for the live view and for a recording: approve one, by --minutes or --from and --to");
     if (r->live_minutes && !args_has(args, "from")) {
         err e = args_number(args, "minutes", 1, r->live_minutes, r->live_minutes, &minutes, d);
         a->minutes = (uint32_t)minutes;
@@ -279,7 +290,8 @@ static err narrow_time(const struct args *args, struct approving *a, struct diag
     a->from = wall_slot(from);
     a->to = (uint32_t)((to.us + 999999) / 1000000);
     if (a->from < r->from || a->to > r->to)
-        return diag_fail(d, ERR_DENIED, "that reaches beyond what was asked for: a request is narrowed, never widened");
+        return diag_fail(d, ERR_DENIED,
+                         "that reaches beyond what was asked for: a request is narrowed, never widened");
     return ERR_OK;
 }
 
@@ -306,7 +318,8 @@ static err issue(struct support *s, const struct approving *a, uint8_t id[GRANT_
 static err tell_approved(struct support *s, const struct approving *a, const uint8_t grant[GRANT_ID_BYTES],
                          struct diag *d) {
     const struct ticket_request *r = &a->line->message.request;
-    struct ticket_message m = {.kind = TICKET_ANSWER, .has_answers = true, .has_grant = true, .has_request = true};
+    struct ticket_message m = {
+        .kind = TICKET_ANSWER, .has_answers = true, .has_grant = true, .has_request = true};
     memcpy(m.answers, r->id, sizeof m.answers);
     memcpy(m.grant, grant, sizeof m.grant);
     m.request = (struct ticket_request){
@@ -371,10 +384,12 @@ const struct command commands_support[] = {
     {.name = "support open",
      .summary = "Write to the vault's support desk",
      .usage = "--subject TEXT [--words TEXT|-] [--health [--yes]] [--json]",
-     .help = "Prints the ticket's id. What you write is sealed to your household and to the desk: the vault cannot "
+     .help = "Prints the ticket's id. What you write is sealed to your household and to the desk: the vault "
+             "cannot "
              "read it.\n"
              "  --words -   reads them from standard input\n"
-             "  --health    shows the cameras' figures (fps, bitrate, losses, errors, versions) and asks; none are sent "
+             "  --health    shows the cameras' figures (fps, bitrate, losses, errors, versions) and asks; "
+             "none are sent "
              "without\n"
              "              a yes. No picture, no address and no password is ever among them\n"
              "Support sees no camera unless you approve a request of theirs (`cardea support requests`).\n",
@@ -387,7 +402,12 @@ const struct command commands_support[] = {
      .least = 1,
      .most = 1,
      .run = run_show},
-    {.name = "support say", .summary = "Say more", .usage = "ID TEXT|-", .least = 2, .most = 2, .run = run_say},
+    {.name = "support say",
+     .summary = "Say more",
+     .usage = "ID TEXT|-",
+     .least = 2,
+     .most = 2,
+     .run = run_say},
     {.name = "support close",
      .summary = "Close a ticket; what is watched under it ends",
      .usage = "ID [--words TEXT]",
@@ -402,7 +422,8 @@ const struct command commands_support[] = {
     {.name = "support approve",
      .summary = "Give an agent access, all that was asked for or less",
      .usage = "ID[/REQUEST] [--camera NAME…] [--minutes N] [--from T --to T] [--json]",
-     .help = "The keys of exactly those seconds of those cameras go to that agent; they can be widened by nobody. While "
+     .help = "The keys of exactly those seconds of those cameras go to that agent; they can be widened by "
+             "nobody. While "
              "it is\nused you are told, and `cardea grants revoke` ends it at once.\n"
              "  --camera NAME   only this one of those asked for (repeat for more)\n"
              "  --minutes N     fewer minutes of the live view than asked for\n"

@@ -13,7 +13,7 @@
 #include "crypto/hash.h"
 
 #define CLIP_SECONDS "40"
-#define ENCODE_MS 60000
+#define ENCODE_MS 180000
 #define SERVER_START_MS 10000
 #define SERVER_RETRY_S 2
 #define MAIN_FPS 25, 1

@@ -10,8 +10,8 @@
 #define FILE_NAME "staff/session.json"
 #define FILE_MAX_BYTES 4096
 
-static err read_kept(const struct cli *cli, const char *url, const char *login, char session[CLIENT_TOKEN_BYTES],
-                     struct diag *d) {
+static err read_kept(const struct cli *cli, const char *url, const char *login,
+                     char session[CLIENT_TOKEN_BYTES], struct diag *d) {
     char path[PATH_TEXT_BYTES];
     AUTO(blob_clear) struct blob raw = {0};
     AUTO(json_release) json_t *kept = NULL;
@@ -20,8 +20,8 @@ static err read_kept(const struct cli *cli, const char *url, const char *login, 
     if (!e) e = json_parse(blob_bytes(&raw), &kept, d);
     if (e) return e;
     const char *text = json_text(kept, "session");
-    if (strcmp(json_text(kept, "vault"), url) != 0 || strcmp(json_text(kept, "login"), login) != 0 || !*text ||
-        strlen(text) >= CLIENT_TOKEN_BYTES)
+    if (strcmp(json_text(kept, "vault"), url) != 0 || strcmp(json_text(kept, "login"), login) != 0 ||
+        !*text || strlen(text) >= CLIENT_TOKEN_BYTES)
         return diag_fail(d, ERR_NOT_FOUND, "no session is kept for '%s'", login);
     memcpy(session, text, strlen(text) + 1);
     return ERR_OK;
@@ -44,7 +44,8 @@ void kept_session_keep(const struct cli *cli, const struct session *s) {
 }
 
 static err resume(const struct cli *cli, struct session *out, struct diag *d) {
-    char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES], login[256], session[CLIENT_TOKEN_BYTES], prompt[300];
+    char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES], login[256], session[CLIENT_TOKEN_BYTES],
+        prompt[300];
     AUTO(secret_clear) struct secret passphrase = {0};
     err e = session_login(cli, login, d);
     if (!e) e = session_vault(cli, url, ca_file, d);

@@ -1,7 +1,9 @@
-/* kept_session.h: a session that outlives a command, for staff: a second factor once, and not with each command.
+/* kept_session.h: a session that outlives a command, for staff: a second factor once, and not with each
+ * command.
  *
- * DIR/staff/session.json (0600): {"v":1,"vault":URL,"login":text,"session":"Session …"}. It is of no use without
- * the passphrase, which is asked for each time, and ends as any session: `cardea account sessions` lists it. */
+ * DIR/staff/session.json (0600): {"v":1,"vault":URL,"login":text,"session":"Session …"}. It is of no use
+ * without the passphrase, which is asked for each time, and ends as any session: `cardea account sessions`
+ * lists it. */
 #ifndef CARDEA_CLI_KEPT_SESSION_H
 #define CARDEA_CLI_KEPT_SESSION_H
 

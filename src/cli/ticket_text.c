@@ -59,21 +59,24 @@ void ticket_health_print(FILE *out, const json_t *health) {
     json_t *cameras = json_object_get(health, "cameras"), *hub = json_object_get(health, "hub"), *cam;
     size_t i;
     json_array_foreach(cameras, i, cam) {
-        fprintf(out, "  %-16s %s  %lld fps  %lld kbit/s  %lldx%lld %s  %lld lost  %lld restarts", json_text(cam, "name"),
-                json_text(cam, "state"), number(cam, "fps"), number(cam, "kbit_s"), number(cam, "width"),
-                number(cam, "height"), json_text(cam, "codec"), number(cam, "lost"), number(cam, "restarts"));
+        fprintf(out, "  %-16s %s  %lld fps  %lld kbit/s  %lldx%lld %s  %lld lost  %lld restarts",
+                json_text(cam, "name"), json_text(cam, "state"), number(cam, "fps"), number(cam, "kbit_s"),
+                number(cam, "width"), number(cam, "height"), json_text(cam, "codec"), number(cam, "lost"),
+                number(cam, "restarts"));
         if (*json_text(cam, "error")) fprintf(out, "  (%s)", json_text(cam, "error"));
         fputc('\n', out);
     }
     if (hub)
         fprintf(out, "  hub %s, %s, up %lld s, spool %lld bytes, %lld waiting\n", json_text(hub, "version"),
-                json_text(hub, "state"), number(hub, "uptime_s"), number(hub, "spool_bytes"), number(hub, "waiting"));
+                json_text(hub, "state"), number(hub, "uptime_s"), number(hub, "spool_bytes"),
+                number(hub, "waiting"));
     if (*json_text(health, "vault")) fprintf(out, "  vault %s\n", json_text(health, "vault"));
 }
 
 static void writer_text(const struct ticket_line *line, char out[128]) {
     if (line->by_staff)
-        snprintf(out, 128, "%s (agent %llu)", line->certificate.name, (unsigned long long)line->certificate.number);
+        snprintf(out, 128, "%s (agent %llu)", line->certificate.name,
+                 (unsigned long long)line->certificate.number);
     else
         snprintf(out, 128, "owner");
 }
@@ -127,8 +130,8 @@ json_t *ticket_json(const struct ticket *t) {
     json_t *lines = json_array();
     for (size_t i = 0; i < t->count; i++) {
         const struct ticket_line *line = &t->lines[i];
-        json_t *one = json_pack("{s:i, s:s, s:b}", "n", (int)line->n, "by", line->by_staff ? "staff" : "owner",
-                                "sound", (int)line->sound);
+        json_t *one = json_pack("{s:i, s:s, s:b}", "n", (int)line->n, "by",
+                                line->by_staff ? "staff" : "owner", "sound", (int)line->sound);
         if (one && !line->sound) json_object_set_new(one, "why", json_string(line->why));
         if (one && line->sound) json_object_set(one, "message", line->message.value);
         if (one && line->sound && line->by_staff) {
@@ -137,6 +140,6 @@ json_t *ticket_json(const struct ticket *t) {
         }
         json_array_append_new(lines, one);
     }
-    return json_pack("{s:s, s:s, s:o, s:O}", "ticket", t->hex, "state", t->closed ? "closed" : "open", "messages",
-                     lines, "grants", t->grants);
+    return json_pack("{s:s, s:s, s:o, s:O}", "ticket", t->hex, "state", t->closed ? "closed" : "open",
+                     "messages", lines, "grants", t->grants);
 }

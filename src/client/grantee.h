@@ -22,7 +22,7 @@ struct grantee {
     bool by_key;
     uint8_t issuer_key[SIGN_PUBLIC_BYTES];
     uint8_t issuer[LINK_ISSUER_BYTES]; /* unless by_key */
-    const char *access;                /* of staff: their own, "Access …"; borrowed as long as it is opened */
+    const char *access; /* of staff: their own, "Access …"; borrowed as long as it is opened */
 };
 
 struct client_grant {

@@ -300,6 +300,25 @@ err grants_newest_epoch(struct client *c, const struct camera *cam, int64_t *out
     return client_object_list(c, prefix, newest, out, d);
 }
 
+/* The same of all streams, with one request: whoever tends looks at every grant of every camera. */
+struct newest_list {
+    struct camera_list *all;
+    int64_t *epochs; /* by place in `all`; -1: none */
+};
+
+static err newest_of_any(void *context, const char *key, int64_t version, struct diag *d) {
+    struct newest_list *l = context;
+    uint8_t id[CAMERA_ID_BYTES];
+    char hex[2 * CAMERA_ID_BYTES + 1];
+    const char *rest = key + 7 + 2 * CAMERA_ID_BYTES;
+    if (strlen(key) <= 7 + 2 * CAMERA_ID_BYTES || strncmp(rest, "/root/", 6) != 0) return ERR_OK;
+    memcpy(hex, key + 7, sizeof hex - 1);
+    hex[sizeof hex - 1] = 0;
+    if (hex_decode(hex, (struct buffer){id, sizeof id})) return ERR_OK;
+    struct camera *cam = camera_by_id(l->all, id);
+    return cam ? newest(&l->epochs[cam - l->all->cameras], key, version, d) : ERR_OK;
+}
+
 static bool note_has(const struct grant_item *g, const struct camera *cam, int64_t epoch) {
     json_t *list = json_object_get(json_object_get(g->note, "epochs"), cam->hex), *one;
     size_t i;
@@ -308,17 +327,15 @@ static bool note_has(const struct grant_item *g, const struct camera *cam, int64
 }
 
 /* Does the grant lack the newest keys of this camera or its substream? */
-static err lacks(struct client *c, struct camera_list *all, const struct grant_item *g, struct camera *cam,
-                 bool *out, struct diag *d) {
+static bool lacks(const struct newest_list *newest_epochs, const struct grant_item *g, struct camera *cam) {
+    struct camera_list *all = newest_epochs->all;
     struct camera *const streams[] = {cam, sub_of(all, &g->statement, cam)};
-    for (size_t i = 0; i < 2 && !*out; i++) {
-        int64_t epoch;
+    for (size_t i = 0; i < 2; i++) {
         if (!streams[i]) continue;
-        err e = grants_newest_epoch(c, streams[i], &epoch, d);
-        if (e) return e;
-        *out = epoch >= 0 && !note_has(g, streams[i], epoch);
+        int64_t epoch = newest_epochs->epochs[streams[i] - all->cameras];
+        if (epoch >= 0 && !note_has(g, streams[i], epoch)) return true;
     }
-    return ERR_OK;
+    return false;
 }
 
 /* Main streams that the grant is to have: of role member all there are, of others those that it names. */
@@ -364,19 +381,16 @@ static err issue_again(struct client *c, struct camera_list *all, const struct g
     return send(c, m, note, true, d);
 }
 
-static err tend_one(struct client *c, struct camera_list *all, const struct grant_item *g, size_t *tended,
-                    struct diag *d) {
+static err tend_one(struct client *c, const struct newest_list *newest_epochs, const struct grant_item *g,
+                    size_t *tended, struct diag *d) {
     struct camera *cameras[STREAMS_MAX];
     bool lacking = false;
     if (g->state != GRANT_STATE_ACTIVE && g->state != GRANT_STATE_LATER) return ERR_OK;
     if (g->statement.to <= wall_slot(wall_now())) return ERR_OK;
-    size_t count = wanted(all, &g->statement, cameras);
-    for (size_t i = 0; i < count && !lacking; i++) {
-        err e = lacks(c, all, g, cameras[i], &lacking, d);
-        if (e) return e;
-    }
+    size_t count = wanted(newest_epochs->all, &g->statement, cameras);
+    for (size_t i = 0; i < count && !lacking; i++) lacking = lacks(newest_epochs, g, cameras[i]);
     if (!lacking) return ERR_OK;
-    err e = issue_again(c, all, g, cameras, count, d);
+    err e = issue_again(c, newest_epochs->all, g, cameras, count, d);
     if (e == ERR_DENIED || e == ERR_CONFLICT) return ERR_OK; /* it ended, or another device was first */
     if (!e) ++*tended;
     return e;
@@ -385,6 +399,12 @@ static err tend_one(struct client *c, struct camera_list *all, const struct gran
 err grants_tend(struct client *c, struct camera_list *all, size_t *tended, struct diag *d) {
     AUTO(grant_list_clear) struct grant_list l = {0};
     err e = grants_read(c, &l, d);
-    for (size_t i = 0; !e && i < l.count; i++) e = tend_one(c, all, &l.items[i], tended, d);
+    if (e || l.count == 0) return e;
+    struct newest_list newest_epochs = {all, malloc((all->count + 1) * sizeof(int64_t))};
+    if (!newest_epochs.epochs) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < all->count; i++) newest_epochs.epochs[i] = -1;
+    e = client_object_list(c, "camera/", newest_of_any, &newest_epochs, d);
+    for (size_t i = 0; !e && i < l.count; i++) e = tend_one(c, &newest_epochs, &l.items[i], tended, d);
+    free(newest_epochs.epochs);
     return e;
 }

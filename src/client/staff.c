@@ -78,7 +78,8 @@ err provider_find(struct provider_link *p, const char *name, json_t **list, json
     if (e) return e;
     json_array_foreach(json_object_get(answer, "staff"), i, item) {
         char number[24];
-        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(item, "number")));
+        snprintf(number, sizeof number, "%lld",
+                 (long long)json_integer_value(json_object_get(item, "number")));
         bool gone = strcmp(client_text(item, "state"), "revoked") == 0;
         if (strcmp(number, name) == 0 || (strcmp(client_text(item, "name"), name) == 0 && (!gone || !found)))
             found = item;
@@ -98,8 +99,8 @@ static json_t *roles_json(unsigned roles) {
     return list;
 }
 
-err provider_invite(struct provider_link *p, const char *name, unsigned roles, char code[24], uint64_t *number,
-                    struct diag *d) {
+err provider_invite(struct provider_link *p, const char *name, unsigned roles, char code[24],
+                    uint64_t *number, struct diag *d) {
     uint8_t secret[PAIRING_SECRET_BYTES], hash[HASH_BYTES];
     AUTO(json_release) json_t *answer = NULL;
     err e = staff_name_check(name, d);
@@ -210,7 +211,8 @@ static err take_certificate(struct staff_link *s, json_t *answer, struct diag *d
     const struct keyring *k = &s->client->keyring;
     AUTO(blob_clear) struct blob sealed = {0}, secret = {0};
     err e = field_blob(answer, "certificate", &s->certificate_raw, d);
-    if (!e) e = staff_certificate_read(blob_bytes(&s->certificate_raw), s->provider.staff, &s->certificate, d);
+    if (!e)
+        e = staff_certificate_read(blob_bytes(&s->certificate_raw), s->provider.staff, &s->certificate, d);
     if (e) return e;
     if (memcmp(s->certificate.sign, k->sign.public_key, sizeof s->certificate.sign) != 0 ||
         memcmp(s->certificate.box, k->box.public_key, sizeof s->certificate.box) != 0)
@@ -219,7 +221,8 @@ static err take_certificate(struct staff_link *s, json_t *answer, struct diag *d
     e = field_blob(answer, "desk", &sealed, d);
     if (!e && (box_open(&k->box, DESK_INFO, (struct bytes){0}, blob_bytes(&sealed), &secret) ||
                secret.len != BOX_SECRET_BYTES))
-        e = diag_fail(d, ERR_FORGED, "the desk's key is not sealed to this account: ask for a new certificate");
+        e = diag_fail(d, ERR_FORGED,
+                      "the desk's key is not sealed to this account: ask for a new certificate");
     if (e) return e;
     box_key_from_secret(secret.data, &s->desk);
     if (memcmp(s->desk.public_key, s->provider.desk, sizeof s->provider.desk) != 0)

@@ -1,7 +1,8 @@
-/* staff.h: a provider's and its staff's connection to a vault (docs/trust.md, "The support desk"). Threads: one.
+/* staff.h: a provider's and its staff's connection to a vault (docs/trust.md, "The support desk"). Threads:
+ * one.
  *
- * The provider proves its staff key, and needs no account. A member of staff is signed in to an account with a
- * second factor; its keys are the account's own, which the provider has certified. */
+ * The provider proves its staff key, and needs no account. A member of staff is signed in to an account with
+ * a second factor; its keys are the account's own, which the provider has certified. */
 #ifndef CARDEA_CLIENT_STAFF_H
 #define CARDEA_CLIENT_STAFF_H
 
@@ -26,12 +27,14 @@ err provider_connect(struct client *c, const struct provider_secrets *secrets, s
                      struct diag *d) CHECKED;
 err provider_json(struct provider_link *p, const char *method, const char *path, json_t *body, json_t **out,
                   struct diag *d) CHECKED;
-/* One of the list, by name (who is not revoked first) or number. *out is borrowed from *list, which is returned.
+/* One of the list, by name (who is not revoked first) or number. *out is borrowed from *list, which is
+ * returned.
  */
-err provider_find(struct provider_link *p, const char *name, json_t **list, json_t **out, struct diag *d) CHECKED;
+err provider_find(struct provider_link *p, const char *name, json_t **list, json_t **out,
+                  struct diag *d) CHECKED;
 /* An invitation: the code that its holder joins with. */
-err provider_invite(struct provider_link *p, const char *name, unsigned roles, char code[24], uint64_t *number,
-                    struct diag *d) CHECKED;
+err provider_invite(struct provider_link *p, const char *name, unsigned roles, char code[24],
+                    uint64_t *number, struct diag *d) CHECKED;
 /* Signs what a member asked for, `by` the key of the administrator who decided (may be NULL). */
 err provider_certify(struct provider_link *p, const json_t *member, int64_t days, const char *by,
                      struct diag *d) CHECKED;
@@ -51,8 +54,8 @@ struct staff_link {
 void staff_link_clear(struct staff_link *s); /* wipes; for AUTO */
 /* Takes an invitation with the account's keys. name: of STAFF_NAME_MAX_BYTES + 1. */
 err staff_join(struct client *c, const char *code, char *name, uint64_t *number, struct diag *d) CHECKED;
-/* Gets access, and renews it before it ends. ERR_FORGED: the certificate is not of the vault's staff key, or not
- * of this account's keys. */
+/* Gets access, and renews it before it ends. ERR_FORGED: the certificate is not of the vault's staff key, or
+ * not of this account's keys. */
 err staff_connect(struct client *c, struct staff_link *out, struct diag *d) CHECKED;
 err staff_json(struct staff_link *s, const char *method, const char *path, json_t *body, json_t **out,
                struct diag *d) CHECKED;

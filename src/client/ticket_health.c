@@ -1,4 +1,5 @@
-/* Health figures for a ticket: what a hub says of itself and its cameras, without what it says of the home. */
+/* Health figures for a ticket: what a hub says of itself and its cameras, without what it says of the home.
+ */
 #include <ctype.h>
 #include <stdio.h>
 
@@ -31,7 +32,8 @@ static bool tells_where(const char *word, size_t len) {
     if (has_dots_and_digits(word, len) || count_of(word, len, ':') >= 2) return true;
     const char *dot = memchr(word, '.', len);
     for (; dot; dot = memchr(dot + 1, '.', len - (size_t)(dot + 1 - word)))
-        if (dot > word && dot + 1 < word + len && isalpha((unsigned char)dot[1]) && isalnum((unsigned char)dot[-1]))
+        if (dot > word && dot + 1 < word + len && isalpha((unsigned char)dot[1]) &&
+            isalnum((unsigned char)dot[-1]))
             return true;
     const char *colon = memchr(word, ':', len); /* host:port */
     return colon && colon + 1 < word + len && isdigit((unsigned char)colon[1]);
@@ -96,7 +98,8 @@ err ticket_health_of(const json_t *status, const char *vault_version, json_t **o
     }
     copy_words(json_object_get(status, "hub"), words, hub);
     copy_numbers(json_object_get(status, "hub"), numbers, hub);
-    AUTO(json_release) json_t *health = json_pack("{s:o, s:o, s:s}", "cameras", cameras, "hub", hub, "vault", vault_version);
+    AUTO(json_release)
+    json_t *health = json_pack("{s:o, s:o, s:s}", "cameras", cameras, "hub", hub, "vault", vault_version);
     if (!health) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     err e = ticket_health_check(health, d);
     if (e) return e;

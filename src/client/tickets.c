@@ -25,10 +25,11 @@ static err check_pin(struct client *c, const struct staff_key *told, struct diag
     if (base64_decode(text, strlen(text), &pinned) || pinned.len != SIGN_PUBLIC_BYTES)
         return diag_fail(d, ERR_INVALID, "this household's pin of the support desk cannot be read");
     if (memcmp(pinned.data, told->staff, SIGN_PUBLIC_BYTES) != 0)
-        return diag_fail(d, ERR_FORGED,
-                         "the vault tells another staff key (of '%s') than the one that this household pinned: "
-                         "nothing was sent. Ask the provider, by another way, whether its key was changed",
-                         told->name);
+        return diag_fail(
+            d, ERR_FORGED,
+            "the vault tells another staff key (of '%s') than the one that this household pinned: "
+            "nothing was sent. Ask the provider, by another way, whether its key was changed",
+            told->name);
     return ERR_OK;
 }
 
@@ -42,8 +43,8 @@ void ticket_side_agent(struct staff_link *s, struct ticket_side *out) {
     *out = (struct ticket_side){.client = s->client, .staff = s, .provider = s->provider};
 }
 
-err ticket_side_json(struct ticket_side *side, const char *method, const char *path, json_t *body, json_t **out,
-                     struct diag *d) {
+err ticket_side_json(struct ticket_side *side, const char *method, const char *path, json_t *body,
+                     json_t **out, struct diag *d) {
     return side->staff ? staff_json(side->staff, method, path, body, out, d)
                        : client_json(side->client, method, path, body, out, d);
 }
@@ -63,7 +64,8 @@ static err check_writer(const struct ticket_side *side, const struct ticket *t, 
                         struct diag *d) {
     const struct ticket_message *m = &line->message;
     if (!line->by_staff) {
-        if (m->has_certificate) return diag_fail(d, ERR_FORGED, "the vault gives staff's words as the owner's");
+        if (m->has_certificate)
+            return diag_fail(d, ERR_FORGED, "the vault gives staff's words as the owner's");
         if (!t->has_household || memcmp(m->signer, t->household_sign, sizeof m->signer) == 0) return ERR_OK;
         return diag_fail(d, ERR_FORGED, "it is not signed by the household of this ticket");
     }
@@ -85,7 +87,8 @@ static err open_line(struct ticket_side *side, struct ticket *t, struct ticket_l
     err e = base64_decode(text, strlen(text), &raw);
     if (!e) e = ticket_message_open(blob_bytes(&raw), t->id, key, &line->message, d);
     if (e) return e;
-    if (line->n == 1 && side->staff) { /* whose it is stands in its first message, and is theirs who signed it */
+    if (line->n == 1 &&
+        side->staff) { /* whose it is stands in its first message, and is theirs who signed it */
         if (line->message.kind != TICKET_OPEN ||
             memcmp(line->message.household_sign, line->message.signer, SIGN_PUBLIC_BYTES) != 0)
             return diag_fail(d, ERR_FORGED, "the ticket does not begin with its household's words");
@@ -142,8 +145,8 @@ static err take_all(struct ticket_side *side, struct ticket *t, struct diag *d) 
     }
 }
 
-err ticket_read(struct ticket_side *side, const char *hex, uint32_t after, unsigned wait_s, struct ticket *out,
-                struct diag *d) {
+err ticket_read(struct ticket_side *side, const char *hex, uint32_t after, unsigned wait_s,
+                struct ticket *out, struct diag *d) {
     AUTO(ticket_clear) struct ticket t = {0};
     char path[128];
     ticket_clear(out);
@@ -177,7 +180,8 @@ err ticket_list_read(struct ticket_side *side, json_t **out, struct diag *d) {
     return ERR_OK;
 }
 
-err ticket_find(struct ticket_side *side, const char *begin, char hex[2 * TICKET_ID_BYTES + 1], struct diag *d) {
+err ticket_find(struct ticket_side *side, const char *begin, char hex[2 * TICKET_ID_BYTES + 1],
+                struct diag *d) {
     AUTO(json_release) json_t *list = NULL;
     json_t *item;
     size_t i, found = 0, len = strlen(begin);
@@ -185,16 +189,18 @@ err ticket_find(struct ticket_side *side, const char *begin, char hex[2 * TICKET
     if (e) return e;
     json_array_foreach(list, i, item) {
         const char *id = client_text(item, "ticket");
-        if (len < FIND_LEAST_DIGITS || strncmp(id, begin, len) != 0 || strlen(id) != 2 * TICKET_ID_BYTES) continue;
+        if (len < FIND_LEAST_DIGITS || strncmp(id, begin, len) != 0 || strlen(id) != 2 * TICKET_ID_BYTES)
+            continue;
         memcpy(hex, id, 2 * TICKET_ID_BYTES + 1);
         found++;
     }
     if (found == 1) return ERR_OK;
-    return diag_fail(d, ERR_NOT_FOUND,
-                     found ? "more than one ticket begins with %.32s: give more of it"
-                           : "there is no ticket %.32s: `cardea support list` shows yours, `cardea support desk` "
-                             "the desk's (at least four digits)",
-                     begin);
+    return diag_fail(
+        d, ERR_NOT_FOUND,
+        found ? "more than one ticket begins with %.32s: give more of it"
+              : "there is no ticket %.32s: `cardea support list` shows yours, `cardea support desk` "
+                "the desk's (at least four digits)",
+        begin);
 }
 
 /* ---- writing ---- */
@@ -225,7 +231,8 @@ err ticket_open(struct ticket_side *side, const char *text, uint8_t id[TICKET_ID
     json_t *boxes = NULL;
     err e = seal_both(side, &t, &m, &boxes, d);
     if (e) return e;
-    AUTO(json_release) json_t *ask = json_pack("{s:o, s:o}", "ticket", json_hex(BYTES_OF(t.id)), "message", boxes);
+    AUTO(json_release)
+    json_t *ask = json_pack("{s:o, s:o}", "ticket", json_hex(BYTES_OF(t.id)), "message", boxes);
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     e = client_json(c, "POST", "/v1/tickets", ask, NULL, d);
     if (!e) memcpy(id, t.id, sizeof t.id);
@@ -259,7 +266,8 @@ err ticket_end(struct ticket_side *side, const struct ticket *t, struct diag *d)
 
 /* ---- requests ---- */
 
-static const struct ticket_line *answer_to(const struct ticket *t, const uint8_t id[TICKET_REQUEST_ID_BYTES]) {
+static const struct ticket_line *answer_to(const struct ticket *t,
+                                           const uint8_t id[TICKET_REQUEST_ID_BYTES]) {
     for (size_t i = 0; i < t->count; i++) {
         const struct ticket_line *line = &t->lines[i];
         if (line->sound && line->message.has_answers &&
@@ -285,9 +293,10 @@ err ticket_request_find(const struct ticket *t, const char *begin, const struct 
     }
     if (count != 1)
         return diag_fail(d, ERR_NOT_FOUND,
-                         count ? "the ticket has several such requests: name one, as `cardea support requests` "
-                                 "lists them"
-                               : "there is no such request in this ticket, or it has been answered");
+                         count
+                             ? "the ticket has several such requests: name one, as `cardea support requests` "
+                               "lists them"
+                             : "there is no such request in this ticket, or it has been answered");
     *out = found;
     if (answered) *answered = answer_to(t, found->message.request.id);
     return ERR_OK;

@@ -72,8 +72,10 @@ static err witnesses_decode(json_t *list, struct grant_statement *s, struct diag
     for (size_t i = 0; i < json_array_size(list); i++) {
         json_t *one = json_array_get(list, i);
         AUTO(blob_clear) struct blob key = {0};
-        if (!json_is_string(one) || base64_decode(json_string_value(one), json_string_length(one), &key) ||
-            key.len != SIGN_PUBLIC_BYTES)
+        err e = json_is_string(one) ? base64_decode(json_string_value(one), json_string_length(one), &key)
+                                    : ERR_INVALID;
+        if (e == ERR_NO_MEMORY) return e;
+        if (e || key.len != SIGN_PUBLIC_BYTES)
             return diag_fail(d, ERR_INVALID, "\"witnesses\" must hold keys of %d bytes", SIGN_PUBLIC_BYTES);
         memcpy(s->witnesses[i], key.data, key.len);
     }

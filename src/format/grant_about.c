@@ -78,9 +78,11 @@ static err camera_decode(const char *key, json_t *value, const struct grant_stat
 static err hub_decode(json_t *value, const struct grant_statement *s, struct grant_about *out,
                       struct diag *d) {
     struct blob *envelope = &out->envelopes[out->hub_count];
-    if (!json_is_string(value) ||
-        base64_decode(json_string_value(value), json_string_length(value), envelope))
-        return diag_fail(d, ERR_INVALID, "\"hubs\" must hold certificates in base64url");
+    err e = json_is_string(value)
+                ? base64_decode(json_string_value(value), json_string_length(value), envelope)
+                : ERR_INVALID;
+    if (e == ERR_NO_MEMORY) return e;
+    if (e) return diag_fail(d, ERR_INVALID, "\"hubs\" must hold certificates in base64url");
     struct hub_certificate *hub = &out->hubs[out->hub_count++];
     return hub_certificate_verify(blob_bytes(envelope), s->issuer, hub, d);
 }

@@ -8,8 +8,9 @@
 #include <cmocka.h>
 
 #include "format/event.h"
-#include "format/grant.h"
+#include "format/grant_about.h"
 #include "format/household.h"
+#include "format/invitation.h"
 #include "format/keyring.h"
 #include "format/object.h"
 #include "format/pairing.h"
@@ -51,6 +52,9 @@ static struct world {
     struct keyring_access access;
     struct passphrase_keys keys;
     struct pairing pairing;
+    struct blob revocation, about, invitation;
+    struct pairing invited;
+    struct grant_about told;
     struct blob segment, grant, sealed_keyring, event, household_object;
     char recovery[RECOVERY_TEXT_BYTES];
 } world;
@@ -143,6 +147,29 @@ static err do_grant_open(struct blob *out) {
     return e;
 }
 
+static err do_revocation(struct blob *out) {
+    (void)out;
+    struct grant_revocation r;
+    return grant_revocation_read(blob_bytes(&world.revocation), world.sign.public_key, &r, NULL);
+}
+
+static err do_about(struct blob *out) {
+    (void)out;
+    struct grant_about *about = &world.told;
+    err e = grant_about_read(blob_bytes(&world.about), &world.statement, about, NULL);
+    if (e) assert_int_equal(about->camera_count, 0);
+    grant_about_clear(about);
+    return e;
+}
+
+static err do_invitation(struct blob *out) {
+    (void)out;
+    struct invitation_answer a = {0};
+    err e = invitation_answer_open(blob_bytes(&world.invitation), &world.invited, &world.box, &a, NULL);
+    invitation_answer_clear(&a);
+    return e;
+}
+
 static err do_keyring(struct blob *out) {
     return keyring_seal(&world.keyring, out);
 }
@@ -181,8 +208,27 @@ static void prepare(void) {
     assert_int_equal(passphrase_derive(bytes_text("a passphrase"), w->access.salt, low, &w->keys, NULL),
                      ERR_OK);
     assert_int_equal(write_segment(&w->segment), ERR_OK);
+    w->statement.witness_count = 1;
     assert_int_equal(do_grant(&w->grant), ERR_OK);
     assert_int_equal(do_keyring(&w->sealed_keyring), ERR_OK);
+    const struct invitation_answer answer = {.role = INVITATION_MEMBER};
+    struct hub_certificate hub = {0};
+    AUTO(blob_clear) struct blob certificate = {0};
+    char hub_key[HUB_KEY_TEXT_BYTES];
+    memcpy(hub.sign, w->sign.public_key, sizeof hub.sign);
+    hub_id_of(hub.sign, hub.hub);
+    hub_certificate_key(hub.hub, hub_key);
+    assert_int_equal(hub_certificate_encode(&hub, &certificate), ERR_OK);
+    assert_int_equal(object_sign(&w->sign, hub_key, 1, blob_bytes(&certificate), &w->told.envelopes[0]),
+                     ERR_OK);
+    w->told.hub_count = w->told.camera_count = 1;
+    memcpy(w->told.cameras[0].hub, hub.hub, HUB_ID_BYTES);
+    memcpy(w->statement.issuer, w->sign.public_key, SIGN_PUBLIC_BYTES);
+    memcpy(w->told.cameras[0].id, camera, sizeof camera);
+    assert_int_equal(grant_revocation_make(&w->sign, w->statement.id, 7, &w->revocation), ERR_OK);
+    assert_int_equal(grant_about_encode(&w->told, &w->about, NULL), ERR_OK);
+    grant_about_clear(&w->told);
+    assert_int_equal(invitation_answer_seal(&answer, &w->invited, w->box.public_key, &w->invitation), ERR_OK);
     assert_int_equal(do_event(&w->event), ERR_OK);
     assert_int_equal(do_household(&payload), ERR_OK);
     household_keys_key(w->box.public_key, key);
@@ -193,6 +239,9 @@ static void clear(void) {
     timekey_set_clear(&world.root);
     blob_clear(&world.segment);
     blob_clear(&world.grant);
+    blob_clear(&world.revocation);
+    blob_clear(&world.about);
+    blob_clear(&world.invitation);
     blob_clear(&world.sealed_keyring);
     blob_clear(&world.event);
     blob_clear(&world.household_object);
@@ -210,6 +259,9 @@ static void test_every_allocation_may_fail(void **state) {
                 {"open an event", do_event_open},
                 {"cover, remove, encode", do_cover},
                 {"open a grant", do_grant_open},
+                {"read a revocation", do_revocation},
+                {"read what a grant tells", do_about},
+                {"open an invitation's answer", do_invitation},
                 {"seal a keyring", do_keyring},
                 {"unlock a keyring", do_unlock},
                 {"seal household keys", do_household},

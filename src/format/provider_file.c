@@ -29,8 +29,8 @@ static void head_make(struct passphrase_cost cost, uint8_t head[HEAD_BYTES]) {
 static err body_make(const struct provider_secrets *p, struct blob *out) {
     AUTO(json_release)
     json_t *value = json_pack("{s:i, s:s, s:o, s:o, s:I}", "v", 1, "name", p->name, "staff",
-                              json_base64(BYTES_OF(p->staff.seed)), "desk", json_base64(BYTES_OF(p->desk.secret)),
-                              "time", (json_int_t)p->time);
+                              json_base64(BYTES_OF(p->staff.seed)), "desk",
+                              json_base64(BYTES_OF(p->desk.secret)), "time", (json_int_t)p->time);
     return json_append(value, out);
 }
 

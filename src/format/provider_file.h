@@ -27,7 +27,8 @@ void provider_secrets_clear(struct provider_secrets *p); /* wipes; for AUTO */
 /* Appends the file. ERR_INVALID: the name. ERR_LIMIT: the cost or the passphrase's length. */
 err provider_file_seal(const struct provider_secrets *p, struct bytes passphrase, struct passphrase_cost cost,
                        struct blob *out, struct diag *d) CHECKED;
-/* ERR_INVALID names the field; ERR_LIMIT: too large, or the cost; ERR_FORGED: another passphrase, or altered. */
+/* ERR_INVALID names the field; ERR_LIMIT: too large, or the cost; ERR_FORGED: another passphrase, or altered.
+ */
 err provider_file_open(struct bytes raw, struct bytes passphrase, struct provider_secrets *out,
                        struct diag *d) CHECKED;
 /* The public half, appended: what a vault is given. */

@@ -35,7 +35,8 @@ err staff_roles_read(const json_t *list, unsigned *out, struct diag *d) {
         const char *name = json_string_value(json_array_get(list, i));
         unsigned role = name ? staff_role_of(name) : 0;
         if (!role || (roles & role))
-            return diag_fail(d, ERR_INVALID, "\"roles\" must hold agent, operator, moderator or administrator");
+            return diag_fail(d, ERR_INVALID,
+                             "\"roles\" must hold agent, operator, moderator or administrator");
         roles |= role;
     }
     err e = staff_roles_check(roles, d);

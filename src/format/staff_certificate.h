@@ -7,8 +7,8 @@
  *     {"v":1,"number":n,"sign":b64,"time":slot}
  *
  * Duties are separate: an administrator has no other role, or one person could both use the desk and be the
- * one who is told of unusual use. Reading is in format_staff (no key is needed), signing in format_staff_sign.
- * Threads: no shared state. */
+ * one who is told of unusual use. Reading is in format_staff (no key is needed), signing in
+ * format_staff_sign. Threads: no shared state. */
 #ifndef CARDEA_FORMAT_STAFF_CERTIFICATE_H
 #define CARDEA_FORMAT_STAFF_CERTIFICATE_H
 
@@ -38,8 +38,8 @@ err staff_certificate_check(const struct staff_certificate *c, struct diag *d) C
 /* A set of roles that one person may have. ERR_INVALID. */
 err staff_roles_check(unsigned roles, struct diag *d) CHECKED;
 /* Appends the envelope. ERR_INVALID as staff_certificate_check. */
-err staff_certificate_sign(const struct staff_certificate *c, const struct sign_key *staff,
-                           struct blob *out, struct diag *d) CHECKED;
+err staff_certificate_sign(const struct staff_certificate *c, const struct sign_key *staff, struct blob *out,
+                           struct diag *d) CHECKED;
 /* ERR_INVALID names the field; ERR_LIMIT: too large; ERR_FORGED: not by this staff key. */
 err staff_certificate_read(struct bytes raw, const uint8_t staff[SIGN_PUBLIC_BYTES],
                            struct staff_certificate *out, struct diag *d) CHECKED;

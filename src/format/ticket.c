@@ -85,10 +85,9 @@ static json_t *message_json(const struct ticket_message *m) {
     if (ok && m->has_answers) ok = !json_object_set_new(v, "answers", json_hex(BYTES_OF(m->answers)));
     if (ok && m->has_grant) ok = !json_object_set_new(v, "grant", json_hex(BYTES_OF(m->grant)));
     if (ok && m->has_household)
-        ok = !json_object_set_new(
-            v, "household",
-            json_pack("{s:o, s:o}", "sign", json_base64(BYTES_OF(m->household_sign)), "box",
-                      json_base64(BYTES_OF(m->household_box))));
+        ok = !json_object_set_new(v, "household",
+                                  json_pack("{s:o, s:o}", "sign", json_base64(BYTES_OF(m->household_sign)),
+                                            "box", json_base64(BYTES_OF(m->household_box))));
     if (ok && m->has_certificate)
         ok = !json_object_set_new(v, "certificate", json_base64(blob_bytes(&m->certificate)));
     if (ok) return v;

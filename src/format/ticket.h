@@ -50,8 +50,8 @@ struct ticket_message {
     uint8_t ticket[TICKET_ID_BYTES];
     uint32_t time;
     enum ticket_kind kind;
-    const char *text;      /* NULL: none */
-    const json_t *health;  /* NULL: none; see ticket_health_check */
+    const char *text;     /* NULL: none */
+    const json_t *health; /* NULL: none; see ticket_health_check */
     bool has_request, has_answers, has_grant, has_household, has_certificate;
     struct ticket_request request;
     uint8_t answers[TICKET_REQUEST_ID_BYTES]; /* of TICKET_ANSWER and TICKET_REFUSE */
@@ -76,8 +76,8 @@ err ticket_message_seal_with(const struct ticket_message *m, const struct sign_k
 err ticket_message_open(struct bytes raw, const uint8_t ticket[TICKET_ID_BYTES], const struct box_key *key,
                         struct ticket_message *out, struct diag *d) CHECKED;
 
-/* Health figures hold what is in this list and nothing else: no picture, no address, no password can hide in a
- * field that nobody knows.
+/* Health figures hold what is in this list and nothing else: no picture, no address, no password can hide in
+ * a field that nobody knows.
  *     {"cameras":[{"name":text,"state":text,"fps","kbit_s","lost","restarts","width","height": numbers,
  *                  "codec":text,"error":text}], "hub"?:{"version":text,"state":text,"uptime_s","spool_bytes",
  *                  "waiting": numbers}, "vault"?: version}

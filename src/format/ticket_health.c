@@ -10,13 +10,12 @@ struct figure {
 };
 
 static const struct figure camera_figures[] = {
-    {"name", FIGURE_NAME},       {"state", FIGURE_WORD},   {"fps", FIGURE_NUMBER},
-    {"kbit_s", FIGURE_NUMBER},   {"lost", FIGURE_NUMBER},  {"restarts", FIGURE_NUMBER},
-    {"width", FIGURE_NUMBER},    {"height", FIGURE_NUMBER}, {"codec", FIGURE_WORD},
-    {"error", FIGURE_ERROR},     {NULL, FIGURE_WORD}};
-static const struct figure hub_figures[] = {{"version", FIGURE_WORD},      {"state", FIGURE_WORD},
-                                            {"uptime_s", FIGURE_NUMBER},   {"spool_bytes", FIGURE_NUMBER},
-                                            {"waiting", FIGURE_NUMBER},    {NULL, FIGURE_WORD}};
+    {"name", FIGURE_NAME},   {"state", FIGURE_WORD},      {"fps", FIGURE_NUMBER},   {"kbit_s", FIGURE_NUMBER},
+    {"lost", FIGURE_NUMBER}, {"restarts", FIGURE_NUMBER}, {"width", FIGURE_NUMBER}, {"height", FIGURE_NUMBER},
+    {"codec", FIGURE_WORD},  {"error", FIGURE_ERROR},     {NULL, FIGURE_WORD}};
+static const struct figure hub_figures[] = {{"version", FIGURE_WORD},    {"state", FIGURE_WORD},
+                                            {"uptime_s", FIGURE_NUMBER}, {"spool_bytes", FIGURE_NUMBER},
+                                            {"waiting", FIGURE_NUMBER},  {NULL, FIGURE_WORD}};
 
 static bool figure_fits(const json_t *value, enum figure_kind kind) {
     if (kind == FIGURE_NUMBER)
@@ -35,9 +34,11 @@ static err figures_check(const json_t *object, const struct figure *known, const
     json_object_foreach((json_t *)object, name, value) {
         const struct figure *f = known;
         while (f->name && strcmp(f->name, name) != 0) f++;
-        if (!f->name) return diag_fail(d, ERR_INVALID, "\"health\": \"%.40s\" is no figure of %s", name, where);
+        if (!f->name)
+            return diag_fail(d, ERR_INVALID, "\"health\": \"%.40s\" is no figure of %s", name, where);
         if (!figure_fits(value, f->kind))
-            return diag_fail(d, ERR_INVALID, "\"health\": \"%s\" of %s is not what it should be", name, where);
+            return diag_fail(d, ERR_INVALID, "\"health\": \"%s\" of %s is not what it should be", name,
+                             where);
     }
     return ERR_OK;
 }

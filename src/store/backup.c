@@ -12,6 +12,7 @@
 #include "base/file.h"
 
 #define CHUNK_BYTES (1u << 20)
+#define DESK_FILE "desk.sqlite"
 
 struct row {
     struct store_id name;
@@ -224,6 +225,16 @@ err backup_make(struct accounts *accounts, struct index *index, struct blob_stor
     return e;
 }
 
+err backup_desk(struct desk *desk, const char *folder, struct diag *d) {
+    char path[PATH_TEXT_BYTES], fresh[PATH_TEXT_BYTES];
+    if (path_join(path, folder, DESK_FILE) || path_join(fresh, folder, "desk.new"))
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", folder);
+    drop_database(fresh);
+    err e = desk->ops->copy(desk, fresh, d);
+    if (!e) e = move(fresh, path, d);
+    return e ? e : folder_sync(folder, d);
+}
+
 /* --- restore --- */
 
 static err need_empty(const char *accounts_path, const char *index_path, struct diag *d) {
@@ -279,5 +290,19 @@ err backup_restore(const char *folder, const char *accounts_path, const char *in
     blob_store_release(&s.c.from);
     index_release(&s.c.copy);
     accounts_release(&s.accounts);
+    return e;
+}
+
+err restore_desk(const char *folder, const char *path, struct diag *d) {
+    char from[PATH_TEXT_BYTES];
+    AUTO(blob_clear) struct blob report = {0};
+    struct desk *desk = NULL;
+    if (path_join(from, folder, DESK_FILE)) return diag_fail(d, ERR_LIMIT, "the path %s is too long", folder);
+    if (access(from, F_OK)) return ERR_OK;
+    err e = desk_sqlite_open(from, &desk, d);
+    if (!e) e = desk->ops->check(desk, &report, d);
+    if (!e && report.len) e = diag_fail(d, ERR_INVALID, "the support desk in the backup is damaged");
+    if (!e) e = desk->ops->copy(desk, path, d);
+    desk_release(&desk);
     return e;
 }

@@ -1,13 +1,13 @@
 /* desk.h: what a vault keeps for a provider's support desk: its staff, households' tickets, alarms.
  *
- * A store of its own, beside index and accounts, for it belongs to neither: tickets are a household's and hold
- * nothing of an account, staff are accounts' and hold nothing of a household. The account of a member of staff
- * is a name that the caller blinds, so that no value of the accounts' file occurs here. What tickets say is
- * sealed to household and desk.
+ * A store of its own, beside index and accounts, for it belongs to neither: tickets are a household's and
+ * hold nothing of an account, staff are accounts' and hold nothing of a household. The account of a member of
+ * staff is a name that the caller blinds, so that no value of the accounts' file occurs here. What tickets
+ * say is sealed to household and desk.
  *
  * Times are slots that the caller passes. Usage: `desk->ops->ticket_open(desk, …)`. Threads: any. Every write
- * is durable on return. Any operation may fail with ERR_IO, ERR_NO_MEMORY, and, if it writes, ERR_NO_SPACE and
- * ERR_BUSY; nothing changed then. A visitor must not call the desk. */
+ * is durable on return. Any operation may fail with ERR_IO, ERR_NO_MEMORY, and, if it writes, ERR_NO_SPACE
+ * and ERR_BUSY; nothing changed then. A visitor must not call the desk. */
 #ifndef CARDEA_STORE_DESK_H
 #define CARDEA_STORE_DESK_H
 
@@ -21,8 +21,8 @@
 #define DESK_CERTIFICATE_MAX_BYTES 4096u
 #define DESK_SECRET_MAX_BYTES 256u
 #define DESK_TICKETS_OPEN_MAX 64u /* of a household */
-#define DESK_TICKETS_MAX 1024u    /* of a household; one more forgets the closed one that was silent longest */
-#define DESK_MESSAGES_MAX 1000u   /* of a ticket */
+#define DESK_TICKETS_MAX 1024u  /* of a household; one more forgets the closed one that was silent longest */
+#define DESK_MESSAGES_MAX 1000u /* of a ticket */
 #define DESK_MESSAGE_MAX_BYTES (64u << 10)
 #define DESK_ALARMS_MAX 10000u /* one more forgets the oldest */
 #define DESK_ACTOR_BYTES 16
@@ -34,8 +34,8 @@ struct desk_member {
     enum desk_state state;
     unsigned roles;
     char name[DESK_NAME_CHARS + 1];
-    uint32_t since;   /* slot of its state */
-    uint32_t expires; /* of the invitation, then of the certificate */
+    uint32_t since;                      /* slot of its state */
+    uint32_t expires;                    /* of the invitation, then of the certificate */
     struct store_key account, sign, box; /* zeros while invited */
     struct store_key by;                 /* who decided on the certificate; zeros: nobody said */
     struct blob certificate, secret;     /* the envelope, and the desk's secret boxed to it; owned */
@@ -84,8 +84,8 @@ struct desk_ops {
     /* Is this an invitation that can be taken? ERR_NOT_FOUND. */
     err (*invite_open)(struct desk *, const struct store_key *code, uint32_t now, struct diag *);
     /* An account takes an invitation. The same again is ERR_OK.
-     *   ERR_NOT_FOUND  no such code, or expired     ERR_EXISTS  another has taken it, or that account or key is
-     *   another member's */
+     *   ERR_NOT_FOUND  no such code, or expired     ERR_EXISTS  another has taken it, or that account or key
+     * is another member's */
     err (*member_request)(struct desk *, const struct store_key *code, const struct store_key *account,
                           const struct store_key *sign, const struct store_key *box, uint32_t now,
                           struct desk_member *out, struct diag *);

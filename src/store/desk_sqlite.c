@@ -74,15 +74,13 @@ static void ds_close(struct desk *desk) {
 
 static err in_alarm_add(struct db_conn *conn, const struct desk_alarm *a, struct diag *d) {
     uint64_t changes = 0;
-    err e = db_run(conn,
-                   "INSERT OR IGNORE INTO alarms(entry, time, rule, value, actor) VALUES(?1, ?2, ?3, ?4, ?5)",
-                   BIND(v_int(a->entry), v_int(a->time), v_int(a->rule), v_int(a->value),
-                        v_bytes(BYTES_OF(a->actor))),
-                   &changes, d);
+    err e = db_run(
+        conn, "INSERT OR IGNORE INTO alarms(entry, time, rule, value, actor) VALUES(?1, ?2, ?3, ?4, ?5)",
+        BIND(v_int(a->entry), v_int(a->time), v_int(a->rule), v_int(a->value), v_bytes(BYTES_OF(a->actor))),
+        &changes, d);
     if (!e && !changes) return diag_fail(d, ERR_EXISTS, "this alarm has been raised");
     if (!e)
-        e = db_run(conn,
-                   "DELETE FROM alarms WHERE number<=(SELECT max(number) FROM alarms)-?1",
+        e = db_run(conn, "DELETE FROM alarms WHERE number<=(SELECT max(number) FROM alarms)-?1",
                    BIND(v_int(DESK_ALARMS_MAX)), NULL, d);
     return e;
 }
@@ -94,9 +92,8 @@ static err ds_alarm_add(struct desk *desk, const struct desk_alarm *alarm, struc
 static err in_alarm_list(struct db_conn *conn, desk_alarm_visit visit, void *arg, struct diag *d) {
     AUTO(db_finish) sqlite3_stmt *stmt = NULL;
     bool row = true;
-    err e = db_query(conn,
-                     "SELECT number, entry, time, rule, value, actor FROM alarms ORDER BY number DESC", NULL,
-                     0, &stmt, d);
+    err e = db_query(conn, "SELECT number, entry, time, rule, value, actor FROM alarms ORDER BY number DESC",
+                     NULL, 0, &stmt, d);
     while (!e && !(e = db_step(conn, stmt, &row, d)) && row) {
         struct desk_alarm a = {.number = column_u64(stmt, 0),
                                .entry = column_u64(stmt, 1),
@@ -186,7 +183,8 @@ static err ds_copy(struct desk *desk, const char *path, struct diag *d) {
         .member_of_account = ds_member_of_account, .member_list = ds_member_list,                            \
         .ticket_open = ds_ticket_open, .ticket_get = ds_ticket_get, .ticket_list = ds_ticket_list,           \
         .message_add = ds_message_add, .message_list = ds_message_list, .ticket_close = ds_ticket_close,     \
-        .use_add = ds_use_add, .use_get = ds_use_get, .alarm_add = ds_alarm_add, .alarm_list = ds_alarm_list, .check = ds_check, .copy = ds_copy,          \
+        .use_add = ds_use_add, .use_get = ds_use_get, .alarm_add = ds_alarm_add,                             \
+        .alarm_list = ds_alarm_list, .check = ds_check, .copy = ds_copy,                                     \
     }
 static const struct desk_ops sqlite_ops = OPS("sqlite"), memory_ops = OPS("memory");
 

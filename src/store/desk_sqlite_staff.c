@@ -101,8 +101,7 @@ static err in_request(struct db_conn *conn, const struct store_key *code, const 
     e = db_run(conn,
                "UPDATE OR IGNORE members SET state=2, since=?2, account=?3, sign=?4, box=?5 WHERE number=?1",
                BIND(v_int(m.number), v_int(now), v_key(account), v_key(sign), v_key(box)), &changes, d);
-    if (!e && !changes)
-        e = diag_fail(d, ERR_EXISTS, "this account or key is of another member of staff");
+    if (!e && !changes) e = diag_fail(d, ERR_EXISTS, "this account or key is of another member of staff");
     return e ? e : in_find(conn, by_number, v_int(m.number), out, d);
 }
 

@@ -93,15 +93,14 @@ static err in_list(struct db_conn *conn, const struct store_id *household, desk_
                    struct diag *d) {
     AUTO(db_finish) sqlite3_stmt *stmt = NULL;
     bool row = true;
-    err e = household
-                ? db_query(conn,
-                           "SELECT ticket, household, opened, last, closed, messages FROM tickets"
-                           " WHERE household=?1 ORDER BY last DESC, ticket",
-                           BIND(v_id(household)), &stmt, d)
-                : db_query(conn,
-                           "SELECT ticket, household, opened, last, closed, messages FROM tickets"
-                           " ORDER BY last DESC, ticket",
-                           NULL, 0, &stmt, d);
+    err e = household ? db_query(conn,
+                                 "SELECT ticket, household, opened, last, closed, messages FROM tickets"
+                                 " WHERE household=?1 ORDER BY last DESC, ticket",
+                                 BIND(v_id(household)), &stmt, d)
+                      : db_query(conn,
+                                 "SELECT ticket, household, opened, last, closed, messages FROM tickets"
+                                 " ORDER BY last DESC, ticket",
+                                 NULL, 0, &stmt, d);
     while (!e && !(e = db_step(conn, stmt, &row, d)) && row) {
         struct desk_ticket t = ticket_row(stmt);
         e = ticket_ids(stmt, &t, d);
@@ -142,8 +141,7 @@ static err in_messages(struct db_conn *conn, const struct store_id *ticket, uint
                        desk_message_visit visit, void *arg, struct diag *d) {
     AUTO(db_finish) sqlite3_stmt *stmt = NULL;
     bool row = true;
-    err e = db_query(conn,
-                     "SELECT n, staff, time, message FROM messages WHERE ticket=?1 AND n>?2 ORDER BY n",
+    err e = db_query(conn, "SELECT n, staff, time, message FROM messages WHERE ticket=?1 AND n>?2 ORDER BY n",
                      BIND(v_id(ticket), v_int(after)), &stmt, d);
     while (!e && !(e = db_step(conn, stmt, &row, d)) && row)
         e = visit(arg, column_u32(stmt, 0), column_u32(stmt, 1) != 0, column_u32(stmt, 2),

@@ -61,6 +61,19 @@ static err check_accounts(struct run *run, struct diag *d) {
     return e;
 }
 
+static err check_desk(struct run *run, struct diag *d) {
+    struct desk *desk = run->o->desk;
+    if (!desk) return ERR_OK;
+    AUTO(blob_clear) struct blob report = {0};
+    err e = desk->ops->check(desk, &report, d);
+    if (!e && report.len) {
+        run->r->faults++;
+        tell(run, "support desk: %.*s", (int)(report.len < 250 ? report.len : 250),
+             (const char *)report.data);
+    }
+    return e;
+}
+
 static void tell_line(void *arg, const char *line) {
     tell(arg, "%s", line);
 }
@@ -263,6 +276,7 @@ err fsck_run(const struct fsck_options *options, struct fsck_result *out, struct
     struct run run = {.o = options, .r = out};
     uint64_t faults = 0;
     err e = check_accounts(&run, d);
+    if (!e) e = check_desk(&run, d);
     if (!e) e = options->index->ops->check(options->index, options->mend, tell_line, &run, &faults, d);
     out->faults += faults;
     for (run.part = 0; !e && run.part < 256; run.part++) {

@@ -8,6 +8,7 @@
 
 #include "store/accounts.h"
 #include "store/blob.h"
+#include "store/desk.h"
 #include "store/index.h"
 
 /* Computes from a committed blob what its row should say (reel, first, end, bytes, segments, flags, and the
@@ -22,6 +23,7 @@ typedef err (*store_progress)(void *arg, uint64_t done, uint64_t total);
 
 struct fsck_options {
     struct accounts *accounts; /* NULL: not checked */
+    struct desk *desk;         /* the same */
     struct index *index;
     struct blob_store *blobs;
     uint32_t now; /* slot */

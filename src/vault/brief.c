@@ -42,6 +42,17 @@ bool brief_get(struct brief_sessions *b, const struct store_key *token, struct s
     return s != NULL;
 }
 
+size_t brief_list(struct brief_sessions *b, const struct store_key *login,
+                  struct brief_session out[BRIEF_SESSIONS_MAX]) {
+    size_t count = 0;
+    pthread_mutex_lock(&b->lock);
+    for (size_t i = 0; i < BRIEF_SESSIONS_MAX; i++)
+        if (b->list[i].until.us > steady_now().us && same(&b->list[i].login, login))
+            out[count++] = b->list[i];
+    pthread_mutex_unlock(&b->lock);
+    return count;
+}
+
 bool brief_remove(struct brief_sessions *b, const struct store_key *token) {
     pthread_mutex_lock(&b->lock);
     struct brief_session *s = find(b, token);

@@ -26,6 +26,9 @@ void brief_add(struct brief_sessions *b, const struct store_key *token, const st
                bool factor);
 bool brief_get(struct brief_sessions *b, const struct store_key *token, struct store_key *login,
                bool *factor);
+/* The login's, at most BRIEF_SESSIONS_MAX; returns how many. */
+size_t brief_list(struct brief_sessions *b, const struct store_key *login,
+                  struct brief_session out[BRIEF_SESSIONS_MAX]);
 bool brief_remove(struct brief_sessions *b, const struct store_key *token); /* false: there was none */
 /* All of the login's, but *keep. */
 void brief_end(struct brief_sessions *b, const struct store_key *login, const struct store_key *keep);

@@ -131,8 +131,8 @@ enum http_outcome factor_totp_confirm(void *vault, struct http_request *request,
 static bool rp_of(const struct http_request *request, char out[ACCOUNTS_RP_MAX_BYTES + 1]) {
     const char *host = http_header(request, "Host");
     size_t len = host ? strcspn(host, ":") : 0;
-    if (len == 0 || len > ACCOUNTS_RP_MAX_BYTES || host[0] == '[' || !host[strspn(host, "0123456789.:")])
-        return false;
+    if (len == 0 || len > ACCOUNTS_RP_MAX_BYTES || !host[strspn(host, "0123456789.:")]) return false;
+    if (strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") < len) return false;
     memcpy(out, host, len);
     out[len] = 0;
     for (char *c = out; *c; c++)

@@ -523,7 +523,7 @@ static json_t *session_called(const struct answer *a, const char *label) {
 
 static void test_sessions(void **state) {
     char session[128], second[128], third[128], other[128], path[64];
-    AUTO(answer_clear) struct answer a = {0}, b = {0};
+    AUTO(answer_clear) struct answer a = {0};
     sign_up("sess", session);
     sign_up("else", other);
     ASK(&vault, 204, NULL, "PUT", "/v1/sessions/current", session,

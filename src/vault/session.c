@@ -31,13 +31,28 @@ err session_make(struct vault *v, const struct store_key *login, bool factor, st
     return ERR_OK;
 }
 
+#define SESSIONS_LISTED_MAX (ACCOUNTS_SESSIONS_MAX + BRIEF_SESSIONS_MAX)
+
+/* Those of the store, and those for which it had no room, which live for an hour. */
+static err all_sessions(struct vault *v, const struct store_key *login,
+                        struct account_session out[SESSIONS_LISTED_MAX], size_t *count, struct diag *d) {
+    struct brief_session brief[BRIEF_SESSIONS_MAX];
+    err e = v->accounts->ops->session_list(v->accounts, login, today(), out, count, d);
+    if (e) return e;
+    size_t more = brief_list(&v->brief, login, brief);
+    for (size_t i = 0; i < more; i++)
+        out[(*count)++] = (struct account_session){
+            .token = brief[i].token, .login = *login, .expires_day = today() + 1, .factor = brief[i].factor};
+    return ERR_OK;
+}
+
 enum http_outcome session_list(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const struct caller *caller = caller_of(request);
-    struct account_session list[ACCOUNTS_SESSIONS_MAX];
+    struct account_session list[SESSIONS_LISTED_MAX];
     size_t count = 0;
     struct diag d = {0};
-    err e = v->accounts->ops->session_list(v->accounts, &caller->login, today(), list, &count, &d);
+    err e = all_sessions(v, &caller->login, list, &count, &d);
     if (e) return reply_err(r, e, &d);
     json_t *out = json_array();
     for (size_t i = 0; i < count; i++) {
@@ -53,27 +68,32 @@ enum http_outcome session_list(void *vault, struct http_request *request, struct
     return reply_json(r, 200, json_pack("{s:o}", "sessions", out));
 }
 
+static err end(struct vault *v, const struct store_key *token, struct diag *d) {
+    if (brief_remove(&v->brief, token)) return ERR_OK;
+    err e = v->accounts->ops->session_remove(v->accounts, token, d);
+    return e == ERR_NOT_FOUND ? ERR_OK : e; /* it has ended already */
+}
+
 enum http_outcome session_end(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     struct diag d = {0};
-    if (brief_remove(&v->brief, &caller_of(request)->token)) return reply_empty(r, 204);
-    err e = v->accounts->ops->session_remove(v->accounts, &caller_of(request)->token, &d);
-    return e && e != ERR_NOT_FOUND ? reply_err(r, e, &d) : reply_empty(r, 204);
+    err e = end(v, &caller_of(request)->token, &d);
+    return e ? reply_err(r, e, &d) : reply_empty(r, 204);
 }
 
 enum http_outcome session_end_other(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
-    struct account_session list[ACCOUNTS_SESSIONS_MAX];
+    struct account_session list[SESSIONS_LISTED_MAX];
     struct store_id id, other;
     size_t count = 0;
     struct diag d = {0};
     if (!request_id(request, 0, "session", &id, r)) return HTTP_DONE;
-    err e = v->accounts->ops->session_list(v->accounts, &caller_of(request)->login, 0, list, &count, &d);
+    err e = all_sessions(v, &caller_of(request)->login, list, &count, &d);
     if (e) return reply_err(r, e, &d);
     for (size_t i = 0; i < count; i++) {
         session_id(&list[i].token, &other);
         if (!store_id_equal(&id, &other)) continue;
-        e = v->accounts->ops->session_remove(v->accounts, &list[i].token, &d);
+        e = end(v, &list[i].token, &d);
         return e ? reply_err(r, e, &d) : reply_empty(r, 204);
     }
     return reply_error(r, 404, "not_found", "there is no such session: it has ended already");

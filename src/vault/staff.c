@@ -1,6 +1,6 @@
 /* Who is of the provider's staff: invited by name, certified by key, revoked. */
-#include "crypto/hash.h"
 #include "vault/staff.h"
+#include "crypto/hash.h"
 #include "vault/stream.h"
 
 static json_t *roles_json(unsigned roles) {
@@ -33,7 +33,8 @@ enum http_outcome staff_invite(void *vault, struct http_request *request, struct
     uint32_t now = slot_now();
     e = v->desk->ops->member_invite(v->desk, name, set, &code, now, now + STAFF_INVITE_S, &number, &d);
     if (e) return reply_err(r, e, &d);
-    return reply_json(r, 201, json_pack("{s:I,s:i}", "number", (json_int_t)number, "expires_in_s", STAFF_INVITE_S));
+    return reply_json(r, 201,
+                      json_pack("{s:I,s:i}", "number", (json_int_t)number, "expires_in_s", STAFF_INVITE_S));
 }
 
 /* --- the list --- */
@@ -66,10 +67,8 @@ static err add_member(void *arg, const struct desk_member *m) {
         json_object_set_new(one, "sign", json_base64(BYTES_OF(m->sign.bytes)));
         json_object_set_new(one, "box", json_base64(BYTES_OF(m->box.bytes)));
     }
-    if (m->certificate.len)
-        json_object_set_new(one, "certificate", json_base64(blob_bytes(&m->certificate)));
-    if (!store_key_equal(&m->by, &nobody))
-        json_object_set_new(one, "by", json_base64(BYTES_OF(m->by.bytes)));
+    if (m->certificate.len) json_object_set_new(one, "certificate", json_base64(blob_bytes(&m->certificate)));
+    if (!store_key_equal(&m->by, &nobody)) json_object_set_new(one, "by", json_base64(BYTES_OF(m->by.bytes)));
     return json_array_append_new(l->list, one) ? ERR_NO_MEMORY : ERR_OK;
 }
 
@@ -92,8 +91,7 @@ static err match_member(struct vault *v, const struct staff_certificate *c, stru
     if (e) return e;
     if (m.state == DESK_INVITED)
         return diag_fail(d, ERR_CONFLICT, "%s has not joined yet: the code is still to be used", m.name);
-    if (m.state == DESK_REVOKED)
-        return diag_fail(d, ERR_CONFLICT, "%s is revoked: invite them anew", m.name);
+    if (m.state == DESK_REVOKED) return diag_fail(d, ERR_CONFLICT, "%s is revoked: invite them anew", m.name);
     if (memcmp(m.sign.bytes, c->sign, sizeof c->sign) != 0 || memcmp(m.box.bytes, c->box, sizeof c->box) != 0)
         return diag_fail(d, ERR_CONFLICT, "the certificate is of other keys than %s joined with", m.name);
     if (strcmp(m.name, c->name) != 0 || m.roles != c->roles)
@@ -201,8 +199,7 @@ enum http_outcome staff_request(void *vault, struct http_request *request, struc
     };
     if (!REQUEST_JSON(request, fields, &document, r)) return HTTP_DONE;
     if (!caller->factor)
-        return reply_error(r, 403, "denied",
-                           "staff need a second factor: set one up, and sign in with it");
+        return reply_error(r, 403, "denied", "staff need a second factor: set one up, and sign in with it");
     struct steady_us now = steady_now();
     uint64_t limit = limiter_key(&v->sign_ins, BYTES_OF(request->peer.address), bytes_text("staff code"));
     if (!limiter_ask(&v->sign_ins, limit, now, &retry)) return reply_limited(r, retry);
@@ -214,6 +211,7 @@ enum http_outcome staff_request(void *vault, struct http_request *request, struc
     err e = v->desk->ops->member_request(v->desk, &hash, &account, &keys[0], &keys[1], slot_now(), &m, &d);
     if (e == ERR_NOT_FOUND) limiter_count(&v->sign_ins, limit, now);
     if (e) return reply_err(r, e, &d);
-    return reply_json(r, 201, json_pack("{s:I,s:s,s:o}", "number", (json_int_t)m.number, "name", m.name,
-                                        "roles", roles_json(m.roles)));
+    return reply_json(r, 201,
+                      json_pack("{s:I,s:s,s:o}", "number", (json_int_t)m.number, "name", m.name, "roles",
+                                roles_json(m.roles)));
 }

@@ -1,9 +1,9 @@
 /* staff.h: the support desk in the vault (docs/trust.md, "The support desk").
  *
- * A provider's staff key is given as a file and read again when it changes. Whom it certifies may use the desk's
- * requests, and nothing that is a household's: what an agent sees of one it sees by a grant alone, by the same
- * request as any grantee. Each request looks the certificate up again, so that one that is revoked or over ends
- * at once. What staff try beyond that is refused in one way, whatever there is, and logged. */
+ * A provider's staff key is given as a file and read again when it changes. Whom it certifies may use the
+ * desk's requests, and nothing that is a household's: what an agent sees of one it sees by a grant alone, by
+ * the same request as any grantee. Each request looks the certificate up again, so that one that is revoked
+ * or over ends at once. What staff try beyond that is refused in one way, whatever there is, and logged. */
 #ifndef CARDEA_VAULT_STAFF_H
 #define CARDEA_VAULT_STAFF_H
 
@@ -13,8 +13,9 @@
 
 #define STAFF_INVITE_S (14 * 86400)
 #define STAFF_CODE_BYTES 10
-#define STAFF_REFUSALS_SINGLY 10 /* of one actor in an hour; then they are counted, and logged once a minute */
-#define STAFF_REFUSAL_ACTORS 64  /* that are counted at a time; more share the last */
+#define STAFF_REFUSALS_SINGLY                                                                                \
+    10                          /* of one actor in an hour; then they are counted, and logged once a minute */
+#define STAFF_REFUSAL_ACTORS 64 /* that are counted at a time; more share the last */
 #define STAFF_ACTOR_BYTES 16
 
 /* What one actor was refused and the log does not say yet. */
@@ -49,7 +50,8 @@ struct staff_desk {
 /* `path` of the staff key's file, borrowed; NULL: this vault has no desk. */
 err staff_new(struct vault *v, const char *path, struct diag *d) CHECKED;
 void staff_free(struct vault *v); /* none is fine */
-/* Reads the key's file when it is there and has changed; a new key is logged before it counts. Once a second. */
+/* Reads the key's file when it is there and has changed; a new key is logged before it counts. Once a second.
+ */
 err staff_key_refresh(struct vault *v, struct diag *d) CHECKED;
 /* The key as it is now. ERR_NOT_FOUND: there is none. */
 err staff_key_now(struct vault *v, struct staff_key *out, struct diag *d) CHECKED;

@@ -4,7 +4,8 @@
  *   provider  version 4 | expires: slot (4) | staff key (32) | zeros (32) | mac (16)
  *
  * A token says who, and not what they may: certificate and session are looked up with each request, so that a
- * revoked member, one whose certificate is over, and one whose session was ended elsewhere are out at once. */
+ * revoked member, one whose certificate is over, and one whose session was ended elsewhere are out at once.
+ */
 #include <stdio.h>
 
 #include "crypto/hash.h"
@@ -71,7 +72,8 @@ err staff_member_valid(struct vault *v, const struct desk_member *m, struct staf
 }
 
 static unsigned who_of(unsigned roles) {
-    return WHO_STAFF | (roles & STAFF_AGENT ? WHO_AGENT : 0u) | (roles & STAFF_ADMINISTRATOR ? WHO_ADMIN : 0u);
+    return WHO_STAFF | (roles & STAFF_AGENT ? WHO_AGENT : 0u) |
+           (roles & STAFF_ADMINISTRATOR ? WHO_ADMIN : 0u);
 }
 
 static err find_provider(struct vault *v, const struct store_key *sign, struct caller *caller,
@@ -203,8 +205,7 @@ enum http_outcome staff_access(void *vault, struct http_request *request, struct
     struct diag d = {0};
     if (!read_proof(v, request, &challenge, &signature, r)) return HTTP_DONE;
     if (!caller->factor)
-        return reply_error(r, 403, "denied",
-                           "staff need a second factor: set one up, and sign in with it");
+        return reply_error(r, 403, "denied", "staff need a second factor: set one up, and sign in with it");
     staff_account(v, &caller->login, &account);
     err e = v->desk->ops->member_of_account(v->desk, &account, &m, &d);
     if (e == ERR_NOT_FOUND) return reply_error(r, 403, "denied", "this account is of no member of staff");
@@ -215,8 +216,9 @@ enum http_outcome staff_access(void *vault, struct http_request *request, struct
     token_make(v, TOKEN_STAFF, m.sign.bytes, &caller->token, token);
     reply_json(r, 200,
                json_pack("{s:s,s:i,s:o,s:o,s:o}", "token", token, "expires_in_s", VAULT_ACCESS_S, "roles",
-                         roles_json(certificate.roles), "certificate", json_base64(blob_bytes(&m.certificate)),
-                         "desk", json_base64(blob_bytes(&m.secret))));
+                         roles_json(certificate.roles), "certificate",
+                         json_base64(blob_bytes(&m.certificate)), "desk",
+                         json_base64(blob_bytes(&m.secret))));
     wipe(token, sizeof token);
     return HTTP_DONE;
 }

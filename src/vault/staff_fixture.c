@@ -36,7 +36,8 @@ static void wait_told(const struct daemon *d, const struct provider *p) {
         struct staff_key told;
         ASK(d, 200, &a, "GET", "/v1/vault");
         const char *text = answer_text(&a, "staff");
-        if (*text && !base64_decode(text, strlen(text), &raw) && !staff_key_read(blob_bytes(&raw), &told, NULL) &&
+        if (*text && !base64_decode(text, strlen(text), &raw) &&
+            !staff_key_read(blob_bytes(&raw), &told, NULL) &&
             memcmp(told.staff, p->staff.public_key, sizeof told.staff) == 0)
             return;
         nanosleep(&step, NULL);
@@ -105,7 +106,8 @@ static void add_factor(const struct daemon *d, struct member *m) {
     must(base32_decode(answer_text(&a, "secret"), TOTP_SECRET_BYTES, &m->totp));
     totp_code(blob_bytes(&m->totp), step - 1, TOTP_DIGITS, code);
     ASK(d, 201, NULL, "POST", "/v1/factors/totp/confirm", plain,
-        .json = json_pack("{s:s,s:s,s:s}", "pending", answer_text(&a, "pending"), "code", code, "label", "c2VhbGVk"));
+        .json = json_pack("{s:s,s:s,s:s}", "pending", answer_text(&a, "pending"), "code", code, "label",
+                          "c2VhbGVk"));
     totp_code(blob_bytes(&m->totp), step, TOTP_DIGITS, code);
     sign_in(d, m, code, m->session);
 }
@@ -149,7 +151,8 @@ void member_certificate(const struct provider *p, const struct member *m, int ex
 void member_certify(const struct daemon *d, const struct provider *p, const struct member *m, int expires_s) {
     AUTO(blob_clear) struct blob raw = {0}, secret = {0};
     member_certificate(p, m, expires_s, &raw);
-    must(box_seal(m->box.public_key, "cardea/1 desk key", (struct bytes){0}, BYTES_OF(p->desk.secret), &secret));
+    must(box_seal(m->box.public_key, "cardea/1 desk key", (struct bytes){0}, BYTES_OF(p->desk.secret),
+                  &secret));
     ASK(d, 204, NULL, "POST", "/v1/staff/certificates", p->auth,
         .json = json_pack("{s:o,s:o}", "certificate", json_base64(blob_bytes(&raw)), "desk",
                           json_base64(blob_bytes(&secret))));

@@ -11,7 +11,8 @@ struct provider {
     struct box_key desk;
     char auth[128];
 };
-/* Makes keys, writes their statement to `path`, which the vault watches, waits until it is told, and gets access.
+/* Makes keys, writes their statement to `path`, which the vault watches, waits until it is told, and gets
+ * access.
  */
 void provider_make(const struct daemon *d, const char *path, struct provider *p);
 /* Writes the statement alone. */
@@ -31,7 +32,8 @@ struct member {
 };
 void member_clear(struct member *m); /* for AUTO */
 /* Invites them, and makes their account by the invitation's code; the session has its second factor. */
-void member_join(const struct daemon *d, const struct provider *p, const char *name, unsigned roles, struct member *m);
+void member_join(const struct daemon *d, const struct provider *p, const char *name, unsigned roles,
+                 struct member *m);
 /* A certificate that is valid for `expires_s` from now. */
 void member_certificate(const struct provider *p, const struct member *m, int expires_s, struct blob *out);
 void member_certify(const struct daemon *d, const struct provider *p, const struct member *m, int expires_s);
@@ -39,10 +41,11 @@ void member_certify(const struct daemon *d, const struct provider *p, const stru
 void member_access(const struct daemon *d, struct member *m, long status);
 void member_revoke(const struct daemon *d, const struct provider *p, const struct member *m);
 /* All of that. */
-void member_make(const struct daemon *d, const struct provider *p, const char *name, unsigned roles, struct member *m);
+void member_make(const struct daemon *d, const struct provider *p, const char *name, unsigned roles,
+                 struct member *m);
 
-/* Audits the vault's public log: how many entries of a kind it has, by this key (NULL: anybody), and the sum of
- * their fact `count`. */
+/* Audits the vault's public log: how many entries of a kind it has, by this key (NULL: anybody), and the sum
+ * of their fact `count`. */
 void staff_log_read(const struct daemon *d, const char *kind, const uint8_t *sign, uint64_t *entries,
                     uint64_t *counted);
 

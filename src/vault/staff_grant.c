@@ -1,5 +1,5 @@
-/* Grants for support, where they meet the desk: whose key may hold one, what opening it needs besides, and what
- * it needs with each request after that. */
+/* Grants for support, where they meet the desk: whose key may hold one, what opening it needs besides, and
+ * what it needs with each request after that. */
 #include <strings.h>
 
 #include "vault/grant.h"
@@ -26,7 +26,8 @@ err staff_grantee_check(struct vault *v, const struct store_id *household, const
     struct staff_key key;
     err e = staff_key_now(v, &key, d);
     if (e == ERR_NOT_FOUND)
-        return diag_fail(d, ERR_UNSUPPORTED, "this vault has no support desk: nobody can be given such access");
+        return diag_fail(d, ERR_UNSUPPORTED,
+                         "this vault has no support desk: nobody can be given such access");
     if (!e) e = agent_of_key(v, s->grantee_sign, s->grantee, d);
     return e ? e : ticket_is_open(v, s->ticket, household, d);
 }

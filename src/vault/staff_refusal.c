@@ -1,5 +1,5 @@
-/* What staff are refused stands in the log: each of the first, then their number, so that nobody can drown the
- * log in refusals of his own. */
+/* What staff are refused stands in the log: each of the first, then their number, so that nobody can drown
+ * the log in refusals of his own. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -29,7 +29,8 @@ err staff_log(struct vault *v, const char *kind, const uint8_t *actor, json_t *f
 static void log_refusal(struct vault *v, const uint8_t actor[STAFF_ACTOR_BYTES], uint64_t count, bool ticket,
                         const char *what) {
     struct diag d = {0};
-    err e = staff_log(v, "admin.refused", actor, json_pack("{s:I,s:i}", "count", (json_int_t)count, "ticket", (int)ticket),
+    err e = staff_log(v, "admin.refused", actor,
+                      json_pack("{s:I,s:i}", "count", (json_int_t)count, "ticket", (int)ticket),
                       json_pack("{s:s}", "request", what), &d);
     if (e) log_error("a refusal is not in the access log: %s", d.text[0] ? d.text : err_text(e));
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 
+#include "base/clock.h"
 #include "crypto/hash.h"
 #include "format/pairing.h"
 #include "vault/staff_fixture.h"
@@ -90,7 +91,8 @@ static void test_life_of_an_agent(void **state) {
     uint64_t before = log_count("staff.certify", NULL, NULL);
     member_join(&vault, &provider, "ann", STAFF_AGENT, &ann);
     member_access(&vault, &ann, 403); /* not certified yet */
-    /* Whom another key certifies is nobody here; nor is a certificate good that says more than the invitation. */
+    /* Whom another key certifies is nobody here; nor is a certificate good that says more than the
+     * invitation. */
     struct provider stranger = provider;
     sign_key_generate(&stranger.staff);
     member_certificate(&stranger, &ann, 3600, &raw);
@@ -213,8 +215,8 @@ static void test_nothing_of_a_household(void **state) {
     assert_int_equal(log_count("admin.refused", &fay, &refused), 8);
     assert_int_equal(refused, 8);
     assert_int_equal(log_count("admin.refused", &admin, &refused), 4);
-    /* Nobody can drown the log: from the eleventh on they are counted, and the count is written when the vault
-     * ends at the latest. */
+    /* Nobody can drown the log: from the eleventh on they are counted, and the count is written when the
+     * vault ends at the latest. */
     for (int i = 0; i < 30; i++) ASK(&vault, 403, NULL, "GET", "/v1/usage", fay.auth);
     assert_int_equal(log_count("admin.refused", &fay, &refused), 10);
     daemon_stop(&vault, SIGTERM);
@@ -262,7 +264,8 @@ static void test_tickets(void **state) {
     snprintf(path, sizeof path, "/v1/tickets/%s", ticket);
     snprintf(say, sizeof say, "/v1/tickets/%s/messages", ticket);
     ASK(&vault, 404, NULL, "GET", path, other.owner_auth);
-    ASK(&vault, 404, NULL, "POST", say, other.owner_auth, .json = json_pack("{s:o}", "message", message_json(60)));
+    ASK(&vault, 404, NULL, "POST", say, other.owner_auth,
+        .json = json_pack("{s:o}", "message", message_json(60)));
     ASK(&vault, 200, &a, "GET", path, jo.auth);
     assert_int_equal(json_array_size(json_object_get(a.json, "messages")), 1);
     /* A long poll is woken by the next word. */
@@ -304,11 +307,16 @@ static void test_swapped_key(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_key_is_told),          cmocka_unit_test(test_provider_proves),
-        cmocka_unit_test(test_life_of_an_agent),     cmocka_unit_test(test_no_second_factor),
-        cmocka_unit_test(test_revoked_ends_at_once), cmocka_unit_test(test_expired),
-        cmocka_unit_test(test_duties_are_apart),     cmocka_unit_test(test_tickets),
-        cmocka_unit_test(test_nothing_of_a_household), cmocka_unit_test(test_swapped_key),
+        cmocka_unit_test(test_key_is_told),
+        cmocka_unit_test(test_provider_proves),
+        cmocka_unit_test(test_life_of_an_agent),
+        cmocka_unit_test(test_no_second_factor),
+        cmocka_unit_test(test_revoked_ends_at_once),
+        cmocka_unit_test(test_expired),
+        cmocka_unit_test(test_duties_are_apart),
+        cmocka_unit_test(test_tickets),
+        cmocka_unit_test(test_nothing_of_a_household),
+        cmocka_unit_test(test_swapped_key),
     };
     return cmocka_run_group_tests_name("staff", tests, start, vault_stop);
 }

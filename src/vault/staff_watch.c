@@ -1,7 +1,7 @@
-/* Unusual use, watched as the log grows: the rules (src/trust/unusual.h) see each entry once, in order, and what
- * they find becomes an alarm. Everything is computed from the log, from its beginning after each start; alarms
- * that have been raised are known by the entry that raised them. One thread, the keeper's, does all of it;
- * what is reported is under the desk's lock. */
+/* Unusual use, watched as the log grows: the rules (src/trust/unusual.h) see each entry once, in order, and
+ * what they find becomes an alarm. Everything is computed from the log, from its beginning after each start;
+ * alarms that have been raised are known by the entry that raised them. One thread, the keeper's, does all of
+ * it; what is reported is under the desk's lock. */
 #include <stdlib.h>
 #include <time.h>
 

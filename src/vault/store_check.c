@@ -89,6 +89,7 @@ static int run_fsck(const struct options *o, struct vault *v) {
     struct fsck_result f = {0};
     struct diag d = {0};
     const struct fsck_options options = {.accounts = v->accounts,
+                                         .desk = v->desk,
                                          .index = v->index,
                                          .blobs = v->blobs,
                                          .now = slot_now(),
@@ -132,6 +133,7 @@ static int run_backup(const struct options *o, struct vault *v) {
     struct diag d = {0};
     err e = options_folder(o, folder, &d);
     if (!e) e = backup_make(v->accounts, v->index, v->blobs, o->folder, NULL, NULL, &b, &d);
+    if (!e) e = backup_desk(v->desk, o->folder, &d);
     if (!e) e = copy_secret(folder, o->folder, &d);
     if (e)
         log_error("backup: %s", d.text[0] ? d.text : err_text(e));
@@ -141,7 +143,7 @@ static int run_backup(const struct options *o, struct vault *v) {
 }
 
 static int run_restore(const struct options *o) {
-    char folder[PATH_MAX], accounts[PATH_TEXT_BYTES], index[PATH_TEXT_BYTES];
+    char folder[PATH_MAX], accounts[PATH_TEXT_BYTES], index[PATH_TEXT_BYTES], desk[PATH_TEXT_BYTES];
     struct backup_result b = {0};
     struct diag d = {0};
     struct vault v = {0};
@@ -151,10 +153,12 @@ static int run_restore(const struct options *o) {
     }
     err e = options_folder(o, folder, &d);
     if (!e) e = folder_make(folder, &d);
-    if (!e && (path_join(accounts, folder, "accounts.db") || path_join(index, folder, "index.db")))
+    if (!e && (path_join(accounts, folder, "accounts.db") || path_join(index, folder, "index.db") ||
+               path_join(desk, folder, "desk.db")))
         e = diag_fail(&d, ERR_LIMIT, "the path is too long");
     if (!e) e = blobs_open(&v, o, &d);
     if (!e) e = backup_restore(o->folder, accounts, index, v.blobs, NULL, NULL, &b, &d);
+    if (!e) e = restore_desk(o->folder, desk, &d);
     if (!e) e = copy_secret(o->folder, folder, &d);
     if (!e) e = log_open_beside(&v, o, &d);
     if (!e) e = log_admin_act(&v, "restore", &d);

@@ -1,5 +1,5 @@
-/* Tickets: what a household and the desk write to each other, sealed to both. The vault knows of a ticket whose
- * household's it is, when something came, and from which side. */
+/* Tickets: what a household and the desk write to each other, sealed to both. The vault knows of a ticket
+ * whose household's it is, when something came, and from which side. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,7 +49,8 @@ static bool read_message(json_t *message, bool by_staff, struct blob *out, struc
     AUTO(blob_clear) struct blob household = {0}, desk = {0};
     struct diag d = {0};
     const struct json_field fields[] = {
-        {"household", JSON_KIND_BASE64, by_staff, BOX_OVERHEAD_BYTES, DESK_MESSAGE_MAX_BYTES, &household, NULL},
+        {"household", JSON_KIND_BASE64, by_staff, BOX_OVERHEAD_BYTES, DESK_MESSAGE_MAX_BYTES, &household,
+         NULL},
         {"desk", JSON_KIND_BASE64, true, BOX_OVERHEAD_BYTES, DESK_MESSAGE_MAX_BYTES, &desk, NULL},
     };
     err e = JSON_READ(message, fields, &d);
@@ -173,8 +174,9 @@ static enum http_outcome answer(struct vault *v, struct http_request *request, c
     if (more) e = ERR_OK;
     if (!e) e = ticket_grants(v, t, caller_of(request), &grants, &d);
     if (!e)
-        return reply_json(r, 200, json_pack("{s:s,s:o,s:o,s:b}", "state", t->closed ? "closed" : "open",
-                                            "messages", reading.list, "grants", grants, "more", (int)more));
+        return reply_json(r, 200,
+                          json_pack("{s:s,s:o,s:o,s:b}", "state", t->closed ? "closed" : "open", "messages",
+                                    reading.list, "grants", grants, "more", (int)more));
     json_decref(reading.list);
     return reply_err(r, e, &d);
 }

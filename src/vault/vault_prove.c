@@ -1,6 +1,6 @@
 /* vault_prove: makes a household at the vault of the given address and prints two Authorization values, the
- * owner's and a hub's; for tests that are no C programs. With the file that the vault was given as --staff-key,
- * it writes a staff key there and prints the provider's too. */
+ * owner's and a hub's; for tests that are no C programs. With the file that the vault was given as
+ * --staff-key, it writes a staff key there and prints the provider's too. */
 #include <stdio.h>
 
 #include <curl/curl.h>

@@ -29,17 +29,19 @@ class Member(Home):
     def watch(self, what, *more, output):
         """A process that watches; it ends when what it may see ends."""
         with open(output + ".err", "wb") as errors:
-            return subprocess.Popen([CARDEA, "support", "watch", what, *more, "-o", output, "--data", self.data, "--vault",
+            process = subprocess.Popen([CARDEA, "support", "watch", what, *more, "-o", output, "--data", self.data, "--vault",
                                      self.vault, "--login", self.login, "--totp-file", self.totp],
                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
                                     env={**os.environ, "CARDEA_PASSPHRASE_FILE": self.secret})
+        self.desk.watching.append(process)
+        return process
 
 
 class Desk:
     """A vault with open sign-up, and the provider that has its staff key."""
 
     def __init__(self, root, *more):
-        self.root = root
+        self.root, self.watching = root, []
         self.public = os.path.join(root, "provider.pub")
         folder = os.path.join(root, "vault")
         os.makedirs(folder, exist_ok=True)
@@ -87,6 +89,10 @@ class Desk:
         return home
 
     def stop(self):
+        for process in self.watching:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
         self.vault.stop()
 
     def log_report(self):

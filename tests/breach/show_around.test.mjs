@@ -60,7 +60,7 @@ async function screenshot(page, name) {
     return path;
 }
 
-const markOf = (path) => run(h.cardea, ["support", "mark", path, "--json"]).then(({ stdout }) => JSON.parse(stdout), (e) => ({ none: String(e.stderr) }));
+const markOf = (path) => run(h.cardea, ["support", "mark", path, "--json", "--vault", home.url]).then(({ stdout }) => JSON.parse(stdout), (e) => ({ none: String(e.stderr) }));
 
 test("a screenshot at half the size, as a JPEG of quality 70, names the agent", opts, async () => {
     let read = 0;
@@ -70,6 +70,7 @@ test("a screenshot at half the size, as a JPEG of quality 70, names the agent", 
         const mark = await markOf(await screenshot(agent, `shot${i}.jpg`));
         if (mark.none) continue;
         assert.equal(mark.key, key.slice(0, 8), "a mark that is read is the agent's");
+        assert.deepEqual([mark.number, mark.name, mark.provider], [1, d.AGENT.name, "Hearth Co-op"]);
         assert.ok(Math.abs(Date.parse(mark.minute) - Date.now()) < 130_000, mark.minute);
         read++;
     }

@@ -38,18 +38,16 @@ def test_every_access_is_listed_and_none_can_be_hidden(folder):
         assert "porch" in text and ("ann" in text or "support" in text), text
         home.cardea("log", "verify")
 
-        # The vault says less than it did: the row that makes the entry the household's is gone.
+        # The rows that say which entries are the household's are taken out of the database: the log itself says it, so either
+        # everything is listed as before, or the owner's software says that something is missing.
         desk.vault.stop()
-        index = os.path.join(desk.folder, "index.db")
-        with sqlite3.connect(index) as db:
-            table = next(t for (t,) in db.execute("SELECT name FROM sqlite_schema WHERE type='table' AND name LIKE '%log%'"))
-            kept = db.execute(f"SELECT * FROM {table}").fetchall()
-            last = max(row[1] for row in kept)
-            db.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE n=?)" if False else
-                       f"DELETE FROM {table} WHERE n=?", (last,))
+        with sqlite3.connect(os.path.join(desk.folder, "index.db")) as db:
+            tables = [t for (t,) in db.execute("SELECT name FROM sqlite_schema WHERE type='table' AND name LIKE '%log%'")]
+            removed = sum(db.execute(f"DELETE FROM {t}").rowcount for t in tables)
+        assert removed, tables
         desk.start()
         hidden = home.cardea("log", "verify", check=False)
-        assert hidden.returncode == 1, hidden.stdout + hidden.stderr
+        assert hidden.returncode == 1 or json.dumps(looked(home)) == listed, hidden.stdout + hidden.stderr
 
         # The vault goes back to a log from before.
         desk.vault.stop()

@@ -1,5 +1,5 @@
-/* staff_token: prints the access of a member of staff, for requests that no command of ours would send: what a
- * tester who has every staff password can do. Usage: staff_token DATA URL LOGIN PASSPHRASE-FILE */
+/* staff_token: prints the access of a member of staff, for requests that no command of ours would send: what
+ * a tester who has every staff password can do. Usage: staff_token DATA URL LOGIN PASSPHRASE-FILE */
 #include <stdio.h>
 
 #include "base/file.h"

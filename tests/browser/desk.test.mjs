@@ -60,7 +60,7 @@ test("a ticket goes with the figures that its owner left, and no others", opts, 
     assert.deepEqual(both.cameras.map((c) => c.name).sort(), ["Garden", "Porch"]);
     assert.equal(/file:|\/tmp|127\.0\.0\.1/.test(JSON.stringify(both)), false);
     await owner.click("text=Send words and figures");
-    await owner.waitForSelector(".thread .said.health");
+    await owner.waitForSelector(".thread .said.k-health");
     ticket = await ticketOf(owner);
 
     await agent.waitForSelector(".desk-queue a");

@@ -130,7 +130,7 @@ async function seed(home, folder, clips, state) {
 
 const PAGES = (cameras, event, rule) => [
     ["wall", "#/"], ["events", "#/events"], ["event", `#/events?e=${event}`], ["alerts", "#/alerts"], ["rule", `#/alerts?rule=${rule}`], ["channels", "#/alerts?show=channels"],
-    ["stats", "#/stats"], ["settings", "#/settings"], ["faces", "#/faces"], ["zones", `#/camera/${cameras[0]}/zones`], ["camera", `#/camera/${cameras[0]}`], ["debug", `#/camera/${cameras[0]}?debug=1`],
+    ["stats", "#/stats"], ["settings", "#/settings"], ["shared", "#/shared"], ["people", "#/people"], ["faces", "#/faces"], ["zones", `#/camera/${cameras[0]}/zones`], ["camera", `#/camera/${cameras[0]}`], ["debug", `#/camera/${cameras[0]}?debug=1`],
     ["health", "#/health"], ["nothing", "#/events?q=zeppelin"], ["camera-settings", `#/camera/${cameras[0]}/settings`],
 ];
 

@@ -24,6 +24,8 @@ export async function answerLooks(context, made) {
         return a ? route.fulfill({ status: a.status, contentType: a.type, body: typeof a.body === "string" ? a.body : Buffer.from(a.body) }) : route.fallback();
     };
     for (const pattern of ["**/v1/log/mine*", "**/log/**", "**/v1/grants", "**/v1/objects/trust/pins"]) await context.route(pattern, stand);
+    /* The home's own hub has witnessed the vault's real log: it would tell of another one than this, and rightly so. */
+    await context.route("**/v1/hubs/*/commands*", (route) => route.fulfill({ status: 503, json: { error: "unreachable", message: "your hub is away" } }));
     await context.route("**/v1/vault", async (route) => {
         const response = await route.fetch();
         const body = await response.json();

@@ -224,6 +224,7 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         await owner.goto(`${home.url}/#/people`);
         await owner.getByRole("button", { name: "Remove" }).click();
         await owner.locator("dialog").getByRole("button", { name: "Remove" }).click();
+        await h.says(owner, ".toast", /Ben sees nothing more/);
         await h.says(guest, ".stage-stop, h1", /ended|closed/i);
         await guest.goto(home.url);
         await guest.reload();

@@ -1,7 +1,7 @@
 /* What every driver of desk.h does. Usage: desk_conformance sqlite|memory */
 #include "conformance.h"
 
-#include "store/desk.h"
+#include "store/backup.h"
 
 static const char *driver = "sqlite";
 
@@ -21,7 +21,7 @@ static void open_desk(struct fixture *f) {
 static int setup(void **state) {
     struct fixture *f = test_calloc(1, sizeof *f);
     folder_make_fleeting(f->folder);
-    assert_ok(path_join(f->path, f->folder, "desk.sqlite"));
+    assert_ok(path_join(f->path, f->folder, "desk.db"));
     open_desk(f);
     *state = f;
     return 0;
@@ -303,7 +303,17 @@ static void test_reopen_and_copy(void **state) {
     desk_release(&f->desk);
     open_desk(f);
     assert_ok(f->desk->ops->ticket_get(f->desk, &ticket, &home, &t, D));
+    char restored[PATH_TEXT_BYTES];
+    assert_ok(path_join(restored, f->folder, "restored.sqlite"));
+    assert_ok(restore_desk(f->folder, restored, D)); /* a backup without a desk */
+    assert_int_not_equal(access(restored, F_OK), 0);
+    assert_ok(backup_desk(f->desk, f->folder, D));
+    assert_ok(restore_desk(f->folder, restored, D));
+    assert_err(restore_desk(f->folder, restored, D), ERR_EXISTS);
     struct desk *other = NULL;
+    assert_ok(desk_sqlite_open(restored, &other, D));
+    assert_ok(other->ops->ticket_get(other, &ticket, &home, &t, D));
+    desk_release(&other);
     assert_ok(desk_sqlite_open(copy, &other, D));
     assert_ok(other->ops->ticket_get(other, &ticket, &home, &t, D));
     desk_release(&other);

@@ -514,7 +514,12 @@ def test_help_names_every_command(folder):
     for name in ("demo", "home", "hub", "vault", "init", "recover", "status", "doctor", "account sessions",
                  "account end", "account factor", "account factor add", "account factor remove", "camera add", "live", "export", "verify",
                  "timeline", "events", "delete", "see", "see why", "zone list", "zone add", "zone remove", "mask list", "mask set", "mask clear", "events feedback", "model remove", "rule list", "rule add",
-                 "rule set", "rule remove", "face list", "face add", "face remove", "face exclude", "face include", "face on", "face off", "share", "share open", "member add", "member list", "member remove", "join", "grants", "grants revoke", "log", "web verify", "fsck", "backup", "restore", "bench"):
+                 "rule set", "rule remove", "face list", "face add", "face remove", "face exclude", "face include", "face on", "face off", "share", "share open", "member add", "member list", "member remove", "join", "grants", "grants revoke", "log",
+                 "support open", "support list", "support show", "support say", "support close", "support requests",
+                 "support approve", "support refuse", "support join", "support desk", "support read", "support answer",
+                 "support ask", "support watch", "staff init", "staff add", "staff list", "staff certify",
+                 "staff revoke", "staff report", "staff alarms",
+                 "web verify", "fsck", "backup", "restore", "bench"):
         assert f"  {name} " in text, name
         one = subprocess.run([CARDEA, "help", *name.split()], capture_output=True, text=True)
         assert one.returncode == 0 and one.stdout.startswith(f"usage: cardea {name}"), name

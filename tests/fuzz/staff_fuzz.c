@@ -1,5 +1,5 @@
-/* staff_fuzz.c: the input as a staff key, a certificate, a revocation and a ticket's message: as it arrives, and
- * signed and sealed by who may. */
+/* staff_fuzz.c: the input as a staff key, a certificate, a revocation and a ticket's message: as it arrives,
+ * and signed and sealed by who may. */
 #include <stdlib.h>
 
 #include "format/ticket.h"
@@ -62,7 +62,8 @@ static void boxed(struct bytes text) {
     AUTO(blob_clear) struct blob envelope = {0};
     AUTO(blob_clear) struct blob raw = {0};
     if (envelope_sign(&sign, "cardea/1 ticket", text, &envelope) ||
-        box_seal_with(box.public_key, secret, "cardea/1 ticket", BYTES_OF(ticket), blob_bytes(&envelope), &raw))
+        box_seal_with(box.public_key, secret, "cardea/1 ticket", BYTES_OF(ticket), blob_bytes(&envelope),
+                      &raw))
         abort();
     try_message(blob_bytes(&raw));
 }

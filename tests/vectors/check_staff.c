@@ -95,7 +95,8 @@ static void check_ticket(json_t *one) {
     check_equal(one, "signer", BYTES_OF(m.signer));
     sign_key_from_seed(seed, &signer);
     assert_int_equal(ticket_message_seal(&m, &signer, desk.public_key, &again, &d), ERR_OK);
-    assert_int_equal(box_open(&desk, "cardea/1 ticket", BYTES_OF(ticket), blob_bytes(&again), &plain), ERR_OK);
+    assert_int_equal(box_open(&desk, "cardea/1 ticket", BYTES_OF(ticket), blob_bytes(&again), &plain),
+                     ERR_OK);
     const char *text = check_text(one, "text");
     assert_int_equal(plain.len - ENVELOPE_OVERHEAD_BYTES, strlen(text));
     assert_memory_equal(plain.data + ENVELOPE_OVERHEAD_BYTES, text, strlen(text));

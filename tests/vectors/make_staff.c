@@ -62,25 +62,25 @@ static void certificate_fill(struct staff_certificate *c) {
     memcpy(c->box, box.public_key, sizeof c->box);
 }
 
-static void certificate_good(json_t *cases, const char *name, const struct staff_certificate *c, json_t *roles) {
+static void certificate_good(json_t *cases, const char *name, const struct staff_certificate *c,
+                             json_t *roles) {
     struct sign_key staff;
     make_sign_key("staff", &staff);
     AUTO(blob_clear) struct blob raw = {0};
     MUST(staff_certificate_sign(c, &staff, &raw, NULL));
-    json_t *one = json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:{s:i, s:s, s:o, s:o, s:o, s:i, s:i}}", "name", name, "kind",
-        "certificate", "staff", make_hex(BYTES_OF(staff.public_key)), "staff_seed",
-        make_hex(BYTES_OF(staff.seed)), "raw", make_hex(blob_bytes(&raw)), "expected", "number",
-        (int)c->number, "name", c->name, "roles", roles, "sign", make_hex(BYTES_OF(c->sign)), "box",
-        make_hex(BYTES_OF(c->box)), "from", (int)c->from, "expires", (int)c->expires);
+    json_t *one =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:{s:i, s:s, s:o, s:o, s:o, s:i, s:i}}", "name", name, "kind",
+                  "certificate", "staff", make_hex(BYTES_OF(staff.public_key)), "staff_seed",
+                  make_hex(BYTES_OF(staff.seed)), "raw", make_hex(blob_bytes(&raw)), "expected", "number",
+                  (int)c->number, "name", c->name, "roles", roles, "sign", make_hex(BYTES_OF(c->sign)), "box",
+                  make_hex(BYTES_OF(c->box)), "from", (int)c->from, "expires", (int)c->expires);
     make_case(cases, NULL, one);
 }
 
 static void certificate_cases(json_t *cases) {
-    static const char odd[] =
-        "{\"v\":1,\"number\":%s,\"name\":\"a\",\"roles\":%s,\"sign\":"
-        "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"box\":"
-        "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"from\":%s,\"expires\":5}";
+    static const char odd[] = "{\"v\":1,\"number\":%s,\"name\":\"a\",\"roles\":%s,\"sign\":"
+                              "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"box\":"
+                              "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"from\":%s,\"expires\":5}";
     static const struct {
         const char *name, *number, *roles, *from;
     } refusals[] = {{"an administrator who is an agent too", "1", "[\"administrator\",\"agent\"]", "1"},
@@ -121,8 +121,8 @@ static void revocation_cases(json_t *cases) {
     AUTO(blob_clear) struct blob certificate = {0};
     MUST(staff_revocation_sign(&r, &staff, &raw));
     staff_case(cases, "a revocation", NULL, "revocation", blob_bytes(&raw), &staff,
-               json_pack("{s:i, s:o, s:i}", "number", (int)r.number, "sign", make_hex(BYTES_OF(r.sign)), "time",
-                         (int)r.time));
+               json_pack("{s:i, s:o, s:i}", "number", (int)r.number, "sign", make_hex(BYTES_OF(r.sign)),
+                         "time", (int)r.time));
     MUST(staff_certificate_sign(&c, &staff, &certificate, NULL));
     staff_case(cases, "a certificate in place of a revocation", "forged", "revocation",
                blob_bytes(&certificate), &staff, NULL);
@@ -145,9 +145,9 @@ static void hand_of(const char *label, struct hand *h) {
 
 static void ticket_case(json_t *cases, const char *name, const char *error, const struct hand *h,
                         struct bytes box, const char *text) {
-    json_t *one = json_pack("{s:s, s:o, s:o, s:o}", "name", name, "desk_secret",
-                            make_hex(BYTES_OF(h->desk.secret)), "ticket", make_hex(BYTES_OF(h->ticket)), "box",
-                            make_hex(box));
+    json_t *one =
+        json_pack("{s:s, s:o, s:o, s:o}", "name", name, "desk_secret", make_hex(BYTES_OF(h->desk.secret)),
+                  "ticket", make_hex(BYTES_OF(h->ticket)), "box", make_hex(box));
     if (!error) {
         json_object_set_new(one, "signer", make_hex(BYTES_OF(h->signer.public_key)));
         json_object_set_new(one, "text", json_string(text));
@@ -198,16 +198,18 @@ static void ticket_goods(json_t *cases) {
     AUTO(json_release)
     json_t *health = json_pack(
         "{s:[{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:s}], s:{s:s, s:s, s:i, s:i, s:i}, s:s}",
-        "cameras", "name", "porch", "state", "streaming", "fps", 25, "kbit_s", 2310, "lost", 12, "restarts", 1,
-        "width", 1920, "height", 1080, "codec", "h264", "error", "no answer from [address]", "hub", "version",
-        "0.1.0", "state", "ok", "uptime_s", 86400, "spool_bytes", 0, "waiting", 0, "vault", "0.1.0");
+        "cameras", "name", "porch", "state", "streaming", "fps", 25, "kbit_s", 2310, "lost", 12, "restarts",
+        1, "width", 1920, "height", 1080, "codec", "h264", "error", "no answer from [address]", "hub",
+        "version", "0.1.0", "state", "ok", "uptime_s", 86400, "spool_bytes", 0, "waiting", 0, "vault",
+        "0.1.0");
     struct staff_certificate c;
     struct sign_key staff;
     struct box_key box;
     certificate_fill(&c);
     make_sign_key("staff", &staff);
     make_box_key("household", &box);
-    struct ticket_message m = {.kind = TICKET_OPEN, .text = "Hello,\nthe \"porch\" is dark ☂", .has_household = true};
+    struct ticket_message m = {
+        .kind = TICKET_OPEN, .text = "Hello,\nthe \"porch\" is dark ☂", .has_household = true};
     make_bytes("household sign public", m.household_sign, sizeof m.household_sign);
     memcpy(m.household_box, box.public_key, sizeof m.household_box);
     ticket_good(cases, "a ticket is opened", &m);
@@ -223,7 +225,8 @@ static void ticket_goods(json_t *cases) {
     m.request.to = SLOT + 600;
     ticket_good(cases, "a request for a past range", &m);
     blob_clear(&m.certificate);
-    m = (struct ticket_message){.kind = TICKET_ANSWER, .has_answers = true, .has_grant = true, .has_request = true};
+    m = (struct ticket_message){
+        .kind = TICKET_ANSWER, .has_answers = true, .has_grant = true, .has_request = true};
     request_fill(&m.request, cameras);
     m.request.live_minutes = 3;
     make_bytes("request", m.answers, sizeof m.answers);
@@ -244,18 +247,18 @@ static void ticket_odds(json_t *cases) {
         {"words without text", "\"kind\":\"words\""},
         {"words with health figures", "\"kind\":\"words\",\"text\":\"x\",\"health\":{\"cameras\":[]}"},
         {"an opening without the household's keys", "\"kind\":\"open\",\"text\":\"x\""},
-        {"a request without a certificate",
-         "\"kind\":\"request\",\"request\":{\"id\":\"0011223344556677\",\"cameras\":[\"a\"],\"live_minutes\":1,"
-         "\"reason\":\"\"}"},
-        {"a request of no camera",
-         "\"kind\":\"request\",\"certificate\":\"AAAA\",\"request\":{\"id\":\"0011223344556677\",\"cameras\":[],"
-         "\"live_minutes\":1,\"reason\":\"\"}"},
-        {"a request of nothing",
-         "\"kind\":\"request\",\"certificate\":\"AAAA\",\"request\":{\"id\":\"0011223344556677\",\"cameras\":["
-         "\"a\"],\"reason\":\"\"}"},
-        {"a request that ends before it begins",
-         "\"kind\":\"request\",\"certificate\":\"AAAA\",\"request\":{\"id\":\"0011223344556677\",\"cameras\":["
-         "\"a\"],\"from\":9,\"to\":9,\"reason\":\"\"}"},
+        {"a request without a certificate", "\"kind\":\"request\",\"request\":{\"id\":\"0011223344556677\","
+                                            "\"cameras\":[\"a\"],\"live_minutes\":1,"
+                                            "\"reason\":\"\"}"},
+        {"a request of no camera", "\"kind\":\"request\",\"certificate\":\"AAAA\",\"request\":{\"id\":"
+                                   "\"0011223344556677\",\"cameras\":[],"
+                                   "\"live_minutes\":1,\"reason\":\"\"}"},
+        {"a request of nothing", "\"kind\":\"request\",\"certificate\":\"AAAA\",\"request\":{\"id\":"
+                                 "\"0011223344556677\",\"cameras\":["
+                                 "\"a\"],\"reason\":\"\"}"},
+        {"a request that ends before it begins", "\"kind\":\"request\",\"certificate\":\"AAAA\",\"request\":{"
+                                                 "\"id\":\"0011223344556677\",\"cameras\":["
+                                                 "\"a\"],\"from\":9,\"to\":9,\"reason\":\"\"}"},
         {"an approval without its grant", "\"kind\":\"answer\",\"answers\":\"0011223344556677\""},
         {"a picture among the health figures",
          "\"kind\":\"health\",\"health\":{\"cameras\":[{\"name\":\"a\",\"picture\":\"AAAA\"}]}"},
@@ -285,7 +288,8 @@ void make_staff(const char *folder) {
     key_cases(staff);
     certificate_cases(staff);
     revocation_cases(staff);
-    make_file(folder, "staff.json", "Staff keys, certificates and revocations, as \"kind\" says, under \"staff\".",
+    make_file(folder, "staff.json",
+              "Staff keys, certificates and revocations, as \"kind\" says, under \"staff\".",
               "docs/trust.md, \"The support desk\"", staff);
     ticket_goods(tickets);
     ticket_odds(tickets);

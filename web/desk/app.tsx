@@ -6,7 +6,7 @@ import { Button, Icon, Logo, Message, type IconName } from "../owner/ui.tsx";
 import { wordOf } from "../shared/errors.ts";
 import { AlarmsPage, ReportPage, StaffPage } from "./admin.tsx";
 import { Asking, Code, DoorFrame, NewFactor, SignIn, SignUp, Waiting, Words } from "./door.tsx";
-import { client, phase, provider, toast } from "./state.ts";
+import { client, phase, provider } from "./state.ts";
 import { QueuePage } from "./queue.tsx";
 import { TicketPage } from "./ticket.tsx";
 import { ViewPage } from "./viewer.tsx";
@@ -25,17 +25,6 @@ export async function start(): Promise<void> {
 }
 
 export function App() {
-    return (
-        <>
-            <Now />
-            <div class="toasts" aria-live="polite">
-                {toast.value && <div class={`toast ${toast.value.kind}`} key={toast.value.key}>{toast.value.text}</div>}
-            </div>
-        </>
-    );
-}
-
-function Now() {
     const p = phase.value;
     switch (p.at) {
         case "in": return <Desk me={p.me} />;

@@ -31,16 +31,6 @@ export interface Pending {
 
 export const phase = signal<Phase>({ at: "starting" });
 export const provider = signal({ name: "", fingerprint: "" });
-export const toast = signal<{ text: string; kind: "info" | "bad"; key: number } | null>(null);
-
-let toasts = 0;
-export function say(text: string, kind: "info" | "bad" = "info"): void {
-    const key = ++toasts;
-    toast.value = { text, kind, key };
-    setTimeout(() => {
-        if (toast.value?.key === key) toast.value = null;
-    }, kind === "bad" ? 9000 : 5000);
-}
 
 /* Goes to where the account stands. */
 export async function enter(pending: Pending | null): Promise<void> {

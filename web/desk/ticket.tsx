@@ -7,7 +7,7 @@ import { fromLocalInput, fullTime, localInput, minuteTime, whenTime } from "../o
 import { Button, Dialog, Field, Icon, Message, Page, sentence, useAction } from "../owner/ui.tsx";
 import { HealthCards } from "../owner/healthcards.tsx";
 import { useThread } from "../owner/thread.ts";
-import { agentName, client, say, shortTicket } from "./state.ts";
+import { agentName, client, shortTicket } from "./state.ts";
 import type { Me } from "./worker.ts";
 
 export function TicketPage({ id, me }: { id: string; me: Me }) {
@@ -69,7 +69,7 @@ function Line({ said, me }: { said: Said; me: Me }) {
     const mine = said.from === "staff" && said.agent?.number === me.number;
     const who = said.from === "household" ? "Owner" : mine ? "You" : said.agent ? agentName(said.agent) : "Staff";
     return (
-        <li class={`said ${said.from === "staff" ? "mine" : ""} ${m?.kind ?? "bad"}`}>
+        <li class={`said ${said.from === "staff" ? "mine" : ""} k-${m?.kind ?? "bad"}`}>
             <small class="muted num">{who} · {whenTime(said.at)}</small>
             {said.problem ? <p class="said-bad"><Icon name="warn" /> Not shown: {said.problem}</p> : <Content said={said} />}
         </li>
@@ -148,7 +148,6 @@ function Ask({ id, health, onAsked, onClose }: { id: string; health: Health; onA
         void run(async () => {
             onAsked();
             await client.request(id, { cameras: chosen, reason: reason.trim(), ...(live ? { live_minutes: minutes } : past) });
-            say("The owner is asked now");
             onClose();
         });
     };

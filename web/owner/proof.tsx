@@ -51,12 +51,12 @@ function How({ s }: { s: LookedState }) {
                 <ul class="proof-list">
                     <li><Icon name="check" />The log is signed by the key that your household pinned.</li>
                     <li><Icon name="check" />It continues, entry for entry, the log that this device saw before.</li>
-                    <li><Icon name={s.witness && !s.witnessProblem ? "check" : "more"} />{s.witness && !s.witnessProblem ? "It continues what the hub in your home has witnessed." : `Your hub: ${s.witnessProblem ?? "has not been asked"}.`}</li>
+                    <li><Icon name={s.witness && !s.witnessProblem ? "check" : "more"} />{s.witness && !s.witnessProblem ? "It continues what the hub in your home has witnessed." : sentence(s.witnessProblem ?? "your hub has not been asked yet")}</li>
                     <li><Icon name="check" />Your entries are numbered, and no number is missing; each one is in the log.</li>
                     <li><Icon name={p.searched >= p.size ? "check" : "more"} />{p.searched >= p.size ? "Nothing of yours in the log was kept from this device." : `The log is searched for what was kept from you: ${p.searched.toLocaleString()} of ${p.size.toLocaleString()} entries so far.`}</li>
                     <li><Icon name="check" />Everything you allowed or ended is in it, and nothing was used that you did not allow.</li>
                 </ul>
-                <p class="muted">What nobody can prove: what happened on a device that was rightly opened, and what a device that was never online has not asked about.</p>
+                <p class="muted">What nobody can prove: what people do with what you rightly showed them.</p>
             </div>
             <dl class="ledger">
                 <div><dt>Log</dt><dd><code>{p.origin}</code></dd></div>

@@ -53,7 +53,7 @@ function ListPage() {
                     ))}
                 </ul>
             )}
-            <p class="muted support-foot"><Icon name="lock" /> Tickets are sealed: only you and the desk read them. No ticket names you, and each look at a camera is in <a href="#/looked">Who looked?</a></p>
+            <p class="muted support-foot"><Icon name="lock" /> <span>Tickets are sealed: only you and the desk read them. No ticket names you, and each look at a camera is in <a href="#/looked">Who looked?</a></span></p>
             {opening && <OpenTicket onClose={() => setOpening(false)} />}
         </Page>
     );
@@ -159,7 +159,7 @@ function TicketPage({ id }: { id: string }) {
                     {thread.state === "open" ? <Answer id={id} onFigures={() => setSending(true)} /> : <p class="muted">This ticket is closed. What ran under it has ended; <a class="link" href="#/support">open another</a> if something is left.</p>}
                 </section>
             )}
-            {requests.some((r) => r.answer?.kind === "answer") && <p class="muted support-foot"><Icon name="eye" /> What they looked at, and when, is in <a class="link" href="#/looked">Who looked?</a></p>}
+            {requests.some((r) => r.answer?.kind === "answer") && <p class="muted support-foot"><Icon name="eye" /> <span>What they looked at, and when, is in <a href="#/looked">Who looked?</a></span></p>}
             {closing && (
                 <Confirm title="Close this ticket?" action="Close it" onDone={async () => { await client.closeTicket(id); await loadTickets(); }} onClose={() => setClosing(false)}>
                     <p>Whatever the desk may still see under it ends at once. You can read it later, and open another.</p>
@@ -174,7 +174,7 @@ function Line({ said }: { said: Said }) {
     const m = said.message;
     const who = said.from === "household" ? "You" : said.agent ? `Agent ${said.agent.number}, ${said.agent.name}` : "The desk";
     return (
-        <li class={`said ${said.from === "household" ? "mine" : ""} ${m?.kind ?? "bad"}`}>
+        <li class={`said ${said.from === "household" ? "mine" : ""} k-${m?.kind ?? "bad"}`}>
             <small class="muted num">{who} · {whenTime(said.at)}</small>
             {said.problem ? <p class="said-bad" role="alert"><Icon name="warn" /> Not shown, since it proves nothing: {said.problem}</p> : <Content said={said} />}
         </li>

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { CameraView } from "../shared/client.ts";
 import { Feed, type FeedState } from "./feed.ts";
 import { minuteTime } from "./format.ts";
-import { client, household, isOwner, listen, loadHousehold, now, reportOf, statusOf } from "./state.ts";
+import { client, goHome, household, isOwner, listen, loadHousehold, now, reportOf, statusOf } from "./state.ts";
 import { Icon, Page } from "./ui.tsx";
 import type { LivePart } from "../shared/watch.ts";
 import { codecName } from "./format.ts";
@@ -27,7 +27,8 @@ export function WallPage() {
         const stop = listen((e) => {
             if (!("watch" in e) || e.watch !== id) return;
             if (e.type === "live") feeds.current.get(e.camera)?.(e.part);
-            else if (e.type === "live-state") lost.value = e.state === "lost" ? e.message : e.state === "open" ? null : lost.peek();
+            else if (e.type === "live-state" && e.state === "ended" && !isOwner.peek()) void client.choose(household.peek()!.id).then(goHome).catch(() => undefined);
+            else if (e.type === "live-state") lost.value = e.state === "lost" || e.state === "ended" ? e.message : e.state === "open" ? null : lost.peek();
             else if (e.type === "notice" && e.notice.kind === "online") void loadHousehold().catch(() => undefined);
         });
         void client.watch(key.split(",")).then((w) => (stopped ? void client.stop(w) : (id = w)));

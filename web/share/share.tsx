@@ -20,7 +20,11 @@ const DAMAGED: Refusal = { ok: false, password: false, again: false, title: "Thi
 
 export const ended = (why: Omit<Refusal, "ok" | "password">): void => void (state.value = { at: "refused", why: { ok: false, password: false, ...why } });
 
+/* Browsers keep their cryptography from pages that came over an open line. */
+const OPEN_LINE: Refusal = { ok: false, password: false, again: false, title: "This needs a safe connection", text: "The address begins with http://. Ask whoever sent you the link for one that begins with https://." };
+
 async function begin(): Promise<void> {
+    if (!isSecureContext) return void (state.value = { at: "refused", why: OPEN_LINE });
     const fragment = location.hash.slice(1);
     try {
         const { password } = await client.ask(fragment);

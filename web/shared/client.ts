@@ -391,7 +391,13 @@ export class Client extends Playback {
             this.use(grant, grant.statement.from);
         } else {
             this.api.useCapability(await signKey(of.capability));
-            const household = await this.openHousehold(of.id);
+            const household = await this.openHousehold(of).catch((e) => {
+                /* An owner who was invited can be removed as well. */
+                if (!of.role || !["denied", "no_key"].includes(wordOf(e))) throw e;
+                this.outside = { name: of.name, title: "", text: "", again: false };
+                return null;
+            });
+            if (!household) return this.api.useAccess(null);
             this.household = household;
             this.grants = new Grants(this.api, household, now, location.origin);
             this.members = new Members(this.api, household, this.grants, now, location.origin);
@@ -440,13 +446,13 @@ export class Client extends Playback {
         if (this.remembered) await this.remember();
     }
 
-    private async openHousehold(id: string): Promise<Household> {
+    private async openHousehold({ id, role }: KeyringHousehold): Promise<Household> {
         const body = this.signedIn().ring.body;
         try {
             return await Household.open(this.api, id, body.account.box, device.memory);
         } catch (e) {
             /* The sign-up was cut off between the account and the household: go on where it ended, if the vault still lets us. */
-            if (!(e instanceof CardeaError) || (e.word !== "denied" && e.word !== "not_found")) throw e;
+            if (!(e instanceof CardeaError) || (e.word !== "denied" && e.word !== "not_found") || role) throw e;
             const info = await this.vault();
             if (info.signup === "closed" || (info.signup === "code" && !info.setup_code)) throw e;
             await accounts.makeHousehold(this.api, body, info.setup_code);

@@ -19,7 +19,7 @@ export function refusalOf(e: unknown): Refusal {
     if (word === "not_found") return end("There is nothing at this link", "It was deleted by whoever shared it, or the link was not copied whole. Ask for it again.");
     if (word === "denied") {
         if (/revoked|withdrawn|ended/.test(message)) return end("This was ended", "Whoever shared it with you has ended it. Ask them if you still need it.");
-        if (/expired/.test(message)) return end("This has expired", "Its time is over. Ask whoever shared it with you for a new link.");
+        if (/expired|nothing from/.test(message)) return end("This has expired", "Its time is over. Ask whoever shared it with you for a new link.");
         if (/not (hold )?yet|does not hold/.test(message)) return { title: "Not yet", text: "This share begins later. Come back then.", again: true };
         if (/views|used up|often/.test(message)) return end("This share was used up", "It could be opened a certain number of times, and that many it was. Ask for a new link.");
         if (/link or its password/.test(message)) return { ...end("There is nothing at this link", "It was deleted by whoever shared it, or a part of the link is missing. Copy the whole link, or ask for it again."), wrong: true };

@@ -221,6 +221,7 @@ test("each refusal has its own words for whoever stands before the door", () => 
     const cases: [CardeaError, RegExp, boolean][] = [
         [new CardeaError("denied", "grant: it was revoked at 2026-01-01T00:00:00Z"), /was ended/, false],
         [new CardeaError("denied", "this grant has expired"), /has expired/, false],
+        [new CardeaError("denied", "grant: it shows nothing from 2026-01-01T00:00:00Z on"), /has expired/, false],
         [new CardeaError("denied", "this grant does not hold yet"), /Not yet/, true],
         [new CardeaError("denied", "grant: it was opened as often as it may be"), /used up/, false],
         [new CardeaError("denied", "this cannot be opened: the link or its password is not right, or the try was too slow"), /nothing at this link/, false],
