@@ -1,5 +1,5 @@
-/* demo_staff.h: the demo's support desk: a provider, and one agent who is certified. Everything is what a real desk
- * has; the files that a provider keeps apart lie in the demo's own folder. */
+/* demo_staff.h: the demo's support desk: a provider, and one agent who is certified. Everything is what a
+ * real desk has; the files that a provider keeps apart lie in the demo's own folder. */
 #ifndef CARDEA_CLI_DEMO_STAFF_H
 #define CARDEA_CLI_DEMO_STAFF_H
 

@@ -67,7 +67,8 @@ static err on_header(struct live *l, size_t i, struct bytes payload, struct diag
         return diag_fail(d, ERR_NOT_FOUND, "the household has no key of epoch %u of this camera",
                          header.epoch);
     e = segment_reader_begin(v->reader, keys, &header, d);
-    if (e == ERR_NOT_FOUND && l->client->grant) return ERR_OK; /* it began before what was given: the next one */
+    if (e == ERR_NOT_FOUND && l->client->grant)
+        return ERR_OK; /* it began before what was given: the next one */
     if (e) return e;
     v->open = true;
     v->second = 0;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 
+#include "base/clock.h"
 #include "crypto/hash.h"
 #include "format/pairing.h"
 #include "vault/staff_fixture.h"
