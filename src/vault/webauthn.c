@@ -13,6 +13,7 @@
 #define FLAG_PRESENT 0x01
 #define FLAG_VERIFIED 0x04
 #define FLAG_CREDENTIAL 0x40
+#define FLAG_EXTENSIONS 0x80
 #define HEAD_BYTES 37
 
 static pthread_once_t fido_once = PTHREAD_ONCE_INIT;
@@ -63,6 +64,47 @@ err webauthn_client_read(struct bytes client_data, const char *type, struct weba
     return ERR_OK;
 }
 
+#define CBOR_DEPTH_MAX 4 /* CTAP 2, section 8 */
+
+/* Walks one item of CBOR (RFC 8949), as CTAP has it: every length is said beforehand. False: it claims more
+ * than there is. libcbor makes room for what a head claims before it looks for the rest; so what strangers
+ * claim is looked at first. */
+static bool cbor_walk(struct bytes in, size_t *at, unsigned depth) {
+    if (*at >= in.len || depth > CBOR_DEPTH_MAX) return false;
+    unsigned major = in.data[*at] >> 5, info = in.data[*at] & 31;
+    size_t more = info < 24 ? 0 : (size_t)1 << (info - 24);
+    uint64_t value = info;
+    (*at)++;
+    if (info > 27 || more > in.len - *at) return false;
+    if (more) value = 0;
+    for (size_t i = 0; i < more; i++) value = value << 8 | in.data[(*at)++];
+    size_t left = in.len - *at;
+    if (major == 2 || major == 3) {
+        if (value > left) return false;
+        *at += (size_t)value;
+        return true;
+    }
+    if (major < 2 || major == 7) return true;
+    if (value > left) return false;
+    size_t items = major == 6 ? 1 : major == 5 ? 2 * (size_t)value : (size_t)value;
+    for (size_t i = 0; i < items; i++)
+        if (!cbor_walk(in, at, depth + 1)) return false;
+    return true;
+}
+
+/* What follows the head: aaguid (16) | id's length (2) | id | key, if there is a credential; and a map of
+ * extensions, if there is one; and nothing else. */
+static bool tail_sound(struct bytes data) {
+    size_t at = HEAD_BYTES;
+    if (data.data[32] & FLAG_CREDENTIAL) {
+        if (data.len < HEAD_BYTES + 18) return false;
+        at += 18 + ((size_t)data.data[HEAD_BYTES + 16] << 8 | data.data[HEAD_BYTES + 17]);
+        if (!cbor_walk(data, &at, 0)) return false;
+    }
+    if (data.data[32] & FLAG_EXTENSIONS && !cbor_walk(data, &at, 0)) return false;
+    return at == data.len;
+}
+
 static err check_head(struct bytes data, const char *rp, uint8_t flags, uint32_t *counter, struct diag *d) {
     uint8_t hash[HASH_BYTES];
     if (data.len < HEAD_BYTES || data.len > WEBAUTHN_AUTHENTICATOR_MAX_BYTES)
@@ -74,6 +116,7 @@ static err check_head(struct bytes data, const char *rp, uint8_t flags, uint32_t
         return refuse(d, flags & FLAG_VERIFIED
                              ? "the key did not check who holds it: it needs a PIN or a fingerprint"
                              : "nobody touched the key");
+    if (!tail_sound(data)) return refuse(d, "the authenticator's data cannot be read");
     *counter = be32_get(data.data + 33);
     return ERR_OK;
 }
