@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "crypto/hash.h"
 #include "format/pairing.h"
+#include "vault/grant_fixture.h"
 #include "vault/staff_fixture.h"
 
 static struct provider provider;
@@ -290,6 +291,63 @@ static void test_tickets(void **state) {
     assert_string_equal(json_string_value(json_object_get(one, "state")), "closed");
 }
 
+static void support_open(const struct member *m, const uint8_t grant[GRANT_ID_BYTES], const char *auth,
+                         long status, struct answer *out, char token[128]) {
+    AUTO(answer_clear) struct answer asked = {0};
+    AUTO(blob_clear) struct blob challenge = {0};
+    uint8_t signature[SIGNATURE_BYTES];
+    char path[128];
+    ASK(&vault, 200, &asked, "GET", "/v1/access/challenge");
+    const char *text = answer_text(&asked, "challenge");
+    assert_int_equal(base64_decode(text, strlen(text), &challenge), ERR_OK);
+    assert_int_equal(grant_open_sign(&m->sign, blob_bytes(&challenge), grant, signature), ERR_OK);
+    ASK(&vault, status, out, "POST", grant_path(grant, "/open", path), auth,
+        .json = json_pack("{s:s,s:o}", "challenge", text, "signature", json_base64(BYTES_OF(signature))));
+    if (status == 200) snprintf(token, 128, "Access %s", answer_text(out, "token"));
+}
+
+/* A grant for support is for a certified agent and an open ticket; it ends with either. */
+static void test_grant_for_support(void **state) {
+    AUTO(member_clear) struct member lea = {0}, max = {0};
+    AUTO(answer_clear) struct answer a = {0}, b = {0}, e = {0}, g = {0}, h = {0};
+    AUTO(blob_clear) struct blob raw = {0};
+    struct sharing s;
+    char ticket[33], path[128], token[128] = "", timeline[128];
+    uint32_t now = wall_slot(wall_now());
+    sharing_make(&vault, &s);
+    member_make(&vault, &provider, "lea", STAFF_AGENT, &lea);
+    member_make(&vault, &provider, "max", STAFF_AGENT, &max);
+    ticket_open(&s.h, ticket);
+    struct grantee agent = {.sign = lea.sign, .box = lea.box};
+    struct grant_statement statement = sharing_statement(&s, &agent, now - 600, now);
+    statement.purpose = GRANT_SUPPORT;
+    statement.live = false;
+    statement.witness_count = 1;
+    memcpy(statement.witnesses[0], s.sign.public_key, sizeof statement.witnesses[0]);
+    snprintf(statement.ticket, sizeof statement.ticket, "00112233445566778899aabbccddeeff");
+    sharing_issue(&s, &statement, &raw);
+    sharing_post(&vault, &s, blob_bytes(&raw), 403, &a); /* no such ticket */
+    memcpy(statement.ticket, ticket, sizeof ticket);
+    statement.grantee[0] ^= 1;
+    sharing_issue(&s, &statement, &raw);
+    sharing_post(&vault, &s, blob_bytes(&raw), 403, &b); /* another box than the certified one */
+    statement.grantee[0] ^= 1;
+    sharing_give(&vault, &s, &statement);
+    support_open(&lea, statement.id, NULL, 403, &e, token);     /* without an agent's access */
+    support_open(&lea, statement.id, max.auth, 403, &g, token); /* with another agent's */
+    assert_non_null(strstr(answer_text(&g, "message"), "another agent"));
+    support_open(&lea, statement.id, lea.auth, 200, &h, token);
+    snprintf(timeline, sizeof timeline, "/v1/timeline?camera=%s&from=0&to=4294967295", s.porch.hex);
+    ASK(&vault, 200, NULL, "GET", timeline, token);
+    snprintf(path, sizeof path, "/v1/tickets/%s/close", ticket);
+    ASK(&vault, 204, NULL, "POST", path, s.h.owner_auth);
+    AUTO(answer_clear) struct answer closed = {0}, again = {0};
+    ASK(&vault, 403, &closed, "GET", timeline, token);
+    assert_non_null(strstr(answer_text(&closed, "message"), "closed"));
+    support_open(&lea, statement.id, lea.auth, 403, &again, token);
+    sharing_clear(&s);
+}
+
 /* A key that changes is public, and whom the former certified is out. Last: it ends what the others made. */
 static void test_swapped_key(void **state) {
     AUTO(member_clear) struct member kim = {0};
@@ -316,6 +374,7 @@ int main(void) {
         cmocka_unit_test(test_duties_are_apart),
         cmocka_unit_test(test_tickets),
         cmocka_unit_test(test_nothing_of_a_household),
+        cmocka_unit_test(test_grant_for_support),
         cmocka_unit_test(test_swapped_key),
     };
     return cmocka_run_group_tests_name("staff", tests, start, vault_stop);

@@ -8,7 +8,7 @@ from home import main
 
 
 def looked(home):
-    return json.loads(home.cardea("log", "--json").stdout)
+    return json.loads(home.cardea("log", "--json").stdout)["list"]
 
 
 def test_every_access_is_listed_and_none_can_be_hidden(folder):
