@@ -7,10 +7,10 @@ import type { Api } from "./api.ts";
 import { boxOpener, type BoxOpener } from "./box.ts";
 import { b64, concat, equal, hex, text, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
 import type { Memory } from "./device.ts";
-import { CardeaError, messageOf, wordOf } from "./errors.ts";
+import { CardeaError, forged, messageOf, wordOf } from "./errors.ts";
 import { readStatement } from "./grant.ts";
 import { sha256 } from "./hash.ts";
-import { recall, type Household, type Hub } from "./household.ts";
+import { recall, recalls, type Household, type Hub } from "./household.ts";
 import { cosignatures, decodeEntry, leafHash, logKeyOf, openCheckpoint, privateActor, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Fetch } from "./log.ts";
 import { ownEntry, readDetails, type OwnEntry } from "./looks.ts";
 import { nothingSeen, type Failure, type FailureCase, type LookMemory, type SeenLog } from "./lookmemory.ts";
@@ -244,8 +244,10 @@ export class Looked {
         try {
             raw = await this.p.api.bytes(`/v1/objects/${PIN}`);
         } catch (e) {
-            if (wordOf(e) === "not_found") return null;
-            throw e;
+            if (wordOf(e) !== "not_found") throw e;
+            /* It is never deleted: a vault without it would have another log, or another desk, believed. */
+            if (!(await recalls(this.p.objects, this.p.household.keys.id, PIN))) return null;
+            throw forged(`${PIN}: this device has seen your household's pins of the log and of the support desk, and the vault now says that there are none`);
         }
         const object = await openObject(raw, PIN, [this.p.household.keys.sign.public]);
         await recall(this.p.objects, this.p.household.keys.id, PIN, object);

@@ -319,3 +319,15 @@ test("the pin is the first device's, and all others' after it", async () => {
     v.lie.logKey = random(32);
     assert.equal(b64((await looked(v, device()).pins()).log), b64(v.log.key.public));
 });
+
+test("pins that this device has seen are not made anew", async () => {
+    const { v } = await house();
+    const d = device();
+    await looked(v, d).check();
+    v.objects.delete("trust/pins");
+    v.lie.logKey = random(32);
+    const l = looked(v, d);
+    await l.check();
+    assert.match(l.state.problem ?? "", /has seen your household's pins/);
+    assert.equal(v.objects.has("trust/pins"), false);
+});
