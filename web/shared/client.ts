@@ -399,7 +399,7 @@ export class Client extends Playback {
             });
             if (!household) return this.api.useAccess(null);
             this.household = household;
-            this.grants = new Grants(this.api, household, now, location.origin);
+            this.grants = new Grants(this.api, household, now, location.origin, () => this.looked!.pins());
             this.members = new Members(this.api, household, this.grants, now, location.origin);
             this.use(household, 0);
             this.looked = new Looked({

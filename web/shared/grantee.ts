@@ -2,14 +2,13 @@
  * (docs/trust.md, "Opening"). */
 import type { Access } from "./access.ts";
 import type { Api, Proven } from "./api.ts";
-import { b64, equal, hex, unb64, type Bytes } from "./bytes.ts";
-import { forged, noKey } from "./errors.ts";
+import { b64, equal, unb64, unhex, type Bytes } from "./bytes.ts";
+import { forged, invalid, noKey } from "./errors.ts";
 import { checkValid, openGrantBox, readAbout, readGrant, signOpen, type About, type Statement } from "./grant.ts";
 import type { Camera, Hub, Profile } from "./household.ts";
 import { issuerOf, type Link, type LinkKeys } from "./link.ts";
-import { checkProof, decodeEntry } from "./log.ts";
+import { checkProof, decodeEntry, staffActor } from "./log.ts";
 import type { SignKey } from "./sign.ts";
-import { staffActor } from "./staff.ts";
 import { TimeKeys } from "./timekey.ts";
 
 /* Who opens it, and from whom it must be: a member knows the household's whole key, a link the first half of its hash. */
@@ -95,18 +94,19 @@ export class GrantAccess implements Access {
         await checkProof(unb64(s.log), answer.checkpoint, answer.entry, leaf, answer.proof.map(unb64), s.witnesses ? s.witnesses.map(unb64) : null);
         const { about: raw, keys } = await openGrantBox(grant, grant.household, box.secret, box.public, Math.floor(this.now()));
         const { about, hubs } = await readAbout(raw, grant);
-        this.checkEntry(leaf, answer.entry, about);
+        this.checkEntry(leaf, answer.entry, s, about);
         Object.assign(this, { statement: s, about, hubs, signer: grant.household, lastEntry: answer.entry });
         for (const k of keys) this.keys.set(`${k.camera}/${k.epoch}`, new TimeKeys(k.nodes));
         this.cameras = s.cameras.map((id) => ({ id, profile: this.profileOf(id) }));
     }
 
     /* That it is in the log is proven; that it is this use of this grant is what is held against it here. */
-    private checkEntry(leaf: Bytes, index: number, about: About): void {
+    private checkEntry(leaf: Bytes, index: number, s: Statement, about: About): void {
         const entry = decodeEntry(leaf);
         if (entry.kind !== "grant.use") throw forged("the vault proved another entry of its log than this use");
-        const actor = this.holder.staff ? staffActor(this.holder.sign.public) : about.actor;
-        if (actor && (!entry.actor || hex(entry.actor) !== actor)) throw forged("the vault proved somebody else's use of its log, not yours");
+        const actor = s.purpose === "support" ? staffActor(this.holder.sign.public) : about.actor && unhex(about.actor);
+        if (!actor) throw invalid("grant: it does not say what the log calls its holder");
+        if (!entry.actor || !equal(entry.actor, actor)) throw forged("the vault proved somebody else's use of its log, not yours");
         if (Math.abs(entry.time / 1e6 - this.now()) > ENTRY_AGE_S || index <= this.lastEntry) throw forged("the vault proved an earlier use, and did not write this one down");
     }
 

@@ -8,6 +8,7 @@ import type { Household } from "./household.ts";
 import { command } from "./hub.ts";
 import { logKeyOf, privateActor } from "./log.ts";
 import { formatLink, issuerOf, linkKeys, type Link } from "./link.ts";
+import { openEnvelope } from "./sign.ts";
 import { intersect } from "./timekey.ts";
 
 export interface Note {
@@ -60,6 +61,9 @@ interface Listed {
 export type To = Pick<Statement, "grantee" | "grantee_sign" | "purpose"> & Partial<Pick<Statement, "role" | "ticket" | "views" | "witnesses">>;
 export type Of = Omit<ShareOptions, "password" | "views"> & { time?: number | undefined; id?: string | undefined; not_before?: number | undefined };
 
+/* A grant that this device ended, or whose end it saw, as it remembers that. */
+const endedName = (id: string): string => `grant/${id}/revoked`;
+
 export class Grants {
     private told = false; /* the vault knows the household's public keys */
 
@@ -68,6 +72,7 @@ export class Grants {
         private readonly household: Household,
         private readonly now: () => number, /* s */
         private readonly origin: string,
+        private readonly pins: () => Promise<{ log: Bytes }>,
     ) {}
 
     private get slot(): number {
@@ -132,6 +137,8 @@ export class Grants {
         await this.household.refresh(); /* the newest epoch's keys too */
         const { log_key } = await this.api.get<{ log_key?: string }>("/v1/vault", { who: "nobody" });
         if (!log_key) throw new CardeaError("unsupported", "this vault keeps no log, and without one nothing is shared");
+        /* Whoever opens it believes the log of this key, which must be the one that the household looks at. */
+        if (b64((await this.pins()).log) !== log_key) throw new CardeaError("forged", "this vault's log has another key than the one that your household knows: nothing was shared");
         const streams = this.streams(of.cameras);
         const statement: Statement = {
             v: 2, id: of.id ?? hex(random(16)), grantee: to.grantee, grantee_sign: to.grantee_sign, purpose: to.purpose,
@@ -189,12 +196,23 @@ export class Grants {
         if (!equal(household, this.household.keys.sign.public)) throw new CardeaError("forged", "the vault lists a share that this household did not make");
         if (statement.id !== g.id) throw new CardeaError("forged", "the vault lists a share under another one's number");
         const note = g.note ? await this.openNote(g.id, g.note) : null;
+        if (g.revocation && (await this.endedBy(g.id, g.revocation))) await this.household.remember(endedName(g.id));
         const now = this.slot;
         const state = g.revoked != null ? "revoked" : now >= statement.expires ? "expired" : statement.views && g.uses >= statement.views && g.active.length === 0 ? "used" : now < statement.not_before ? "later" : "active";
         return {
             id: g.id, statement, note, state, uses: g.uses, lastUse: g.last_use, revoked: g.revoked, watching: g.active,
             link: note?.link ? this.address(note.link) : null,
         };
+    }
+
+    /* Is that a revocation of this grant, by this household? */
+    private async endedBy(id: string, revocation: string): Promise<boolean> {
+        try {
+            const { signer, body } = await openEnvelope(unb64(revocation), "cardea/1 revoke");
+            return equal(signer, this.household.keys.sign.public) && (JSON.parse(text(body)) as { grant?: string }).grant === id;
+        } catch {
+            return false;
+        }
     }
 
     private async openNote(id: string, sealed: string): Promise<Note | null> {
@@ -221,6 +239,7 @@ export class Grants {
     async end(id: string): Promise<void> {
         const revocation = await makeRevocation(this.household.keys.sign, id, this.slot);
         await this.api.send("POST", `/v1/grants/${id}/revoke`, { json: { revocation: b64(revocation) } });
+        await this.household.remember(endedName(id));
     }
 
     /* A new epoch of these streams' cameras, and its keys for whoever may still look. */
@@ -251,9 +270,15 @@ export class Grants {
     async tend(): Promise<number> {
         await this.household.refresh();
         let tended = 0;
+        const heldBack: string[] = [];
         for (const g of await this.list()) {
             const { statement: s, note } = g;
-            if (!note || (g.state !== "active" && g.state !== "later") || s.to <= this.slot) continue;
+            if ((g.state !== "active" && g.state !== "later") || s.to <= this.slot) continue;
+            if (await this.household.remembers(endedName(s.id))) {
+                heldBack.push(note?.name ?? s.id);
+                continue;
+            }
+            if (!note) continue;
             const cameras = this.wanted(s);
             if (cameras.length === 0 || !this.lacks(this.streams(cameras), note)) continue;
             const of: Of = { ...s, cameras, time: Math.max(this.slot, s.time + 1), name: note.name, words: note.words };
@@ -262,6 +287,8 @@ export class Grants {
             await this.api.send("PUT", `/v1/grants/${s.id}`, { json: { grant: b64(made.raw), note: await this.sealNote(s.id, made.note) } });
             tended++;
         }
+        if (heldBack.length > 0)
+            throw new CardeaError("forged", `the vault acts as if you had not ended the share for ${heldBack.join(", ")}: no new keys were given to it. If the vault was restored from a backup, end it again`);
         return tended;
     }
 

@@ -128,9 +128,14 @@ export function checkMarkHub(hub: Hub | null, sign: Uint8Array): Hub {
 /* Keys of which one signer alone can ever speak. */
 const oneSigner = (key: string): boolean => /^household\/keys\/|^camera\/[^/]+\/profile$/.test(key);
 
+const nameOf = (household: string, key: string): string => b64(sha256(concat(unhex(household), utf8(key))));
+
+/* Has this device seen any version of it? A vault that denies it then holds it back. */
+export const recalls = async (memory: Memory, household: string, key: string): Promise<boolean> => (await memory.get(nameOf(household, key))) !== undefined;
+
 /* Compares a verified object with what this device has seen before, and remembers it: a vault cannot go back to an older one. */
 export async function recall(memory: Memory, household: string, key: string, object: { version: number; signer: Uint8Array }): Promise<void> {
-    const name = b64(sha256(concat(unhex(household), utf8(key))));
+    const name = nameOf(household, key);
     const signer = b64(object.signer);
     const before = await memory.get(name);
     if (before && object.version < before.version)
@@ -187,6 +192,15 @@ export class Household implements Access {
 
     private async seen(key: string, raw: Bytes): Promise<void> {
         await recall(this.memory, this.keys.id, key, await openObject(raw, key, null));
+    }
+
+    /* What this device did or saw once, under a name as objects have; the vault could act as if it had never been. */
+    remember(what: string, version = 1): Promise<void> {
+        return recall(this.memory, this.keys.id, what, { version, signer: this.keys.sign.public });
+    }
+
+    remembers(what: string): Promise<boolean> {
+        return recalls(this.memory, this.keys.id, what);
     }
 
     private fetchObject(o: Listed): Promise<Bytes> {

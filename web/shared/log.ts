@@ -327,6 +327,15 @@ export class Tiles {
         verifyInclusion(index, checkpoint.size, leafHash(entry), await proveInclusion(index, checkpoint.size, this.subtree), checkpoint.root);
     }
 
+    /* The entries of a bundle, every one of them proven: all hashes of a tile take part in the proof of any one. */
+    async proven(checkpoint: Checkpoint, index: number): Promise<Uint8Array[]> {
+        const entries = await this.bundle(index);
+        for (const [i, raw] of entries.entries())
+            if (!equal(leafHash(raw), await this.subtree(0, index * TILE_WIDTH + i))) throw forged(`log: entry ${index * TILE_WIDTH + i} is not what the log's hashes say`);
+        await this.include(checkpoint, index * TILE_WIDTH, entries[0]!);
+        return entries;
+    }
+
     /* Proves that the log which the checkpoint is has `before` as its beginning. */
     async extend(before: { size: number; root: Uint8Array }, checkpoint: Checkpoint): Promise<void> {
         const proof = await proveConsistency(before.size, checkpoint.size, this.subtree);

@@ -66,6 +66,7 @@ interface Kept<T> {
 
 const PREFIX = "member/";
 const INVITE = "member/invite/";
+const WITHDRAWN = 2; /* a version that none has: they are written once */
 const INVITE_S = 7 * 86_400;
 
 /* What an invited person's device posts is made with the code that only they and the owner have. */
@@ -90,6 +91,7 @@ export class Members {
         const plain = await boxOpen(keys.box, "cardea/1 member", utf8(key), payload);
         const value = JSON.parse(text(plain)) as T & { v: number };
         if (value.v !== 1) throw new CardeaError("invalid", `${key}: v`);
+        if (key.startsWith(INVITE)) await this.household.remember(key, version);
         return { key, version, value };
     }
 
@@ -138,8 +140,10 @@ export class Members {
         return this.invited(key, invite);
     }
 
+    /* One that was used or withdrawn lets nobody in again, should the vault bring it back. */
     async withdraw(key: string): Promise<void> {
         await this.api.send("DELETE", `/v1/objects/${key}`);
+        if (key.startsWith(INVITE)) await this.household.remember(key, WITHDRAWN);
     }
 
     /* Lets in whoever came with a code of this household's. Answers with the names of those who did. */

@@ -57,7 +57,7 @@ interface Parts {
 export class Support {
     private key: StaffKey | null = null;
     private rows = new Map<string, { messages: number; subject: string; waiting: boolean }>();
-    private certified = new Map<string, { entry: number; since: number }>(); /* by the certificate's bytes */
+    private certified = new Map<string, { entry: number; since: number; size: number }>(); /* by the certificate's bytes; size: of the log, as far as it was read */
 
     constructor(private readonly p: Parts) {}
 
@@ -153,26 +153,29 @@ export class Support {
         return { number: c.number, name: c.name, provider: desk.name, expires: c.expires, entry, since };
     }
 
-    /* The log's entry of this very certificate: one that is not in the log was made in secret. */
+    /* The log's entry of this very certificate: one that is not in the log was made in secret. All that came after the certificate was
+     * made is looked through, since it may have been revoked, and written down once more; what was looked through once is not read again. */
     private async certification(c: StaffCertificate, certificate: Bytes): Promise<{ entry: number; since: number }> {
         const key = b64(certificate);
         const known = this.certified.get(key);
-        if (known) return known;
         const { checkpoint, tiles } = await this.p.log();
-        for (let bundle = Math.ceil(checkpoint.size / TILE_WIDTH) - 1; bundle >= 0; bundle--) {
-            const entries = await tiles.bundle(bundle);
+        const least = Math.floor((known?.size ?? 0) / TILE_WIDTH);
+        let found = known ?? null;
+        let before = false; /* what was read last is older than the certificate */
+        for (let bundle = Math.ceil(checkpoint.size / TILE_WIDTH) - 1; bundle >= least && !(found && before); bundle--) {
+            const entries = await tiles.proven(checkpoint, bundle);
+            before = true;
             for (let i = entries.length - 1; i >= 0; i--) {
                 const e = decodeEntry(entries[i]!);
+                before &&= e.time / 1e6 < c.from;
                 if (e.kind === "staff.revoke" && e.actor && hex(e.actor) === staffActor(c.sign)) throw new CardeaError("denied", `the log says that ${c.name} was revoked`);
                 if (e.kind !== "staff.certify" || (JSON.parse(text(e.details)) as { certificate?: string }).certificate !== key) continue;
-                const entry = bundle * TILE_WIDTH + i;
-                await tiles.include(checkpoint, entry, entries[i]!);
-                const found = { entry, since: e.time / 1e6 };
-                this.certified.set(key, found);
-                return found;
+                found = { entry: bundle * TILE_WIDTH + i, since: e.time / 1e6, size: checkpoint.size };
             }
         }
-        throw forged(`the log does not say that ${c.name} was certified: whoever made that certificate did it in secret`);
+        if (!found) throw forged(`the log does not say that ${c.name} was certified: whoever made that certificate did it in secret`);
+        this.certified.set(key, { ...found, size: checkpoint.size });
+        return found;
     }
 
     /* Grants what the owner left of the request; answers with the grant's id. */

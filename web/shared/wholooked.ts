@@ -7,11 +7,11 @@ import type { Api } from "./api.ts";
 import { boxOpener, type BoxOpener } from "./box.ts";
 import { b64, concat, equal, hex, text, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
 import type { Memory } from "./device.ts";
-import { CardeaError, messageOf, wordOf } from "./errors.ts";
+import { CardeaError, forged, messageOf, wordOf } from "./errors.ts";
 import { readStatement } from "./grant.ts";
 import { sha256 } from "./hash.ts";
-import { recall, type Household, type Hub } from "./household.ts";
-import { cosignatures, decodeEntry, leafHash, logKeyOf, openCheckpoint, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Fetch } from "./log.ts";
+import { recall, recalls, type Household, type Hub } from "./household.ts";
+import { cosignatures, decodeEntry, leafHash, logKeyOf, openCheckpoint, privateActor, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Fetch } from "./log.ts";
 import { ownEntry, readDetails, type OwnEntry } from "./looks.ts";
 import { nothingSeen, type Failure, type FailureCase, type LookMemory, type SeenLog } from "./lookmemory.ts";
 import { openEnvelope, openObject, sealObject } from "./sign.ts";
@@ -71,6 +71,14 @@ interface Rest {
     entries: OwnEntry[];
     searched: number; /* entries of the log before this one were looked through for withheld ones */
     grants: Record<string, GrantSeen>; /* those whose statement was seen to be the household's */
+}
+
+/* What is looked for in entries that the vault did not give out. */
+interface Sought {
+    from: number;
+    tags: Bytes[];
+    actors: Set<string>;
+    own: Set<number>;
 }
 
 class Broken extends Error {
@@ -236,8 +244,10 @@ export class Looked {
         try {
             raw = await this.p.api.bytes(`/v1/objects/${PIN}`);
         } catch (e) {
-            if (wordOf(e) === "not_found") return null;
-            throw e;
+            if (wordOf(e) !== "not_found") throw e;
+            /* It is never deleted: a vault without it would have another log, or another desk, believed. */
+            if (!(await recalls(this.p.objects, this.p.household.keys.id, PIN))) return null;
+            throw forged(`${PIN}: this device has seen your household's pins of the log and of the support desk, and the vault now says that there are none`);
         }
         const object = await openObject(raw, PIN, [this.p.household.keys.sign.public]);
         await recall(this.p.objects, this.p.household.keys.id, PIN, object);
@@ -408,7 +418,10 @@ export class Looked {
 
     /* An entry that the vault keeps from us stands after our last one, under the next number's tag. So the rest of the log is read. */
     private async searchTail(checkpoint: Checkpoint, tiles: Tiles): Promise<void> {
-        const from = Math.max(this.searched, (this.entries.at(-1)?.index ?? -1) + 1);
+        /* At first from our last entry on; from then on all that comes is looked at. */
+        const from = this.searched || (this.entries.at(-1)?.index ?? -1) + 1;
+        const actors = this.ownActors();
+        const own = new Set(this.entries.map((e) => e.index));
         const first = Math.floor(from / TILE_WIDTH);
         const last = Math.min(Math.ceil(checkpoint.size / TILE_WIDTH), first + TAIL_BUNDLES);
         const tags = Array.from({ length: AHEAD }, (_, i) => tagOf(this.logKey, this.entries.length + i));
@@ -417,7 +430,7 @@ export class Looked {
         let done = 0;
         const work = async (): Promise<void> => {
             for (let i = next++; i < last; i = next++) {
-                await this.searchBundle(i, tags, checkpoint, tiles);
+                await this.searchBundle(i, { from, tags, actors, own }, checkpoint, tiles);
                 this.tell({ done: ++done });
             }
         };
@@ -425,7 +438,13 @@ export class Looked {
         this.searched = Math.max(from, Math.min(checkpoint.size, last * TILE_WIDTH));
     }
 
-    private async searchBundle(i: number, tags: Bytes[], checkpoint: Checkpoint, tiles: Tiles): Promise<void> {
+    /* What the log calls this household, and those to whom it gave something; staff act for other households too. */
+    private ownActors(): Set<string> {
+        const keys = Object.values(this.grants).filter((g) => g.purpose !== "support").map((g) => unb64(g.key));
+        return new Set([this.p.household.keys.sign.public, ...keys].map((k) => hex(privateActor(this.logKey, k))));
+    }
+
+    private async searchBundle(i: number, { from, tags, actors, own }: Sought, checkpoint: Checkpoint, tiles: Tiles): Promise<void> {
         const bundle = await tiles.bundle(i);
         for (const [j, raw] of bundle.entries()) {
             const index = i * TILE_WIDTH + j;
@@ -433,6 +452,10 @@ export class Looked {
             const ahead = tags.findIndex((t) => contains(raw, t));
             if (ahead >= 0)
                 throw new Broken("withheld", `an entry of yours stands in the log at ${index}, and the vault did not give it out`, { entry: this.entries.length + ahead, now: checkpoint.text });
+            /* Nobody but us can call somebody so: it is ours, under a number at which we would never look. */
+            const actor = index >= from && !own.has(index) ? actorOf(raw) : null;
+            if (actor && actors.has(hex(actor)))
+                throw new Broken("withheld", `an act of somebody to whom you gave access stands in the log at ${index}, under no number of yours: the vault hid it from you`, { now: checkpoint.text });
         }
         /* All hashes of a tile take part in the proof of any one of them. */
         await tiles.include(checkpoint, i * TILE_WIDTH, bundle[0]!).catch((e) => {
@@ -497,6 +520,14 @@ async function staffKey(statement: Bytes): Promise<Bytes | null> {
         return signer;
     } catch {
         return null; /* it is shown by who uses it; a key that cannot be read is not pinned */
+    }
+}
+
+function actorOf(raw: Uint8Array): Bytes | null {
+    try {
+        return decodeEntry(raw).actor;
+    } catch {
+        return null; /* of a later version, perhaps: who holds the log's hashes against it will say */
     }
 }
 

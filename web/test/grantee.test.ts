@@ -1,21 +1,23 @@
 /* What a grantee's software believes of a vault, and what a grant opens: not a second more than it says. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createPrivateKey, sign as nodeSign } from "node:crypto";
 import type { Api } from "../shared/api.ts";
 import { boxPublic } from "../shared/box.ts";
-import { b64, hex, random, unb64, utf8, type Bytes } from "../shared/bytes.ts";
+import { b64, concat, hex, random, unb64, utf8, type Bytes } from "../shared/bytes.ts";
 import { sha256 } from "../shared/hash.ts";
 import { CardeaError } from "../shared/errors.ts";
 import { issueGrant, type About, type Statement } from "../shared/grant.ts";
 import { GrantAccess, holderOf, type Holder } from "../shared/grantee.ts";
 import { makeHouseholdKeys, type HouseholdKeys } from "../shared/household.ts";
 import { formatLink, issuerOf, linkKeys, parseFragment, type Link, type LinkKeys } from "../shared/link.ts";
-import { encodeEntry, logKeyOf, privateActor, proveInclusion, leafHash, type Entry } from "../shared/log.ts";
+import { cosignerName, encodeEntry, logKeyOf, privateActor, proveInclusion, leafHash, staffActor, type Entry } from "../shared/log.ts";
 import { refusalOf } from "../shared/refusal.ts";
 import { newSignKey, sealObject, type SignKey } from "../shared/sign.ts";
 import { TimeKeys, type Node } from "../shared/timekey.ts";
 import { MadeLog } from "./madevault.ts";
 
+const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 const NOW = 1_790_000_000;
 const CAMERA = "ca".repeat(16);
 const ROOT: Node = { depth: 0, first: 0, key: new Uint8Array(32).fill(9) as Bytes };
@@ -40,10 +42,12 @@ class Made {
     grant!: Bytes;
     statement!: Statement;
     now = NOW;
+    unnamed = false; /* the box does not say what the log calls its holder */
     lie: (honest: Opening) => Promise<Opening> | Opening = (o) => o;
 
-    static async make(change: Partial<Statement> = {}, password = "", by?: SignKey): Promise<Made> {
+    static async make(change: Partial<Statement> = {}, password = "", by?: SignKey, unnamed = false): Promise<Made> {
         const m = new Made();
+        m.unnamed = unnamed;
         m.keys = await makeHouseholdKeys("Home", "0a".repeat(16));
         m.log = new MadeLog(await newSignKey());
         m.link = { password: password !== "", grant: hex(random(16)), issuer: issuerOf(m.keys.sign.public), secret: random(32) };
@@ -62,7 +66,7 @@ class Made {
         const hub = hex(sha256(sign.public).subarray(0, 16));
         const certificate = JSON.stringify({ v: 1, hub, sign: b64(sign.public), box: b64(random(32)), writer: b64(random(32)), added: "2026-01-01T00:00:00Z" });
         const envelope = await sealObject(this.keys.sign, `hub/${hub}`, 1, utf8(certificate));
-        return { v: 1, household: "Home", words: "Look", actor: this.actor, cameras: { [CAMERA]: { name: "Porch", hub, indoor: false } }, hubs: [b64(envelope)] };
+        return { v: 1, household: "Home", words: "Look", ...(this.unnamed ? {} : { actor: this.actor }), cameras: { [CAMERA]: { name: "Porch", hub, indoor: false } }, hubs: [b64(envelope)] };
     }
 
     get actor(): string {
@@ -107,6 +111,17 @@ class Made {
     open(holder: Holder = holderOf(this.link, this.holder)): Promise<GrantAccess> {
         return GrantAccess.open(this.api, holder, () => this.now);
     }
+}
+
+/* A hub's line under a checkpoint (c2sp.org/tlog-cosignature, v1). */
+async function cosigned(checkpoint: string, hub: SignKey): Promise<string> {
+    const body = checkpoint.slice(0, checkpoint.indexOf("\n\n") + 1);
+    const name = cosignerName(hub.public);
+    const id = sha256(concat(utf8(`${name}\n`), new Uint8Array([4]), hub.public)).subarray(0, 4);
+    const time = new Uint8Array(8);
+    new DataView(time.buffer).setBigUint64(0, BigInt(NOW));
+    const signature = nodeSign(null, utf8(`cosignature/v1\ntime ${NOW}\n${body}`), createPrivateKey({ key: Buffer.concat([PKCS8, hub.seed]), format: "der", type: "pkcs8" }));
+    return `\u2014 ${name} ${Buffer.from(concat(id, time, signature)).toString("base64")}\n`;
 }
 
 const refused = (work: Promise<unknown>, pattern: RegExp): Promise<void> => assert.rejects(work, (e: Error) => e instanceof CardeaError && pattern.test(e.message));
@@ -187,6 +202,24 @@ test("a second opening needs a second entry", async () => {
     m.lie = (o) => (first ??= o);
     await GrantAccess.open(api, holderOf(m.link, m.holder), () => m.now);
     await refused(prove!(), /earlier use/);
+});
+
+test("support: an agent's use is logged by the agent's key, and no other agent's stands in for it", async () => {
+    const hub = await newSignKey();
+    const m = await Made.make({ purpose: "support", ticket: "0b".repeat(16), export: false, witnesses: [b64(hub.public)] }, "", undefined, true);
+    const used = async (o: Opening, actor: Bytes): Promise<Opening> => {
+        const answer = { ...o, ...(await m.use(m.entry({ actor }))) };
+        return { ...answer, checkpoint: answer.checkpoint + (await cosigned(answer.checkpoint, hub)) };
+    };
+    m.lie = (o) => used(o, staffActor(m.holder.sign.public));
+    await m.open();
+    const other = await newSignKey();
+    m.lie = (o) => used(o, staffActor(other.public));
+    await refused(m.open(), /somebody else's use/);
+});
+
+test("a grant that does not say what the log calls its holder proves nothing", async () => {
+    await refused((await Made.make({}, "", undefined, true)).open(), /what the log calls its holder/);
 });
 
 test("witnesses: a log that no hub has seen is not believed", async () => {

@@ -44,7 +44,7 @@ class Kept {
         await v.addCamera(1, "Porch");
         v.household = await Household.open(v.api, HOUSE, v.account.box, { get: async () => undefined, put: async () => undefined });
         await v.household.refresh();
-        v.makes = new Grants(v.api, v.household, () => v.now, "https://vault");
+        v.makes = new Grants(v.api, v.household, () => v.now, "https://vault", async () => ({ log: unb64((await v.api.get<{ log_key: string }>("/v1/vault")).log_key) }));
         v.members = new Members(v.api, v.household, v.makes, () => v.now, "https://vault");
         return v;
     }

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { boxSeal } from "../shared/box.ts";
 import { b64, random, utf8 } from "../shared/bytes.ts";
 import type { Hub } from "../shared/household.ts";
-import { tagOf } from "../shared/log.ts";
+import { encodeEntry, tagOf } from "../shared/log.ts";
 import { liveSeconds, looksOf, isWatching } from "../shared/looks.ts";
 import type { FailureCase } from "../shared/lookmemory.ts";
 import { newSignKey } from "../shared/sign.ts";
@@ -128,6 +128,17 @@ test("an entry that is dropped, the others renumbered", async () => {
 });
 test("the newest entries withheld", async () => {
     await broken("withheld", /stands in the log at \d+, and the vault did not give it out/, (v) => void (v.lie.mine = (e) => e.slice(0, -1)));
+});
+test("a use that is written down under no number of ours, and one more of ours after it", async () => {
+    const { v, link } = await house();
+    const d = device();
+    await looked(v, d).check();
+    v.log.entries.push(encodeEntry({ version: 2, time: v.time * 1e6, kind: "grant.use", tag: random(32), actor: link.actor, facts: {}, details: random(180) }));
+    await v.append("grant.use", link.details, { actor: link.actor });
+    const l = looked(v, d);
+    await l.check();
+    assert.equal(l.state.failure?.case, "withheld", l.state.problem ?? "");
+    assert.match(l.state.failure!.message, /under no number of yours/);
 });
 test("a count that does not fit", async () => {
     await broken("missing", /the vault counts 9/, (v) => void (v.lie.next = 9));
@@ -307,4 +318,16 @@ test("the pin is the first device's, and all others' after it", async () => {
     assert.equal(pins.staff, null);
     v.lie.logKey = random(32);
     assert.equal(b64((await looked(v, device()).pins()).log), b64(v.log.key.public));
+});
+
+test("pins that this device has seen are not made anew", async () => {
+    const { v } = await house();
+    const d = device();
+    await looked(v, d).check();
+    v.objects.delete("trust/pins");
+    v.lie.logKey = random(32);
+    const l = looked(v, d);
+    await l.check();
+    assert.match(l.state.problem ?? "", /has seen your household's pins/);
+    assert.equal(v.objects.has("trust/pins"), false);
 });
