@@ -218,14 +218,21 @@ static err prove_mine(struct checking *k, json_t *rows, uint64_t next, struct di
 
 /* --- entries that are kept back --- */
 
-/* What is looked for: the next numbers' tags, and what the log calls this household and those to whom it gave
- * something. Staff are left out: they act for other households too. */
+/* What is looked for: the next numbers' tags, what the log calls this household and those to whom it gave
+ * something, and what it calls its grants to staff, who act for other households too. */
 struct sought {
     uint64_t from; /* where entries were not looked at yet */
     uint8_t tags[AHEAD][LOG_TAG_BYTES];
     uint8_t (*actors)[LOG_ACTOR_BYTES]; /* in order */
     size_t count;
+    uint64_t *grants; /* facts of staff's; few */
+    size_t grant_count;
 };
+
+static void sought_clear(struct sought *s) {
+    free(s->actors);
+    free(s->grants);
+}
 
 static int compare_actors(const void *a, const void *b) {
     return memcmp(a, b, LOG_ACTOR_BYTES);
@@ -233,13 +240,18 @@ static int compare_actors(const void *a, const void *b) {
 
 static err sought_make(const struct checking *k, uint64_t from, struct sought *out) {
     const struct grant_list *grants = &k->r->grants;
-    *out = (struct sought){.from = from, .actors = calloc(grants->count + 1, sizeof *out->actors)};
-    if (!out->actors) return ERR_NO_MEMORY;
+    *out = (struct sought){.from = from, .actors = calloc(grants->count + 1, sizeof *out->actors),
+                           .grants = calloc(grants->count + 1, sizeof *out->grants)};
+    if (!out->actors || !out->grants) return ERR_NO_MEMORY;
     for (size_t t = 0; t < AHEAD; t++) log_tag(k->log_key, k->r->seen.count + t, out->tags[t]);
     log_actor_private(k->log_key, k->c->household.sign.public_key, out->actors[out->count++]);
-    for (size_t i = 0; i < grants->count; i++)
-        if (grants->items[i].statement.purpose != GRANT_SUPPORT)
-            log_actor_private(k->log_key, grants->items[i].statement.grantee_sign, out->actors[out->count++]);
+    for (size_t i = 0; i < grants->count; i++) {
+        const struct grant_statement *s = &grants->items[i].statement;
+        if (s->purpose == GRANT_SUPPORT)
+            out->grants[out->grant_count++] = log_grant_fact(s->id);
+        else
+            log_actor_private(k->log_key, s->grantee_sign, out->actors[out->count++]);
+    }
     qsort(out->actors, out->count, sizeof *out->actors, compare_actors);
     return ERR_OK;
 }
@@ -258,11 +270,19 @@ static bool is_own(const struct log_seen *seen, uint64_t index) {
     return false;
 }
 
+static bool names_ours(const struct sought *s, const struct log_entry *e) {
+    uint64_t fact;
+    if (!e->acted) return false;
+    if (bsearch(e->actor, s->actors, s->count, sizeof *s->actors, compare_actors)) return true;
+    if (!s->grant_count || !log_entry_fact(e, "grant", &fact)) return false;
+    for (size_t i = 0; i < s->grant_count; i++)
+        if (s->grants[i] == fact) return true;
+    return false;
+}
+
 /* Nobody but us can call somebody so: it is ours, under a number at which we would never look. */
 static bool hidden(const struct checking *k, const struct sought *s, uint64_t index, const struct log_entry *e) {
-    return index >= s->from && e->acted &&
-           bsearch(e->actor, s->actors, s->count, sizeof *s->actors, compare_actors) &&
-           !is_own(&k->r->seen, index);
+    return index >= s->from && names_ours(s, e) && !is_own(&k->r->seen, index);
 }
 
 static err search_bundle(struct checking *k, uint64_t number, const struct sought *sought, struct diag *d) {
@@ -311,7 +331,7 @@ static err search(struct checking *k, struct diag *d) {
         e = search_bundle(k, b, &sought, d);
         if (!e) say(k, "looking for entries that are kept back", b * TILE_WIDTH, size);
     }
-    free(sought.actors);
+    sought_clear(&sought);
     if (!e) seen->searched = size;
     return e;
 }
