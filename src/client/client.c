@@ -383,12 +383,31 @@ static err recall(struct client *c, const struct object *object, struct diag *d)
     return seen_check(c->seen, c->keyring.households[c->household_index].id, object, d);
 }
 
+err client_remember(struct client *c, const char *name, uint64_t version, struct diag *d) {
+    struct object o = {.version = version};
+    memcpy(o.signer, c->household.sign.public_key, sizeof o.signer);
+    snprintf(o.key, sizeof o.key, "%s", name);
+    return recall(c, &o, d);
+}
+
+bool client_remembers(const struct client *c, const char *name) {
+    return c->seen && seen_has(c->seen, c->keyring.households[c->household_index].id, name);
+}
+
+/* Pins are never deleted: a vault without them would have another log, or another desk, believed. */
+static err pins_gone(const struct client *c, const char *key, err e, struct diag *d) {
+    if (e != ERR_NOT_FOUND || strcmp(key, "trust/pins") != 0 || !client_remembers(c, key)) return e;
+    return diag_fail(d, ERR_FORGED,
+                     "this device has seen your household's pins of the log and of the support desk, and the vault "
+                     "now says that there are none");
+}
+
 err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,
                       struct object *out, struct diag *d) {
     char path[OBJECT_KEY_MAX_BYTES + 32];
     err e = object_path(key, path, d);
     if (!e) e = client_bytes(c, path, NULL, raw, d);
-    if (e) return e;
+    if (e) return pins_gone(c, key, e, d);
     if (signer) {
         e = object_verify_from(blob_bytes(raw), signer, key, out, d);
         return e ? e : recall(c, out, d);

@@ -99,13 +99,16 @@ err client_bytes(struct client *c, const char *path, const char *range, struct b
                  struct diag *d) CHECKED;
 
 /* Reads and checks an object; the payload is borrowed from *raw. `signer` NULL: any hub of the household, or
- * itself. ERR_FORGED: also when this device has seen a newer one. */
+ * itself. ERR_FORGED: also when this device has seen a newer one, or the pins and they are gone. */
 err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,
                       struct object *out, struct diag *d) CHECKED;
 /* Signs with the household's key and stores; `version` is the new one, 1 to create. ERR_CONFLICT: somebody
  * was first. */
 err client_object_put(struct client *c, const char *key, uint64_t version, struct bytes payload,
                       struct diag *d) CHECKED;
+/* What this device did or saw once, under a name as objects have: the vault could act as if it had never been. */
+err client_remember(struct client *c, const char *name, uint64_t version, struct diag *d) CHECKED;
+bool client_remembers(const struct client *c, const char *name);
 /* Keys with a prefix, in order: calls fn for each. */
 typedef err client_key_fn(void *context, const char *key, int64_t version, struct diag *d);
 err client_object_list(struct client *c, const char *prefix, client_key_fn *fn, void *context,

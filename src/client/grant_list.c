@@ -66,6 +66,18 @@ static err read_revocation(const struct grant_statement *s, json_t *row, uint64_
     return e;
 }
 
+void grants_ended_name(const uint8_t id[GRANT_ID_BYTES], char out[GRANTS_ENDED_NAME_BYTES]) {
+    char hex[2 * GRANT_ID_BYTES + 1];
+    hex_encode(BYTES(id, GRANT_ID_BYTES), hex);
+    snprintf(out, GRANTS_ENDED_NAME_BYTES, "grant/%s/revoked", hex);
+}
+
+static err remember_end(struct client *c, const uint8_t id[GRANT_ID_BYTES], struct diag *d) {
+    char name[GRANTS_ENDED_NAME_BYTES];
+    grants_ended_name(id, name);
+    return client_remember(c, name, 1, d);
+}
+
 static err read_item(struct client *c, json_t *row, struct grant_item *out, struct diag *d) {
     AUTO(blob_clear) struct blob raw = {0};
     const char *statement = client_text(row, "statement");
@@ -86,6 +98,7 @@ static err read_item(struct client *c, json_t *row, struct grant_item *out, stru
     out->note = open_note(c, &out->statement, client_text(row, "note"));
     out->active = json_incref(json_object_get(row, "active"));
     e = read_revocation(&out->statement, row, &out->revoked, d);
+    if (!e && *client_text(row, "revocation")) e = remember_end(c, out->statement.id, d);
     out->state = state_of(out, wall_slot(wall_now()));
     return e;
 }
@@ -152,7 +165,8 @@ static err post_revocation(struct client *c, const struct grant_statement *s, st
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     hex_encode(BYTES_OF(s->id), hex);
     snprintf(path, sizeof path, "/v1/grants/%s/revoke", hex);
-    return client_json(c, "POST", path, ask, NULL, d);
+    e = client_json(c, "POST", path, ask, NULL, d);
+    return e ? e : remember_end(c, s->id, d);
 }
 
 static void pause_ms(long ms) { /* between two looks at something that tells nobody when it is there */

@@ -396,15 +396,34 @@ static err tend_one(struct client *c, const struct newest_list *newest_epochs, c
     return e;
 }
 
+/* A vault that lists it as if it went on would have us give new keys to whoever was shown out. */
+static bool ended_before(const struct client *c, const struct grant_item *g) {
+    char name[GRANTS_ENDED_NAME_BYTES];
+    grants_ended_name(g->statement.id, name);
+    return g->state != GRANT_STATE_REVOKED && g->statement.to > wall_slot(wall_now()) && client_remembers(c, name);
+}
+
 err grants_tend(struct client *c, struct camera_list *all, size_t *tended, struct diag *d) {
     AUTO(grant_list_clear) struct grant_list l = {0};
+    const struct grant_item *held_back = NULL;
     err e = grants_read(c, &l, d);
     if (e || l.count == 0) return e;
     struct newest_list newest_epochs = {all, malloc((all->count + 1) * sizeof(int64_t))};
     if (!newest_epochs.epochs) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < all->count; i++) newest_epochs.epochs[i] = -1;
     e = client_object_list(c, "camera/", newest_of_any, &newest_epochs, d);
-    for (size_t i = 0; !e && i < l.count; i++) e = tend_one(c, &newest_epochs, &l.items[i], tended, d);
+    for (size_t i = 0; !e && i < l.count; i++) {
+        if (ended_before(c, &l.items[i]))
+            held_back = &l.items[i];
+        else
+            e = tend_one(c, &newest_epochs, &l.items[i], tended, d);
+    }
     free(newest_epochs.epochs);
-    return e;
+    if (e || !held_back) return e;
+    char hex[2 * GRANT_ID_BYTES + 1];
+    hex_encode(BYTES_OF(held_back->statement.id), hex);
+    return diag_fail(d, ERR_FORGED,
+                     "the vault acts as if you had not ended the grant %.8s (%.60s): no new keys were given to it. If "
+                     "the vault was restored from a backup, end it again",
+                     hex, grant_item_text(held_back, "name"));
 }

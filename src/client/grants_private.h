@@ -10,4 +10,8 @@ err grants_note_seal(const struct client *c, const uint8_t id[GRANT_ID_BYTES], j
 /* -1: it has none yet. */
 err grants_newest_epoch(struct client *c, const struct camera *cam, int64_t *out, struct diag *d) CHECKED;
 
+/* As what this device remembers that a grant was ended by it, or that it saw its end. */
+#define GRANTS_ENDED_NAME_BYTES (2 * GRANT_ID_BYTES + 16)
+void grants_ended_name(const uint8_t id[GRANT_ID_BYTES], char out[GRANTS_ENDED_NAME_BYTES]);
+
 #endif

@@ -218,8 +218,74 @@ static err prove_mine(struct checking *k, json_t *rows, uint64_t next, struct di
 
 /* --- entries that are kept back --- */
 
-static err search_bundle(struct checking *k, uint64_t number, const uint8_t tags[AHEAD][LOG_TAG_BYTES],
-                         struct diag *d) {
+/* What is looked for: the next numbers' tags, what the log calls this household and those to whom it gave
+ * something, and what it calls its grants to staff, who act for other households too. */
+struct sought {
+    uint64_t from; /* where entries were not looked at yet */
+    uint8_t tags[AHEAD][LOG_TAG_BYTES];
+    uint8_t (*actors)[LOG_ACTOR_BYTES]; /* in order */
+    size_t count;
+    uint64_t *grants; /* facts of staff's; few */
+    size_t grant_count;
+};
+
+static void sought_clear(struct sought *s) {
+    free(s->actors);
+    free(s->grants);
+}
+
+static int compare_actors(const void *a, const void *b) {
+    return memcmp(a, b, LOG_ACTOR_BYTES);
+}
+
+static err sought_make(const struct checking *k, uint64_t from, struct sought *out) {
+    const struct grant_list *grants = &k->r->grants;
+    *out = (struct sought){.from = from, .actors = calloc(grants->count + 1, sizeof *out->actors),
+                           .grants = calloc(grants->count + 1, sizeof *out->grants)};
+    if (!out->actors || !out->grants) return ERR_NO_MEMORY;
+    for (size_t t = 0; t < AHEAD; t++) log_tag(k->log_key, k->r->seen.count + t, out->tags[t]);
+    log_actor_private(k->log_key, k->c->household.sign.public_key, out->actors[out->count++]);
+    for (size_t i = 0; i < grants->count; i++) {
+        const struct grant_statement *s = &grants->items[i].statement;
+        if (s->purpose == GRANT_SUPPORT)
+            out->grants[out->grant_count++] = log_grant_fact(s->id);
+        else
+            log_actor_private(k->log_key, s->grantee_sign, out->actors[out->count++]);
+    }
+    qsort(out->actors, out->count, sizeof *out->actors, compare_actors);
+    return ERR_OK;
+}
+
+static bool is_own(const struct log_seen *seen, uint64_t index) {
+    size_t low = 0, high = seen->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        uint64_t at = log_seen_at(seen, middle).index;
+        if (at == index) return true;
+        if (at < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+static bool names_ours(const struct sought *s, const struct log_entry *e) {
+    uint64_t fact;
+    if (!e->acted) return false;
+    if (bsearch(e->actor, s->actors, s->count, sizeof *s->actors, compare_actors)) return true;
+    if (!s->grant_count || !log_entry_fact(e, "grant", &fact)) return false;
+    for (size_t i = 0; i < s->grant_count; i++)
+        if (s->grants[i] == fact) return true;
+    return false;
+}
+
+/* Nobody but us can call somebody so: it is ours, under a number at which we would never look. */
+static bool hidden(const struct checking *k, const struct sought *s, uint64_t index, const struct log_entry *e) {
+    return index >= s->from && names_ours(s, e) && !is_own(&k->r->seen, index);
+}
+
+static err search_bundle(struct checking *k, uint64_t number, const struct sought *sought, struct diag *d) {
     AUTO(blob_clear) struct blob bundle = {0};
     uint64_t first = number * TILE_WIDTH, left = k->r->checkpoint.size - first;
     unsigned width = left < TILE_WIDTH ? (unsigned)left : TILE_WIDTH;
@@ -235,13 +301,18 @@ static err search_bundle(struct checking *k, uint64_t number, const uint8_t tags
         if (!e && memcmp(leaf, there, HASH_BYTES) != 0)
             return broken(k, LOG_FAILURE_TILES, d, "the log's entry %" PRIu64 " is not what its hashes say",
                           first + i);
-        if (e || log_entry_decode(raw, &entry, NULL) || !entry.tagged) continue;
+        if (e || log_entry_decode(raw, &entry, NULL)) continue;
         for (size_t t = 0; t < AHEAD; t++)
-            if (memcmp(entry.tag, tags[t], LOG_TAG_BYTES) == 0)
+            if (entry.tagged && memcmp(entry.tag, sought->tags[t], LOG_TAG_BYTES) == 0)
                 return broken(k, LOG_FAILURE_WITHHELD, d,
                               "an entry of yours stands in the log at %" PRIu64
                               ", and the vault does not give it out: it is number %zu",
                               first + i, k->r->seen.count + t);
+        if (hidden(k, sought, first + i, &entry))
+            return broken(k, LOG_FAILURE_WITHHELD, d,
+                          "an act of somebody to whom you gave access stands in the log at %" PRIu64
+                          ", under no number of yours: the vault hid it from you",
+                          first + i);
     }
     return e;
 }
@@ -250,18 +321,19 @@ static err search_bundle(struct checking *k, uint64_t number, const uint8_t tags
  * was not looked through yet is read. */
 static err search(struct checking *k, struct diag *d) {
     struct log_seen *seen = &k->r->seen;
-    uint8_t tags[AHEAD][LOG_TAG_BYTES];
+    struct sought sought;
     uint64_t after = seen->count ? log_seen_at(seen, seen->count - 1).index + 1 : 0;
-    uint64_t from = seen->searched > after ? seen->searched : after, size = k->r->checkpoint.size;
-    for (size_t t = 0; t < AHEAD; t++) log_tag(k->log_key, seen->count + t, tags[t]);
-    for (uint64_t b = from / TILE_WIDTH; b * TILE_WIDTH < size; b++) {
+    /* At first from our last entry on; from then on all that comes is looked at. */
+    uint64_t from = seen->searched ? seen->searched : after, size = k->r->checkpoint.size;
+    err e = sought_make(k, from, &sought);
+    for (uint64_t b = from / TILE_WIDTH; !e && b * TILE_WIDTH < size; b++) {
         if (b * TILE_WIDTH + TILE_WIDTH <= from) continue;
-        err e = search_bundle(k, b, (const uint8_t(*)[LOG_TAG_BYTES])tags, d);
-        if (e) return e;
-        say(k, "looking for entries that are kept back", b * TILE_WIDTH, size);
+        e = search_bundle(k, b, &sought, d);
+        if (!e) say(k, "looking for entries that are kept back", b * TILE_WIDTH, size);
     }
-    seen->searched = size;
-    return ERR_OK;
+    sought_clear(&sought);
+    if (!e) seen->searched = size;
+    return e;
 }
 
 /* --- grants, held against entries --- */

@@ -12,6 +12,7 @@
 #define PREFIX "member/"
 #define INFO "cardea/1 member"
 #define NAMES_BYTES 240
+#define WITHDRAWN 2 /* a version that no invitation has: they are written once */
 
 void member_list_clear(struct member_list *l) {
     if (l) wipe(l, sizeof *l);
@@ -45,6 +46,12 @@ static err drop(struct client *c, const char *key, struct diag *d) {
     snprintf(path, sizeof path, "/v1/objects/%s", key);
     err e = client_json(c, "DELETE", path, NULL, NULL, d);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* One that was used or withdrawn lets nobody in again, should the vault bring it back. */
+static err drop_invitation(struct client *c, const struct invitation *i, struct diag *d) {
+    err e = drop(c, i->key, d);
+    return e ? e : client_remember(c, i->key, WITHDRAWN, d);
 }
 
 static err role_of(json_t *value, enum invitation_role *out, struct diag *d) {
@@ -138,7 +145,7 @@ static err forget_old(struct client *c, struct member_list *l, struct diag *d) {
             i++;
             continue;
         }
-        err e = drop(c, l->invitations[i].key, d);
+        err e = drop_invitation(c, &l->invitations[i], d);
         if (e) return e;
         l->invitations[i] = l->invitations[--l->invitation_count];
     }
@@ -225,7 +232,7 @@ err members_invite(struct client *c, struct invitation *i, struct diag *d) {
 }
 
 err members_cancel(struct client *c, const struct invitation *i, struct diag *d) {
-    return drop(c, i->key, d);
+    return drop_invitation(c, i, d);
 }
 
 err members_link(const struct invitation *i, const char *vault, char out[INVITATION_LINK_BYTES]) {

@@ -162,3 +162,9 @@ err seen_check(struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], co
     if (e || (entry && object->version == version_of(entry))) return e;
     return note(s, of, object, !entry, d);
 }
+
+bool seen_has(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], const char *key) {
+    char id[2 * SEEN_HOUSEHOLD_BYTES + 1];
+    hex_encode(BYTES(household, SEEN_HOUSEHOLD_BYTES), id);
+    return json_object_get(json_object_get(s->households, id), key) != NULL;
+}

@@ -24,4 +24,7 @@ void seen_free(struct seen *s); /* NULL is fine */
 err seen_check(struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], const struct object *object,
                struct diag *d) CHECKED;
 
+/* Has any version of it been seen? */
+bool seen_has(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], const char *key);
+
 #endif

@@ -254,3 +254,10 @@ void log_actor_private(const uint8_t log_key[LOG_KEY_BYTES], const uint8_t sign[
     hash_hmac(BYTES(log_key, LOG_KEY_BYTES), BYTES_OF(input), mac);
     memcpy(out, mac, LOG_ACTOR_BYTES);
 }
+
+uint64_t log_grant_fact(const uint8_t grant[LOG_GRANT_ID_BYTES]) {
+    uint8_t input[12 + LOG_GRANT_ID_BYTES] = "cardea/1 use", hash[HASH_BYTES];
+    memcpy(input + 12, grant, LOG_GRANT_ID_BYTES);
+    hash_sha256(BYTES_OF(input), hash);
+    return be64_get(hash) >> 16;
+}

@@ -62,5 +62,9 @@ void log_actor_staff(const uint8_t sign[SIGN_PUBLIC_BYTES], uint8_t out[LOG_ACTO
 /* The actor of anybody else: the first bytes of HMAC(log key, "actor" || signing key). */
 void log_actor_private(const uint8_t log_key[LOG_KEY_BYTES], const uint8_t sign[SIGN_PUBLIC_BYTES],
                        uint8_t out[LOG_ACTOR_BYTES]);
+/* The fact "grant" of staff's acts: 48 bits of SHA-256("cardea/1 use" || the grant's id). Who knows the grant
+ * knows its entries by it; nobody else learns whose they are. */
+#define LOG_GRANT_ID_BYTES 16
+uint64_t log_grant_fact(const uint8_t grant[LOG_GRANT_ID_BYTES]);
 
 #endif

@@ -100,6 +100,77 @@ def test_the_hub_is_away_when_a_member_is_removed(folder):
         home.stop()
 
 
+def through(folder, home, change):
+    """The owner's commands by a vault on the ex-member's side."""
+    proxy = TamperingVault(home_url(folder))
+    change(proxy)
+    return proxy, lambda *args: home.cardea(*args, "--vault", proxy.url, check=False)
+
+
+def test_no_new_keys_for_whose_removal_the_vault_hides(folder):
+    """It lists Ben's grant as if it went on; the owner's software would give it the keys of the next epoch."""
+    home, ben, cleo, dora = home_with(folder, "porch"), Person(folder, "ben"), Person(folder, "cleo"), Person(folder, "dora")
+    proxy = None
+    try:
+        for who in (ben, cleo, dora):
+            who.join(home, "--role", "member")
+        bens = next(g["id"] for g in home.json("grants") if g["name"] == "ben")
+        home.cardea("member", "remove", "ben", "--yes")
+
+        def alive(request, response):
+            value = response.json()
+            for g in value["grants"]:
+                if g["id"] == bens:
+                    g.pop("revocation", None), g.pop("revoked", None)
+            return response.set_json(value)
+        proxy, owner = through(folder, home, lambda p: p.rule("GET", "/v1/grants", alive))
+        r = owner("member", "remove", "dora", "--yes")  # a new epoch, whose keys go to all who may still look
+        puts = [q.path for q, _ in proxy.answers("PUT", r"/v1/grants/[0-9a-f]{32}")]
+        assert not any(bens in path for path in puts), "he was given the new keys"
+        assert "had not ended the grant" in r.stderr and "ben" in r.stderr, r.stdout + r.stderr
+        assert puts, "who stayed has them"
+        cleo.run("camera", "list")
+    finally:
+        if proxy:
+            proxy.stop()
+        home.stop()
+
+
+def test_an_invitation_that_was_used_is_not_used_again(folder):
+    """After Ben's removal the vault brings back the invitation by which he came, and what his device said then."""
+    home, ben, invite = home_with(folder, "porch"), Person(folder, "ben"), r"/v1/objects/(member/invite/[0-9a-f]{8})"
+    proxy, owner = through(folder, home, lambda p: None)
+    try:
+        link = json.loads(owner("member", "add", "ben", "--role", "member", "--no-wait", "--json").stdout)["link"]
+        kept = proxy.answers("PUT", invite)[-1][0]
+        joining = ben.start("join", link, "--login", "ben@example.org", "--recovery-file", os.path.join(ben.data, "kit"), "--json")
+        wait_for("ben to be let in", lambda: "in" in [m["state"] for m in json.loads(owner("member", "list", "--json").stdout)], 60)
+        joining.communicate()
+        offer = next(r.body for _, r in proxy.answers("GET", r"/v1/pairing/[0-9a-f]+") if r.status == 200)
+        owner("member", "remove", "ben", "--yes")
+        assert home.json("member", "list") == []
+
+        def bring_back(request, response):
+            value = response.json()
+            value["objects"].append({"key": kept.path.removeprefix("/v1/objects/"), "version": 1, "bytes": len(kept.body)})
+            return response.set_json(value)
+
+        def said(body):
+            return lambda q: Message(status=200, headers={"Content-Type": "application/json"}, body=body)
+        before = len(proxy.answers("POST", "/v1/grants"))
+        proxy.rule("GET", "/v1/objects", bring_back)
+        proxy.rule("GET", invite, ask=said(kept.body))
+        proxy.rule("GET", r"/v1/pairing/[0-9a-f]+", ask=said(offer))
+        r = owner("member", "list")
+        assert len(proxy.answers("POST", "/v1/grants")) == before, "he was let in again"
+        assert r.returncode == 1 and "holds a change back" in r.stderr, r.stdout + r.stderr
+        proxy.honest()
+        assert home.json("member", "list") == []
+    finally:
+        proxy.stop()
+        home.stop()
+
+
 def iso(text):
     from datetime import datetime
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
@@ -110,4 +181,6 @@ def stamp(seconds):
 
 
 if __name__ == "__main__":
-    main([test_an_ex_member_opens_nothing_new, test_the_hub_is_away_when_a_member_is_removed])
+    main([test_an_ex_member_opens_nothing_new, test_the_hub_is_away_when_a_member_is_removed,
+          test_no_new_keys_for_whose_removal_the_vault_hides,
+          test_an_invitation_that_was_used_is_not_used_again])

@@ -7,7 +7,7 @@ import { forged, invalid, noKey } from "./errors.ts";
 import { checkValid, openGrantBox, readAbout, readGrant, signOpen, type About, type Statement } from "./grant.ts";
 import type { Camera, Hub, Profile } from "./household.ts";
 import { issuerOf, type Link, type LinkKeys } from "./link.ts";
-import { checkProof, decodeEntry, staffActor } from "./log.ts";
+import { checkProof, decodeEntry, grantFact, staffActor } from "./log.ts";
 import type { SignKey } from "./sign.ts";
 import { TimeKeys } from "./timekey.ts";
 
@@ -107,6 +107,7 @@ export class GrantAccess implements Access {
         const actor = s.purpose === "support" ? staffActor(this.holder.sign.public) : about.actor && unhex(about.actor);
         if (!actor) throw invalid("grant: it does not say what the log calls its holder");
         if (!entry.actor || !equal(entry.actor, actor)) throw forged("the vault proved somebody else's use of its log, not yours");
+        if (s.purpose === "support" && entry.facts["grant"] !== grantFact(s.id)) throw forged("the vault proved your use of another grant, and did not write this one down");
         if (Math.abs(entry.time / 1e6 - this.now()) > ENTRY_AGE_S || index <= this.lastEntry) throw forged("the vault proved an earlier use, and did not write this one down");
     }
 

@@ -2,7 +2,7 @@
  * tlog-cosignature; hashes and proofs of RFC 6962 and RFC 9162. Verifies and proves; fetches through a function that the caller gives.
  *
  * Whoever sends what is read here may be hostile: what a proof does not lead to is "forged", what cannot be read is "invalid". */
-import { concat, equal, hex, own, text, u64, utf8, view, type Bytes } from "./bytes.ts";
+import { concat, equal, hex, own, text, u64, unhex, utf8, view, type Bytes } from "./bytes.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
 import { hkdfExpand, hmac, NOTHING, sha256, sha256Node } from "./hash.ts";
 import { verifyBytes } from "./sign.ts";
@@ -549,6 +549,9 @@ export const logKeyOf = (householdSeed: Uint8Array): Bytes => hkdfExpand(househo
 export const tagOf = (logKey: Uint8Array, n: number): Bytes => hmac(logKey, u64(n));
 export const staffActor = (signKey: Uint8Array): Bytes => own(sha256(signKey).subarray(0, ACTOR_BYTES));
 export const privateActor = (logKey: Uint8Array, signKey: Uint8Array): Bytes => own(hmac(logKey, concat(utf8("actor"), signKey)).subarray(0, ACTOR_BYTES));
+
+/* The fact "grant" of staff's acts: 48 bits of SHA-256("cardea/1 use" || the grant's id). */
+export const grantFact = (grant: string): number => parseInt(hex(sha256(concat(utf8("cardea/1 use"), unhex(grant))).subarray(0, 6)), 16);
 
 /* For a page that names a log: the first letters of its key. */
 export const shortKey = (key: Uint8Array): string => hex(key).slice(0, 16).match(/..../g)!.join(" ");

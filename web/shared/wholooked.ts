@@ -11,7 +11,7 @@ import { CardeaError, forged, messageOf, wordOf } from "./errors.ts";
 import { readStatement } from "./grant.ts";
 import { sha256 } from "./hash.ts";
 import { recall, recalls, type Household, type Hub } from "./household.ts";
-import { cosignatures, decodeEntry, leafHash, logKeyOf, openCheckpoint, privateActor, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Fetch } from "./log.ts";
+import { cosignatures, decodeEntry, grantFact, leafHash, logKeyOf, openCheckpoint, privateActor, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Fetch } from "./log.ts";
 import { ownEntry, readDetails, type OwnEntry } from "./looks.ts";
 import { nothingSeen, type Failure, type FailureCase, type LookMemory, type SeenLog } from "./lookmemory.ts";
 import { openEnvelope, openObject, sealObject } from "./sign.ts";
@@ -78,6 +78,7 @@ interface Sought {
     from: number;
     tags: Bytes[];
     actors: Set<string>;
+    grants: Set<number>; /* facts, of those to staff, who act for other households too */
     own: Set<number>;
 }
 
@@ -421,6 +422,7 @@ export class Looked {
         /* At first from our last entry on; from then on all that comes is looked at. */
         const from = this.searched || (this.entries.at(-1)?.index ?? -1) + 1;
         const actors = this.ownActors();
+        const grants = new Set(Object.entries(this.grants).filter(([, g]) => g.purpose === "support").map(([id]) => grantFact(id)));
         const own = new Set(this.entries.map((e) => e.index));
         const first = Math.floor(from / TILE_WIDTH);
         const last = Math.min(Math.ceil(checkpoint.size / TILE_WIDTH), first + TAIL_BUNDLES);
@@ -430,7 +432,7 @@ export class Looked {
         let done = 0;
         const work = async (): Promise<void> => {
             for (let i = next++; i < last; i = next++) {
-                await this.searchBundle(i, { from, tags, actors, own }, checkpoint, tiles);
+                await this.searchBundle(i, { from, tags, actors, grants, own }, checkpoint, tiles);
                 this.tell({ done: ++done });
             }
         };
@@ -438,13 +440,13 @@ export class Looked {
         this.searched = Math.max(from, Math.min(checkpoint.size, last * TILE_WIDTH));
     }
 
-    /* What the log calls this household, and those to whom it gave something; staff act for other households too. */
+    /* What the log calls this household, and those to whom it gave something. */
     private ownActors(): Set<string> {
         const keys = Object.values(this.grants).filter((g) => g.purpose !== "support").map((g) => unb64(g.key));
         return new Set([this.p.household.keys.sign.public, ...keys].map((k) => hex(privateActor(this.logKey, k))));
     }
 
-    private async searchBundle(i: number, { from, tags, actors, own }: Sought, checkpoint: Checkpoint, tiles: Tiles): Promise<void> {
+    private async searchBundle(i: number, { from, tags, actors, grants, own }: Sought, checkpoint: Checkpoint, tiles: Tiles): Promise<void> {
         const bundle = await tiles.bundle(i);
         for (const [j, raw] of bundle.entries()) {
             const index = i * TILE_WIDTH + j;
@@ -453,8 +455,7 @@ export class Looked {
             if (ahead >= 0)
                 throw new Broken("withheld", `an entry of yours stands in the log at ${index}, and the vault did not give it out`, { entry: this.entries.length + ahead, now: checkpoint.text });
             /* Nobody but us can call somebody so: it is ours, under a number at which we would never look. */
-            const actor = index >= from && !own.has(index) ? actorOf(raw) : null;
-            if (actor && actors.has(hex(actor)))
+            if (index >= from && !own.has(index) && namesOurs(raw, actors, grants))
                 throw new Broken("withheld", `an act of somebody to whom you gave access stands in the log at ${index}, under no number of yours: the vault hid it from you`, { now: checkpoint.text });
         }
         /* All hashes of a tile take part in the proof of any one of them. */
@@ -523,11 +524,12 @@ async function staffKey(statement: Bytes): Promise<Bytes | null> {
     }
 }
 
-function actorOf(raw: Uint8Array): Bytes | null {
+function namesOurs(raw: Uint8Array, actors: Set<string>, grants: Set<number>): boolean {
     try {
-        return decodeEntry(raw).actor;
+        const { actor, facts } = decodeEntry(raw);
+        return actor !== null && (actors.has(hex(actor)) || grants.has(facts["grant"] ?? -1));
     } catch {
-        return null; /* of a later version, perhaps: who holds the log's hashes against it will say */
+        return false; /* of a later version, perhaps: who holds the log's hashes against it will say */
     }
 }
 

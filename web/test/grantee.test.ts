@@ -11,7 +11,7 @@ import { issueGrant, type About, type Statement } from "../shared/grant.ts";
 import { GrantAccess, holderOf, type Holder } from "../shared/grantee.ts";
 import { makeHouseholdKeys, type HouseholdKeys } from "../shared/household.ts";
 import { formatLink, issuerOf, linkKeys, parseFragment, type Link, type LinkKeys } from "../shared/link.ts";
-import { cosignerName, encodeEntry, logKeyOf, privateActor, proveInclusion, leafHash, staffActor, type Entry } from "../shared/log.ts";
+import { cosignerName, encodeEntry, grantFact, logKeyOf, privateActor, proveInclusion, leafHash, staffActor, type Entry } from "../shared/log.ts";
 import { refusalOf } from "../shared/refusal.ts";
 import { newSignKey, sealObject, type SignKey } from "../shared/sign.ts";
 import { TimeKeys, type Node } from "../shared/timekey.ts";
@@ -207,8 +207,8 @@ test("a second opening needs a second entry", async () => {
 test("support: an agent's use is logged by the agent's key, and no other agent's stands in for it", async () => {
     const hub = await newSignKey();
     const m = await Made.make({ purpose: "support", ticket: "0b".repeat(16), export: false, witnesses: [b64(hub.public)] }, "", undefined, true);
-    const used = async (o: Opening, actor: Bytes): Promise<Opening> => {
-        const answer = { ...o, ...(await m.use(m.entry({ actor }))) };
+    const used = async (o: Opening, actor: Bytes, logged = m.statement.id): Promise<Opening> => {
+        const answer = { ...o, ...(await m.use(m.entry({ actor, facts: { grant: grantFact(logged) } }))) };
         return { ...answer, checkpoint: answer.checkpoint + (await cosigned(answer.checkpoint, hub)) };
     };
     m.lie = (o) => used(o, staffActor(m.holder.sign.public));
@@ -216,6 +216,8 @@ test("support: an agent's use is logged by the agent's key, and no other agent's
     const other = await newSignKey();
     m.lie = (o) => used(o, staffActor(other.public));
     await refused(m.open(), /somebody else's use/);
+    m.lie = (o) => used(o, staffActor(m.holder.sign.public), "0c".repeat(16));
+    await refused(m.open(), /your use of another grant/);
 });
 
 test("a grant that does not say what the log calls its holder proves nothing", async () => {

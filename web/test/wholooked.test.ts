@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { boxSeal } from "../shared/box.ts";
 import { b64, random, utf8 } from "../shared/bytes.ts";
 import type { Hub } from "../shared/household.ts";
-import { encodeEntry, tagOf } from "../shared/log.ts";
+import { encodeEntry, grantFact, tagOf } from "../shared/log.ts";
 import { liveSeconds, looksOf, isWatching } from "../shared/looks.ts";
 import type { FailureCase } from "../shared/lookmemory.ts";
 import { newSignKey } from "../shared/sign.ts";
@@ -139,6 +139,21 @@ test("a use that is written down under no number of ours, and one more of ours a
     await l.check();
     assert.equal(l.state.failure?.case, "withheld", l.state.problem ?? "");
     assert.match(l.state.failure!.message, /under no number of yours/);
+});
+test("an agent's use of our grant that is written down as another household's", async () => {
+    const { v, support } = await house();
+    const d = device();
+    await looked(v, d).check();
+    const use = (grant: string) => v.log.entries.push(encodeEntry({ version: 2, time: v.time * 1e6, kind: "grant.use", tag: random(32), actor: support.actor, facts: { grant: grantFact(grant) }, details: random(180) }));
+    use("0c".repeat(16));
+    const failure = async (): Promise<FailureCase | undefined> => {
+        const l = looked(v, d);
+        await l.check();
+        return l.state.failure?.case;
+    };
+    assert.equal(await failure(), undefined, "the agent works for others too");
+    use(support.id);
+    assert.equal(await failure(), "withheld");
 });
 test("a count that does not fit", async () => {
     await broken("missing", /the vault counts 9/, (v) => void (v.lie.next = 9));
