@@ -36,7 +36,10 @@ err log_journal_begin(struct log_journal *j, const char *path, struct bytes base
     e = file_replace(path, blob_bytes(&head), 0600, d);
     if (e) return e;
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (fd < 0) return diag_fail(d, ERR_IO, "cannot open %s: %m", path);
+    if (fd < 0) {
+        j->broken = true; /* the file that is open is no journal any more */
+        return diag_fail(d, ERR_IO, "cannot open %s: %m", path);
+    }
     log_journal_close(j);
     *j = (struct log_journal){.fd = fd, .size = head.len};
     return ERR_OK;

@@ -33,6 +33,7 @@ struct log_writer {
     struct blob text; /* the checkpoint, signed */
     struct edge edge;
     struct log_journal journal;
+    uint64_t base; /* entries before the journal: it begins from their tiles */
     struct unsynced unsynced[UNSYNCED_MAX];
     size_t unsynced_count;
 };
@@ -123,21 +124,21 @@ static err sync_tiles(struct log_writer *w, struct diag *d) {
     return e;
 }
 
-/* All that the checkpoint covers becomes durable, then a journal begins that needs nothing before it. */
-static err settle(struct log_writer *w, struct diag *d) {
-    char path[PATH_TEXT_BYTES];
-    err e = sync_tiles(w, d);
-    if (!e) e = path_join(path, w->folder, "journal");
-    return e ? e : log_journal_begin(&w->journal, path, blob_bytes(&w->text), d);
+static uint64_t row_of(uint64_t size, unsigned level) {
+    return level == TILE_LEVEL_ENTRIES ? size : size >> (TILE_HEIGHT * level);
 }
 
-/* Partial files of a tile go when the one after it is full: whoever read a checkpoint then has had his time.
+/* Is this the tile that was partial when the journal began? After a crash the log is made again from there.
  */
-static void forget_partials(struct log_writer *w, unsigned level, uint64_t full) {
+static bool journal_needs(const struct log_writer *w, unsigned level, uint64_t index) {
+    uint64_t row = row_of(w->base, level);
+    return row % TILE_WIDTH && row / TILE_WIDTH == index;
+}
+
+static void forget_partials(struct log_writer *w, unsigned level, uint64_t index) {
     char name[TILE_PATH_BYTES], path[PATH_TEXT_BYTES];
-    if (full == 0) return;
     for (unsigned width = 1; width < TILE_WIDTH; width++) {
-        tile_path(level, full - 1, width, name);
+        tile_path(level, index, width, name);
         if (path_join(path, w->folder, name)) return;
         unlink(path); /* most were never there: a group is larger than one */
     }
@@ -145,11 +146,32 @@ static void forget_partials(struct log_writer *w, unsigned level, uint64_t full)
     rmdir(path);
 }
 
+/* What only the journal before needed. */
+static void forget_base(struct log_writer *w, unsigned level) {
+    uint64_t row = row_of(w->base, level), now = row_of(w->checkpoint.size, level);
+    if (row % TILE_WIDTH && now / TILE_WIDTH > row / TILE_WIDTH + 1)
+        forget_partials(w, level, row / TILE_WIDTH);
+}
+
+/* All that the checkpoint covers becomes durable, then a journal begins that needs nothing before it. */
+static err settle(struct log_writer *w, struct diag *d) {
+    char path[PATH_TEXT_BYTES];
+    err e = sync_tiles(w, d);
+    if (!e) e = path_join(path, w->folder, "journal");
+    if (!e) e = log_journal_begin(&w->journal, path, blob_bytes(&w->text), d);
+    if (e) return e;
+    forget_base(w, TILE_LEVEL_ENTRIES);
+    for (unsigned level = 0; level < LEVELS; level++) forget_base(w, level);
+    w->base = w->checkpoint.size;
+    return ERR_OK;
+}
+
 static err store_full(struct log_writer *w, unsigned level, uint64_t index, struct bytes data,
                       struct diag *d) {
     err e = store(w, level, index, TILE_WIDTH, data, d);
     if (e) return e;
-    forget_partials(w, level, index);
+    /* Whoever read a checkpoint when the tile before was partial has had his time. */
+    if (index && !journal_needs(w, level, index - 1)) forget_partials(w, level, index - 1);
     if (w->unsynced_count == UNSYNCED_MAX) return sync_tile(w, level, index, TILE_WIDTH, d);
     w->unsynced[w->unsynced_count++] = (struct unsynced){level, index};
     return ERR_OK;
@@ -301,6 +323,7 @@ static err load_base(struct log_writer *w, const char *origin, struct bytes text
     err e = checkpoint_verify(text, origin, w->key.public_key, &w->checkpoint, d);
     if (!e) e = load_edge(w, d);
     if (!e) e = checkpoint_sign(&w->checkpoint, &w->key, &w->text);
+    w->base = w->checkpoint.size;
     return e;
 }
 

@@ -9,7 +9,8 @@
  * readers see whole or not at all, and which a crash may lose: they are made again from the journal. From
  * time to time they are synced, and a new journal begins. So no checkpoint that anybody saw is ever followed
  * by another history, whatever byte a crash comes at. Files of a partial tile are kept until the tile after
- * theirs is full. One process and one thread at a time for each folder. */
+ * theirs is full, and those from which the journal begins until another journal does. One process and one
+ * thread at a time for each folder. */
 #ifndef CARDEA_TLOG_LOG_WRITER_H
 #define CARDEA_TLOG_LOG_WRITER_H
 
@@ -21,8 +22,12 @@
 struct log_writer;
 
 /* `key` is copied. Makes the folder and an empty log's checkpoint when there is none.
+ *
  *   ERR_FORGED   the folder's checkpoint is not by this key and origin, or ahead of what is durable, or the
- * tiles do not lead to its root ERR_IO, ERR_NO_SPACE, ERR_INVALID (origin, a damaged journal) */
+ *                tiles do not lead to its root
+ *   ERR_INVALID  the origin, or a damaged journal
+ *   ERR_IO, ERR_NO_SPACE
+ */
 err log_writer_open(const char *folder, const char *origin, const struct sign_key *key,
                     struct log_writer **out, struct diag *d) CHECKED;
 /* Syncs the tiles; NULL is fine; wipes the key. */

@@ -246,6 +246,33 @@ static void test_partial_tiles_go_when_the_next_is_full(void **state) {
     audit(s, &seen, 2 * TILE_WIDTH);
 }
 
+/* The journal's base names partial tiles: they stay until another journal begins, or nothing could be made
+ * again from it. */
+static void test_the_journals_base_keeps_its_partial_tiles(void **state) {
+    struct scene *s = *state;
+    char copy[80], path[PATH_TEXT_BYTES];
+    struct scene other = *s;
+    struct tlog_tree seen = {0}, after = {0};
+    append(s, 60);
+    log_writer_close(s->w);
+    open_log(s); /* a journal from 60 entries on */
+    for (unsigned i = 0; i < 12; i++) append(s, 60);
+    audit(s, &seen, 780); /* tiles 0, 1 and 2 are full */
+    after = seen;
+    snprintf(copy, sizeof copy, "%.60s-copy", s->folder);
+    memcpy(other.folder, copy, strlen(copy) + 1);
+    die(s, copy);
+    open_log(&other);
+    append(&other, 5);
+    log_writer_close(other.w);
+    audit(&other, &after, 785);
+    run((const char *const[]){"rm", "-rf", copy, NULL});
+    log_writer_close(s->w);
+    open_log(s);
+    path_of(s, "tile/entries/000.p", path);
+    assert_int_equal(count_files(path), 0);
+}
+
 static void test_tiles_are_settled_and_the_journal_begins_anew(void **state) {
     struct scene *s = *state;
     static char large[60000];
@@ -273,6 +300,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_checkpoint_ahead_of_the_journal_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_folder_without_a_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_partial_tiles_go_when_the_next_is_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_journals_base_keeps_its_partial_tiles, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tiles_are_settled_and_the_journal_begins_anew, setup, teardown),
     };
     return cmocka_run_group_tests_name("log writer", tests, NULL, NULL);
