@@ -6,7 +6,7 @@ camera's or reel's row, nor do their order or their times pair them up. Honest p
 import os, sqlite3
 from home import Home, Vault, clip, files_under, main
 
-ACCOUNT_TABLES = ("account", "session", "login")
+ACCOUNT_TABLES = ("account", "session", "login", "factor")
 
 
 def dump(folder):
