@@ -312,6 +312,7 @@ static err issue(struct support *s, const struct approving *a, uint8_t id[GRANT_
                            .witnessed = true,
                            .name = agent->name};
     err e = staff_certificate_valid_at(agent, now, d);
+    if (!e) e = staff_certified(&s->session.client, blob_bytes(&a->line->message.certificate), agent, d);
     return e ? e : grants_issue(&s->session.client, &s->session.cameras, &w, id, d);
 }
 

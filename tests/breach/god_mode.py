@@ -6,6 +6,7 @@ import hashlib, hmac, http.client, json, os, sqlite3, struct, subprocess, sys, t
 
 from desk import *
 from home import BUILD, files_under, find_needles, frames_of, main, media_needles
+from tampering_vault import Message, TamperingVault
 
 TOKEN = os.path.join(BUILD, "tests/breach/staff_token")
 
@@ -120,5 +121,33 @@ def test_no_role_sees_a_frame(folder):
         desk.stop()
 
 
+def test_a_revoked_agent_is_given_nothing(folder):
+    """A vault on a revoked agent's side takes whatever grant the owner signs: the owner's software reads the log first."""
+    desk, home, proxy = Desk(folder), None, None
+    try:
+        ann = desk.agent("ann")
+        home = desk.household()
+        ticket = ticket_of(home)
+        ask_live(ann, ticket)
+        desk.provider.cardea("staff", "revoke", "ann", "--yes")
+        proxy = TamperingVault(desk.vault.url)
+        said = Message(status=201, headers={"Content-Type": "application/json"}, body=b'{"entry":1}')
+        given = proxy.rule("POST", "/v1/grants", ask=lambda q: said)
+        home.vault = proxy.url
+        r = home.cardea("support", "approve", ticket, check=False)
+        assert not given.used, "keys were given to whom the log says is revoked"
+        assert r.returncode == 1 and "ann was revoked" in r.stderr, r.stdout + r.stderr
+        home.vault = desk.vault.url
+        # Honest path: somebody who is certified.
+        bea = desk.agent("bea")
+        ask_live(bea, ticket, 4)
+        asked = next(q for q in home.json("support", "requests") if q["agent"] == "bea")
+        assert approve(home, f"{asked['ticket'][:8]}/{asked['request'][:8]}")
+    finally:
+        if proxy: proxy.stop()
+        if home: home.stop()
+        desk.stop()
+
+
 if __name__ == "__main__":
-    main([test_no_role_sees_a_frame])
+    main([test_no_role_sees_a_frame, test_a_revoked_agent_is_given_nothing])
