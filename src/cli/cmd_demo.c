@@ -198,12 +198,14 @@ static void print_welcome(const struct home *h, const struct demo_footage *f,
            "The support desk, in another browser window:\n\n"
            "  open         %s/desk/\n"
            "  name         " DEMO_AGENT_LOGIN " (Ann; the same passphrase)\n"
-           "  code         cardea account code --totp-file \"$CARDEA_DATA/" DEMO_AGENT_CODE_FILE "\"\n\n"
+           "  code         the first of these commands prints it\n\n"
            "She sees nothing until you open a ticket and allow it. In another terminal:\n\n",
            h->state.url, (int)passphrase->text.len, (const char *)passphrase->text.data, f->cameras[0].name,
            f->cameras[1].name, h->state.url);
     printf("  export CARDEA_DATA='%s' CARDEA_PASSPHRASE_FILE='%s/demo-passphrase'\n"
            "  alias cardea='%s'\n"
+           "  cardea account code --totp-file \"$CARDEA_DATA/" DEMO_AGENT_CODE_FILE
+           "\"    # Ann's, for 30 s\n"
            "  cardea status\n"
            "  cardea events    # who came, and what alerted\n"
            "  cardea live walkway | ffplay -\n"

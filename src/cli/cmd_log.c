@@ -59,10 +59,11 @@ static int fail_proof(const struct cli *cli, const struct log_checked *r, const 
 }
 
 /* Signs in and proves; on failure it has been said. */
-static int prove(const struct cli *cli, struct shown *w) {
+static int prove(const struct cli *cli, const char *camera, struct shown *w) {
     struct diag d = {{0}};
+    struct camera *named;
     bool said = false;
-    err e = session_camera(cli, NULL, &w->s, NULL, &d);
+    err e = session_camera(cli, camera, &w->s, &named, &d);
     if (e) return cli_fail(&d);
     struct client *c = &w->s.client;
     if (c->keyring.households[c->household_index].role != KEYRING_OWNER)
@@ -124,7 +125,11 @@ static void who_text(const struct shown *w, const struct log_look *l, char out[W
     if (strcmp(purpose, "support") == 0)
         snprintf(out, WHO_BYTES, "support desk, agent %.8s", actor);
     else if (strcmp(purpose, "link") == 0)
-        snprintf(out, WHO_BYTES, "whoever has the link%s%.80s", *name ? " for " : "", name);
+        snprintf(out, WHO_BYTES, "%sthe link%s%.80s",
+                 strncmp(l->entry.kind, "grant.", 6) != 0 || strcmp(l->entry.kind, "grant.use") == 0
+                     ? "whoever has "
+                     : "",
+                 *name ? " for " : "", name);
     else if (*name)
         snprintf(out, WHO_BYTES, "%.100s", name);
     else if (*id)
@@ -269,7 +274,7 @@ int run_log_show(struct cli *cli, const struct args *args) {
     struct wanted f = {.camera = args_value(args, "camera"), .all = args_has(args, "all")};
     if (cli_range(args, (struct wall_us){0}, (struct wall_us){INT64_MAX}, &f.from, &f.to, &d))
         return cli_usage("log", &d);
-    int status = prove(cli, &w);
+    int status = prove(cli, f.camera, &w);
     if (status) return status;
     err e = show_entries(&w, &f, list, &count, &d);
     if (e) return cli_fail(&d);
@@ -283,8 +288,8 @@ int run_log_show(struct cli *cli, const struct args *args) {
         printf("nobody but the owners has looked%s; --all shows what was given and ended too\n",
                w.r.seen.count ? " in what you asked for" : "");
     print_alarms(&w);
-    printf("proven: %zu entries of yours, none missing, in a log of %llu\n", w.r.seen.count,
-           (unsigned long long)w.r.checkpoint.size);
+    printf("proven: %zu %s of yours, none missing, in a log of %llu\n", w.r.seen.count,
+           w.r.seen.count == 1 ? "entry" : "entries", (unsigned long long)w.r.checkpoint.size);
     return STATUS_DONE;
 }
 
@@ -305,7 +310,7 @@ static void print_hubs(const struct shown *w) {
 
 int run_log_verify(struct cli *cli, const struct args *args) {
     AUTO(shown_clear) struct shown w = {0};
-    int status = prove(cli, &w);
+    int status = prove(cli, NULL, &w);
     if (status) return status;
     const struct log_checked *r = &w.r;
     if (cli->json) {

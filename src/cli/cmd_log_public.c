@@ -246,8 +246,8 @@ int run_log_report(struct cli *cli, const struct args *args) {
         const struct count *c = &a.counts[i];
         char actor[2 * LOG_ACTOR_BYTES + 1] = "";
         if (c->acted) hex_encode(BYTES_OF(c->actor), actor);
-        printf("%s  %-16s %8llu  %s%s\n", c->day, c->kind, (unsigned long long)c->count,
-               c->acted ? "member of staff " : "", actor);
+        printf("%s  %-16s %8llu%s%s\n", c->day, c->kind, (unsigned long long)c->count,
+               c->acted ? "  member of staff " : "", actor);
     }
     if (!a.count) puts("nothing in that time");
     printf("counted over the whole log of %llu entries, which lead to its signed checkpoint\n",

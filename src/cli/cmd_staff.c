@@ -270,8 +270,9 @@ static int run_report(struct cli *cli, const struct args *args) {
     size_t i;
     json_array_foreach(days, i, row) {
         const char *name = json_text(row, "name");
-        printf("%s  %-20s %-14s %lld\n", json_text(row, "day"), *name ? name : json_text(row, "actor"),
-               json_text(row, "kind"), (long long)json_integer_value(json_object_get(row, "count")));
+        printf("%s  %-16s %8lld  %.32s\n", json_text(row, "day"), json_text(row, "kind"),
+               (long long)json_integer_value(json_object_get(row, "count")),
+               *name ? name : json_text(row, "actor"));
     }
     if (json_array_size(days) == 0) puts("staff have done nothing yet");
     puts("these are counts of the public log: `cardea log report` of anybody shows the same");

@@ -18,7 +18,7 @@ export function AccountPage() {
                     <h2>{view.login}</h2>
                     <dl class="facts">
                         <div><dt>Household</dt><dd>{view.name}{view.role !== "owner" && ` (${view.role})`}</dd></div>
-                        <div><dt>Its key begins</dt><dd><code>{print}</code></dd></div>
+                        <div><dt>Its key's fingerprint</dt><dd><code>{print}</code></dd></div>
                     </dl>
                     <div class="stack">
                         <Button icon="key" onClick={() => setDoing("passphrase")}>Change the passphrase</Button>

@@ -9,6 +9,7 @@ import { clockTime, dayName, duration, isToday, minuteTime } from "./format.ts";
 import { client, household, listen, now } from "./state.ts";
 
 const RECHECK_MS = 150_000;
+const FRESH_S = 5;
 /* Without a proof for so long, it is said on every page: a vault that just does not answer is no excuse for ever. */
 const STALE_S = 3 * 86_400;
 
@@ -46,6 +47,12 @@ export async function checkNow(): Promise<void> {
     const state = await client.checkLooks();
     proof.value = state;
     await load(state.version);
+}
+
+/* Who opens the page asks about now, not about some minutes ago. */
+export function lookAgain(): void {
+    const s = proof.peek();
+    if (s?.step === "idle" && now() - (s.proven?.at ?? 0) > FRESH_S) void checkNow().catch(() => undefined);
 }
 
 /* At the start, every few minutes, and when somebody comes back to the app. */

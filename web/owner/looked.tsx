@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Look, OwnEntry } from "../shared/looks.ts";
 import { clockTime, dayName, duration, fullTime, isToday, longDay, minuteTime, shortDay, startOfDay } from "./format.ts";
-import { alarmWords, atWords, byWhat, camerasOf, didWhat, isWatching, liveSeconds, plural, proof, story, whoName, type Story } from "./looked.ts";
+import { alarmWords, atWords, byWhat, camerasOf, didWhat, isWatching, liveSeconds, lookAgain, plural, proof, story, whoName, type Story } from "./looked.ts";
 import { FailurePage, ProofCard } from "./proof.tsx";
 import { choose, route } from "./route.ts";
 import { household, now } from "./state.ts";
@@ -31,6 +31,7 @@ export function LookedPage() {
     const t = story.value;
     const tick = useSignal(0);
     useEffect(() => {
+        lookAgain();
         const timer = setInterval(() => tick.value++, 10_000);
         return () => clearInterval(timer);
     }, []);

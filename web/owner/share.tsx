@@ -89,7 +89,7 @@ function Ask({ camera, range, onClose, onMade }: { camera: CameraView; range: Ra
                 </Field>
             )}
             <div class="two">
-                <Field label="For whom" name="name" value={form.name} maxLength={80} placeholder="Mum, the neighbors, the police" hint="Only you see this." onInput={(e) => set({ name: e.currentTarget.value })} />
+                <Field label="For whom" name="name" value={form.name} maxLength={80} placeholder="Mum, the neighbors" hint="Only you see this." onInput={(e) => set({ name: e.currentTarget.value })} />
                 <Field label="Password" name="password" type="password" value={form.password} maxLength={256} autocomplete="new-password" placeholder="None" hint="Tell it by another way than the link." onInput={(e) => set({ password: e.currentTarget.value })} />
             </div>
             <Field label="Words to go with it" hint="Shown above the picture.">

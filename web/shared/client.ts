@@ -949,9 +949,9 @@ export class Client extends Playback {
         return true;
     }
 
-    /* For the account page: a short fingerprint of the household's key, to compare by eye. */
+    /* For the account page: a short fingerprint of the household's key, to compare by eye with the one of `cardea status`. */
     async fingerprint(): Promise<string> {
-        return hex(this.opened().access.signer).slice(0, 16).match(/..../g)!.join(" ");
+        return hex(sha256(this.opened().access.signer)).slice(0, 16);
     }
 }
 
