@@ -117,14 +117,12 @@ err log_seen_read(const char *path, const uint8_t household[HOUSEHOLD_ID_BYTES],
     err e = file_read(path, LOG_SEEN_FILE_MAX_BYTES, &raw, d);
     if (e == ERR_NOT_FOUND) return ERR_OK;
     if (!e) e = log_seen_decode(blob_bytes(&raw), out, d);
-    if (e == ERR_INVALID) {
-        diag_prefix(d, "%s", path);
+    if (e == ERR_INVALID)
         return diag_fail(
             d, e,
             "%s is damaged: without it the log's past cannot be compared. Remove it to begin anew, and "
             "compare what `cardea log verify` says with another device",
             path);
-    }
     if (e) return e;
     if (memcmp(out->household, nobody, sizeof nobody) != 0 &&
         memcmp(out->household, household, sizeof nobody) != 0) {

@@ -250,6 +250,10 @@ struct coming {
     uint8_t sign[SIGN_PUBLIC_BYTES], box[BOX_PUBLIC_BYTES];
 };
 
+static void coming_clear(struct coming *who) {
+    pairing_clear(&who->pairing);
+}
+
 static err find_coming(struct client *c, const struct invitation *i, struct coming *out, bool *in,
                        struct diag *d) {
     AUTO(json_release) json_t *offer = NULL;
@@ -361,13 +365,16 @@ static err end_before(struct client *c, struct camera_list *all, struct member *
     if (e) return e;
     memcpy(old.key, m->key, sizeof old.key);
     e = members_remove(c, all, &old, NULL, &ended, d);
-    m->version = 1;
+    if (ended.failed) /* the entry is kept then, and this one replaces it */
+        m->version++;
+    else
+        m->version = 1;
     return e;
 }
 
 err members_answer(struct client *c, struct camera_list *all, const struct invitation *i, bool *in,
                    struct diag *d) {
-    struct coming who;
+    AUTO(coming_clear) struct coming who = {0};
     struct member m = {.role = i->role, .added = wall_now(), .version = 1};
     AUTO(invitation_answer_clear) struct invitation_answer a = {.role = i->role};
     uint8_t hash[HASH_BYTES];
@@ -390,9 +397,7 @@ err members_answer(struct client *c, struct camera_list *all, const struct invit
     memcpy(a.sign, c->household.sign.public_key, sizeof a.sign);
     e = remember(c, &m, d);
     if (!e) e = post_answer(c, &a, &who, d);
-    if (!e) e = members_cancel(c, i, d); /* it has done its work */
-    pairing_clear(&who.pairing);
-    return e;
+    return e ? e : members_cancel(c, i, d); /* it has done its work */
 }
 
 /* ---- removing ---- */

@@ -21,13 +21,11 @@ struct words {
 static const struct words words[] = {
     {"grant.use", "link", "A link was opened",
      "Somebody opened a link to your cameras. Which one, and when: in the app under \"Who looked?\". You can "
-     "end "
-     "it there.",
+     "end it there.",
      AGAIN_LINK_S},
     {"grant.use", "support", "The support desk is looking",
      "The support desk opened the access that you allowed. What it sees now, and a button that ends it: in "
-     "the "
-     "app.",
+     "the app.",
      AGAIN_STAFF_S},
     {"grant.use", "labs", "A donation was fetched",
      "What you donated was fetched. What it was: in the app under \"Who looked?\".", AGAIN_LINK_S},
@@ -62,8 +60,7 @@ static void alarm_of(struct hub *h, int64_t rule) {
     bool known = rule > 0 && rule < (int64_t)(sizeof rules / sizeof *rules);
     snprintf(text, sizeof text,
              "A member of the provider's staff did something unusual with your cameras (rule %d: %s). What "
-             "it was: "
-             "in the app under \"Who looked?\".",
+             "it was: in the app under \"Who looked?\".",
              (int)rule, known ? rules[rule] : "a later one");
     snprintf(what, sizeof what, "alarm %d", (int)rule);
     hub_alert_system(h, what, AGAIN_STAFF_S, "Unusual use", text);

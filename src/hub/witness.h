@@ -4,9 +4,10 @@
  * its beginning, after the hub remembers it durably; so no two that contradict each other ever are. Of a log
  * that forked or shrank both checkpoints are kept as evidence, and the owner hears of it.
  *
- *     DIR/witness             magic "CRDW" | version 1 | log's key (32) | time (8, seconds) | text of the
- * checkpoint DIR/evidence/<16 hex>-known, …-shown    two texts that cannot both be true, or whose proof
- * failed
+ *     DIR/witness
+ *         magic "CRDW" | version 1 | log's key (32) | time (8, seconds) | text of the checkpoint
+ *     DIR/evidence/<16 hex>-known, …-shown
+ *         two texts that cannot both be true, or whose proof failed
  *
  * Threads: any. */
 #ifndef CARDEA_HUB_WITNESS_H
@@ -19,8 +20,8 @@
 #include "crypto/sign.h"
 
 #define WITNESS_EVIDENCE_MAX 64 /* pairs that are kept; the first ones */
-#define WITNESS_UNPROVEN_MAX                                                                                 \
-    5 /* checkpoints in a row without a proof from what the hub knows: then an alarm */
+/* Checkpoints in a row without a proof from what the hub knows: then an alarm. */
+#define WITNESS_UNPROVEN_MAX 5
 #define WITNESS_MESSAGE_MAX_BYTES 65536u
 
 struct witness;

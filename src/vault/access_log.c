@@ -263,7 +263,7 @@ static void commit(struct vault *v, struct log_pending *group, size_t count) {
     pthread_mutex_unlock(&log->writing);
     free(entries);
     atomic_fetch_add(&log->groups, 1);
-    if (e) give_back(v, group);
+    if (e && n) give_back(v, group); /* without memory for `entries` none was numbered */
     for (struct log_pending *p = group; p; p = p->next) {
         if (p->result) continue;
         p->result = e;
@@ -391,7 +391,7 @@ err log_read_entry(struct access_log *log, uint64_t index, uint64_t size, struct
 
 /* The checkpoint is served from memory: with the cosignatures that have come since. */
 static void serve_checkpoint(struct access_log *log, struct http_reply *r) {
-    struct blob text = {0};
+    AUTO(blob_clear) struct blob text = {0};
     pthread_mutex_lock(&log->lock);
     err e = blob_append(&text, blob_bytes(&log->text));
     if (!e) e = blob_append(&text, blob_bytes(&log->cosignatures));

@@ -39,9 +39,13 @@ struct access_act {
 };
 
 /* Durable on return. *index (may be NULL) is the entry's number in the log; *entry (may be NULL) is replaced
- * by its bytes. ERR_NOT_FOUND    the household has not told its keys ERR_INVALID, ERR_LIMIT  kind, facts or
- * details cannot be ERR_UNSUPPORTED  this vault keeps no log (stores in memory) ERR_IO, ERR_NO_SPACE nothing
- * was logged: what was to be recorded must not happen */
+ * by its bytes. On any error what was to be recorded must not happen.
+ *
+ *   ERR_NOT_FOUND           the household has not told its keys
+ *   ERR_INVALID, ERR_LIMIT  kind, facts or details cannot be
+ *   ERR_UNSUPPORTED         this vault keeps no log: its stores are in memory
+ *   ERR_IO, ERR_NO_SPACE    nothing was logged
+ */
 err access_log_append(struct vault *v, const struct access_act *act, uint64_t *index, struct blob *entry,
                       struct diag *d) CHECKED;
 
@@ -49,11 +53,11 @@ err access_log_append(struct vault *v, const struct access_act *act, uint64_t *i
 err log_admin_act(struct vault *v, const char *what, struct diag *d) CHECKED;
 
 /* The proof that entry `index` is in the log: *checkpoint is replaced by the text, with the cosignatures of
- * the household's hubs that are there (NULL: of any); `proof` has room for TLOG_PROOF_MAX + 1 hashes. With
- * wait_ms (and a household) it asks the household's hubs for a cosignature and waits that long for one; when
- * none comes the checkpoint has none of theirs, which is for the caller to judge: *cosigned (may be NULL)
- * says. ERR_NOT_FOUND: there is no such entry. */
-err access_log_prove(struct vault *v, uint64_t index, const struct store_id *household, unsigned wait_ms,
+ * the household's hubs that are there (NULL: of any); `proof` has room for TLOG_PROOF_MAX + 1 hashes. Where
+ * none of theirs covers the entry, *cosigned (may be NULL) is false, and with `ask` (and a household) its
+ * hubs are asked for one now; whoever waits for it hears of it on channel_cosigned, and calls again.
+ *   ERR_NOT_FOUND  there is no such entry */
+err access_log_prove(struct vault *v, uint64_t index, const struct store_id *household, bool ask,
                      struct blob *checkpoint, uint8_t (*proof)[HASH_BYTES], size_t *count, bool *cosigned,
                      struct diag *d) CHECKED;
 

@@ -206,14 +206,15 @@ static void test_proofs(void **state) {
         const struct access_act act = {.kind = "grant.use", .household = &s->homes[0].id};
         if (access_log_append(&s->v, &act, &index, &entry, &d)) fail_msg("%s", d.text);
         if (i % 37 && i < 250) continue;
-        if (access_log_prove(&s->v, index, &s->homes[0].id, 0, &text, proof, &count, &cosigned, &d))
+        if (access_log_prove(&s->v, index, &s->homes[0].id, false, &text, proof, &count, &cosigned, &d))
             fail_msg("%s", d.text);
         assert_false(cosigned);
         if (log_proof_check(access_log_key(s->v.log), (const char *)text.data, text.len, index,
                             blob_bytes(&entry), (const uint8_t(*)[HASH_BYTES])proof, count, NULL, 0, &c, &d))
             fail_msg("%s", d.text);
     }
-    assert_int_equal(access_log_prove(&s->v, 300, NULL, 0, &text, proof, &count, NULL, &d), ERR_NOT_FOUND);
+    assert_int_equal(access_log_prove(&s->v, 300, NULL, false, &text, proof, &count, NULL, &d),
+                     ERR_NOT_FOUND);
 }
 
 /* --- a crash --- */

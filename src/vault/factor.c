@@ -74,7 +74,7 @@ err totp_check(struct vault *v, const struct store_id *id, const uint8_t secret[
     uint8_t once[STORE_ID_BYTES + 8];
     uint64_t step = 0, now_s = (uint64_t)(wall_now().us / 1000000);
     if (!totp_find(BYTES(secret, TOTP_SECRET_BYTES), now_s, code, &step))
-        return diag_fail(d, ERR_DENIED, "that code is not right: is the clock of your authenticator?");
+        return diag_fail(d, ERR_DENIED, "that code is not right: is your authenticator's clock?");
     /* Which step was used last would be a time to half a minute, and the accounts' store keeps no times: so
      * it is remembered where challenges are, for as long as the code would pass. */
     memcpy(once, id->bytes, STORE_ID_BYTES);
@@ -202,7 +202,7 @@ static err check_webauthn(struct vault *v, const struct store_key *login,
     const struct webauthn_assertion a = {blob_bytes(&p->authenticator_data), blob_bytes(&p->client_data),
                                          blob_bytes(&p->signature)};
     err e = webauthn_client_read(a.client_data, "webauthn.get", &client, d);
-    if (e) return diag_fail(d, ERR_DENIED, "%s", d->text);
+    if (e) return ERR_DENIED;
     if (strcmp(client.rp, f->rp) != 0)
         return diag_fail(d, ERR_DENIED, "that key is registered for %s", f->rp);
     e = webauthn_verify(&a, f->rp, &key, false, &counter, d);

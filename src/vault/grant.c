@@ -375,11 +375,13 @@ enum http_outcome grant_delete(void *vault, struct http_request *request, struct
     uint64_t entry;
     struct diag d = {0};
     if (!request_id(request, 0, "grant", &id, r)) return HTTP_DONE;
+    pthread_mutex_lock(&v->grants_lock); /* as revoke does */
     err e = grant_load(v, household, &id, false, &g, &d);
     bool ended = !e && (g.row.revoked || g.row.expires <= slot_now());
     if (ended && !g.row.closed) /* the log has its end before its row is gone */
         e = end_logged(v, &g, g.row.revoked ? "grant.revoke" : "grant.expire", &entry, &d);
     if (!e) e = v->index->ops->grant_remove(v->index, household, &id, slot_now(), &d);
+    pthread_mutex_unlock(&v->grants_lock);
     if (e == ERR_NOT_FOUND) return reply_error(r, 404, "not_found", "there is no such grant");
     return e ? reply_err(r, e, &d) : reply_empty(r, 204);
 }

@@ -81,7 +81,7 @@ bool grant_use_counts(struct vault *v, const struct http_request *request, const
 err grant_log(struct vault *v, const struct grant_act *act, json_t *more, uint64_t *index, struct blob *leaf,
               struct diag *d) {
     AUTO(json_release) json_t *extra = more;
-    AUTO(json_release) json_t *details = details_of(act, more);
+    AUTO(json_release) json_t *details = details_of(act, extra);
     AUTO(json_release) json_t *facts = facts_of(act);
     uint8_t actor[LOG_ACTOR_BYTES];
     uint64_t at;

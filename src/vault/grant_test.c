@@ -176,7 +176,7 @@ static void test_refused(void **state) {
 static void test_largest(void **state) {
     struct sharing s;
     struct grantee g;
-    AUTO(blob_clear) struct blob raw = {0}, note = {0}, zeros = {0};
+    AUTO(blob_clear) struct blob raw = {0}, note = {0};
     AUTO(answer_clear) struct answer a = {0};
     char path[128];
     sharing_make(&vault, &s);

@@ -90,7 +90,11 @@ void log_tree_done(struct access_log *log) {
 
 static json_t *proof_json(const uint8_t (*proof)[HASH_BYTES], size_t count) {
     json_t *list = json_array();
-    for (size_t i = 0; i < count; i++) json_array_append_new(list, json_base64(BYTES(proof[i], HASH_BYTES)));
+    for (size_t i = 0; i < count; i++)
+        if (json_array_append_new(list, json_base64(BYTES(proof[i], HASH_BYTES)))) {
+            json_decref(list); /* a hub would take half a proof for a forged one */
+            return NULL;
+        }
     return list;
 }
 
@@ -243,7 +247,6 @@ static err take_line(struct access_log *log, struct log_witness *w, struct blob 
     w->line = *line;
     *asked = *line = (struct blob){0};
     w->cosigned = w->knows = size;
-    pthread_cond_broadcast(&log->changed);
     return ERR_OK;
 }
 
@@ -330,21 +333,7 @@ static err take_text(struct access_log *log, const struct log_witness *best, str
     return e;
 }
 
-/* Waits for a cosignature; with the lock. */
-static const struct log_witness *wait_cosigned(struct access_log *log, const struct store_id *household,
-                                               uint64_t index, unsigned wait_ms) {
-    struct timespec until;
-    const struct log_witness *best;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + wait_ms % 1000 * INT64_C(1000000);
-    until.tv_sec += wait_ms / 1000 + ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
-    while (!(best = cosigned_one(log, household, index)) && !log->stopping)
-        if (pthread_cond_timedwait(&log->changed, &log->lock, &until)) break;
-    return best;
-}
-
-err access_log_prove(struct vault *v, uint64_t index, const struct store_id *household, unsigned wait_ms,
+err access_log_prove(struct vault *v, uint64_t index, const struct store_id *household, bool ask,
                      struct blob *checkpoint, uint8_t (*proof)[HASH_BYTES], size_t *count, bool *cosigned,
                      struct diag *d) {
     struct access_log *log = v->log;
@@ -359,12 +348,12 @@ err access_log_prove(struct vault *v, uint64_t index, const struct store_id *hou
         return diag_fail(d, ERR_NOT_FOUND, "the log has no such entry");
     }
     const struct log_witness *best = household ? cosigned_one(log, household, index) : NULL;
-    if (household && !best && wait_ms) {
+    if (household && !best && ask) {
         log_stir(log, household);
         pthread_mutex_unlock(&log->lock);
         log_witness_due(v);
         pthread_mutex_lock(&log->lock);
-        best = wait_cosigned(log, household, index, wait_ms);
+        best = cosigned_one(log, household, index);
     }
     err e = take_text(log, best, checkpoint, &size);
     pthread_mutex_unlock(&log->lock);

@@ -14,7 +14,8 @@ enum http_outcome passkey_begin(void *vault, struct http_request *request, struc
     return reply_json(r, 200, json_pack("{s:o}", "challenge", json_base64(BYTES_OF(challenge))));
 }
 
-/* The key of no one: the generator of P-256 (FIPS 186-4, D.1.2.3), of which a signature cannot be right. */
+/* A sound key to check against where there is none, so that it takes as long: the generator of P-256 (FIPS
+ * 186-4, D.1.2.3). Its secret is 1, so anybody can sign for it; what lets in is `found`, never this. */
 static const struct account_factor no_factor = {
     .kind = ACCOUNT_FACTOR_WEBAUTHN,
     .algorithm = WEBAUTHN_ES256,

@@ -13,8 +13,8 @@
 
 #define STAFF_INVITE_S (14 * 86400)
 #define STAFF_CODE_BYTES 10
-#define STAFF_REFUSALS_SINGLY                                                                                \
-    10                          /* of one actor in an hour; then they are counted, and logged once a minute */
+/* Of one actor in an hour; then they are counted, and logged once a minute. */
+#define STAFF_REFUSALS_SINGLY 10
 #define STAFF_REFUSAL_ACTORS 64 /* that are counted at a time; more share the last */
 #define STAFF_ACTOR_BYTES 16
 

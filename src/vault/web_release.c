@@ -94,7 +94,7 @@ static void look_at(struct web_release *w, const char *folder, const char *path)
 err web_release_open(const char *folder, struct web_release **out, struct diag *d) {
     char path[PATH_TEXT_BYTES];
     AUTO(blob_clear) struct blob list = {0};
-    if (path_join(path, folder, RELEASE_PATH + 1))
+    if (path_join(path, folder, &RELEASE_PATH[1]))
         return diag_fail(d, ERR_LIMIT, "the path of --web is too long");
     err e = file_read(path, RELEASE_MAX_BYTES, &list, d);
     if (e) return e;
