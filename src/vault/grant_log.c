@@ -42,7 +42,8 @@ static json_t *details_of(const struct grant_act *act, json_t *more) {
 /* Public numbers, of staff's acts alone. */
 static json_t *facts_of(const struct grant_act *act) {
     if (!act->staff) return json_object();
-    return json_pack("{s:I,s:I,s:I,s:I,s:I}", "grant", (json_int_t)log_grant_fact(act->grant->bytes), "cameras", (json_int_t)act->camera_count, "minutes",
+    return json_pack("{s:I,s:I,s:I,s:I,s:I}", "grant", (json_int_t)log_grant_fact(act->grant->bytes),
+                     "cameras", (json_int_t)act->camera_count, "minutes",
                      (json_int_t)((act->to - act->from + 59) / 60), "live", (json_int_t)act->live, "ticket",
                      (json_int_t)(act->ticket[0] != 0));
 }
