@@ -177,6 +177,8 @@ export class Members {
         if (!equal(memberMac(k, sign, box), unb64(offer.mac)))
             throw forged("somebody answered this invitation without its code: withdraw it, and invite anew by a way that nobody else reads");
         const { keys } = this.household;
+        const object = `${PREFIX}${hex(sha256(sign).subarray(0, 8))}`;
+        if ((await this.versionOf(object)) > 0) await this.remove(object); /* let in again, perhaps as something else: what was given before ends */
         const given = invite.role === "owner" ? await this.makeOwner(box) : { grant: await this.makeMember(invite, sign, box) };
         const answer = {
             v: 1, household: keys.id, name: keys.name, role: invite.role, sign: b64(keys.sign.public),
@@ -187,7 +189,6 @@ export class Members {
             ...(given.grant ? { grant: given.grant } : {}), ...("public" in given ? { capability: given.public } : {}),
         };
         /* Remembered first: whoever has got in can be seen and removed, be this device cut off now or not. */
-        const object = `${PREFIX}${hex(sha256(sign).subarray(0, 8))}`;
         await this.write(object, await this.versionOf(object), member);
         const sealed = await boxSeal(box, "cardea/1 pairing", k, utf8(JSON.stringify(answer)));
         await this.api.send("POST", `/v1/pairing/${id}/answer`, { who: "nobody", json: { answer: b64(sealed) } });

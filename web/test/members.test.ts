@@ -24,6 +24,7 @@ class Kept {
     readonly pairing = new Map<string, Record<string, string>>();
     readonly grants = new Map<string, { grant: string; note: string; puts: number }>();
     readonly capabilities: Record<string, string>[] = [];
+    readonly revoked: string[] = [];
     keys!: HouseholdKeys;
     hub!: SignKey;
     account = { box: random(32), sign: random(32) };
@@ -102,6 +103,7 @@ class Kept {
         if (path === "/v1/capabilities") return void this.capabilities.push(json);
         if (path === "/v1/household") return undefined;
         const id = path.split("/")[3];
+        if (id && path.endsWith("/revoke")) return void this.revoked.push(id);
         if (path === "/v1/grants" || (method === "PUT" && id)) return this.keep(id ?? "", json);
         throw new CardeaError("not_found", path);
     }
@@ -156,6 +158,23 @@ test("a viewer is invited, comes, and gets the cameras that were chosen, from no
     assert.deepEqual([statement.from, statement.to, statement.expires, statement.export, statement.role], [NOW, FOREVER, FOREVER, false, "viewer"]);
     const list = await v.members.list();
     assert.deepEqual([list.invited.length, list.people.map((p) => [p.name, p.role])], [0, [["Ben", "viewer"]]]);
+});
+
+test("who is let in again keeps nothing of what was given before", async () => {
+    const v = await Kept.make();
+    await v.household.refresh();
+    const ben = guest();
+    const first = await v.members.invite({ name: "Ben", role: "member", cameras: [], past: true, export: true });
+    await offer(v.api, codeOf(first.link), ben);
+    assert.deepEqual(await v.members.complete(), ["Ben"]);
+    const before = (await wait(v, codeOf(first.link), ben))!.grant!;
+    assert.deepEqual(v.revoked, []);
+    const second = await v.members.invite({ name: "Ben", role: "viewer", cameras: [camera(1)], past: false, export: false });
+    await offer(v.api, codeOf(second.link), ben);
+    assert.deepEqual(await v.members.complete(), ["Ben"]);
+    assert.deepEqual(v.revoked, [before]);
+    assert.notEqual((await wait(v, codeOf(second.link), ben))!.grant, before);
+    assert.deepEqual((await v.members.list()).people.map((p) => [p.name, p.role]), [["Ben", "viewer"]]);
 });
 
 test("an owner gets a capability of their own and the household's keys", async () => {
