@@ -124,12 +124,6 @@ static err agent_ticket(const struct cli *cli, const char *begin, struct agent *
     return e ? e : ticket_read(&a->side, hex, 0, 0, &a->ticket, d);
 }
 
-/* The first line of what the owner wrote. */
-static void subject_of(const struct ticket *t, char out[80]) {
-    const char *text = t->count && t->lines[0].sound ? t->lines[0].message.text : "(cannot be read)";
-    snprintf(out, 80, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
 static int run_desk(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(agent_close) struct agent a = {0};
@@ -143,9 +137,9 @@ static int run_desk(struct cli *cli, const struct args *args) {
         if (strcmp(json_text(row, "state"), "open") != 0 && !args_has(args, "closed")) continue;
         if (ticket_read(&a.side, json_text(row, "ticket"), 0, 0, &a.ticket, &d)) return cli_fail(&d);
         const struct ticket_line *last = a.ticket.count ? &a.ticket.lines[a.ticket.count - 1] : NULL;
-        subject_of(&a.ticket, subject);
+        ticket_subject(&a.ticket, subject);
         slot_time_text((uint64_t)json_integer_value(json_object_get(row, "last")), when);
-        printf("%.8s  %-6s  %s%s  %s\n", a.ticket.hex, json_text(row, "state"), when,
+        printf("%.8s  %-6s  %s%-15s  %s\n", a.ticket.hex, json_text(row, "state"), when,
                last && !last->by_staff ? ", waits for you" : "", subject);
         shown++;
     }

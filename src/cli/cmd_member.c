@@ -115,10 +115,14 @@ static int run_add(struct cli *cli, const struct args *args) {
         (void)cli_print_json(made);
     } else {
         puts(link);
-        fprintf(stderr,
-                "give this link to %s, and to nobody else: whoever opens it first is let in. It holds for a "
-                "week\n",
-                i.name);
+        fprintf(
+            stderr,
+            "give this link to %s, and to nobody else: whoever opens it first is let in. It holds for a "
+            "week%s\n",
+            i.name,
+            args_has(args, "no-wait")
+                ? "; `cardea member list`, or any other command of yours, lets them in when they have come"
+                : "");
     }
     if (alone)
         fputs("cardea: the link's address is this machine's own: for others, run the home with --listen, or "

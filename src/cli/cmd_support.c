@@ -107,12 +107,13 @@ static int run_open(struct cli *cli, const struct args *args) {
 
 /* ---- list, show, say, close ---- */
 
-static void print_row(const json_t *row) {
-    char when[48];
+static void print_row(const json_t *row, const struct ticket *t) {
+    char when[48], subject[80];
+    ticket_subject(t, subject);
     slot_time_text((uint64_t)json_integer_value(json_object_get(row, "last")), when);
-    printf("%.8s  %-6s  %lld message%s, last %s\n", json_text(row, "ticket"), json_text(row, "state"),
+    printf("%.8s  %-6s  %s  %3lld message%s  %s\n", json_text(row, "ticket"), json_text(row, "state"), when,
            (long long)json_integer_value(json_object_get(row, "messages")),
-           json_integer_value(json_object_get(row, "messages")) == 1 ? "" : "s", when);
+           json_integer_value(json_object_get(row, "messages")) == 1 ? " " : "s", subject);
 }
 
 static int run_list(struct cli *cli, const struct args *args) {
@@ -121,7 +122,12 @@ static int run_list(struct cli *cli, const struct args *args) {
     AUTO(json_release) json_t *list = NULL;
     if (support_open(cli, &s, &d) || ticket_list_read(&s.side, &list, &d)) return cli_fail(&d);
     if (cli->json) return cli_print_json(list);
-    for (size_t i = 0; i < json_array_size(list); i++) print_row(json_array_get(list, i));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        if (ticket_read(&s.side, json_text(row, "ticket"), 0, 0, &s.ticket, &d)) return cli_fail(&d);
+        print_row(row, &s.ticket);
+        ticket_clear(&s.ticket);
+    }
     if (json_array_size(list) == 0)
         printf("no tickets; `cardea support open --subject …` writes to '%s'\n", s.side.provider.name);
     return STATUS_DONE;

@@ -107,7 +107,19 @@ static void print_message(const struct ticket_message *m) {
         case TICKET_OPEN:
         case TICKET_WORDS: putchar('\n'); break;
     }
-    if (m->text) printf("  %s\n", m->text);
+    for (const char *at = m->text; at;) {
+        int len = (int)strcspn(at, "\n");
+        printf("%s%.*s\n", len ? "  " : "", len, at);
+        at = at[len] ? at + len + 1 : NULL;
+    }
+}
+
+void ticket_subject(const struct ticket *t, char out[80]) {
+    const char *text = t->count && t->lines[0].sound ? t->lines[0].message.text : "(cannot be read)";
+    size_t len = strcspn(text, "\n");
+    if (len > 79)
+        for (len = 79; len && ((unsigned char)text[len] & 0xc0) == 0x80;) len--; /* no half characters */
+    snprintf(out, 80, "%.*s", (int)len, text);
 }
 
 void ticket_print(const struct ticket *t) {

@@ -7,6 +7,8 @@
 
 /* Prints all that was said. */
 void ticket_print(const struct ticket *t);
+/* The first line of what the owner wrote. */
+void ticket_subject(const struct ticket *t, char out[80]);
 json_t *ticket_json(const struct ticket *t); /* for --json; returned */
 /* "porch, yard; live for 5 min" */
 void ticket_request_text(const struct ticket_request *r, char out[400]);

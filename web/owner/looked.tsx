@@ -186,7 +186,7 @@ function Strip({ day, looks, today }: { day: number; looks: Look[]; today: numbe
                 {looks.map((l) => {
                     const long = Math.max(liveSeconds(l, at), 60);
                     const words = `${clockTime(l.begin)}: ${whoName(l)} ${didWhat(l, at)}`;
-                    return <a key={l.entry.n} class={`strip-look of-${kindOf(l.purpose)}`} href={`#/looked?look=${l.entry.n}`} title={words} aria-label={words} style={{ left: `${((l.begin - day) / DAY) * 100}%`, width: `${(long / DAY) * 100}%` }} />;
+                    return <a key={l.entry.n} class={`strip-look of-${kindOf(l.purpose)}`} href={`#/looked?look=${l.entry.n}`} title={words} aria-label={words} style={{ left: `min(${((l.begin - day) / DAY) * 100}%, calc(100% - 5px))`, width: `${(long / DAY) * 100}%` }} />;
                 })}
             </div>
             <span class="strip-count num muted">{looks.length || ""}</span>

@@ -766,7 +766,7 @@ export class Client extends Playback {
             for (const [, , , m] of messages) {
                 if (!m.household) continue;
                 const opened = await openTicketMessage(unb64(m.household), ticket, household.keys.box).catch(() => null);
-                if (opened?.kind === "open") text ||= opened.text ?? "";
+                if (opened?.kind === "open") text ||= opened.text?.split("\n", 1)[0] ?? "";
                 const staff = (await this.looks().pins()).staff;
                 if (!opened?.certificate || !staff) continue;
                 const c = await readStaffCertificate(opened.certificate, staff).catch(() => null);
