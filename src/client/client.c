@@ -397,9 +397,10 @@ bool client_remembers(const struct client *c, const char *name) {
 /* Pins are never deleted: a vault without them would have another log, or another desk, believed. */
 static err pins_gone(const struct client *c, const char *key, err e, struct diag *d) {
     if (e != ERR_NOT_FOUND || strcmp(key, "trust/pins") != 0 || !client_remembers(c, key)) return e;
-    return diag_fail(d, ERR_FORGED,
-                     "this device has seen your household's pins of the log and of the support desk, and the vault "
-                     "now says that there are none");
+    return diag_fail(
+        d, ERR_FORGED,
+        "this device has seen your household's pins of the log and of the support desk, and the vault "
+        "now says that there are none");
 }
 
 err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,

@@ -106,7 +106,8 @@ err client_object_get(struct client *c, const char *key, const uint8_t *signer, 
  * was first. */
 err client_object_put(struct client *c, const char *key, uint64_t version, struct bytes payload,
                       struct diag *d) CHECKED;
-/* What this device did or saw once, under a name as objects have: the vault could act as if it had never been. */
+/* What this device did or saw once, under a name as objects have: the vault could act as if it had never
+ * been. */
 err client_remember(struct client *c, const char *name, uint64_t version, struct diag *d) CHECKED;
 bool client_remembers(const struct client *c, const char *name);
 /* Keys with a prefix, in order: calls fn for each. */

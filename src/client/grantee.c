@@ -113,9 +113,11 @@ static err check_entry(const struct client_grant *g, const struct grant_statemen
             "off by more than %d minutes: nothing was opened",
             GRANTEE_CLOCK_OFF_S / 60);
     uint64_t fact = 0;
-    if (s->purpose == GRANT_SUPPORT && (!log_entry_fact(&entry, "grant", &fact) || fact != log_grant_fact(s->id)))
-        return diag_fail(d, ERR_FORGED,
-                         "the vault proved your use of another grant, and did not log this one: nothing was opened");
+    if (s->purpose == GRANT_SUPPORT &&
+        (!log_entry_fact(&entry, "grant", &fact) || fact != log_grant_fact(s->id)))
+        return diag_fail(
+            d, ERR_FORGED,
+            "the vault proved your use of another grant, and did not log this one: nothing was opened");
     if (g->opened && a->entry <= g->entry)
         return diag_fail(d, ERR_FORGED, "the vault proved an earlier use, and did not log this one");
     return ERR_OK;

@@ -400,7 +400,8 @@ static err tend_one(struct client *c, const struct newest_list *newest_epochs, c
 static bool ended_before(const struct client *c, const struct grant_item *g) {
     char name[GRANTS_ENDED_NAME_BYTES];
     grants_ended_name(g->statement.id, name);
-    return g->state != GRANT_STATE_REVOKED && g->statement.to > wall_slot(wall_now()) && client_remembers(c, name);
+    return g->state != GRANT_STATE_REVOKED && g->statement.to > wall_slot(wall_now()) &&
+           client_remembers(c, name);
 }
 
 err grants_tend(struct client *c, struct camera_list *all, size_t *tended, struct diag *d) {
@@ -422,8 +423,9 @@ err grants_tend(struct client *c, struct camera_list *all, size_t *tended, struc
     if (e || !held_back) return e;
     char hex[2 * GRANT_ID_BYTES + 1];
     hex_encode(BYTES_OF(held_back->statement.id), hex);
-    return diag_fail(d, ERR_FORGED,
-                     "the vault acts as if you had not ended the grant %.8s (%.60s): no new keys were given to it. If "
-                     "the vault was restored from a backup, end it again",
-                     hex, grant_item_text(held_back, "name"));
+    return diag_fail(
+        d, ERR_FORGED,
+        "the vault acts as if you had not ended the grant %.8s (%.60s): no new keys were given to it. If "
+        "the vault was restored from a backup, end it again",
+        hex, grant_item_text(held_back, "name"));
 }

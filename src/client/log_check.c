@@ -240,7 +240,8 @@ static int compare_actors(const void *a, const void *b) {
 
 static err sought_make(const struct checking *k, uint64_t from, struct sought *out) {
     const struct grant_list *grants = &k->r->grants;
-    *out = (struct sought){.from = from, .actors = calloc(grants->count + 1, sizeof *out->actors),
+    *out = (struct sought){.from = from,
+                           .actors = calloc(grants->count + 1, sizeof *out->actors),
                            .grants = calloc(grants->count + 1, sizeof *out->grants)};
     if (!out->actors || !out->grants) return ERR_NO_MEMORY;
     for (size_t t = 0; t < AHEAD; t++) log_tag(k->log_key, k->r->seen.count + t, out->tags[t]);
@@ -281,7 +282,8 @@ static bool names_ours(const struct sought *s, const struct log_entry *e) {
 }
 
 /* Nobody but us can call somebody so: it is ours, under a number at which we would never look. */
-static bool hidden(const struct checking *k, const struct sought *s, uint64_t index, const struct log_entry *e) {
+static bool hidden(const struct checking *k, const struct sought *s, uint64_t index,
+                   const struct log_entry *e) {
     return index >= s->from && names_ours(s, e) && !is_own(&k->r->seen, index);
 }
 

@@ -60,8 +60,9 @@ err staff_connect(struct client *c, struct staff_link *out, struct diag *d) CHEC
 err staff_json(struct staff_link *s, const char *method, const char *path, json_t *body, json_t **out,
                struct diag *d) CHECKED;
 
-/* Does the log of the household's pin say that this certificate was given, and not that its holder was revoked?
- *   ERR_DENIED   it says so     ERR_FORGED   it does not name the certificate, or its files contradict it */
+/* Does the log of the household's pin say that this certificate was given, and not that its holder was
+ * revoked? ERR_DENIED   it says so     ERR_FORGED   it does not name the certificate, or its files contradict
+ * it */
 err staff_certified(struct client *c, struct bytes certificate, const struct staff_certificate *agent,
                     struct diag *d) CHECKED;
 

@@ -23,7 +23,8 @@ static bool is_certificate(struct bytes details, struct bytes certificate) {
     AUTO(blob_clear) struct blob raw = {0};
     if (json_parse(details, &json, NULL)) return false;
     const char *text = client_text(json, "certificate");
-    return *text && base64_decode(text, strlen(text), &raw) == ERR_OK && bytes_equal(blob_bytes(&raw), certificate);
+    return *text && base64_decode(text, strlen(text), &raw) == ERR_OK &&
+           bytes_equal(blob_bytes(&raw), certificate);
 }
 
 static err look(struct looking *l, struct bytes raw, struct diag *d) {
@@ -35,7 +36,8 @@ static err look(struct looking *l, struct bytes raw, struct diag *d) {
     l->before = l->before && entry.time.us < (int64_t)l->agent->from * 1000000;
     bool theirs = entry.acted && memcmp(entry.actor, l->actor, sizeof l->actor) == 0;
     if (theirs && strcmp(entry.kind, "staff.revoke") == 0)
-        return diag_fail(d, ERR_DENIED, "the log says that %.60s was revoked: nothing was given", l->agent->name);
+        return diag_fail(d, ERR_DENIED, "the log says that %.60s was revoked: nothing was given",
+                         l->agent->name);
     if (theirs && strcmp(entry.kind, "staff.certify") == 0 && is_certificate(entry.details, l->certificate))
         l->found = true;
     return ERR_OK;
@@ -72,11 +74,13 @@ err staff_certified(struct client *c, struct bytes certificate, const struct sta
     if (!e) e = checkpoint_verify(blob_bytes(&text), NULL, pins.log, &l.checkpoint, d);
     if (!e) e = tile_tree_open(log_fetch_http, c->http, l.checkpoint.size, l.checkpoint.root, &l.tree, d);
     /* Newest first: all that came after the certificate was made is read, since it may have been revoked. */
-    for (uint64_t b = (l.checkpoint.size + TILE_WIDTH - 1) / TILE_WIDTH; !e && b-- > 0 && !(l.found && l.before);)
+    for (uint64_t b = (l.checkpoint.size + TILE_WIDTH - 1) / TILE_WIDTH;
+         !e && b-- > 0 && !(l.found && l.before);)
         e = look_bundle(&l, b, d);
     tile_tree_free(l.tree);
     if (e || l.found) return e;
-    return diag_fail(d, ERR_FORGED,
-                     "the log does not say that %.60s was certified: whoever made that certificate did it in secret",
-                     agent->name);
+    return diag_fail(
+        d, ERR_FORGED,
+        "the log does not say that %.60s was certified: whoever made that certificate did it in secret",
+        agent->name);
 }
