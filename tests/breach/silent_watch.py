@@ -23,6 +23,7 @@ def test_every_access_is_listed_and_none_can_be_hidden(folder):
         desk.vault.stop()
         shutil.copytree(os.path.join(desk.folder, "log"), older)
         desk.start()
+        wait_for("the hub to be back", lambda: home.json("status")["hubs"][0]["online"], 30)  # it witnesses what an agent opens
 
         ticket = ticket_of(home)
         now = int(time.time())
