@@ -37,7 +37,8 @@ def test_who_looked(folder):
         shown = home.cardea("log", "show").stdout
         assert re.search(r"whoever has the link for Grandma opened: porch", shown), shown
         assert "was given access" not in shown and "was given access" in home.cardea("log", "show", "--all").stdout
-        assert "opened" not in home.cardea("log", "show", "--camera", "garden").stdout
+        unknown = home.cardea("log", "show", "--camera", "garden", check=False)  # not: nobody has looked
+        assert unknown.returncode == 1 and "there is no camera 'garden'" in unknown.stderr, unknown
         listed = json.loads(home.cardea("log", "show", "--json").stdout)
         assert listed["proven"] and [e["kind"] for e in listed["list"]] == ["grant.use"] and listed["list"][0]["cameras"] == ["porch"], listed
         size = json.loads(home.cardea("log", "verify", "--json").stdout)["size"]
