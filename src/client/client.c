@@ -71,6 +71,11 @@ static err read_keyring(json_t *answer, struct blob *raw, int64_t *version, stru
     return ERR_OK;
 }
 
+static void keep_proof(struct client *c, const uint8_t auth[32], bool recovery) {
+    memcpy(c->proof, auth, sizeof c->proof);
+    c->proof_is_recovery = recovery;
+}
+
 static err take_keyring(struct client *c, json_t *answer, enum keyring_way way,
                         const struct passphrase_keys *keys, struct diag *d) {
     AUTO(blob_clear) struct blob raw = {0};
@@ -181,7 +186,9 @@ static err sign_in_with(struct client *c, const char *login, enum keyring_way wa
         e = add_code(c, ask, factor, i > 0, d);
     }
     if (!e) e = take_keyring(c, answer, way, keys, d);
-    if (!e) copy_field(c->login, sizeof c->login, login);
+    if (e) return e;
+    keep_proof(c, keys->auth, recovery);
+    copy_field(c->login, sizeof c->login, login);
     return e;
 }
 
@@ -260,15 +267,18 @@ err client_change_passphrase(struct client *c, struct bytes passphrase, struct d
     if (!e) e = keyring_seal(&c->keyring, &raw);
     if (e) return e;
     AUTO(json_release)
-    json_t *ask =
-        json_pack("{s:o, s:I, s:o, s:I, s:I, s:o, s:o}", "keyring", json_base64(blob_bytes(&raw)), "version",
-                  (json_int_t)(c->keyring_version + 1), "salt", json_base64(BYTES_OF(access.salt)),
-                  "memory_kib", (json_int_t)access.cost.memory_kib, "passes", (json_int_t)access.cost.passes,
-                  "auth", json_base64(BYTES_OF(access.auth)), "wraps", wraps_json(&c->keyring));
+    json_t *ask = json_pack(
+        "{s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o}", "keyring", json_base64(blob_bytes(&raw)), "version",
+        (json_int_t)(c->keyring_version + 1), "salt", json_base64(BYTES_OF(access.salt)), "memory_kib",
+        (json_int_t)access.cost.memory_kib, "passes", (json_int_t)access.cost.passes, "auth",
+        json_base64(BYTES_OF(access.auth)), "wraps", wraps_json(&c->keyring),
+        c->proof_is_recovery ? "present_recovery_auth" : "present_auth", json_base64(BYTES_OF(c->proof)));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     e = http_client_json(c->http, "PUT", "/v1/keyring", c->session, ask, NULL, d);
-    if (!e) c->keyring_version++;
-    return e;
+    if (e) return e;
+    keep_proof(c, access.auth, false);
+    c->keyring_version++;
+    return ERR_OK;
 }
 
 err client_sign_out(struct client *c, struct diag *d) {
@@ -297,6 +307,7 @@ err client_resume(struct client *c, const char *login, const char *session, stru
     c->keyring = opened;
     wipe(&opened, sizeof opened);
     c->has_keyring = true;
+    keep_proof(c, keys.auth, false);
     copy_field(c->session, sizeof c->session, session);
     copy_field(c->login, sizeof c->login, login);
     return ERR_OK;

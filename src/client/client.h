@@ -32,6 +32,8 @@ struct client {
     char access[CLIENT_TOKEN_BYTES];  /* "Access …" */
     struct steady_us access_until;
     char login[256];
+    uint8_t proof[32]; /* what signed in: the vault asks for it again where a session is not enough */
+    bool proof_is_recovery;
 
     struct keyring keyring;
     bool has_keyring;
@@ -69,7 +71,8 @@ err client_vault(struct client *c, struct client_vault *out, struct diag *d) CHE
 err client_sign_in(struct client *c, const char *login, struct bytes passphrase, struct diag *d) CHECKED;
 /* The same by the recovery code. ERR_INVALID: d names the word. */
 err client_sign_in_recovery(struct client *c, const char *login, const char *code, struct diag *d) CHECKED;
-/* Makes `passphrase` the new one: a new salt, everything sealed anew, all other sessions ended. */
+/* Makes `passphrase` the new one: a new salt, everything sealed anew, all other sessions ended. ERR_DENIED:
+ * what signed in here, passphrase or recovery code, was changed meanwhile. */
 err client_change_passphrase(struct client *c, struct bytes passphrase, struct diag *d) CHECKED;
 err client_sign_out(struct client *c, struct diag *d) CHECKED;
 /* Goes on with a session that was kept ("Session …"): the keyring is fetched, and opened by the passphrase.

@@ -229,36 +229,79 @@ static enum http_outcome second_factor(struct vault *v, const struct store_key *
     return factor_ask(v, login, factors, d.text, r);
 }
 
-/* Sign-in by either secret. The limit is of the pair of address and login, so that nobody locks out somebody
- * else, and a wide one of the address. */
+/* Tries of a secret. The limit is of the pair of address and login, so that nobody locks out somebody else,
+ * and a wide one of the address. */
+struct tries {
+    uint64_t pair, alone;
+    struct steady_us now;
+};
+
+static bool may_try(struct vault *v, const struct http_request *request, const struct store_key *login,
+                    struct tries *t, struct http_reply *r) {
+    unsigned retry = 0;
+    t->now = steady_now();
+    t->pair = limiter_key(&v->sign_ins, BYTES_OF(request->peer.address), BYTES_OF(login->bytes));
+    t->alone = limiter_key(&v->strangers, BYTES_OF(request->peer.address), bytes_text("sign-in"));
+    if (limiter_ask(&v->sign_ins, t->pair, t->now, &retry) &&
+        limiter_ask(&v->strangers, t->alone, t->now, &retry))
+        return true;
+    atomic_fetch_add(&v->count.limited, 1);
+    reply_limited(r, retry);
+    return false;
+}
+
+static void count_failure(struct vault *v, const struct tries *t) {
+    limiter_count(&v->sign_ins, t->pair, t->now);
+    limiter_count(&v->strangers, t->alone, t->now);
+    atomic_fetch_add(&v->count.sign_in_failures, 1);
+}
+
+static bool recovery_right(const struct vault *v, const struct store_key *login,
+                           const struct account *account, struct bytes auth) {
+    struct store_key hash;
+    auth_hash(v, RECOVERY_LABEL, login, auth, &hash);
+    return bytes_equal_secret(BYTES_OF(hash.bytes), BYTES_OF(account->secrets.recovery_hash.bytes));
+}
+
+bool auth_proven(struct vault *v, struct http_request *request, const struct account *account,
+                 struct bytes auth, struct bytes recovery_auth, struct http_reply *r) {
+    const struct store_key *login = &caller_of(request)->login;
+    struct tries tries;
+    if (!auth.len && !recovery_auth.len) {
+        reply_error(r, 403, "denied",
+                    "this needs your present passphrase again: being signed in is not enough");
+        return false;
+    }
+    if (!may_try(v, request, login, &tries, r)) return false;
+    if (auth.len ? auth_right(v, login, account, auth) : recovery_right(v, login, account, recovery_auth)) {
+        limiter_forget(&v->sign_ins, tries.pair);
+        return true;
+    }
+    count_failure(v, &tries);
+    reply_error(r, 403, "denied",
+                auth.len ? "that is not your present passphrase" : "that is not your present recovery code");
+    return false;
+}
+
+/* Sign-in by either secret. */
 static enum http_outcome sign_in(struct vault *v, struct http_request *request, const struct sign_in *s,
                                  struct http_reply *r) {
-    struct steady_us now = steady_now();
-    struct store_key login, hash;
-    unsigned retry = 0;
+    struct store_key login;
+    struct tries tries;
     login_key(v, s->login, &login);
-    uint64_t pair = limiter_key(&v->sign_ins, BYTES_OF(request->peer.address), BYTES_OF(login.bytes));
-    uint64_t alone = limiter_key(&v->strangers, BYTES_OF(request->peer.address), bytes_text("sign-in"));
-    if (!limiter_ask(&v->sign_ins, pair, now, &retry) || !limiter_ask(&v->strangers, alone, now, &retry)) {
-        atomic_fetch_add(&v->count.limited, 1);
-        return reply_limited(r, retry);
-    }
+    if (!may_try(v, request, &login, &tries, r)) return HTTP_DONE;
     AUTO(account_clear) struct account account = {0};
     bool found;
     struct diag d = {0};
     err e = account_or_nobody(v, &login, &account, &found, &d);
     if (e) return reply_err(r, e, &d);
-    auth_hash(v, s->recovery ? RECOVERY_LABEL : AUTH_LABEL, &login, blob_bytes(&s->auth), &hash);
-    const struct store_key *stored =
-        s->recovery ? &account.secrets.recovery_hash : &account.secrets.auth_hash;
-    bool right = bytes_equal_secret(BYTES_OF(hash.bytes), BYTES_OF(stored->bytes));
+    bool right = s->recovery ? recovery_right(v, &login, &account, blob_bytes(&s->auth))
+                             : auth_right(v, &login, &account, blob_bytes(&s->auth));
     if (right && found) {
-        limiter_forget(&v->sign_ins, pair);
+        limiter_forget(&v->sign_ins, tries.pair);
         return second_factor(v, &login, &account, s, r);
     }
-    limiter_count(&v->sign_ins, pair, now);
-    limiter_count(&v->strangers, alone, now);
-    atomic_fetch_add(&v->count.sign_in_failures, 1);
+    count_failure(v, &tries);
     return reply_error(r, 403, "denied",
                        s->recovery ? "wrong name or recovery code" : "wrong name or passphrase");
 }
@@ -303,18 +346,13 @@ enum http_outcome keyring_get(void *vault, struct http_request *request, struct 
 }
 
 /* A change of either secret changes the salt with it; what is not sent stays. */
-static err changed_secrets(struct vault *v, const struct store_key *login, const struct sign_up *s,
-                           const bool present[5], struct account_secrets *out, struct diag *d) {
-    AUTO(account_clear) struct account account = {0};
-    err e = v->accounts->ops->get(v->accounts, login, &account, d);
-    if (e) return e;
-    *out = account.secrets;
+static void changed_secrets(const struct vault *v, const struct store_key *login, const struct sign_up *s,
+                            const bool present[5], struct account_secrets *out) {
     if (present[0]) memcpy(out->salt, s->salt.data, ACCOUNTS_SALT_BYTES);
     if (present[1]) out->memory_kib = (uint32_t)s->memory_kib;
     if (present[2]) out->passes = (uint32_t)s->passes;
     if (present[3]) auth_hash(v, AUTH_LABEL, login, blob_bytes(&s->auth), &out->auth_hash);
     if (present[4]) auth_hash(v, RECOVERY_LABEL, login, blob_bytes(&s->recovery_auth), &out->recovery_hash);
-    return ERR_OK;
 }
 
 /* [{"id","wrap"}]: the keyring's key for passkeys. */
@@ -348,7 +386,8 @@ enum http_outcome keyring_put(void *vault, struct http_request *request, struct 
     const struct caller *caller = caller_of(request);
     AUTO(sign_up_clear) struct sign_up s = {0};
     AUTO(json_release) json_t *document = NULL;
-    AUTO(secrets_clear) struct account_secrets secrets = {0};
+    AUTO(account_clear) struct account account = {0};
+    AUTO(blob_clear) struct blob present_auth = {0}, present_recovery_auth = {0};
     struct account_wrap wraps[ACCOUNTS_FACTORS_MAX];
     size_t wrap_count = 0;
     json_t *wrap_list = NULL;
@@ -363,6 +402,8 @@ enum http_outcome keyring_put(void *vault, struct http_request *request, struct 
         {"auth", JSON_KIND_BASE64, false, 32, 32, &s.auth, &present[3]},
         {"recovery_auth", JSON_KIND_BASE64, false, 32, 32, &s.recovery_auth, &present[4]},
         {"wraps", JSON_KIND_ARRAY, false, 0, ACCOUNTS_FACTORS_MAX, &wrap_list, NULL},
+        {"present_auth", JSON_KIND_BASE64, false, 32, 32, &present_auth, NULL},
+        {"present_recovery_auth", JSON_KIND_BASE64, false, 32, 32, &present_recovery_auth, NULL},
     };
     if (!REQUEST_JSON(request, fields, &document, r)) return HTTP_DONE;
     if (!keyring_sound(blob_bytes(&s.keyring), r) || !read_wraps(wrap_list, wraps, &wrap_count, r))
@@ -371,10 +412,17 @@ enum http_outcome keyring_put(void *vault, struct http_request *request, struct 
         return reply_invalid(r, "\"auth\" is missing: it comes with a new salt or cost");
     bool any = present[3] || present[4];
     struct diag d = {0};
-    err e = any ? changed_secrets(v, &caller->login, &s, present, &secrets, &d) : ERR_OK;
+    err e = any ? v->accounts->ops->get(v->accounts, &caller->login, &account, &d) : ERR_OK;
+    if (!e && any) {
+        if (!auth_proven(v, request, &account, blob_bytes(&present_auth), blob_bytes(&present_recovery_auth),
+                         r))
+            return HTTP_DONE;
+        if (account.version + 1 != (uint64_t)version) e = ERR_CONFLICT; /* what was proven is of this one */
+        changed_secrets(v, &caller->login, &s, present, &account.secrets);
+    }
     if (!e)
         e = v->accounts->ops->update(v->accounts, &caller->login, (uint64_t)version, blob_bytes(&s.keyring),
-                                     any ? &secrets : NULL, &caller->token, wraps, wrap_count, &d);
+                                     any ? &account.secrets : NULL, &caller->token, wraps, wrap_count, &d);
     if (e == ERR_CONFLICT)
         return reply_error(r, 409, "conflict", "the keyring was changed elsewhere: read it again");
     if (e) return reply_err(r, e, &d);

@@ -44,7 +44,7 @@ static void test_account(void **state) {
         .json = sign_in_json("ada@example.org", "recovery_auth", 2));
 
     /* A new keyring: the version must follow, and a new secret ends the other sessions. */
-    uint8_t keyring[500] = "CRDK\x01\x01", salt[16] = {7}, auth[32] = {5};
+    uint8_t keyring[500] = "CRDK\x01\x01", salt[16] = {7}, auth[32] = {5}, present[32] = {1};
     ASK(&vault, 409, NULL, "PUT", "/v1/keyring", session,
         .json = json_pack("{s:o,s:i}", "keyring", json_base64(BYTES_OF(keyring)), "version", 3));
     ASK(&vault, 200, NULL, "PUT", "/v1/keyring", session,
@@ -54,8 +54,9 @@ static void test_account(void **state) {
         .json = json_pack("{s:o,s:i,s:o}", "keyring", json_base64(BYTES_OF(keyring)), "version", 3, "salt",
                           json_base64(BYTES_OF(salt))));
     ASK(&vault, 200, NULL, "PUT", "/v1/keyring", session,
-        .json = json_pack("{s:o,s:i,s:o,s:o}", "keyring", json_base64(BYTES_OF(keyring)), "version", 3,
-                          "salt", json_base64(BYTES_OF(salt)), "auth", json_base64(BYTES_OF(auth))));
+        .json = json_pack("{s:o,s:i,s:o,s:o,s:o}", "keyring", json_base64(BYTES_OF(keyring)), "version", 3,
+                          "salt", json_base64(BYTES_OF(salt)), "auth", json_base64(BYTES_OF(auth)),
+                          "present_auth", json_base64(BYTES_OF(present))));
     ASK(&vault, 401, NULL, "GET", "/v1/keyring", second);
     ASK(&vault, 200, &b, "GET", "/v1/keyring", session);
     assert_int_equal(json_integer_value(json_object_get(b.json, "version")), 3);
@@ -63,6 +64,65 @@ static void test_account(void **state) {
     ASK(&vault, 200, NULL, "POST", "/v1/sessions", .json = sign_in_json("ada@example.org", "auth", 5));
     ASK(&vault, 204, NULL, "DELETE", "/v1/sessions/current", session);
     ASK(&vault, 401, NULL, "GET", "/v1/keyring", session);
+}
+
+/* A keyring with a new secret; `proof` NULL: nothing but the session. */
+static json_t *new_secret_json(int version, const char *secret, uint8_t byte, const char *proof, uint8_t by) {
+    uint8_t keyring[500] = "CRDK\x01\x01", given[32] = {byte}, present[32] = {by};
+    json_t *o = json_pack("{s:o,s:i,s:o}", "keyring", json_base64(BYTES_OF(keyring)), "version", version,
+                          secret, json_base64(BYTES_OF(given)));
+    if (proof) json_object_set_new(o, proof, json_base64(BYTES_OF(present)));
+    return o;
+}
+
+/* Whoever came by a session can neither take the account over nor lock its owner out. */
+static void test_a_session_changes_no_secret(void **state) {
+    static const struct {
+        const char *secret, *proof;
+        uint8_t by;
+    } wrong[] = {
+        {"auth", NULL, 0},
+        {"recovery_auth", NULL, 0},
+        {"auth", "present_auth", 2}, /* each secret is a proof as itself alone */
+        {"auth", "present_recovery_auth", 1},
+        {"recovery_auth", "present_auth", 9},
+    };
+    char session[128], second[128];
+    AUTO(answer_clear) struct answer a = {0};
+    ASK(&vault, 201, NULL, "POST", "/v1/accounts", .json = account_json("stolen", 1, NULL));
+    ASK(&vault, 200, &a, "POST", "/v1/sessions", .json = sign_in_json("stolen", "auth", 1));
+    session_of(&a, session);
+    ASK(&vault, 200, &a, "POST", "/v1/sessions", .json = sign_in_json("stolen", "auth", 1));
+    session_of(&a, second);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ASK(&vault, 403, &a, "PUT", "/v1/keyring", session,
+            .json = new_secret_json(2, wrong[i].secret, 5, wrong[i].proof, wrong[i].by));
+        assert_string_equal(answer_text(&a, "error"), "denied");
+    }
+    ASK(&vault, 200, &a, "GET", "/v1/keyring", second);
+    assert_int_equal(json_integer_value(json_object_get(a.json, "version")), 1);
+    ASK(&vault, 200, NULL, "POST", "/v1/sessions", .json = sign_in_json("stolen", "auth", 1));
+    ASK(&vault, 200, NULL, "POST", "/v1/sessions/recover",
+        .json = sign_in_json("stolen", "recovery_auth", 2));
+
+    /* What was proven is of the keyring that is replaced. */
+    ASK(&vault, 409, NULL, "PUT", "/v1/keyring", session,
+        .json = new_secret_json(3, "auth", 5, "present_auth", 1));
+    ASK(&vault, 200, NULL, "PUT", "/v1/keyring", session,
+        .json = new_secret_json(2, "recovery_auth", 6, "present_auth", 1));
+    ASK(&vault, 403, NULL, "PUT", "/v1/keyring", session,
+        .json = new_secret_json(3, "auth", 5, "present_recovery_auth", 2));
+    ASK(&vault, 200, NULL, "PUT", "/v1/keyring", session,
+        .json = new_secret_json(3, "auth", 5, "present_recovery_auth", 6));
+    ASK(&vault, 200, NULL, "POST", "/v1/sessions", .json = sign_in_json("stolen", "auth", 5));
+
+    /* Guessing is limited, together with guessing at sign-in. */
+    for (int i = 0; i < 10; i++)
+        ASK(&vault, 403, NULL, "PUT", "/v1/keyring", session,
+            .json = new_secret_json(4, "auth", 7, "present_auth", 100));
+    ASK(&vault, 429, NULL, "PUT", "/v1/keyring", session,
+        .json = new_secret_json(4, "auth", 7, "present_auth", 5));
+    ASK(&vault, 429, NULL, "POST", "/v1/sessions", .json = sign_in_json("stolen", "auth", 5));
 }
 
 static int compare(const void *a, const void *b) {
@@ -349,6 +409,7 @@ static void test_plain_errors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_account),
+        cmocka_unit_test(test_a_session_changes_no_secret),
         cmocka_unit_test(test_nobody_learns_who_is_here),
         cmocka_unit_test(test_guessing_slows_down),
         cmocka_unit_test(test_household),

@@ -62,5 +62,9 @@ err session_make(struct vault *v, const struct store_key *login, bool factor, st
 /* Is this the account's passphrase's? (account.c) */
 bool auth_right(const struct vault *v, const struct store_key *login, const struct account *account,
                 struct bytes auth);
+/* For what a session alone is not enough for: is one of these the caller's present secret (empty: not given)?
+ * Failures count as those of sign-in. Else the reply is set. (account.c) */
+bool auth_proven(struct vault *v, struct http_request *request, const struct account *account,
+                 struct bytes auth, struct bytes recovery_auth, struct http_reply *r);
 
 #endif

@@ -105,17 +105,21 @@ export async function signIn(api: Api, { login, keys }: Ready, factor?: FactorPr
     return { login, ring: await openKeyring(unb64(answer.keyring), 1, keys.wrap), version: answer.version };
 }
 
-export async function recover(api: Api, login: string, words: string): Promise<Account> {
+/* The present secret, which the vault asks for again where a session is not enough. */
+export type Proof = { present_auth: string } | { present_recovery_auth: string };
+
+export async function recover(api: Api, login: string, words: string): Promise<{ account: Account; proof: Proof }> {
     const keys = recoveryKeys(parseRecovery(words));
     const answer = await api.send<SessionAnswer>("POST", "/v1/sessions/recover", {
         who: "nobody", json: { login, recovery_auth: b64(keys.auth) },
     });
     api.session = answer.token;
-    return { login, ring: await openKeyring(unb64(answer.keyring), 2, keys.wrap), version: answer.version };
+    const ring = await openKeyring(unb64(answer.keyring), 2, keys.wrap);
+    return { account: { login, ring, version: answer.version }, proof: { present_recovery_auth: b64(keys.auth) } };
 }
 
 /* Seals the keyring anew under a passphrase, and under another recovery code if one is given; ends all other sessions. */
-export async function reseal(api: Api, account: Account, passphrase: string, recoverySecret?: Uint8Array): Promise<Account> {
+export async function reseal(api: Api, account: Account, proof: Proof, passphrase: string, recoverySecret?: Uint8Array): Promise<Account> {
     const second = recoverySecret && recoveryKeys(recoverySecret);
     const body = { ...account.ring.body, ...(second ? { recovery: second.wrap } : {}) };
     const ring: Keyring = { body, cost: COST, salt: random(16), key: random(32) };
@@ -128,7 +132,7 @@ export async function reseal(api: Api, account: Account, passphrase: string, rec
         who: "session",
         json: {
             keyring: b64(raw), version, salt: b64(ring.salt), memory_kib: ring.cost.memoryKib, passes: ring.cost.passes,
-            auth: b64(first.auth), wraps, ...(second ? { recovery_auth: b64(second.auth) } : {}),
+            auth: b64(first.auth), wraps, ...(second ? { recovery_auth: b64(second.auth) } : {}), ...proof,
         },
     });
     return { login: account.login, ring, version };
@@ -161,13 +165,14 @@ export async function addHousehold(api: Api, account: Account, household: Keyrin
 
 /* Whether `passphrase` opens this account, asked of the keyring itself: nothing goes to the vault but the request for it. The account as
  * it is stored now, which another device may have changed. */
-export async function checkPassphrase(api: Api, account: Account, passphrase: string): Promise<Account> {
+export async function checkPassphrase(api: Api, account: Account, passphrase: string): Promise<{ account: Account; proof: Proof }> {
     const { keyring, version } = await api.get<{ keyring: string; version: number }>("/v1/keyring", { who: "session" });
     const raw = unb64(keyring);
     const v = new DataView(raw.buffer);
     const keys = await derive(passphrase, raw.subarray(14, 30), { memoryKib: v.getUint32(6), passes: v.getUint32(10) });
     try {
-        return { login: account.login, ring: await openKeyring(raw, 1, keys.wrap), version };
+        const ring = await openKeyring(raw, 1, keys.wrap);
+        return { account: { login: account.login, ring, version }, proof: { present_auth: b64(keys.auth) } };
     } catch (e) {
         if (e instanceof CardeaError && e.word === "denied") throw new CardeaError("denied", "that is not your present passphrase");
         throw e;

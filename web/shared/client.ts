@@ -151,6 +151,7 @@ export class Client extends Playback {
     private outside: Standing["outside"] = null;
     private chosen = ""; /* which of the account's homes */
     private pending: Bytes | null = null; /* a recovery secret that was shown and is not in force yet */
+    private recovering: accounts.Proof | null = null; /* the words opened the keyring, and no passphrase is chosen yet */
     private clockOffsetMs = 0;
     private remembered = false;
 
@@ -291,6 +292,7 @@ export class Client extends Playback {
         await Promise.all([device.forget(), eraseEvents(), eraseLooks()]);
         this.api.session = "";
         this.account = null;
+        this.recovering = null;
         this.remembered = false;
         this.chosen = "";
     }
@@ -339,17 +341,19 @@ export class Client extends Playback {
 
     /* The first half of recovering: the words open the keyring. */
     async recover(login: string, words: string): Promise<void> {
-        this.account = await accounts.recover(this.api, login, words);
+        ({ account: this.account, proof: this.recovering } = await accounts.recover(this.api, login, words));
     }
 
     async finishRecovery(passphrase: string): Promise<void> {
-        this.account = await accounts.reseal(this.api, this.signedIn(), passphrase);
+        if (!this.recovering) throw new CardeaError("denied", "type the recovery words first");
+        this.account = await accounts.reseal(this.api, this.signedIn(), this.recovering, passphrase);
+        this.recovering = null;
         await this.arrive(false);
     }
 
     async changePassphrase(old: string, next: string): Promise<void> {
-        const stored = await accounts.checkPassphrase(this.api, this.signedIn(), old);
-        this.account = await accounts.reseal(this.api, stored, next);
+        const { account, proof } = await accounts.checkPassphrase(this.api, this.signedIn(), old);
+        this.account = await accounts.reseal(this.api, account, proof, next);
         if (this.remembered) await this.remember();
     }
 
@@ -363,8 +367,8 @@ export class Client extends Playback {
 
     async useRecovery(passphrase: string): Promise<void> {
         if (!this.pending) throw new CardeaError("invalid", "no recovery code is waiting to be put in force");
-        const stored = await accounts.checkPassphrase(this.api, this.signedIn(), passphrase);
-        this.account = await accounts.reseal(this.api, stored, passphrase, this.pending);
+        const { account, proof } = await accounts.checkPassphrase(this.api, this.signedIn(), passphrase);
+        this.account = await accounts.reseal(this.api, account, proof, passphrase, this.pending);
         this.pending = null;
         if (this.remembered) await this.remember();
     }
