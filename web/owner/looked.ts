@@ -52,7 +52,7 @@ export async function checkNow(): Promise<void> {
 /* Who opens the page asks about now, not about some minutes ago. */
 export function lookAgain(): void {
     const s = proof.peek();
-    if (s?.step === "idle" && now() - (s.proven?.at ?? 0) > FRESH_S) void checkNow().catch(() => undefined);
+    if (s?.step === "idle" && s.proven && !s.failure && now() - s.proven.at > FRESH_S) void checkNow().catch(() => undefined);
 }
 
 /* At the start, every few minutes, and when somebody comes back to the app. */
