@@ -1,11 +1,11 @@
 /* A log with weeks of access for a real household, answered in the vault's place: for looking at the page of who looked. Development alone. */
 import * as accounts from "../shared/account.ts";
+import { b64, utf8 } from "../shared/bytes.ts";
 import { Api } from "../shared/api.ts";
 import type { Memory } from "../shared/device.ts";
 import { Household } from "../shared/household.ts";
 import { logKeyOf } from "../shared/log.ts";
-import { newSignKey } from "../shared/sign.ts";
-import { signKey } from "../shared/sign.ts";
+import { newSignKey, sealObject, signKey } from "../shared/sign.ts";
 import { MadeLog, MadeVault } from "./madevault.ts";
 
 export interface MadeLooks {
@@ -31,6 +31,8 @@ export async function madeLooks(origin: string, login: string, passphrase: strin
     v.log = new MadeLog(await newSignKey());
     v.keys = household.keys;
     v.logKey = logKeyOf(household.keys.sign.seed);
+    /* The household's own pin of that log, later than any that a device has seen: a pin is never believed to be gone. */
+    v.objects.set("trust/pins", await sealObject(household.keys.sign, "trust/pins", 1000, utf8(JSON.stringify({ v: 1, log: b64(v.log.key.public) }))));
     const cameras = household.cameras.filter((c) => c.profile.kind === "main").map((c) => c.id);
     const camera = (i: number): string => cameras[i % cameras.length]!;
     const now = Math.floor(Date.now() / 1000);
