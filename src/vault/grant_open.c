@@ -189,6 +189,18 @@ static enum http_outcome answer(struct vault *v, struct opening *o, struct http_
     return HTTP_DONE;
 }
 
+/* The grant as it is now: while a cosignature was waited for it may have been revoked, or made narrower. */
+static err still_alive(struct vault *v, struct opening *o, struct diag *d) {
+    AUTO(grant_held_clear) struct grant_held now = {0};
+    err e = grant_load(v, NULL, &o->grant, true, &now, d);
+    if (!e) e = grant_alive(&now, slot_now(), d);
+    if (e) return e;
+    grant_held_clear(&o->held);
+    o->held = now;
+    now = (struct grant_held){0};
+    return ERR_OK;
+}
+
 /* Without a cosignature after all that time it is answered too: whoever asked for one judges that. */
 static enum http_outcome waited(struct vault *v, struct http_request *request, struct http_reply *r) {
     struct opening *o = request->state;
@@ -197,7 +209,9 @@ static enum http_outcome waited(struct vault *v, struct http_request *request, s
     err e = prove(v, o, false, &cosigned, &d);
     if (e) return reply_err(r, e, &d);
     bool over = request->expired || atomic_load(&v->closing) || steady_now().us >= o->until.us;
-    return cosigned || over ? answer(v, o, r) : park(request, o, r);
+    if (!cosigned && !over) return park(request, o, r);
+    e = still_alive(v, o, &d);
+    return e ? reply_err(r, e, &d) : answer(v, o, r);
 }
 
 enum http_outcome grant_open_post(void *vault, struct http_request *request, struct http_reply *r) {

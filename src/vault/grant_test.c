@@ -525,6 +525,32 @@ static void test_not_cosigned(void **state) {
     sharing_clear(&s);
 }
 
+static void *open_refused(void *arg) {
+    struct opener *o = arg;
+    AUTO(answer_clear) struct answer a = {0};
+    sharing_open(&vault, o->g, o->grant, 403, NULL, &a);
+    assert_non_null(strstr(answer_text(&a, "message"), "revoked at"));
+    return NULL;
+}
+
+/* What was revoked while a cosignature was waited for is not handed out after all. */
+static void test_revoked_meanwhile(void **state) {
+    struct sharing s;
+    struct grantee g;
+    pthread_t thread;
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    random_bytes(statement.witnesses[statement.witness_count++], SIGN_PUBLIC_BYTES);
+    sharing_give(&vault, &s, &statement);
+    struct opener o = {&g, statement.id};
+    assert_int_equal(pthread_create(&thread, NULL, open_refused, &o), 0);
+    log_wait(&vault, &s, "grant.use", 1); /* it is logged, and waits */
+    sharing_revoke(&vault, &s, statement.id, 200);
+    pthread_join(thread, NULL);
+    sharing_clear(&s);
+}
+
 /* --- ending --- */
 
 static void test_revoked(void **state) {
@@ -812,6 +838,7 @@ int main(void) {
         cmocka_unit_test(test_opened_often),
         cmocka_unit_test(test_cosigned),
         cmocka_unit_test(test_not_cosigned),
+        cmocka_unit_test(test_revoked_meanwhile),
         cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_another_log),
         cmocka_unit_test(test_nothing_unlogged),
