@@ -183,7 +183,7 @@ try {
                 for (const [name, hash] of PAGES(cameras.map((c) => c.id), found, state.rules[0].id)) {
                     if (only && !only.split(",").includes(name)) continue;
                     await page.goto(`${home.url}/${hash}`);
-                    await page.waitForLoadState("networkidle").catch(() => undefined);
+                    await page.waitForFunction(() => document.querySelector("main [aria-busy=true]") === null);
                     await page.waitForTimeout(["wall", "camera", "debug", "event"].includes(name) ? 3500 : 1200);
                     await page.screenshot({ path: join(shots, `${name}-${size}-${scheme}.png`) });
                     const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

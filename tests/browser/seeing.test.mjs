@@ -409,7 +409,7 @@ describe("seeing", { skip: lacking ?? false, timeout: 900_000 }, () => {
             for (const hash of ["#/events", `#/events?e=${e.id}`, "#/alerts", "#/alerts?show=channels", "#/stats", "#/settings", "#/faces", `#/camera/${camera}/zones`, `#/camera/${camera}?debug=1`]) {
                 await page.goto(`${home.url}/${hash}`);
                 await page.waitForSelector("main :is(h1, h2):visible");
-                await page.waitForLoadState("networkidle").catch(() => undefined);
+                await page.waitForFunction(() => document.querySelector("main [aria-busy=true]") === null); /* the line of who looks never ends */
                 const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
                 assert.ok(over <= 0, `${hash} at ${width}: ${over} px too wide`);
                 const nameless = await page.$$eval("button, a[href], input, select, textarea, [role=slider], [role=button]", (all) =>
