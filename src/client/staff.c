@@ -92,13 +92,6 @@ err provider_find(struct provider_link *p, const char *name, json_t **list, json
     return ERR_OK;
 }
 
-static json_t *roles_json(unsigned roles) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < STAFF_ROLE_COUNT; i++)
-        if (roles & 1u << i) json_array_append_new(list, json_string(staff_role_names[i]));
-    return list;
-}
-
 err provider_invite(struct provider_link *p, const char *name, unsigned roles, char code[24],
                     uint64_t *number, struct diag *d) {
     uint8_t secret[PAIRING_SECRET_BYTES], hash[HASH_BYTES];
@@ -111,7 +104,7 @@ err provider_invite(struct provider_link *p, const char *name, unsigned roles, c
     pairing_format(secret, code);
     wipe(secret, sizeof secret);
     AUTO(json_release)
-    json_t *ask = json_pack("{s:s, s:o, s:o}", "name", name, "roles", roles_json(roles), "code_hash",
+    json_t *ask = json_pack("{s:s, s:o, s:o}", "name", name, "roles", staff_roles_json(roles), "code_hash",
                             json_base64(BYTES_OF(hash)));
     if (!ask) return diag_fail(d, ERR_INVALID, "the name is not UTF-8 text");
     e = provider_json(p, "POST", "/v1/staff/invites", ask, &answer, d);

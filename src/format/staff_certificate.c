@@ -11,6 +11,13 @@ unsigned staff_role_of(const char *name) {
     return 0;
 }
 
+json_t *staff_roles_json(unsigned roles) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < STAFF_ROLE_COUNT; i++)
+        if (roles & 1u << i) json_array_append_new(list, json_string(staff_role_names[i]));
+    return list;
+}
+
 err staff_roles_check(unsigned roles, struct diag *d) {
     if (roles == 0 || roles >= 1u << STAFF_ROLE_COUNT)
         return diag_fail(d, ERR_INVALID, "\"roles\" must hold agent, operator, moderator or administrator");

@@ -47,7 +47,8 @@ err staff_certificate_read(struct bytes raw, const uint8_t staff[SIGN_PUBLIC_BYT
 err staff_certificate_valid_at(const struct staff_certificate *c, uint32_t now, struct diag *d) CHECKED;
 
 /* A list of names of roles, without repetitions. ERR_INVALID. */
-struct json_t; /* jansson.h */
+struct json_t;                                   /* jansson.h */
+struct json_t *staff_roles_json(unsigned roles); /* returned: a list of their names */
 err staff_roles_read(const struct json_t *list, unsigned *out, struct diag *d) CHECKED;
 
 struct staff_revocation {

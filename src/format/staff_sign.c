@@ -13,13 +13,6 @@ err staff_key_sign(const struct staff_key *s, const struct sign_key *staff, stru
     return e ? e : envelope_sign(staff, "cardea/1 staff key", blob_bytes(&text), out);
 }
 
-static json_t *roles_json(unsigned roles) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < STAFF_ROLE_COUNT; i++)
-        if (roles & 1u << i) json_array_append_new(list, json_string(staff_role_names[i]));
-    return list;
-}
-
 err staff_certificate_sign(const struct staff_certificate *c, const struct sign_key *staff, struct blob *out,
                            struct diag *d) {
     AUTO(blob_clear) struct blob text = {0};
@@ -27,9 +20,9 @@ err staff_certificate_sign(const struct staff_certificate *c, const struct sign_
     if (e) return e;
     AUTO(json_release)
     json_t *value = json_pack("{s:i, s:I, s:s, s:o, s:o, s:o, s:I, s:I}", "v", 1, "number",
-                              (json_int_t)c->number, "name", c->name, "roles", roles_json(c->roles), "sign",
-                              json_base64(BYTES_OF(c->sign)), "box", json_base64(BYTES_OF(c->box)), "from",
-                              (json_int_t)c->from, "expires", (json_int_t)c->expires);
+                              (json_int_t)c->number, "name", c->name, "roles", staff_roles_json(c->roles),
+                              "sign", json_base64(BYTES_OF(c->sign)), "box", json_base64(BYTES_OF(c->box)),
+                              "from", (json_int_t)c->from, "expires", (json_int_t)c->expires);
     e = json_append(value, &text);
     return e ? e : envelope_sign(staff, "cardea/1 staff", blob_bytes(&text), out);
 }

@@ -3,13 +3,6 @@
 #include "crypto/hash.h"
 #include "vault/stream.h"
 
-static json_t *roles_json(unsigned roles) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < STAFF_ROLE_COUNT; i++)
-        if (roles & 1u << i) json_array_append_new(list, json_string(staff_role_names[i]));
-    return list;
-}
-
 enum http_outcome staff_invite(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const char *name = NULL;
@@ -60,7 +53,7 @@ static err add_member(void *arg, const struct desk_member *m) {
     static const struct store_key nobody;
     struct listing *l = arg;
     json_t *one = json_pack("{s:I,s:s,s:o,s:s,s:I,s:I}", "number", (json_int_t)m->number, "name", m->name,
-                            "roles", roles_json(m->roles), "state", state_word(l->v, m), "since",
+                            "roles", staff_roles_json(m->roles), "state", state_word(l->v, m), "since",
                             (json_int_t)m->since, "expires", (json_int_t)m->expires);
     if (!one) return ERR_NO_MEMORY;
     if (!store_key_equal(&m->sign, &nobody)) {
@@ -213,5 +206,5 @@ enum http_outcome staff_request(void *vault, struct http_request *request, struc
     if (e) return reply_err(r, e, &d);
     return reply_json(r, 201,
                       json_pack("{s:I,s:s,s:o}", "number", (json_int_t)m.number, "name", m.name, "roles",
-                                roles_json(m.roles)));
+                                staff_roles_json(m.roles)));
 }

@@ -188,13 +188,6 @@ enum http_outcome staff_provider(void *vault, struct http_request *request, stru
     return HTTP_DONE;
 }
 
-static json_t *roles_json(unsigned roles) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < STAFF_ROLE_COUNT; i++)
-        if (roles & 1u << i) json_array_append_new(list, json_string(staff_role_names[i]));
-    return list;
-}
-
 enum http_outcome staff_access(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const struct caller *caller = caller_of(request);
@@ -216,7 +209,7 @@ enum http_outcome staff_access(void *vault, struct http_request *request, struct
     token_make(v, TOKEN_STAFF, m.sign.bytes, &caller->token, token);
     reply_json(r, 200,
                json_pack("{s:s,s:i,s:o,s:o,s:o}", "token", token, "expires_in_s", VAULT_ACCESS_S, "roles",
-                         roles_json(certificate.roles), "certificate",
+                         staff_roles_json(certificate.roles), "certificate",
                          json_base64(blob_bytes(&m.certificate)), "desk",
                          json_base64(blob_bytes(&m.secret))));
     wipe(token, sizeof token);

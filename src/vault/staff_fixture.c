@@ -74,13 +74,6 @@ void member_clear(struct member *m) {
     blob_clear(&m->totp);
 }
 
-static json_t *roles_json(unsigned roles) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < STAFF_ROLE_COUNT; i++)
-        if (roles & 1u << i) json_array_append_new(list, json_string(staff_role_names[i]));
-    return list;
-}
-
 /* Leaves some seconds before the next code, so that what follows falls in one step. */
 static uint64_t early_step(void) {
     const struct timespec tick = {0, 100000000};
@@ -126,7 +119,7 @@ void member_join(const struct daemon *d, const struct provider *p, const char *n
     sign_key_generate(&m->sign);
     box_key_generate(&m->box);
     ASK(d, 201, &invited, "POST", "/v1/staff/invites", p->auth,
-        .json = json_pack("{s:s,s:o,s:o}", "name", name, "roles", roles_json(roles), "code_hash",
+        .json = json_pack("{s:s,s:o,s:o}", "name", name, "roles", staff_roles_json(roles), "code_hash",
                           json_base64(BYTES_OF(hash))));
     m->number = (uint64_t)json_integer_value(json_object_get(invited.json, "number"));
     ASK(d, 201, NULL, "POST", "/v1/accounts", .json = account_json(m->login, AUTH_BYTE, text));
