@@ -61,6 +61,9 @@ err access_log_prove(struct vault *v, uint64_t index, const struct store_id *hou
                      struct blob *checkpoint, uint8_t (*proof)[HASH_BYTES], size_t *count, bool *cosigned,
                      struct diag *d) CHECKED;
 
+/* Its hashes in base64, returned; NULL: out of memory, since half a proof would be taken for a forged one. */
+json_t *log_proof_json(const uint8_t (*proof)[HASH_BYTES], size_t count);
+
 /* Answers GET /log/PATH from the log's folder. */
 void access_log_serve(struct access_log *log, const char *path, struct http_reply *r);
 

@@ -161,16 +161,6 @@ static enum http_outcome park(struct http_request *request, struct opening *o, s
     return HTTP_PARK;
 }
 
-static json_t *proof_json(const struct opening *o) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < o->proof_count; i++)
-        if (json_array_append_new(list, json_base64(BYTES_OF(o->proof[i])))) {
-            json_decref(list);
-            return NULL;
-        }
-    return list;
-}
-
 static enum http_outcome answer(struct vault *v, struct opening *o, struct http_reply *r) {
     uint32_t now = slot_now();
     uint64_t left = o->held.statement.expires > now ? o->held.statement.expires - now : 0;
@@ -183,7 +173,7 @@ static enum http_outcome answer(struct vault *v, struct opening *o, struct http_
                json_pack("{s:s,s:I,s:o,s:I,s:o,s:o,s:o}", "token", token, "expires_in_s", (json_int_t)lasts,
                          "grant", json_base64(blob_bytes(&o->raw)), "entry", (json_int_t)o->entry, "leaf",
                          json_base64(blob_bytes(&o->leaf)), "checkpoint", checkpoint, "proof",
-                         proof_json(o)));
+                         log_proof_json((const uint8_t(*)[HASH_BYTES])o->proof, o->proof_count)));
     http_reply_header(r, "Cache-Control", "no-store");
     wipe(token, sizeof token);
     return HTTP_DONE;

@@ -70,9 +70,8 @@ enum http_outcome log_proof(void *vault, struct http_request *request, struct ht
                             : tile_tree_prove_consistency(tree, old, size, proof, &count, &d);
     log_tree_done(v->log);
     if (e) return reply_err(r, e, &d);
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++) json_array_append_new(list, json_base64(BYTES(proof[i], HASH_BYTES)));
-    return reply_json(r, 200, json_pack("{s:o}", "proof", list));
+    return reply_json(
+        r, 200, json_pack("{s:o}", "proof", log_proof_json((const uint8_t(*)[HASH_BYTES])proof, count)));
 }
 
 enum http_outcome log_cosignature(void *vault, struct http_request *request, struct http_reply *r) {

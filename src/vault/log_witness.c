@@ -88,11 +88,11 @@ void log_tree_done(struct access_log *log) {
     pthread_mutex_unlock(&log->proving);
 }
 
-static json_t *proof_json(const uint8_t (*proof)[HASH_BYTES], size_t count) {
+json_t *log_proof_json(const uint8_t (*proof)[HASH_BYTES], size_t count) {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         if (json_array_append_new(list, json_base64(BYTES(proof[i], HASH_BYTES)))) {
-            json_decref(list); /* a hub would take half a proof for a forged one */
+            json_decref(list); /* a reader would take half a proof for a forged one */
             return NULL;
         }
     return list;
@@ -107,7 +107,7 @@ static json_t *consistency_json(struct access_log *log, uint64_t old, uint64_t s
     if (log_tree(log, size, &tree, &d)) return NULL;
     err e = tile_tree_prove_consistency(tree, old, size, proof, &count, &d);
     log_tree_done(log);
-    return e ? NULL : proof_json((const uint8_t(*)[HASH_BYTES])proof, count);
+    return e ? NULL : log_proof_json((const uint8_t(*)[HASH_BYTES])proof, count);
 }
 
 /* --- asking --- */
