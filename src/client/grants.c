@@ -6,10 +6,10 @@
 
 #include "client/grants_private.h"
 #include "client/internal.h"
+#include "client/log_pins.h"
 #include "crypto/hash.h"
 #include "tlog/log_entry.h"
 
-#define PIN_KEY "trust/pins"
 #define STREAMS_MAX GRANT_CAMERAS_MAX
 
 /* What goes into one grant, while it is made. */
@@ -34,17 +34,10 @@ static void making_free(struct making **m) {
 
 /* A pin that this household made binds: a vault that shows another log is not believed. */
 static err check_pin(struct client *c, const uint8_t log[GRANT_LOG_KEY_BYTES], struct diag *d) {
-    AUTO(blob_clear) struct blob raw = {0}, pinned = {0};
-    AUTO(json_release) json_t *pins = NULL;
-    struct object object;
-    err e = client_object_get(c, PIN_KEY, c->household.sign.public_key, &raw, &object, d);
-    if (e == ERR_NOT_FOUND) return ERR_OK;
-    if (!e) e = json_parse(object.payload, &pins, d);
-    if (e) return e;
-    const char *text = client_text(pins, "log");
-    if (base64_decode(text, strlen(text), &pinned) || pinned.len != GRANT_LOG_KEY_BYTES)
-        return diag_fail(d, ERR_INVALID, "this household's pin of the log cannot be read");
-    if (memcmp(pinned.data, log, GRANT_LOG_KEY_BYTES) != 0)
+    struct log_pins pins;
+    err e = log_pins_held(c, &pins, d);
+    if (e) return e == ERR_NOT_FOUND ? ERR_OK : e;
+    if (memcmp(pins.log, log, GRANT_LOG_KEY_BYTES) != 0)
         return diag_fail(
             d, ERR_FORGED,
             "the vault's log has another key than the one that this household pinned: nothing was granted");

@@ -51,10 +51,17 @@ static err read_pins(struct client *c, struct log_pins *out, uint64_t *version, 
     struct log_pins pins = {0};
     if (json_integer_value(json_object_get(json, "v")) != 1 || !take_key(json, "log", pins.log))
         return diag_fail(d, ERR_INVALID, "this household's pin of the log cannot be read");
-    pins.has_staff = take_key(json, "staff", pins.staff);
+    pins.has_staff = *client_text(json, "staff") != 0;
+    if (pins.has_staff && !take_key(json, "staff", pins.staff))
+        return diag_fail(d, ERR_INVALID, "this household's pin of the support desk cannot be read");
     *version = object.version;
     *out = pins;
     return ERR_OK;
+}
+
+err log_pins_held(struct client *c, struct log_pins *out, struct diag *d) {
+    uint64_t version;
+    return read_pins(c, out, &version, d);
 }
 
 static err write_pins(struct client *c, const struct log_pins *pins, uint64_t version, struct diag *d) {

@@ -10,6 +10,9 @@ struct log_pins {
     bool has_staff;
     uint8_t staff[SIGN_PUBLIC_BYTES];
 };
+/* Those that are there. ERR_NOT_FOUND: nothing was pinned yet; ERR_INVALID, and what client_object_get says.
+ */
+err log_pins_held(struct client *c, struct log_pins *out, struct diag *d) CHECKED;
 /* Reads them, or pins what the vault shows now when there are none yet (*fresh). What a vault shows of itself
  * later does not matter any more. ERR_NOT_FOUND: the vault keeps no log, and none was pinned. */
 err log_pins_get(struct client *c, struct log_pins *out, bool *fresh, struct diag *d) CHECKED;

@@ -4,27 +4,19 @@
 #include <stdlib.h>
 
 #include "client/internal.h"
+#include "client/log_pins.h"
 #include "crypto/hash.h"
 
-#define PIN_KEY "trust/pins"
 #define FIND_LEAST_DIGITS 4
 
 /* ---- sides ---- */
 
 /* A pin that this household made binds: tickets are sealed to the desk that it knows. */
 static err check_pin(struct client *c, const struct staff_key *told, struct diag *d) {
-    AUTO(blob_clear) struct blob raw = {0}, pinned = {0};
-    AUTO(json_release) json_t *pins = NULL;
-    struct object object;
-    err e = client_object_get(c, PIN_KEY, c->household.sign.public_key, &raw, &object, d);
-    if (e == ERR_NOT_FOUND) return ERR_OK;
-    if (!e) e = json_parse(object.payload, &pins, d);
-    if (e) return e;
-    const char *text = client_text(pins, "staff");
-    if (!*text) return ERR_OK;
-    if (base64_decode(text, strlen(text), &pinned) || pinned.len != SIGN_PUBLIC_BYTES)
-        return diag_fail(d, ERR_INVALID, "this household's pin of the support desk cannot be read");
-    if (memcmp(pinned.data, told->staff, SIGN_PUBLIC_BYTES) != 0)
+    struct log_pins pins;
+    err e = log_pins_held(c, &pins, d);
+    if (e) return e == ERR_NOT_FOUND ? ERR_OK : e;
+    if (pins.has_staff && memcmp(pins.staff, told->staff, SIGN_PUBLIC_BYTES) != 0)
         return diag_fail(
             d, ERR_FORGED,
             "the vault tells another staff key (of '%s') than the one that this household pinned: "
