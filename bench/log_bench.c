@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "crypto/unbox.h"
+#include "must.h"
 #include "vault/log_internal.h"
 
 #define THREADS_MAX 512
@@ -26,19 +27,6 @@ struct bench {
     atomic_uint_fast64_t done, slowest_us, waited_us;
     size_t entry_bytes;
 };
-
-static void stop(const char *what, const struct diag *d) {
-    fprintf(stderr, "log_bench: %s: %s\n", what, d ? d->text : "failed");
-    exit(1);
-}
-
-static void must(err e, const struct diag *d) {
-    if (e) stop(err_text(e), d);
-}
-
-static double now_s(void) {
-    return (double)steady_now().us / 1e6;
-}
 
 static void path_in(const struct bench *b, const char *name, char out[PATH_TEXT_BYTES]) {
     must(path_join(out, b->folder, name), NULL);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "client/log_check.h"
+#include "must.h"
 #include "store/index.h"
 #include "tlog/log_writer.h"
 
@@ -29,19 +30,6 @@ struct bench {
     char url[64];
     double made_s, started_s;
 };
-
-static void stop(const char *what, const struct diag *d) {
-    fprintf(stderr, "log_verify_bench: %s: %s\n", what, d ? d->text : "failed");
-    exit(1);
-}
-
-static void must(err e, const struct diag *d) {
-    if (e) stop(err_text(e), d);
-}
-
-static double now_s(void) {
-    return (double)steady_now().us / 1e6;
-}
 
 /* --- the log --- */
 
