@@ -1,5 +1,6 @@
 /* log_pins.h: the keys that a household has pinned: object `trust/pins`, signed by the household, JSON
- * {"v":1,"log":b64,"staff":b64?} (docs/trust.md). Made by the first device that looks. Threads: one. */
+ * {"v":1,"log":b64,"staff":b64?} (docs/trust.md). Made by the first device that looks, or asks the desk.
+ * Threads: one. */
 #ifndef CARDEA_CLIENT_LOG_PINS_H
 #define CARDEA_CLIENT_LOG_PINS_H
 

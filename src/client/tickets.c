@@ -11,10 +11,12 @@
 
 /* ---- sides ---- */
 
-/* A pin that this household made binds: tickets are sealed to the desk that it knows. */
+/* A pin that this household made binds: tickets are sealed to the desk that it knows. The first that is asked
+ * for pins it, so that a later swap is seen. */
 static err check_pin(struct client *c, const struct staff_key *told, struct diag *d) {
     struct log_pins pins;
-    err e = log_pins_held(c, &pins, d);
+    bool fresh;
+    err e = log_pins_get(c, &pins, &fresh, d);
     if (e) return e == ERR_NOT_FOUND ? ERR_OK : e;
     if (pins.has_staff && memcmp(pins.staff, told->staff, SIGN_PUBLIC_BYTES) != 0)
         return diag_fail(
