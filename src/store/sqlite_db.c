@@ -21,7 +21,6 @@ struct db_conn {
     const char *what;
     const char *sqls[STATEMENTS_MAX];
     sqlite3_stmt *statements[STATEMENTS_MAX];
-    bool busy;
 };
 
 /* A write that is done and waits for the commit it shares; on its thread's stack. */
@@ -46,6 +45,7 @@ struct db {
 
     pthread_mutex_t read_lock;
     pthread_cond_t reader_free;
+    bool reader_busy[READERS_MAX]; /* who has one opens it, and may close it, without the lock */
     struct db_conn readers[READERS_MAX];
 };
 
@@ -387,8 +387,8 @@ static struct db_conn *conn_take(struct db *db) {
     pthread_mutex_lock(&db->read_lock);
     for (;;) {
         for (size_t i = 0; i < READERS_MAX; i++) {
-            if (db->readers[i].busy) continue;
-            db->readers[i].busy = true;
+            if (db->reader_busy[i]) continue;
+            db->reader_busy[i] = true;
             pthread_mutex_unlock(&db->read_lock);
             return &db->readers[i];
         }
@@ -398,7 +398,7 @@ static struct db_conn *conn_take(struct db *db) {
 
 static void conn_give(struct db *db, struct db_conn *conn) {
     pthread_mutex_lock(&db->read_lock);
-    conn->busy = false;
+    db->reader_busy[conn - db->readers] = false;
     pthread_cond_signal(&db->reader_free);
     pthread_mutex_unlock(&db->read_lock);
 }
@@ -406,12 +406,7 @@ static void conn_give(struct db *db, struct db_conn *conn) {
 err db_read_begin(struct db *db, struct db_conn **out, struct diag *d) {
     struct db_conn *conn = conn_take(db);
     err e = ERR_OK;
-    if (!conn->handle) {
-        struct db_conn fresh = {0};
-        e = conn_open(db, &fresh, false, d);
-        fresh.busy = true;
-        if (!e) *conn = fresh;
-    }
+    if (!conn->handle) e = conn_open(db, conn, false, d);
     if (!e) e = run_script(conn, "BEGIN", d);
     if (e) {
         conn_give(db, conn);
