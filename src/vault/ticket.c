@@ -181,7 +181,7 @@ static enum http_outcome answer(struct vault *v, struct http_request *request, c
     return reply_err(r, e, &d);
 }
 
-/* Staff who are revoked meanwhile do not wait on. */
+/* Staff who are revoked meanwhile do not wait on; who was before this heard of it is found by looking again. */
 static err wait_open(struct vault *v, struct http_request *request, const struct store_id *ticket,
                      unsigned wait_s, struct diag *d) {
     char channel[CHANNEL_BYTES];
@@ -190,7 +190,8 @@ static err wait_open(struct vault *v, struct http_request *request, const struct
     if (e || !(caller_of(request)->who & WHO_STAFF)) return e;
     const struct waiting *w = request->state;
     channel_end(&caller_of(request)->staff_sign, channel);
-    return v->bus->ops->add(w->subscription, channel, 0, false, d);
+    e = v->bus->ops->add(w->subscription, channel, 0, false, d);
+    return e ? e : staff_recheck(v, caller_of(request), d);
 }
 
 /* With wait_s: parked until something is said or granted, or the ticket is closed. */
