@@ -3,7 +3,7 @@
 import { Api, type Proven } from "../shared/api.ts";
 import { boxPublic } from "../shared/box.ts";
 import { b64, hex, random, unb64, type Bytes } from "../shared/bytes.ts";
-import type { ClientEvent } from "../shared/client.ts";
+import type { ClientEvent } from "../shared/views.ts";
 import { CardeaError, messageOf, wordOf } from "../shared/errors.ts";
 import { GrantAccess } from "../shared/grantee.ts";
 import { parseCode } from "../shared/hub.ts";

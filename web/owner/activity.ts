@@ -1,6 +1,6 @@
 /* Who is watching now, as the vault tells it at each change, with the names that the notes have. */
 import { signal } from "@preact/signals";
-import type { Watching } from "../shared/client.ts";
+import type { Watching } from "../shared/views.ts";
 import type { GrantView } from "../shared/grants.ts";
 import { messageOf } from "../shared/errors.ts";
 import { client, listen, now, say } from "./state.ts";

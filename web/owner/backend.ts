@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { ExportResult } from "../shared/export.ts";
 import type { Media, SegmentRef, Span } from "../shared/recordings.ts";
 import { remote } from "../shared/rpc.ts";
-import type { ClientEvent } from "../shared/client.ts";
+import type { ClientEvent } from "../shared/views.ts";
 
 declare const WORKER_URL: string;
 

@@ -1,7 +1,7 @@
 /* One camera, large: live and back in time, with its timeline. */
 import { useSignal, useSignalEffect, type Signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { CameraView } from "../shared/client.ts";
+import type { CameraView } from "../shared/views.ts";
 import type { SeenEvent } from "../shared/seeing.ts";
 import { ExportPanel } from "./clip.tsx";
 import { whoOf } from "./eventlist.tsx";

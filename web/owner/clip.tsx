@@ -1,6 +1,6 @@
 /* Export of a clip: the range, progress, cancel, and an honest word on what is missing in it. */
 import { useSignal, type Signal } from "@preact/signals";
-import type { ClientEvent } from "../shared/client.ts";
+import type { ClientEvent } from "../shared/views.ts";
 import { exportName, type ExportResult } from "../shared/export.ts";
 import { bytes, duration, fromLocalInput, localInput, whenTime } from "./format.ts";
 import type { Player } from "./player.ts";

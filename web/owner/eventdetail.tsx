@@ -1,7 +1,7 @@
 /* One event: its moment played with its box, why it alerted or not, and what can be done about it. */
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { CameraView } from "../shared/client.ts";
+import type { CameraView } from "../shared/views.ts";
 import { why } from "../shared/rules.ts";
 import type { SeenEvent } from "../shared/seeing.ts";
 import { placesOf, whoOf } from "./eventlist.tsx";

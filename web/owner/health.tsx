@@ -1,7 +1,7 @@
 /* Whether all is well: the hub, each camera, and what the vault holds. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { CameraStatus, HubReport, StoredCamera, Usage } from "../shared/client.ts";
+import type { CameraStatus, HubReport, StoredCamera, Usage } from "../shared/views.ts";
 import { messageOf } from "../shared/errors.ts";
 import { ago, bytes, codecName, duration, fullTime } from "./format.ts";
 import { stateOf } from "./channels.tsx";

@@ -1,7 +1,7 @@
 /* Plays one camera, live and back in time, in one <video>. Live fragments and recorded segments carry absolute times and so
  * share one buffer: going back a few seconds from live needs no request. */
 import { signal } from "@preact/signals";
-import type { ClientEvent } from "../shared/client.ts";
+import type { ClientEvent } from "../shared/views.ts";
 import { CardeaError, messageOf, wordOf } from "../shared/errors.ts";
 import { refusalOf } from "../shared/refusal.ts";
 import type { Track } from "../shared/mp4.ts";

@@ -1,6 +1,6 @@
 /* The settings of one camera. */
 import { useState } from "preact/hooks";
-import type { CameraView } from "../shared/client.ts";
+import type { CameraView } from "../shared/views.ts";
 import type { Profile, Schedule } from "../shared/household.ts";
 import { bytes, codecName, fromLocalInput, fullTime, localInput } from "./format.ts";
 import { go } from "./route.ts";

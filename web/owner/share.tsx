@@ -1,6 +1,6 @@
 /* Sharing a moment, or live for a while, by a link: what exactly, for how long, and with which conditions. */
 import { useEffect, useState } from "preact/hooks";
-import type { CameraView } from "../shared/client.ts";
+import type { CameraView } from "../shared/views.ts";
 import { clockTime, duration, fromLocalInput, fullTime, isToday, localInput, minuteTime, whenTime } from "./format.ts";
 import { Handover } from "./handover.tsx";
 import { client, now, say } from "./state.ts";

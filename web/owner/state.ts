@@ -1,6 +1,7 @@
 /* What the pages share: the client in its worker, the household, the hubs' reports. Signals; no copy of what the URL holds. */
 import { computed, signal } from "@preact/signals";
-import type { Client, HouseholdView, HubReport, Standing } from "../shared/client.ts";
+import type { Client } from "../shared/client.ts";
+import type { HouseholdView, HubReport, Standing } from "../shared/views.ts";
 import { wordOf } from "../shared/errors.ts";
 import { inspect } from "./inspect.ts";
 import type { Remote } from "../shared/rpc.ts";

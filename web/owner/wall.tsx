@@ -1,7 +1,7 @@
 /* All cameras, live, over one connection. */
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { CameraView } from "../shared/client.ts";
+import type { CameraView } from "../shared/views.ts";
 import { Feed, type FeedState } from "./feed.ts";
 import { minuteTime } from "./format.ts";
 import { client, goHome, household, isOwner, listen, loadHousehold, now, reportOf, statusOf } from "./state.ts";

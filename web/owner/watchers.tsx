@@ -1,7 +1,7 @@
 /* Above every page: who else is watching, for how long, and the button that ends it. */
 import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import type { Watching } from "../shared/client.ts";
+import type { Watching } from "../shared/views.ts";
 import { endShare, followActivity, grantOf, left, nameOf, watching } from "./activity.ts";
 import { household } from "./state.ts";
 import { Icon } from "./ui.tsx";

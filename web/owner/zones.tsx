@@ -1,7 +1,7 @@
 /* Zones and privacy masks, drawn on the camera's picture: by pointer, touch or keyboard, with undo. */
 import { useSignal, type Signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { CameraView } from "../shared/client.ts";
+import type { CameraView } from "../shared/views.ts";
 import * as geo from "../shared/geometry.ts";
 import type { Point, SeeState, Zone } from "../shared/seeing.ts";
 import { inspect } from "./inspect.ts";

@@ -1,5 +1,5 @@
 /* The share page's worker: what a link opens is opened here, and its keys never reach the page. */
-import type { ClientEvent } from "../shared/client.ts";
+import type { ClientEvent } from "../shared/views.ts";
 import { GrantAccess, holderOf } from "../shared/grantee.ts";
 import { linkKeys, parseFragment } from "../shared/link.ts";
 import { Playback } from "../shared/playback.ts";

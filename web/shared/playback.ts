@@ -2,7 +2,7 @@
 import type { Access } from "./access.ts";
 import { Api } from "./api.ts";
 import type { Bytes } from "./bytes.ts";
-import type { ClientEvent } from "./client.ts";
+import type { ClientEvent } from "./views.ts";
 import { CardeaError } from "./errors.ts";
 import { exportClip, type ExportResult } from "./export.ts";
 import type { Notice } from "./live.ts";

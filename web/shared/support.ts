@@ -1,7 +1,7 @@
 /* The owner's side of the support desk: tickets, health figures that they approve, and access that they grant (docs/trust.md). */
 import type { Api } from "./api.ts";
 import { b64, equal, hex, random, text, unb64, type Bytes } from "./bytes.ts";
-import type { HubReport } from "./client.ts";
+import type { HubReport } from "./views.ts";
 import { CardeaError, forged, messageOf } from "./errors.ts";
 import type { Grants } from "./grants.ts";
 import type { Household } from "./household.ts";
