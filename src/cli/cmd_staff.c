@@ -55,6 +55,21 @@ err provider_make(const char *secret, const char *public, struct bytes passphras
     return e ? e : file_replace(public, blob_bytes(&statement), 0644, d);
 }
 
+/* From a staff key to the first agent who reads tickets. */
+static void say_next(const struct cli *cli, const char *public) {
+    struct diag ignored = {{0}};
+    char url[SESSION_URL_BYTES], ca_file[PATH_TEXT_BYTES];
+    bool known = session_vault(cli, url, ca_file, &ignored) == ERR_OK;
+    printf("\nnext:\n"
+           "  1  another vault than this home's is started with --staff-key %s\n"
+           "  2  invite the first agent: `cardea staff add NAME --role agent` prints a code\n"
+           "  3  the agent joins with it, in the browser at %s/desk/\n"
+           "     or by `cardea support join CODE --login NAME`\n"
+           "  4  compare the fingerprint that the agent sees: `cardea staff certify NAME`\n"
+           "owners then find the desk in their app under Support, or by `cardea support open`\n",
+           public, known ? url : "the vault's address,");
+}
+
 static int run_init(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     char secret[PATH_TEXT_BYTES], public[PATH_TEXT_BYTES], fingerprint[STAFF_FINGERPRINT_TEXT_BYTES];
@@ -80,7 +95,7 @@ static int run_init(struct cli *cli, const struct args *args) {
     printf("the support desk of '%s'; its staff key's fingerprint:\n  %s\n", p.name, fingerprint);
     printf("secret  %s  (sealed under the passphrase: keep both away from the vault's machine)\n", secret);
     printf("public  %s  (the vault takes it: --staff-key; this home's does so by itself)\n", public);
-    puts("next: `cardea staff add NAME --role agent`");
+    say_next(cli, public);
     return STATUS_DONE;
 }
 

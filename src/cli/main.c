@@ -79,14 +79,14 @@ static void print_usage(FILE *out, const struct command *c) {
     fprintf(out, "usage: cardea %s%s%s\n", c->name, *c->usage ? " " : "", c->usage);
 }
 
-/* Prints the commands whose first word is `word`; returns how many. */
+/* Prints how the commands whose first word is `word` are used and what each does; returns how many. */
 static size_t print_group(FILE *out, const char *word) {
     size_t found = 0, len = strlen(word);
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
         for (const struct command *c = groups[g]; c->name; c++) {
             if (strncmp(c->name, word, len) != 0 || c->name[len] != ' ') continue;
-            fprintf(out, "%s cardea %s%s%s\n", found ? "      " : "usage:", c->name, *c->usage ? " " : "",
-                    c->usage);
+            fprintf(out, "%s cardea %s%s%s\n           %s\n", found ? "      " : "usage:", c->name,
+                    *c->usage ? " " : "", c->usage, c->summary);
             found++;
         }
     return found;

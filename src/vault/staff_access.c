@@ -197,11 +197,14 @@ enum http_outcome staff_access(void *vault, struct http_request *request, struct
     struct store_key account;
     struct diag d = {0};
     if (!read_proof(v, request, &challenge, &signature, r)) return HTTP_DONE;
-    if (!caller->factor)
-        return reply_error(r, 403, "denied", "staff need a second factor: set one up, and sign in with it");
     staff_account(v, &caller->login, &account);
     err e = v->desk->ops->member_of_account(v->desk, &account, &m, &d);
-    if (e == ERR_NOT_FOUND) return reply_error(r, 403, "denied", "this account is of no member of staff");
+    if (e == ERR_NOT_FOUND)
+        return reply_error(r, 403, "denied",
+                           "this account is of no member of staff: a home's owner writes to the support desk "
+                           "in the home's app, or by `cardea support open`");
+    if (!e && !caller->factor)
+        return reply_error(r, 403, "denied", "staff need a second factor: set one up, and sign in with it");
     if (!e) e = staff_member_valid(v, &m, &certificate, &d);
     if (!e) e = prove(v, m.sign.bytes, &challenge, &signature, &d);
     if (e) return reply_err(r, e, &d);

@@ -55,7 +55,7 @@ class Desk:
         self.file = os.path.join(root, "provider")
         self._cardea = self.provider.cardea
         self.provider.cardea = lambda *a, **k: self._cardea(*a, *(["--provider-file", self.file] if a[0] == "staff" else []), **k)
-        self.provider.cardea("staff", "init", "--name", "Example Support")
+        self.made = self.provider.cardea("staff", "init", "--name", "Example Support").stdout
         wait_for("the vault to take the staff key", lambda: "staff" in self.described(), 10)
 
     def start(self):

@@ -525,6 +525,12 @@ def test_help_names_every_command(folder):
         assert one.returncode == 0 and one.stdout.startswith(f"usage: cardea {name}"), name
         usage = one.stdout.splitlines()[0].removeprefix("usage: ")
         assert usage in manual, f"docs/cli.md does not say: {usage}"
+    for group in ("account", "camera", "member", "support", "staff"):  # its help has a word on each of its commands
+        about = subprocess.run([CARDEA, "help", group], capture_output=True, text=True, check=True).stdout
+        lines = [line for line in text.splitlines() if line.startswith(f"  {group} ")]
+        assert lines, group
+        for line in lines:
+            assert line[24:] and line[24:] in about, f"`cardea help {group}` does not say: {line}"
     for name in ("neighbors", "labs"):
         assert f"  {name} " not in text, f"{name} is not in this version"
     assert subprocess.run([CARDEA], capture_output=True).returncode == 2

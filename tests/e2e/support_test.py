@@ -31,6 +31,9 @@ def test_from_an_invitation_to_the_last_second(folder):
     desk = Desk(folder)
     home = None
     try:
+        for word in ("--staff-key " + desk.public, "cardea staff add NAME --role agent", desk.vault.url + "/desk/",
+                     "cardea staff certify NAME"):
+            assert word in desk.made, f"'{word}' is missing from: {desk.made}"
         ann = desk.member("ann")
         # Nobody reads tickets before the provider has certified their key; its fingerprint is the same on both sides.
         refused(ann.staff("support", "desk", check=False), "certified")
@@ -39,6 +42,7 @@ def test_from_an_invitation_to_the_last_second(folder):
         refused(desk.provider.cardea("staff", "certify", "ann", check=False), "nothing was certified")  # nobody to ask
         desk.certify(ann)
         home = desk.household()
+        refused(home.cardea("support", "desk", check=False), "no member of staff", "cardea support open")
 
         # No figure goes without a yes; and there is nobody here to say it.
         plain = home.json("support", "open", "--subject", "Hello", "--health")
