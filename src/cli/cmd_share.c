@@ -111,10 +111,12 @@ static err open_link(const struct cli *cli, const struct args *args, struct clie
     if (e) return e;
     if (!at.vault) at.vault = vault;
     e = session_vault(&at, url, ca_file, d);
+    if (!e) e = client_open(c, url, *ca_file ? ca_file : NULL, d);
+    bool typed = l.password && !args_value(args, "password-file");
+    if (!e && typed) e = grantee_link_check(c, &l, d); /* nobody types a password in vain */
     if (!e && l.password)
         e = secret_read(args_value(args, "password-file"), "the link's password: ", &password, d);
     if (!e) e = grantee_of_link(&l, blob_bytes(&password.text), &who, d);
-    if (!e) e = client_open(c, url, *ca_file ? ca_file : NULL, d);
     if (!e) e = grantee_open(c, &who, d);
     if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", url);
     if (e == ERR_NOT_FOUND && c->grant && !c->grant->opened)

@@ -79,13 +79,21 @@ static void print_usage(FILE *out, const struct command *c) {
     fprintf(out, "usage: cardea %s%s%s\n", c->name, *c->usage ? " " : "", c->usage);
 }
 
-/* Prints how the commands whose first word is `word` are used and what each does; returns how many. */
-static size_t print_group(FILE *out, const char *word) {
+static bool is_group(const char *word) {
+    size_t len = strlen(word);
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
+        for (const struct command *c = groups[g]; c->name; c++)
+            if (strncmp(c->name, word, len) == 0 && c->name[len] == ' ') return true;
+    return false;
+}
+
+/* Prints how the commands that begin with `word` and go on are used, and what each does; returns how many. */
+static size_t print_group(FILE *out, const char *first, const char *word) {
     size_t found = 0, len = strlen(word);
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
         for (const struct command *c = groups[g]; c->name; c++) {
             if (strncmp(c->name, word, len) != 0 || c->name[len] != ' ') continue;
-            fprintf(out, "%s cardea %s%s%s\n           %s\n", found ? "      " : "usage:", c->name,
+            fprintf(out, "%-6s cardea %s%s%s\n           %s\n", found ? "" : first, c->name,
                     *c->usage ? " " : "", c->usage, c->summary);
             found++;
         }
@@ -122,20 +130,14 @@ static int help_command(int argc, char *const *argv) {
         print_usage(stdout, c);
         printf("\n%s%s\n", c->summary, c->summary[strlen(c->summary) - 1] == '?' ? "" : ".");
         if (c->help) printf("\n%s", c->help);
+        if (is_group(c->name)) putchar('\n');
+        (void)print_group(stdout, "also:", c->name);
         if (!c->run_raw) printf("\n%s", common_help);
         return STATUS_DONE;
     }
-    if (print_group(stdout, argv[0])) return STATUS_DONE;
+    if (print_group(stdout, "usage:", argv[0])) return STATUS_DONE;
     fprintf(stderr, "cardea help: there is no command '%.40s'; `cardea help` lists them\n", argv[0]);
     return STATUS_USAGE;
-}
-
-static bool is_group(const char *word) {
-    size_t len = strlen(word);
-    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
-        for (const struct command *c = groups[g]; c->name; c++)
-            if (strncmp(c->name, word, len) == 0 && c->name[len] == ' ') return true;
-    return false;
 }
 
 /* `second` may be NULL. */
@@ -150,7 +152,7 @@ static int unknown_command(const char *word, const char *second) {
     } else {
         fprintf(stderr, "cardea: there is no command '%.40s'; `cardea help` lists them\n", word);
     }
-    (void)print_group(stderr, word);
+    (void)print_group(stderr, "usage:", word);
     return STATUS_USAGE;
 }
 

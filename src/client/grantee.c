@@ -251,6 +251,16 @@ err grantee_open(struct client *c, const struct grantee *who, struct diag *d) {
     return grantee_open_again(c, d);
 }
 
+err grantee_link_check(struct client *c, const struct link *l, struct diag *d) {
+    AUTO(json_release) json_t *answer = NULL;
+    char hex[2 * GRANT_ID_BYTES + 1], path[64];
+    hex_encode(BYTES_OF(l->grant), hex);
+    snprintf(path, sizeof path, "/v1/grants/%s/ended", hex);
+    err e = http_client_json(c->http, "GET", path, NULL, NULL, &answer, d);
+    if (e || !json_is_true(json_object_get(answer, "ended"))) return e;
+    return diag_fail(d, ERR_DENIED, "this link has ended: ask whoever sent it for a new one");
+}
+
 /* ---- cameras ---- */
 
 static err read_camera(const struct grant_camera *from, struct camera *out, struct diag *d) {

@@ -1,8 +1,10 @@
 /* Opening a grant: nothing is handed out before the log has it.
  *
- * Who does not hold the grantee's key learns nothing: an id that is not known, a wrong signature (which is
- * what a wrong password makes) and a challenge that is not ours get one answer. Who does hold it is told what
- * ended the grant. */
+ * Who does not hold the grantee's key learns of a grant that can be opened nothing: an id that is not known,
+ * a wrong signature (which is what a wrong password makes) and a challenge that is not ours get one answer.
+ * Who does hold it is told what ended the grant. Of a link that has ended, whoever knows its id (128 random
+ * bits that stand in the link, and nowhere in public) is told that, so that nobody is asked for a password in
+ * vain. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -229,4 +231,19 @@ enum http_outcome grant_open_post(void *vault, struct http_request *request, str
     if (!e) e = prove(v, &o, wanted, &cosigned, &d);
     if (e) return reply_err(r, e, &d);
     return wanted && !cosigned && o.waker ? park(request, &o, r) : answer(v, &o, r);
+}
+
+/* Not how it ended, nor of whom it was; "no" of an id that is not known, and of all that is no link. */
+enum http_outcome grant_ended_get(void *vault, struct http_request *request, struct http_reply *r) {
+    struct vault *v = vault;
+    AUTO(grant_held_clear) struct grant_held g = {0};
+    struct store_id id;
+    struct diag d = {0};
+    if (!request_id(request, 0, "grant", &id, r)) return HTTP_DONE;
+    err e = grant_load(v, NULL, &id, false, &g, &d);
+    if (e && e != ERR_NOT_FOUND) return reply_err(r, e, &d);
+    bool over = g.row.revoked || g.row.expires <= slot_now() || (g.row.views && g.row.uses >= g.row.views);
+    bool ended = !e && g.statement.purpose == GRANT_LINK && over;
+    http_reply_header(r, "Cache-Control", "no-store");
+    return reply_json(r, 200, json_pack("{s:b}", "ended", (int)ended));
 }

@@ -320,7 +320,16 @@ static void test_not_the_holder(void **state) {
     sharing_clear(&s);
 }
 
-/* Its holder is told what ended it. */
+/* What whoever knows a link's id is told, without its key. */
+static void ended_is(const uint8_t id[GRANT_ID_BYTES], bool expected) {
+    AUTO(answer_clear) struct answer a = {0};
+    char path[128];
+    ASK(&vault, 200, &a, "GET", grant_path(id, "/ended", path));
+    assert_int_equal(json_object_size(a.json), 1);
+    assert_int_equal(json_is_true(json_object_get(a.json, "ended")), expected);
+}
+
+/* Its holder is told what ended it; whoever has the link, that it ended. */
 static void test_not_now(void **state) {
     struct sharing s;
     struct grantee g;
@@ -332,6 +341,7 @@ static void test_not_now(void **state) {
     sharing_give(&vault, &s, &later);
     sharing_open(&vault, &g, later.id, 403, NULL, &a);
     assert_non_null(strstr(answer_text(&a, "message"), "not valid before"));
+    ended_is(later.id, false);
 
     struct grant_statement skewed = sharing_statement(&s, &g, 1000, 2000);
     skewed.not_before = now_slot() + GRANT_SKEW_SLOTS - 90; /* a clock that is ahead of ours */
@@ -343,7 +353,9 @@ static void test_not_now(void **state) {
     twice.views = 2;
     sharing_give(&vault, &s, &twice);
     sharing_open(&vault, &g, twice.id, 200, NULL, NULL);
+    ended_is(twice.id, false);
     sharing_open(&vault, &g, twice.id, 200, NULL, NULL);
+    ended_is(twice.id, true);
     sharing_open(&vault, &g, twice.id, 403, NULL, &a);
     assert_non_null(strstr(answer_text(&a, "message"), "as often as it may be"));
 
@@ -356,9 +368,11 @@ static void test_not_now(void **state) {
     log_wait(&vault, &s, "grant.expire", 1); /* by then it is over */
     sharing_open(&vault, &g, brief.id, 403, NULL, &a);
     assert_non_null(strstr(answer_text(&a, "message"), "expired at"));
+    ended_is(brief.id, true);
     ASK(&vault, 401, NULL, "GET", "/v1/cameras", auth);
     ASK(&vault, 204, NULL, "DELETE", grant_path(brief.id, "", path), s.h.owner_auth);
     sharing_open(&vault, &g, brief.id, 403, NULL, NULL);
+    ended_is(brief.id, false); /* forgotten: as one that never was */
     sharing_clear(&s);
 }
 
@@ -587,6 +601,8 @@ static void test_revoked(void **state) {
     assert_non_null(strstr(answer_text(&a, "message"), "revoked at"));
     sharing_open(&vault, &g, first.id, 403, NULL, &a);
     assert_non_null(strstr(answer_text(&a, "message"), "revoked at"));
+    ended_is(first.id, true);
+    ended_is(second.id, false);
     sharing_open(&vault, &g, second.id, 200, NULL, NULL);
     sharing_revoke(&vault, &s, first.id, 409);
     log_wait(&vault, &s, "grant.revoke", 1);
@@ -761,6 +777,7 @@ static void test_issued_again(void **state) {
             sharing_revoke(&vault, &s, member.id, 200);
             member.time++;
             put(&s, &member, member.id, 403, "revoked");
+            ended_is(member.id, false); /* of links alone */
         }
     }
     uint8_t nowhere[16];

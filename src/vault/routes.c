@@ -69,6 +69,7 @@ static const struct http_route routes[] = {
     {"DELETE", "/v1/grants/{id}", WHO_OWNER, 0, 0, grant_delete},
     {"POST", "/v1/grants/{id}/revoke", WHO_OWNER, 0, JSON, grant_revoke},
     {"POST", "/v1/grants/{id}/open", WHO_ANY, 0, JSON, grant_open_post},
+    {"GET", "/v1/grants/{id}/ended", WHO_ANY, 0, 0, grant_ended_get},
     {"GET", "/v1/activity", WHO_OWNER, 0, 0, activity_get},
 
     {"POST", "/v1/pairing", WHO_ANY, 0, JSON, pairing_post},

@@ -273,6 +273,7 @@ HANDLER(grant_list);
 HANDLER(grant_get);
 HANDLER(grant_revoke);
 HANDLER(grant_delete);
+HANDLER(grant_ended_get);
 HANDLER(grant_open_post);
 HANDLER(activity_get);
 HANDLER(pairing_post);

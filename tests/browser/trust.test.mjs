@@ -124,6 +124,16 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         await guest.getByRole("button", { name: "Open it" }).click();
         await h.until("a picture", async () => h.shown(guest));
         assert.deepEqual(guest.wrong, []);
+        /* Once it has ended, nobody is asked for its password. */
+        await owner.evaluate(async (link) => {
+            const c = window.cardea.client;
+            await c.endShare((await c.shares()).find((s) => s.link === link).id);
+        }, link);
+        const late = await stranger();
+        await late.goto(link);
+        await h.says(late, "h1", /This link has ended/);
+        assert.equal(await late.locator("[name=password]").count(), 0);
+        assert.deepEqual(late.wrong, []);
     });
 
     test("a link that can be opened once is used up; a cut one is damaged; one of nobody opens nothing", async () => {

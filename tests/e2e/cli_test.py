@@ -525,7 +525,7 @@ def test_help_names_every_command(folder):
         assert one.returncode == 0 and one.stdout.startswith(f"usage: cardea {name}"), name
         usage = one.stdout.splitlines()[0].removeprefix("usage: ")
         assert usage in manual, f"docs/cli.md does not say: {usage}"
-    for group in ("account", "camera", "member", "support", "staff"):  # its help has a word on each of its commands
+    for group in ("account", "camera", "events", "log", "member", "support", "staff"):  # its help has a word on each of its commands
         about = subprocess.run([CARDEA, "help", group], capture_output=True, text=True, check=True).stdout
         lines = [line for line in text.splitlines() if line.startswith(f"  {group} ")]
         assert lines, group

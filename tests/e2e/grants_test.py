@@ -141,6 +141,7 @@ def test_a_password_views_and_an_end(folder):
         for _ in range(2):
             guest.run("share", "open", link, "--password-file", right)
         refused(guest.run("share", "open", link, "--password-file", right, check=False), "often")
+        refused(guest.run("share", "open", link, check=False), "this link has ended")  # before anybody types the password
         assert grant(home, id)["uses"] == 2
         # One that expires while we wait for it.
         _, link = share(home, "porch", "--from", "-5s", "--to", "-1s", "--expires", "3s")

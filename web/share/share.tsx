@@ -27,7 +27,8 @@ async function begin(): Promise<void> {
     if (!isSecureContext) return void (state.value = { at: "refused", why: OPEN_LINE });
     const fragment = location.hash.slice(1);
     try {
-        const { password } = await client.ask(fragment);
+        const { password, refused } = await client.ask(fragment);
+        if (refused) return ended(refused);
         clockOffsetMs.value = await client.clock().catch(() => 0);
         if (password) state.value = { at: "password" };
         else await open("");

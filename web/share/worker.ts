@@ -4,7 +4,7 @@ import { GrantAccess, holderOf } from "../shared/grantee.ts";
 import { linkKeys, parseFragment } from "../shared/link.ts";
 import { Playback } from "../shared/playback.ts";
 import { Recordings } from "../shared/recordings.ts";
-import { refusalOf, type Refusal } from "../shared/refusal.ts";
+import { LINK_ENDED, refusalOf, type Refusal } from "../shared/refusal.ts";
 import { emitter, serve, type WorkerScope } from "../shared/rpc.ts";
 
 export interface Shared {
@@ -38,9 +38,16 @@ export class ShareClient extends Playback {
         return this.offsetMs;
     }
 
-    /* Whether the link asks for a password, before anything is asked of the vault. */
-    ask(fragment: string): { password: boolean } {
-        return { password: parseFragment(fragment).password };
+    /* Whether the link asks for a password: one that has ended asks for none. Throws when it is damaged. */
+    async ask(fragment: string): Promise<{ password: boolean; refused: Refusal | null }> {
+        const { password, grant } = parseFragment(fragment);
+        if (!password) return { password, refused: null }; /* opening it says what is wrong */
+        try {
+            const { ended } = await this.api.get<{ ended: boolean }>(`/v1/grants/${grant}/ended`, { who: "nobody" });
+            return { password, refused: ended ? LINK_ENDED : null };
+        } catch (e) {
+            return { password, refused: refusalOf(e) };
+        }
     }
 
     async open(fragment: string, password: string): Promise<Answer> {

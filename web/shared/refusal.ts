@@ -9,6 +9,9 @@ export interface Refusal {
     wrong?: boolean;
 }
 
+/* The vault says of a link whose key nobody has shown yet that it ended, and not how. */
+export const LINK_ENDED: Refusal = { title: "This link has ended", text: "It was ended, has expired, or was opened as often as it could be. Ask whoever shared it with you for a new one.", again: false };
+
 /* What a refusal means for a person, and whether trying again may help. */
 export function refusalOf(e: unknown): Refusal {
     const word = e instanceof CardeaError ? e.word : "internal";
