@@ -1,5 +1,5 @@
-/* The service worker, and the offer of a new version: one that waits may take over when the public log proves that it is a release, and
- * the person says so. One that is in no log stays where it is, and that is said. */
+/* The service worker, and the offer of a new version: one that waits is told to take over when the public log proves that it is a release,
+ * and the person says so. Of one that is in no log that is said; a browser may start it all the same (docs/trust.md, "The app, pinned"). */
 import { effect, signal } from "@preact/signals";
 import { messageOf, wordOf } from "../shared/errors.ts";
 import { client, phase } from "./state.ts";
