@@ -12,6 +12,7 @@
 #define NAMES_BYTES 160
 #define WHO_BYTES 160
 
+const struct option_spec log_accept_options[] = {{"yes", 0, false, false}, {0}};
 const struct option_spec log_show_options[] = {{"camera", 0, true, false},
                                                {"from", 0, true, false},
                                                {"to", 0, true, false},
@@ -58,25 +59,33 @@ static int fail_proof(const struct cli *cli, const struct log_checked *r, const 
     return STATUS_FAILED;
 }
 
+static err sign_in(const struct cli *cli, const char *camera, struct shown *w, struct diag *d) {
+    struct camera *named;
+    err e = session_camera(cli, camera, &w->s, &named, d);
+    if (e) return e;
+    struct client *c = &w->s.client;
+    if (c->keyring.households[c->household_index].role == KEYRING_OWNER) return ERR_OK;
+    return diag_fail(d, ERR_DENIED,
+                     "the log of who looked is the owners': as a member you see your own use in theirs");
+}
+
+static err check(const struct cli *cli, struct shown *w, struct diag *d) {
+    bool said = false;
+    const struct log_check_options o = {
+        .folder = cli->data, .ask_hubs = true, .say = say_progress, .context = &said};
+    err e = log_check(&w->s.client, &o, &w->r, d);
+    if (said) fprintf(stderr, "\r\033[K");
+    return e;
+}
+
 /* Signs in and proves; on failure it has been said. */
 static int prove(const struct cli *cli, const char *camera, struct shown *w) {
     struct diag d = {{0}};
-    struct camera *named;
-    bool said = false;
-    err e = session_camera(cli, camera, &w->s, &named, &d);
-    if (e) return cli_fail(&d);
-    struct client *c = &w->s.client;
-    if (c->keyring.households[c->household_index].role != KEYRING_OWNER)
-        return cli_fail_text(
-            "the log of who looked is the owners': as a member you see your own use in theirs");
-    const struct log_check_options o = {
-        .folder = cli->data, .ask_hubs = true, .say = say_progress, .context = &said};
-    e = log_check(c, &o, &w->r, &d);
-    if (said) fprintf(stderr, "\r\033[K");
+    err e = sign_in(cli, camera, w, &d);
+    if (!e) e = check(cli, w, &d);
     if (e == ERR_FORGED && w->r.failure) return fail_proof(cli, &w->r, &d);
-    if (!e) e = log_alarms(c, &w->r.seen, &w->alarms, &w->alarm_count, &d);
-    if (e) return cli_fail(&d);
-    return STATUS_DONE;
+    if (!e) e = log_alarms(&w->s.client, &w->r.seen, &w->alarms, &w->alarm_count, &d);
+    return e ? cli_fail(&d) : STATUS_DONE;
 }
 
 /* --- words --- */
@@ -327,5 +336,54 @@ int run_log_verify(struct cli *cli, const struct args *args) {
            r->seen.count, r->fresh);
     print_hubs(&w);
     print_alarms(&w);
+    return STATUS_DONE;
+}
+
+/* --- accepting --- */
+
+static void print_state(const char *who, const struct checkpoint *c) {
+    char root[2 * HASH_BYTES + 1];
+    hex_encode(BYTES_OF(c->root), root);
+    printf("%s  %llu entries, root %s\n", who, (unsigned long long)c->size, root);
+}
+
+/* Both states side by side, and what would be gone. */
+static void print_both(const struct log_checked *r, const char *why) {
+    size_t gone = 0;
+    for (size_t n = 0; n < r->seen.count; n++) gone += log_seen_at(&r->seen, n).index >= r->checkpoint.size;
+    printf("%s\n\n", why);
+    print_state("this device has seen:", &r->seen.checkpoint);
+    print_state("the vault shows now: ", &r->checkpoint);
+    if (r->failure == LOG_FAILURE_SHRANK)
+        printf("\nentries of yours that this device has proven and the vault has no longer: %zu\n", gone);
+    printf("\nThat is so after a backup was put back. If nobody did that, somebody changed the log, and what "
+           "they "
+           "did\nsince is hidden: accept nothing, and keep %s.\n\n",
+           r->evidence);
+}
+
+int run_log_accept(struct cli *cli, const struct args *args) {
+    struct diag d = {{0}};
+    AUTO(shown_clear) struct shown w = {0};
+    err e = sign_in(cli, NULL, &w, &d);
+    if (!e) e = check(cli, &w, &d);
+    if (!e) {
+        puts("there is nothing to accept: the log is whole");
+        return STATUS_DONE;
+    }
+    bool memory = w.r.failure == LOG_FAILURE_SHRANK || w.r.failure == LOG_FAILURE_FORKED;
+    if (e != ERR_FORGED || !w.r.failure) return cli_fail(&d);
+    if (!memory) return fail_proof(cli, &w.r, &d);
+    print_both(&w.r, d.text);
+    if (!args_has(args, "yes") && !cli_confirm("Was a backup put back, and does this device go on from it?"))
+        return cli_fail_text("nothing was accepted; --yes accepts without asking");
+    if (log_accept(cli->data, &w.r, &d)) return cli_fail(&d);
+    printf("accepted; what this device knew is kept in %s\n", w.r.evidence);
+    log_checked_clear(&w.r);
+    e = check(cli, &w, &d);
+    if (e == ERR_FORGED && w.r.failure) return fail_proof(cli, &w.r, &d);
+    if (e) return cli_fail(&d);
+    printf("whole from there: %zu entries of yours, in a log of %llu\n", w.r.seen.count,
+           (unsigned long long)w.r.checkpoint.size);
     return STATUS_DONE;
 }

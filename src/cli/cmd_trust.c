@@ -46,6 +46,19 @@ const struct command commands_trust[] = {
              "vault\n"
              "showed in DIR/log-evidence/.\n",
      .run = run_log_verify},
+    {.name = "log accept",
+     .summary = "Go on from a log that a backup put back",
+     .usage = "[--yes]",
+     .help =
+         "When `cardea log verify` says that the log shrank or was changed, and you have put back a backup "
+         "of the\n"
+         "vault: shows what this device has seen and what the vault shows now, and asks. This device then "
+         "goes on\n"
+         "from exactly that state. What it knew before is kept in DIR/log-evidence/. A hub that has "
+         "witnessed the\n"
+         "log that is gone goes on contradicting it.\n",
+     .options = log_accept_options,
+     .run = run_log_accept},
     {.name = "log audit",
      .summary = "Read a vault's whole log, as anybody can",
      .usage = "URL [--state FILE] [--key KEY] [--json]",

@@ -565,6 +565,27 @@ err log_check(struct client *c, const struct log_check_options *o, struct log_ch
     return e;
 }
 
+err log_accept(const char *folder, const struct log_checked *r, struct diag *d) {
+    char path[PATH_TEXT_BYTES], kept[PATH_TEXT_BYTES];
+    AUTO(log_seen_clear) struct log_seen next = {.known = true, .checkpoint = r->checkpoint};
+    if (r->failure != LOG_FAILURE_SHRANK && r->failure != LOG_FAILURE_FORKED)
+        return diag_fail(d, ERR_INVALID, "what is wrong is not what this device remembers (%s)",
+                         log_failures[r->failure]);
+    if (!r->evidence[0])
+        return diag_fail(d, ERR_INVALID, "the evidence could not be kept: nothing is accepted without it");
+    if (path_join(path, folder, "log-seen") || path_join(kept, r->evidence, "log-seen"))
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", folder);
+    memcpy(next.key, r->pins.log, sizeof next.key);
+    memcpy(next.household, r->seen.household, sizeof next.household);
+    err e = blob_append(&next.text, blob_bytes(&r->text));
+    if (e) return diag_fail(d, e, "out of memory");
+    /* A copy first: cut off in between, the device knows what it knew. */
+    AUTO(blob_clear) struct blob old = {0};
+    e = file_read(path, LOG_SEEN_FILE_MAX_BYTES, &old, d);
+    if (!e) e = file_replace(kept, blob_bytes(&old), 0600, d);
+    return e ? e : log_seen_write(path, &next, d);
+}
+
 /* --- reading them --- */
 
 void log_look_clear(struct log_look *l) {

@@ -75,6 +75,12 @@ void log_checked_clear(struct log_checked *r); /* for AUTO */
 err log_check(struct client *c, const struct log_check_options *o, struct log_checked *r,
               struct diag *d) CHECKED;
 
+/* A person has read what failed, and this device goes on from the checkpoint that they were shown, and from
+ * no other: after a backup was put back on purpose. `r` is of a check that failed with LOG_FAILURE_SHRANK or
+ * LOG_FAILURE_FORKED, else ERR_INVALID. What the device knew until now goes to r->evidence, as "log-seen";
+ * the household's entries are to be proven anew, by the next log_check. */
+err log_accept(const char *folder, const struct log_checked *r, struct diag *d) CHECKED;
+
 /* One of the household's entries, opened. */
 struct log_look {
     uint64_t n, index;

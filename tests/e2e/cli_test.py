@@ -3,7 +3,7 @@
 
 The camera's clip is copied, not encoded again, on its way; so each frame of an export must decode to the very picture of the
 source, and the pictures must come in the source's order."""
-import http.client, json, os, shutil, signal, sqlite3, ssl, subprocess, sys, time, urllib.error, urllib.request
+import base64, http.client, json, os, re, shutil, signal, sqlite3, ssl, subprocess, sys, time, urllib.error, urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "breach"))
 from home import CARDEA, PATIENCE, SOURCE, Home, Process, Vault, clip, files_under, main, wait_for
@@ -480,6 +480,52 @@ def test_a_vault_that_goes_back_is_noticed(folder):
         home.stop()
 
 
+def test_a_log_that_goes_back_is_accepted_by_a_person_alone(folder):
+    """The machine's folders are put back as they were: what this device saw since is not in the log any more."""
+    home, copy = Home(folder, "dora").start(), os.path.join(folder, "copy")
+    remembered, folders = os.path.join(home.data, "log-seen"), ("vault", "hub")
+    broken = lambda: home.cardea("log", "verify", check=False)
+    try:
+        home.init()
+        home.add_camera("yard", "file:" + clip(os.path.join(folder, "source.mp4"), 8))
+        wait_streaming(home, "yard")
+        home.cardea("share", "yard", "--live", "--expires", "1h")
+        older = home.json("log", "verify")
+        assert "nothing to accept" in home.cardea("log", "accept").stdout
+        home.stop()
+        for name in folders:
+            shutil.copytree(os.path.join(home.data, name), os.path.join(copy, name), symlinks=True)
+        home.start()
+        home.cardea("share", "yard", "--live", "--expires", "1h")
+        newer = home.json("log", "verify")
+        assert newer["entries"] > older["entries"]
+        home.stop()
+        for name in folders:
+            shutil.rmtree(os.path.join(home.data, name))
+            shutil.copytree(os.path.join(copy, name), os.path.join(home.data, name), symlinks=True)
+        home.start()
+
+        r = broken()
+        assert r.returncode == 1 and "THE LOG IS NOT WHOLE (shrank)" in r.stderr, r.stderr
+        before = open(remembered, "rb").read()
+        asked = home.cardea("log", "accept", check=False)  # there is nobody to ask
+        assert asked.returncode == 1 and "nothing was accepted" in asked.stderr, asked.stderr
+        root = base64.urlsafe_b64decode(newer["root"] + "==").hex()
+        assert f"this device has seen:  {newer['size']} entries, root {root}\n" in asked.stdout, asked.stdout
+        assert re.search(r"the vault shows now:   \d+ entries, root [0-9a-f]{64}\n", asked.stdout), asked.stdout
+        gone = newer["entries"] - older["entries"]
+        assert f"the vault has no longer: {gone}\n" in asked.stdout, asked.stdout
+        assert open(remembered, "rb").read() == before and broken().returncode == 1, "a question changes nothing"
+
+        accepted = home.cardea("log", "accept", "--yes").stdout
+        kept = re.search(r"what this device knew is kept in (\S+)", accepted)[1]
+        assert open(os.path.join(kept, "log-seen"), "rb").read() == before
+        shown = home.json("log", "verify")
+        assert shown["proven"] and shown["entries"] == older["entries"], (shown, older)
+    finally:
+        home.stop()
+
+
 def test_the_demo_is_ready_soon_and_leaves_nothing_running(folder):
     if not os.path.exists("/usr/share/doc/opencv-doc/examples/data/vtest.avi"):
         print("# skipped: opencv-doc is not installed")
@@ -514,7 +560,7 @@ def test_help_names_every_command(folder):
     for name in ("demo", "home", "hub", "vault", "init", "recover", "status", "doctor", "account sessions",
                  "account end", "account factor", "account factor add", "account factor remove", "camera add", "live", "export", "verify",
                  "timeline", "events", "delete", "see", "see why", "zone list", "zone add", "zone remove", "mask list", "mask set", "mask clear", "events feedback", "model remove", "rule list", "rule add",
-                 "rule set", "rule remove", "face list", "face add", "face remove", "face exclude", "face include", "face on", "face off", "share", "share open", "member add", "member list", "member remove", "join", "grants", "grants revoke", "log",
+                 "rule set", "rule remove", "face list", "face add", "face remove", "face exclude", "face include", "face on", "face off", "share", "share open", "member add", "member list", "member remove", "join", "grants", "grants revoke", "log", "log verify", "log accept",
                  "support open", "support list", "support show", "support say", "support close", "support requests",
                  "support approve", "support refuse", "support join", "support desk", "support read", "support answer",
                  "support ask", "support watch", "staff init", "staff add", "staff list", "staff certify",
@@ -539,4 +585,4 @@ def test_help_names_every_command(folder):
 if __name__ == "__main__":
     main([test_help_names_every_command, test_a_new_passphrase_has_rules, test_init_without_a_running_home,
           test_a_killed_child_is_started_again, test_an_interrupted_start_goes_on, test_the_network_is_served_with_tls_alone,
-          test_the_store_is_checked_copied_and_put_back, test_a_vault_that_goes_back_is_noticed, test_the_demo_is_ready_soon_and_leaves_nothing_running, test_from_an_empty_folder_to_a_clip_that_proves_itself])
+          test_the_store_is_checked_copied_and_put_back, test_a_vault_that_goes_back_is_noticed, test_a_log_that_goes_back_is_accepted_by_a_person_alone, test_the_demo_is_ready_soon_and_leaves_nothing_running, test_from_an_empty_folder_to_a_clip_that_proves_itself])
