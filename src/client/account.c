@@ -85,7 +85,10 @@ err client_factors(struct client *c, struct client_factor out[CLIENT_FACTORS_MAX
 
 err client_totp_begin(struct client *c, struct client_totp *out, struct diag *d) {
     AUTO(json_release) json_t *answer = NULL;
-    err e = http_client_json(c->http, "POST", "/v1/factors/totp", c->session, NULL, &answer, d);
+    AUTO(json_release)
+    json_t *ask = json_pack("{s:o}", client_proof_field(c), json_base64(BYTES_OF(c->proof)));
+    if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    err e = http_client_json(c->http, "POST", "/v1/factors/totp", c->session, ask, &answer, d);
     if (e) return e;
     AUTO(blob_clear) struct blob secret = {0};
     const char *text = client_text(answer, "secret"), *pending = client_text(answer, "pending");
@@ -113,7 +116,7 @@ err client_factor_remove(struct client *c, const char *id, struct bytes passphra
     struct passphrase_cost cost = {be32_get(c->keyring.locks + 6), be32_get(c->keyring.locks + 10)};
     err e = passphrase_derive(passphrase, c->keyring.locks + 14, cost, &keys, d);
     if (e) return e;
-    AUTO(json_release) json_t *ask = json_pack("{s:o}", "auth", json_base64(BYTES_OF(keys.auth)));
+    AUTO(json_release) json_t *ask = json_pack("{s:o}", "present_auth", json_base64(BYTES_OF(keys.auth)));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     snprintf(path, sizeof path, "/v1/factors/%.32s", id);
     return http_client_json(c->http, "DELETE", path, c->session, ask, NULL, d);

@@ -37,6 +37,9 @@ struct client_totp {
     char secret[BASE32_CHARS(TOTP_SECRET_BYTES)];
     char pending[256];
 };
+/* Proven to the vault by the secret that c was signed in with (or resumed by): a session is not enough.
+ *   ERR_DENIED  it was changed elsewhere since
+ *   ERR_LIMIT   too often wrong: d says for how long */
 err client_totp_begin(struct client *c, struct client_totp *out, struct diag *d) CHECKED;
 /* ERR_DENIED: the code is not right, or it took longer than 15 minutes. */
 err client_totp_confirm(struct client *c, const struct client_totp *totp, const char *code, const char *name,

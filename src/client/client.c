@@ -76,6 +76,10 @@ static void keep_proof(struct client *c, const uint8_t auth[32], bool recovery) 
     c->proof_is_recovery = recovery;
 }
 
+const char *client_proof_field(const struct client *c) {
+    return c->proof_is_recovery ? "present_recovery_auth" : "present_auth";
+}
+
 static err take_keyring(struct client *c, json_t *answer, enum keyring_way way,
                         const struct passphrase_keys *keys, struct diag *d) {
     AUTO(blob_clear) struct blob raw = {0};
@@ -267,12 +271,12 @@ err client_change_passphrase(struct client *c, struct bytes passphrase, struct d
     if (!e) e = keyring_seal(&c->keyring, &raw);
     if (e) return e;
     AUTO(json_release)
-    json_t *ask = json_pack(
-        "{s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o}", "keyring", json_base64(blob_bytes(&raw)), "version",
-        (json_int_t)(c->keyring_version + 1), "salt", json_base64(BYTES_OF(access.salt)), "memory_kib",
-        (json_int_t)access.cost.memory_kib, "passes", (json_int_t)access.cost.passes, "auth",
-        json_base64(BYTES_OF(access.auth)), "wraps", wraps_json(&c->keyring),
-        c->proof_is_recovery ? "present_recovery_auth" : "present_auth", json_base64(BYTES_OF(c->proof)));
+    json_t *ask =
+        json_pack("{s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o}", "keyring", json_base64(blob_bytes(&raw)),
+                  "version", (json_int_t)(c->keyring_version + 1), "salt", json_base64(BYTES_OF(access.salt)),
+                  "memory_kib", (json_int_t)access.cost.memory_kib, "passes", (json_int_t)access.cost.passes,
+                  "auth", json_base64(BYTES_OF(access.auth)), "wraps", wraps_json(&c->keyring),
+                  client_proof_field(c), json_base64(BYTES_OF(c->proof)));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     e = http_client_json(c->http, "PUT", "/v1/keyring", c->session, ask, NULL, d);
     if (e) return e;

@@ -3,8 +3,11 @@
 #define CARDEA_CLIENT_INTERNAL_H
 
 #include "base/json.h"
+#include "client/client.h"
 
 /* The text of a field, "" when it is missing or of another type; borrowed from the answer. */
 const char *client_text(json_t *answer, const char *name);
+/* As which field of a request c->proof goes. */
+const char *client_proof_field(const struct client *c);
 
 #endif

@@ -45,8 +45,8 @@ static bool keyring_sound(struct bytes keyring, struct http_reply *r) {
     return false;
 }
 
-bool auth_right(const struct vault *v, const struct store_key *login, const struct account *account,
-                struct bytes auth) {
+static bool auth_right(const struct vault *v, const struct store_key *login, const struct account *account,
+                       struct bytes auth) {
     struct store_key hash;
     auth_hash(v, AUTH_LABEL, login, auth, &hash);
     return bytes_equal_secret(BYTES_OF(hash.bytes), BYTES_OF(account->secrets.auth_hash.bytes));
@@ -210,22 +210,29 @@ static enum http_outcome signed_in(struct vault *v, const struct store_key *logi
 
 /* The passphrase is right. The recovery code needs no second factor, or a lost phone would be a lost
  * household; a session that came by it counts as without one. */
-static enum http_outcome second_factor(struct vault *v, const struct store_key *login,
-                                       const struct account *account, const struct sign_in *s,
-                                       struct http_reply *r) {
+static enum http_outcome second_factor(struct vault *v, const struct http_request *request,
+                                       const struct store_key *login, const struct account *account,
+                                       const struct sign_in *s, struct http_reply *r) {
     AUTO(account_factors_free) struct account_factors *factors = account_factors_new();
     struct diag d = {0};
     struct bytes label = blob_bytes(&s->label);
-    if (s->recovery) return signed_in(v, login, account, false, label, r);
+    struct factor_tries tries;
+    if (s->recovery) {
+        factor_known_from(v, request, login);
+        return signed_in(v, login, account, false, label, r);
+    }
     err e = factors ? v->accounts->ops->factor_list(v->accounts, login, factors, &d) : ERR_NO_MEMORY;
     if (e) return reply_err(r, e, &d);
     if (factors->count == 0) return signed_in(v, login, account, false, label, r);
     if (!factor_proof_given(&s->proof)) return factor_ask(v, login, factors, "a second factor is needed", r);
-    if (!factor_may_try(v, login, r)) return HTTP_DONE;
+    if (!factor_may_try(v, request, login, &s->proof, &tries, r)) return HTTP_DONE;
     e = factor_check(v, login, factors, &s->proof, &d);
-    if (!e) return signed_in(v, login, account, true, label, r);
+    if (!e) {
+        factor_known_from(v, request, login);
+        return signed_in(v, login, account, true, label, r);
+    }
     if (e != ERR_DENIED && e != ERR_EXISTS) return reply_err(r, e, &d);
-    if (e == ERR_DENIED) factor_count_failure(v, login);
+    if (e == ERR_DENIED) factor_count_failure(v, &tries);
     return factor_ask(v, login, factors, d.text, r);
 }
 
@@ -263,8 +270,10 @@ static bool recovery_right(const struct vault *v, const struct store_key *login,
     return bytes_equal_secret(BYTES_OF(hash.bytes), BYTES_OF(account->secrets.recovery_hash.bytes));
 }
 
-bool auth_proven(struct vault *v, struct http_request *request, const struct account *account,
-                 struct bytes auth, struct bytes recovery_auth, struct http_reply *r) {
+/* For what a session alone is not enough for: is one of these the caller's present secret (empty: not given)?
+ * Failures count as those of sign-in. Else the reply is set. */
+static bool auth_proven(struct vault *v, struct http_request *request, const struct account *account,
+                        struct bytes auth, struct bytes recovery_auth, struct http_reply *r) {
     const struct store_key *login = &caller_of(request)->login;
     struct tries tries;
     if (!auth.len && !recovery_auth.len) {
@@ -283,6 +292,21 @@ bool auth_proven(struct vault *v, struct http_request *request, const struct acc
     return false;
 }
 
+bool owner_proven(struct vault *v, struct http_request *request, struct http_reply *r) {
+    AUTO(account_clear) struct account account = {0};
+    AUTO(blob_clear) struct blob auth = {0}, recovery_auth = {0};
+    AUTO(json_release) json_t *document = NULL;
+    struct diag d = {0};
+    const struct json_field fields[] = {
+        {"present_auth", JSON_KIND_BASE64, false, 32, 32, &auth, NULL},
+        {"present_recovery_auth", JSON_KIND_BASE64, false, 32, 32, &recovery_auth, NULL},
+    };
+    if (!REQUEST_JSON(request, fields, &document, r)) return false;
+    err e = v->accounts->ops->get(v->accounts, &caller_of(request)->login, &account, &d);
+    if (e) reply_err(r, e, &d);
+    return !e && auth_proven(v, request, &account, blob_bytes(&auth), blob_bytes(&recovery_auth), r);
+}
+
 /* Sign-in by either secret. */
 static enum http_outcome sign_in(struct vault *v, struct http_request *request, const struct sign_in *s,
                                  struct http_reply *r) {
@@ -299,7 +323,7 @@ static enum http_outcome sign_in(struct vault *v, struct http_request *request, 
                              : auth_right(v, &login, &account, blob_bytes(&s->auth));
     if (right && found) {
         limiter_forget(&v->sign_ins, tries.pair);
-        return second_factor(v, &login, &account, s, r);
+        return second_factor(v, request, &login, &account, s, r);
     }
     count_failure(v, &tries);
     return reply_error(r, 403, "denied",
@@ -410,15 +434,15 @@ enum http_outcome keyring_put(void *vault, struct http_request *request, struct 
         return HTTP_DONE;
     if ((present[0] || present[1] || present[2]) && !present[3])
         return reply_invalid(r, "\"auth\" is missing: it comes with a new salt or cost");
-    bool any = present[3] || present[4];
+    bool any = present[3] || present[4], proven = any || wrap_count;
     struct diag d = {0};
-    err e = any ? v->accounts->ops->get(v->accounts, &caller->login, &account, &d) : ERR_OK;
-    if (!e && any) {
+    err e = proven ? v->accounts->ops->get(v->accounts, &caller->login, &account, &d) : ERR_OK;
+    if (!e && proven) {
         if (!auth_proven(v, request, &account, blob_bytes(&present_auth), blob_bytes(&present_recovery_auth),
                          r))
             return HTTP_DONE;
         if (account.version + 1 != (uint64_t)version) e = ERR_CONFLICT; /* what was proven is of this one */
-        changed_secrets(v, &caller->login, &s, present, &account.secrets);
+        if (any) changed_secrets(v, &caller->login, &s, present, &account.secrets);
     }
     if (!e)
         e = v->accounts->ops->update(v->accounts, &caller->login, (uint64_t)version, blob_bytes(&s.keyring),

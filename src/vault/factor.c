@@ -219,19 +219,42 @@ err factor_check(struct vault *v, const struct store_key *login, const struct ac
 
 /* --- limits, and the question --- */
 
-bool factor_may_try(struct vault *v, const struct store_key *login, struct http_reply *r) {
+static uint64_t known_key(const struct vault *v, const struct http_request *request,
+                          const struct store_key *login) {
+    return limiter_key(&v->factor_places, BYTES_OF(request->peer.address), BYTES_OF(login->bytes));
+}
+
+bool factor_may_try(struct vault *v, const struct http_request *request, const struct store_key *login,
+                    const struct factor_proof *proof, struct factor_tries *t, struct http_reply *r) {
     unsigned retry = 0;
-    uint64_t key = limiter_key(&v->factors, BYTES_OF(login->bytes), bytes_text("factor"));
-    if (limiter_ask(&v->factors, key, steady_now(), &retry)) return true;
+    t->now = steady_now();
+    t->pair = limiter_key(&v->factors, BYTES_OF(request->peer.address), BYTES_OF(login->bytes));
+    t->account = limiter_key(&v->factor_accounts, BYTES_OF(login->bytes), bytes_text("code"));
+    t->stranger = proof->totp && !limiter_counted(&v->factor_places, known_key(v, request, login), t->now);
+    bool may = limiter_ask(&v->factors, t->pair, t->now, &retry);
+    if (may && (!t->stranger || limiter_ask(&v->factor_accounts, t->account, t->now, &retry))) return true;
     atomic_fetch_add(&v->count.limited, 1);
     reply_limited(r, retry);
+    if (may) /* the account's: its owner is told what to do */
+        reply_error(
+            r, 429, "limit",
+            "somebody tries codes for this account from many places, so codes pass in %u minutes again, "
+            "or where you were before; a security key, a passkey, the recovery code, and a device that "
+            "is signed in let you in now. Change your passphrase: they have it",
+            (retry + 59) / 60);
     return false;
 }
 
-void factor_count_failure(struct vault *v, const struct store_key *login) {
-    uint64_t key = limiter_key(&v->factors, BYTES_OF(login->bytes), bytes_text("factor"));
-    limiter_count(&v->factors, key, steady_now());
+void factor_count_failure(struct vault *v, const struct factor_tries *t) {
+    limiter_count(&v->factors, t->pair, t->now);
+    if (t->stranger) limiter_count(&v->factor_accounts, t->account, t->now);
     atomic_fetch_add(&v->count.sign_in_failures, 1);
+}
+
+void factor_known_from(struct vault *v, const struct http_request *request, const struct store_key *login) {
+    uint64_t place = known_key(v, request, login);
+    limiter_forget(&v->factor_places, place); /* the 30 days begin anew */
+    limiter_count(&v->factor_places, place, steady_now());
 }
 
 enum http_outcome factor_ask(struct vault *v, const struct store_key *login,

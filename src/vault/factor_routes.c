@@ -1,4 +1,6 @@
-/* Setting up second factors, and taking them away. */
+/* Setting up second factors, and taking them away. Either begins with the passphrase or the recovery code
+ * (owner_proven): who came by a session would else add a factor of their own, and shut the owner out. What is
+ * begun is this account's alone, and soon too old, so that finishing needs no second proof. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,8 +33,7 @@ enum http_outcome factor_list(void *vault, struct http_request *request, struct 
     struct diag d = {0};
     err e = factors_of(v, login, &factors, &d);
     if (e) return reply_err(r, e, &d);
-    uint8_t challenge[CHALLENGE_BYTES];
-    json_t *list = json_array(), *credentials = json_array();
+    json_t *list = json_array();
     for (size_t i = 0; i < factors->count; i++) {
         const struct account_factor *f = &factors->list[i];
         bool totp = f->kind == ACCOUNT_FACTOR_TOTP;
@@ -40,12 +41,8 @@ enum http_outcome factor_list(void *vault, struct http_request *request, struct 
                                               "kind", totp ? "totp" : "webauthn", "label",
                                               json_base64(BYTES(f->label.bytes, f->label.len)), "passkey",
                                               (int)f->has_wrap));
-        if (!totp) json_array_append_new(credentials, json_base64(BYTES(f->credential, f->credential_len)));
     }
-    factor_challenge(v, FACTOR_SIGN_IN, login, challenge);
-    return reply_json(r, 200,
-                      json_pack("{s:o,s:o,s:o}", "factors", list, "credentials", credentials, "challenge",
-                                json_base64(BYTES_OF(challenge))));
+    return reply_json(r, 200, json_pack("{s:o}", "factors", list));
 }
 
 static void pending_mac(const struct vault *v, const struct store_key *login, const uint8_t *pending,
@@ -59,6 +56,7 @@ static void pending_mac(const struct vault *v, const struct store_key *login, co
 enum http_outcome factor_totp_create(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const struct store_key *login = &caller_of(request)->login;
+    if (!owner_proven(v, request, r)) return HTTP_DONE;
     struct store_id id;
     uint8_t secret[TOTP_SECRET_BYTES], pending[PENDING_BYTES], mac[HASH_BYTES];
     char text[BASE32_CHARS(TOTP_SECRET_BYTES)];
@@ -102,6 +100,7 @@ static enum http_outcome factor_added(struct vault *v, const struct store_key *l
     return reply_json(r, 201, json_pack("{s:o}", "id", json_hex(BYTES_OF(f->id.bytes))));
 }
 
+/* No limit: who confirms was shown the secret, and has nothing to guess. */
 enum http_outcome factor_totp_confirm(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const struct store_key *login = &caller_of(request)->login;
@@ -113,14 +112,13 @@ enum http_outcome factor_totp_confirm(void *vault, struct http_request *request,
         {"code", JSON_KIND_TEXT, true, 1, 16, &code, NULL},
         {"label", JSON_KIND_BASE64, false, 1, ACCOUNTS_LABEL_MAX_BYTES, &label, NULL},
     };
-    if (!REQUEST_JSON(request, fields, &document, r) || !factor_may_try(v, login, r)) return HTTP_DONE;
+    if (!REQUEST_JSON(request, fields, &document, r)) return HTTP_DONE;
     struct account_factor f;
     struct diag d = {0};
     uint8_t secret[TOTP_SECRET_BYTES];
     err e = pending_open(v, login, pending.data, &f, secret, &d);
     if (!e) e = totp_check(v, &f.id, secret, code, &d);
     wipe(secret, sizeof secret);
-    if (e == ERR_DENIED) factor_count_failure(v, login);
     if (e) return reply_err(r, e, &d);
     take_label(&label, &f.label);
     return factor_added(v, login, &f, r);
@@ -150,6 +148,7 @@ enum http_outcome factor_webauthn_begin(void *vault, struct http_request *reques
         return reply_error(r, 409, "unsupported",
                            "security keys work with a name, not with a numeric address: open this page as "
                            "https://NAME, or on the same machine as http://localhost");
+    if (!owner_proven(v, request, r)) return HTTP_DONE;
     err e = factors_of(v, login, &factors, &d);
     if (e) return reply_err(r, e, &d);
     uint8_t challenge[CHALLENGE_BYTES], user[32];
@@ -211,47 +210,11 @@ enum http_outcome factor_webauthn_finish(void *vault, struct http_request *reque
     return factor_added(v, login, &f, r);
 }
 
-/* A session that was left open somewhere is not enough to take a factor away. */
-static bool proven_afresh(struct vault *v, const struct store_key *login,
-                          const struct account_factors *factors, struct bytes auth,
-                          const struct factor_proof *proof, struct http_reply *r) {
-    AUTO(account_clear) struct account account = {0};
-    struct diag d = {0};
-    if (!auth.len && !factor_proof_given(proof)) {
-        factor_ask(v, login, factors, "taking a second factor away needs the passphrase or a factor again",
-                   r);
-        return false;
-    }
-    if (!factor_may_try(v, login, r)) return false;
-    err e = auth.len ? v->accounts->ops->get(v->accounts, login, &account, &d)
-                     : factor_check(v, login, factors, proof, &d);
-    if (!e && auth.len && !auth_right(v, login, &account, auth))
-        e = diag_fail(&d, ERR_DENIED, "that is not your passphrase");
-    if (e == ERR_DENIED) factor_count_failure(v, login);
-    if (e) reply_err(r, e, &d);
-    return !e;
-}
-
 enum http_outcome factor_delete(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
-    const struct store_key *login = &caller_of(request)->login;
-    AUTO(account_factors_free) struct account_factors *factors = NULL;
-    AUTO(factor_proof_clear) struct factor_proof proof = {0};
-    AUTO(blob_clear) struct blob auth = {0};
-    AUTO(json_release) json_t *document = NULL;
-    json_t *factor = NULL;
     struct store_id id;
     struct diag d = {0};
-    const struct json_field fields[] = {
-        {"auth", JSON_KIND_BASE64, false, 32, 32, &auth, NULL},
-        {"factor", JSON_KIND_OBJECT, false, 0, 0, &factor, NULL},
-    };
-    if (!request_id(request, 0, "factor", &id, r) || !REQUEST_JSON(request, fields, &document, r) ||
-        !factor_proof_read(factor, &proof, r))
-        return HTTP_DONE;
-    err e = factors_of(v, login, &factors, &d);
-    if (e) return reply_err(r, e, &d);
-    if (!proven_afresh(v, login, factors, blob_bytes(&auth), &proof, r)) return HTTP_DONE;
-    e = v->accounts->ops->factor_remove(v->accounts, login, &id, &d);
+    if (!request_id(request, 0, "factor", &id, r) || !owner_proven(v, request, r)) return HTTP_DONE;
+    err e = v->accounts->ops->factor_remove(v->accounts, &caller_of(request)->login, &id, &d);
     return e ? reply_err(r, e, &d) : reply_empty(r, 204);
 }

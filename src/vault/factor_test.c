@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "crypto/hash.h"
 #include "crypto/totp.h"
+#include "vault/factor.h"
 #include "vault/vault_fixture.h"
 
 #define HOST "Host: localhost:4711"
@@ -29,6 +30,12 @@ static json_t *sign_in_json(const char *login, uint8_t byte, json_t *factor) {
     json_t *o = json_pack("{s:s,s:o}", "login", login, "auth", json_base64(BYTES_OF(auth)));
     if (factor) json_object_set_new(o, "factor", factor);
     return o;
+}
+
+/* What a session alone does not have. */
+static json_t *proof_json(void) {
+    uint8_t auth[32] = {AUTH};
+    return json_pack("{s:o}", "present_auth", json_base64(BYTES_OF(auth)));
 }
 
 static json_t *totp_json(const char *code) {
@@ -71,7 +78,7 @@ static void totp_add(const char *session, struct blob *secret, char id[33]) {
     AUTO(answer_clear) struct answer a = {0}, b = {0};
     char code[TOTP_TEXT_BYTES];
     early_in_step();
-    ASK(&vault, 200, &a, "POST", "/v1/factors/totp", session);
+    ASK(&vault, 200, &a, "POST", "/v1/factors/totp", session, .json = proof_json());
     assert_int_equal(base32_decode(answer_text(&a, "secret"), TOTP_SECRET_BYTES, secret), ERR_OK);
     assert_int_equal(secret->len, TOTP_SECRET_BYTES);
     code_at(secret, step_now() - 1, code);
@@ -140,7 +147,7 @@ static void test_confirming(void **state) {
     sign_up("conny", session);
     sign_up("otto", other);
     early_in_step();
-    ASK(&vault, 200, &a, "POST", "/v1/factors/totp", session);
+    ASK(&vault, 200, &a, "POST", "/v1/factors/totp", session, .json = proof_json());
     assert_int_equal(base32_decode(answer_text(&a, "secret"), TOTP_SECRET_BYTES, &secret), ERR_OK);
     code_at(&secret, step_now(), code);
     const char *pending = answer_text(&a, "pending");
@@ -151,17 +158,31 @@ static void test_confirming(void **state) {
     bent[30] = bent[30] == 'A' ? 'B' : 'A';
     ASK(&vault, 403, NULL, "POST", "/v1/factors/totp/confirm", session, .json = confirm_json(bent, code));
     ASK(&vault, 400, NULL, "POST", "/v1/factors/totp/confirm", session, .json = confirm_json("AAAA", code));
-    ASK(&vault, 401, NULL, "POST", "/v1/factors/totp");
+    ASK(&vault, 401, NULL, "POST", "/v1/factors/totp", .json = proof_json());
     /* Nothing of that made a factor. */
     ASK(&vault, 200, NULL, "POST", "/v1/sessions", .json = sign_in_json("conny", AUTH, NULL));
     ASK(&vault, 201, NULL, "POST", "/v1/factors/totp/confirm", session, .json = confirm_json(pending, code));
     ASK(&vault, 401, NULL, "POST", "/v1/sessions", .json = sign_in_json("conny", AUTH, NULL));
 }
 
-/* Who has no passphrase can try as often as the limits of sign-in let them: the owner gets in. Who has it
- * gets ten codes, then one in 30 s. */
+static void try_code(const char *login, const char *from, const char *code, long status, struct answer *out) {
+    ASK(&vault, status, out, "POST", "/v1/sessions", .from = from,
+        .json = sign_in_json(login, AUTH, totp_json(code)));
+}
+
+static void wrong_codes(const char *login, const char *from, unsigned count) {
+    for (unsigned i = 0; i < count; i++) try_code(login, from, "00000", 401, NULL);
+}
+
+static long retry_after(const struct answer *a) {
+    char text[200];
+    return strtol(answer_header(a, "Retry-After", text), NULL, 10);
+}
+
+/* Who has no passphrase can try as often as the limits of sign-in let them, and who has it as often as those
+ * of an address: the owner gets in elsewhere, at once. */
 static void test_factor_limit(void **state) {
-    char session[128], code[TOTP_TEXT_BYTES], id[33], retry[200];
+    char session[128], code[TOTP_TEXT_BYTES], id[33];
     AUTO(blob_clear) struct blob secret = {0};
     AUTO(answer_clear) struct answer a = {0};
     sign_up("lisa", session);
@@ -170,39 +191,88 @@ static void test_factor_limit(void **state) {
         ASK(&vault, 403, NULL, "POST", "/v1/sessions", .json = sign_in_json("lisa", 77, totp_json("111111")));
     early_in_step();
     code_at(&secret, step_now(), code);
-    ASK(&vault, 200, NULL, "POST", "/v1/sessions", .json = sign_in_json("lisa", AUTH, totp_json(code)));
-    for (int i = 0; i < 10; i++)
-        ASK(&vault, 401, NULL, "POST", "/v1/sessions",
-            .json = sign_in_json("lisa", AUTH, totp_json("00000")));
+    try_code("lisa", NULL, code, 200, NULL);
+    try_code("lisa", NULL, code, 401, NULL); /* used already: no guess, and not counted */
+    wrong_codes("lisa", "127.0.0.2", FACTOR_ADDRESS_TRIES);
     code_at(&secret, step_now() + 1, code);
-    ASK(&vault, 429, &a, "POST", "/v1/sessions", .json = sign_in_json("lisa", AUTH, totp_json(code)));
-    long seconds = strtol(answer_header(&a, "Retry-After", retry), NULL, 10);
-    assert_true(seconds > 0 && seconds <= 30);
-    ASK(&vault, 401, &a, "POST", "/v1/sessions",
+    try_code("lisa", "127.0.0.2", code, 429, &a);
+    assert_true(retry_after(&a) > FACTOR_ADDRESS_SLOW_S - 60 && retry_after(&a) <= FACTOR_ADDRESS_SLOW_S);
+    ASK(&vault, 401, &a, "POST", "/v1/sessions", .from = "127.0.0.2",
         .json = sign_in_json("lisa", AUTH, NULL)); /* still asked, not told */
     assert_string_equal(answer_text(&a, "error"), "factor");
+    try_code("lisa", "127.0.0.3", code, 200, NULL);
+    /* One that has passed is counted all the same: somebody may be under the same roof. */
+    wrong_codes("lisa", "127.0.0.3", FACTOR_ADDRESS_TRIES);
+    try_code("lisa", "127.0.0.3", "00000", 429, NULL);
 }
 
 /* A session that was left open somewhere takes no factor away. */
 static void test_removing(void **state) {
-    char session[128], id[33], path[64];
-    uint8_t right[32] = {AUTH}, wrong[32] = {50};
+    char session[128], id[33], path[64], code[TOTP_TEXT_BYTES];
+    uint8_t recovery[32] = {RECOVERY}, wrong[32] = {50};
     AUTO(blob_clear) struct blob secret = {0};
     AUTO(answer_clear) struct answer a = {0};
     sign_up("remo", session);
     totp_add(session, &secret, id);
     snprintf(path, sizeof path, "/v1/factors/%s", id);
-    ASK(&vault, 401, &a, "DELETE", path, session, .json = json_object());
-    assert_string_equal(answer_text(&a, "error"), "factor");
+    ASK(&vault, 403, &a, "DELETE", path, session, .json = json_object());
+    assert_string_equal(answer_text(&a, "error"), "denied");
     ASK(&vault, 403, NULL, "DELETE", path, session,
-        .json = json_pack("{s:o}", "auth", json_base64(BYTES_OF(wrong))));
-    ASK(&vault, 403, NULL, "DELETE", path, session,
-        .json = json_pack("{s:{s:s}}", "factor", "totp", "999999"));
+        .json = json_pack("{s:o}", "present_auth", json_base64(BYTES_OF(wrong))));
+    code_at(&secret, step_now(), code); /* whoever has the open device often has the app on it too */
+    ASK(&vault, 400, NULL, "DELETE", path, session, .json = json_pack("{s:{s:s}}", "factor", "totp", code));
+    ASK(&vault, 401, NULL, "POST", "/v1/sessions", .json = sign_in_json("remo", AUTH, NULL));
     ASK(&vault, 404, NULL, "DELETE", "/v1/factors/00000000000000000000000000000000", session,
-        .json = json_pack("{s:o}", "auth", json_base64(BYTES_OF(right))));
-    ASK(&vault, 204, NULL, "DELETE", path, session,
-        .json = json_pack("{s:o}", "auth", json_base64(BYTES_OF(right))));
+        .json = proof_json());
+    ASK(&vault, 204, NULL, "DELETE", path, session, .json = proof_json());
     ASK(&vault, 200, NULL, "POST", "/v1/sessions", .json = sign_in_json("remo", AUTH, NULL));
+    totp_add(session, &secret, id);
+    snprintf(path, sizeof path, "/v1/factors/%s", id);
+    ASK(&vault, 204, NULL, "DELETE", path, session,
+        .json = json_pack("{s:o}", "present_recovery_auth", json_base64(BYTES_OF(recovery))));
+    ASK(&vault, 200, NULL, "POST", "/v1/sessions", .json = sign_in_json("remo", AUTH, NULL));
+}
+
+/* Whoever came by a session adds nothing that would shut its owner out. */
+static void test_a_session_adds_no_factor(void **state) {
+    static const char *const paths[] = {"/v1/factors/totp", "/v1/factors/webauthn/begin"};
+    static const struct {
+        const char *field;
+        uint8_t by;
+        long status;
+    } tries[] = {
+        {NULL, 0, 403},
+        {"present_auth", RECOVERY, 403}, /* each secret is a proof as itself alone */
+        {"present_recovery_auth", AUTH, 403},
+        {"auth", AUTH, 400},
+        {"present_auth", AUTH, 200},
+        {"present_recovery_auth", RECOVERY, 200},
+    };
+    char session[128];
+    AUTO(answer_clear) struct answer a = {0};
+    sign_up("stella", session);
+    for (size_t p = 0; p < sizeof paths / sizeof *paths; p++)
+        for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+            uint8_t by[32] = {tries[i].by};
+            json_t *o = json_object();
+            if (tries[i].field) json_object_set_new(o, tries[i].field, json_base64(BYTES_OF(by)));
+            ASK(&vault, tries[i].status, &a, "POST", paths[p], session, .headers = {HOST}, .json = o);
+            assert_int_equal(*answer_text(&a, "secret") || *answer_text(&a, "challenge"),
+                             tries[i].status == 200);
+        }
+    ASK(&vault, 400, NULL, "POST", paths[0], session);
+    /* Guessing is limited, together with guessing at sign-in; it costs the second factor nothing. */
+    uint8_t wrong[32] = {60};
+    for (int i = 0; i < 10; i++)
+        ASK(&vault, 403, NULL, "POST", paths[0], session,
+            .json = json_pack("{s:o}", "present_auth", json_base64(BYTES_OF(wrong))));
+    for (size_t p = 0; p < sizeof paths / sizeof *paths; p++)
+        ASK(&vault, 429, NULL, "POST", paths[p], session, .headers = {HOST}, .json = proof_json());
+    ASK(&vault, 429, NULL, "DELETE", "/v1/factors/00000000000000000000000000000000", session,
+        .json = proof_json());
+    ASK(&vault, 429, NULL, "POST", "/v1/sessions", .json = sign_in_json("stella", AUTH, NULL));
+    ASK(&vault, 200, NULL, "POST", "/v1/sessions", .from = "127.0.0.2",
+        .json = sign_in_json("stella", AUTH, NULL));
 }
 
 /* --- an authenticator --- */
@@ -301,7 +371,8 @@ static json_t *assertion(struct authenticator *a, const char *challenge, const c
 
 static void key_add(const char *session, const struct authenticator *key, char user[64], char id[33]) {
     AUTO(answer_clear) struct answer a = {0}, b = {0};
-    ASK(&vault, 200, &a, "POST", "/v1/factors/webauthn/begin", session, .headers = {HOST});
+    ASK(&vault, 200, &a, "POST", "/v1/factors/webauthn/begin", session, .headers = {HOST},
+        .json = proof_json());
     assert_string_equal(answer_text(&a, "rp"), "localhost");
     snprintf(user, 64, "%s", answer_text(&a, "user"));
     ASK(&vault, 201, &b, "POST", "/v1/factors/webauthn/finish", session, .headers = {HOST},
@@ -328,9 +399,11 @@ static void test_registering(void **state) {
     sign_up("reggie", session);
     sign_up("ralph", other);
     authenticator_make(&key, 1);
-    ASK(&vault, 409, &a, "POST", "/v1/factors/webauthn/begin", session); /* by its numeric address */
+    ASK(&vault, 409, &a, "POST", "/v1/factors/webauthn/begin", session,
+        .json = proof_json()); /* by its numeric address */
     assert_string_equal(answer_text(&a, "error"), "unsupported");
-    ASK(&vault, 200, &a, "POST", "/v1/factors/webauthn/begin", session, .headers = {HOST});
+    ASK(&vault, 200, &a, "POST", "/v1/factors/webauthn/begin", session, .headers = {HOST},
+        .json = proof_json());
     const char *challenge = answer_text(&a, "challenge");
     const struct {
         const char *why, *session, *challenge, *origin;
@@ -367,7 +440,8 @@ static void test_registering(void **state) {
         .json = registration(&key, challenge, ORIGIN));
     ASK(&vault, 403, NULL, "POST", "/v1/factors/webauthn/finish", session, .headers = {HOST},
         .json = registration(&key, challenge, ORIGIN)); /* spent */
-    ASK(&vault, 200, &a, "POST", "/v1/factors/webauthn/begin", other, .headers = {HOST});
+    ASK(&vault, 200, &a, "POST", "/v1/factors/webauthn/begin", other, .headers = {HOST},
+        .json = proof_json());
     ASK(&vault, 409, NULL, "POST", "/v1/factors/webauthn/finish", other, .headers = {HOST},
         .json = registration(&key, answer_text(&a, "challenge"), ORIGIN)); /* one key, one account */
     struct authenticator second;
@@ -411,12 +485,61 @@ static void test_security_key(void **state) {
     EVP_PKEY_free(stranger.key);
 }
 
+/* Somebody with the passphrase and many addresses guesses no more than a hundred codes a day; meanwhile the
+ * owner goes on where they were before, with a key, or with the recovery code. */
+static void test_many_addresses(void **state) {
+    char session[128], code[TOTP_TEXT_BYTES], id[33], user[64], challenge[64];
+    uint8_t recovery[32] = {RECOVERY};
+    struct authenticator key;
+    AUTO(blob_clear) struct blob secret = {0};
+    AUTO(answer_clear) struct answer a = {0};
+    sign_up("mona", session);
+    totp_add(session, &secret, id);
+    authenticator_make(&key, 41);
+    key_add(session, &key, user, id);
+    early_in_step();
+    code_at(&secret, step_now(), code);
+    try_code("mona", NULL, code, 200, &a);
+    session_of(&a, session);
+    char from[20];
+    for (unsigned n = 0; n < FACTOR_ACCOUNT_TRIES / FACTOR_ADDRESS_TRIES; n++) {
+        snprintf(from, sizeof from, "127.0.1.%u", n + 1);
+        wrong_codes("mona", from, FACTOR_ADDRESS_TRIES - (n == 0));
+    }
+    try_code("mona", "127.0.1.1", "00000", 401, NULL); /* the hundredth */
+    code_at(&secret, step_now() + 1, code);
+    try_code("mona", "127.0.2.1", code, 429, &a);
+    assert_true(retry_after(&a) > FACTOR_TRIES_S - 600 && retry_after(&a) <= FACTOR_TRIES_S);
+    /* Nobody guesses a signature. */
+    ASK(&vault, 401, &a, "POST", "/v1/sessions", .from = "127.0.2.2",
+        .json = sign_in_json("mona", AUTH, NULL));
+    snprintf(challenge, sizeof challenge, "%s", answer_text(&a, "challenge"));
+    ASK(&vault, 200, NULL, "POST", "/v1/sessions", .from = "127.0.2.2",
+        .json =
+            sign_in_json("mona", AUTH, json_pack("{s:o}", "webauthn", assertion(&key, challenge, ORIGIN))));
+    ASK(&vault, 200, NULL, "POST", "/v1/sessions/recover", .from = "127.0.2.3",
+        .json = json_pack("{s:s,s:o}", "login", "mona", "recovery_auth", json_base64(BYTES_OF(recovery))));
+    ASK(&vault, 200, NULL, "GET", "/v1/sessions", session, .from = "127.0.2.4");
+    static const char *const known[] = {"127.0.0.1", "127.0.2.2", "127.0.2.3", "127.0.2.4"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) try_code("mona", known[i], "00000", 401, NULL);
+    try_code("mona", "127.0.2.4", code, 200, NULL);
+    /* Another account is not concerned. */
+    sign_up("moritz", session);
+    totp_add(session, &secret, id);
+    code_at(&secret, step_now(), code);
+    try_code("moritz", "127.0.2.1", code, 200, NULL);
+    EVP_PKEY_free(key.key);
+}
+
 static void keyring_with_wrap(const char *session, const char *id, int version, const uint8_t wrap[60],
-                              long status) {
+                              bool proven, long status) {
     uint8_t keyring[500] = "CRDK\x01\x01";
-    ASK(&vault, status, NULL, "PUT", "/v1/keyring", session,
-        .json = json_pack("{s:o,s:i,s:[{s:s,s:o}]}", "keyring", json_base64(BYTES_OF(keyring)), "version",
-                          version, "wraps", "id", id, "wrap", json_base64(BYTES(wrap, 60))));
+    json_t *o = proof_json();
+    json_object_update_missing_new(o, json_pack("{s:o,s:i,s:[{s:s,s:o}]}", "keyring",
+                                                json_base64(BYTES_OF(keyring)), "version", version, "wraps",
+                                                "id", id, "wrap", json_base64(BYTES(wrap, 60))));
+    if (!proven) json_object_del(o, "present_auth");
+    ASK(&vault, status, NULL, "PUT", "/v1/keyring", session, .json = o);
 }
 
 static void passkey(struct authenticator *key, const char *user, const char *challenge, long status,
@@ -445,8 +568,11 @@ static void test_passkey(void **state) {
     key_add(session, &key, user, id);
     fresh(challenge);
     passkey(&key, user, challenge, 403, &a); /* without a wrap it opens nothing */
-    keyring_with_wrap(session, "ffffffffffffffffffffffffffffffff", 2, wrap, 404);
-    keyring_with_wrap(session, id, 2, wrap, 200);
+    keyring_with_wrap(session, "ffffffffffffffffffffffffffffffff", 2, wrap, true, 404);
+    keyring_with_wrap(session, id, 2, wrap, false, 403); /* a session alone makes no passkey */
+    fresh(challenge);
+    passkey(&key, user, challenge, 403, NULL);
+    keyring_with_wrap(session, id, 2, wrap, true, 200);
     fresh(challenge);
     passkey(&unknown, user, challenge, 403, &b);
     assert_true(bytes_equal(blob_bytes(&a.body), blob_bytes(&b.body)));
@@ -489,7 +615,7 @@ static void test_nobody_learns_which_passkeys_are_here(void **state) {
     authenticator_make(&key, 31);
     authenticator_make(&stranger, 32);
     key_add(session, &key, user, id);
-    keyring_with_wrap(session, id, 2, wrap, 200);
+    keyring_with_wrap(session, id, 2, wrap, true, 200);
     key.wrong_key = true;
     fresh(challenge);
     for (int i = 0; i < ROUNDS; i++) {
@@ -572,11 +698,18 @@ static void test_at_rest(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_totp),         cmocka_unit_test(test_confirming),
-        cmocka_unit_test(test_factor_limit), cmocka_unit_test(test_removing),
-        cmocka_unit_test(test_registering),  cmocka_unit_test(test_security_key),
-        cmocka_unit_test(test_passkey),      cmocka_unit_test(test_nobody_learns_which_passkeys_are_here),
-        cmocka_unit_test(test_sessions),     cmocka_unit_test(test_at_rest),
+        cmocka_unit_test(test_totp),
+        cmocka_unit_test(test_confirming),
+        cmocka_unit_test(test_factor_limit),
+        cmocka_unit_test(test_many_addresses),
+        cmocka_unit_test(test_a_session_adds_no_factor),
+        cmocka_unit_test(test_removing),
+        cmocka_unit_test(test_registering),
+        cmocka_unit_test(test_security_key),
+        cmocka_unit_test(test_passkey),
+        cmocka_unit_test(test_nobody_learns_which_passkeys_are_here),
+        cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_at_rest),
     };
     return cmocka_run_group_tests_name("second factors", tests, vault_start, vault_stop);
 }

@@ -66,6 +66,14 @@ void limiter_count(struct limiter *l, uint64_t key, struct steady_us now) {
     pthread_mutex_unlock(&l->lock);
 }
 
+bool limiter_counted(struct limiter *l, uint64_t key, struct steady_us now) {
+    pthread_mutex_lock(&l->lock);
+    const struct limit_entry *e = find(l, key, false);
+    bool counted = e && e->count && now.us - e->window_us < l->window_us;
+    pthread_mutex_unlock(&l->lock);
+    return counted;
+}
+
 void limiter_forget(struct limiter *l, uint64_t key) {
     pthread_mutex_lock(&l->lock);
     struct limit_entry *e = find(l, key, false);

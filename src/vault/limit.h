@@ -33,6 +33,8 @@ uint64_t limiter_key(const struct limiter *l, struct bytes a, struct bytes b);
 bool limiter_ask(struct limiter *l, uint64_t key, struct steady_us now, unsigned *retry_after_s);
 /* Counts an attempt that failed (or, where each counts, one that was made). */
 void limiter_count(struct limiter *l, uint64_t key, struct steady_us now);
+/* Was anything counted of `key` in a window that has not ended? */
+bool limiter_counted(struct limiter *l, uint64_t key, struct steady_us now);
 void limiter_forget(struct limiter *l, uint64_t key);
 
 #endif

@@ -68,14 +68,16 @@ static err check(struct vault *v, const struct factor_proof *p, struct bytes use
     return e == ERR_CONFLICT ? ERR_DENIED : e;
 }
 
-static enum http_outcome let_in(struct vault *v, const struct store_key *login,
-                                const struct account_factor *f, struct bytes label, struct http_reply *r) {
+static enum http_outcome let_in(struct vault *v, const struct http_request *request,
+                                const struct store_key *login, const struct account_factor *f,
+                                struct bytes label, struct http_reply *r) {
     AUTO(account_clear) struct account account = {0};
     char token[BASE64_CHARS(32)];
     struct diag d = {0};
     err e = v->accounts->ops->get(v->accounts, login, &account, &d);
     if (!e) e = session_make(v, login, true, label, token, &d);
     if (e) return reply_err(r, e, &d);
+    factor_known_from(v, request, login);
     reply_json(r, 200,
                json_pack("{s:s,s:o,s:I,s:o}", "token", token, "keyring",
                          json_base64(blob_bytes(&account.keyring)), "version", (json_int_t)account.version,
@@ -100,7 +102,7 @@ static enum http_outcome sign_in(struct vault *v, struct http_request *request, 
     }
     err e = factors ? find(v, blob_bytes(&p->credential), factors, &f, &login, &found, &d) : ERR_NO_MEMORY;
     if (!e) e = check(v, p, user, &f, &login, found, &d);
-    if (!e) return let_in(v, &login, &f, label, r);
+    if (!e) return let_in(v, request, &login, &f, label, r);
     if (e != ERR_DENIED) return reply_err(r, e, &d);
     limiter_count(&v->strangers, alone, now);
     atomic_fetch_add(&v->count.sign_in_failures, 1);

@@ -68,7 +68,10 @@ enum http_outcome reply_invalid(struct http_reply *r, const char *format, ...) {
 }
 
 enum http_outcome reply_limited(struct http_reply *r, unsigned retry_after_s) {
-    reply_error(r, 429, "limit", "too many attempts; try again in %u s", retry_after_s);
+    if (retry_after_s < 120)
+        reply_error(r, 429, "limit", "too many attempts; try again in %u s", retry_after_s);
+    else
+        reply_error(r, 429, "limit", "too many attempts; try again in %u minutes", (retry_after_s + 59) / 60);
     http_reply_header(r, "Retry-After", "%u", retry_after_s);
     return HTTP_DONE;
 }

@@ -54,6 +54,8 @@ enum http_outcome session_list(void *vault, struct http_request *request, struct
     struct diag d = {0};
     err e = all_sessions(v, &caller->login, list, &count, &d);
     if (e) return reply_err(r, e, &d);
+    /* The app looks at this each minute: so a device that goes about is known wherever it has been. */
+    if (caller->factor) factor_known_from(v, request, &caller->login);
     json_t *out = json_array();
     for (size_t i = 0; i < count; i++) {
         struct store_id id;

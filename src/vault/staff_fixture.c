@@ -95,7 +95,9 @@ static void add_factor(const struct daemon *d, struct member *m) {
     char code[TOTP_TEXT_BYTES], plain[128];
     uint64_t step = early_step();
     sign_in(d, m, NULL, plain);
-    ASK(d, 200, &a, "POST", "/v1/factors/totp", plain);
+    uint8_t auth[32] = {AUTH_BYTE};
+    ASK(d, 200, &a, "POST", "/v1/factors/totp", plain,
+        .json = json_pack("{s:o}", "present_auth", json_base64(BYTES_OF(auth))));
     must(base32_decode(answer_text(&a, "secret"), TOTP_SECRET_BYTES, &m->totp));
     totp_code(blob_bytes(&m->totp), step - 1, TOTP_DIGITS, code);
     ASK(d, 201, NULL, "POST", "/v1/factors/totp/confirm", plain,

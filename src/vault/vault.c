@@ -1,13 +1,13 @@
 #include "vault/vault.h"
 
 #include "vault/access_log.h"
+#include "vault/factor.h"
 #include "vault/grant.h"
 #include "vault/staff.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
 
 #define SIGN_IN_TRIES 10 /* in ten minutes, then one in 30 s */
-#define FACTOR_TRIES 10  /* the same, of who has the passphrase */
 #define STRANGER_TRIES 300
 #define USES_MAX 60   /* of one grant from one address, in ten minutes, then one in 10 s: each is an entry */
 #define OPEN_TRIES 10 /* of one grant and address, in ten minutes, then one in 30 s */
@@ -24,7 +24,9 @@ void vault_init(struct vault *v) {
     brief_init(&v->brief);
     limiter_init(&v->sign_ins, SIGN_IN_TRIES, 600, 30);
     limiter_init(&v->strangers, STRANGER_TRIES, 600, 30);
-    limiter_init(&v->factors, FACTOR_TRIES, 600, 30);
+    limiter_init(&v->factors, FACTOR_ADDRESS_TRIES, FACTOR_TRIES_S, FACTOR_ADDRESS_SLOW_S);
+    limiter_init(&v->factor_accounts, FACTOR_ACCOUNT_TRIES, FACTOR_TRIES_S, 0);
+    limiter_init(&v->factor_places, 1, FACTOR_KNOWN_S, 0);
     limiter_init(&v->pairings, VAULT_PAIRINGS_PER_PEER, VAULT_PAIRING_S, 0);
     limiter_init(&v->rings, VAULT_RINGS_PER_PEER, 60, 2);
     limiter_init(&v->opens, OPEN_TRIES, 600, 30);
@@ -48,6 +50,8 @@ void vault_clear(struct vault *v) {
     limiter_clear(&v->sign_ins);
     limiter_clear(&v->strangers);
     limiter_clear(&v->factors);
+    limiter_clear(&v->factor_accounts);
+    limiter_clear(&v->factor_places);
     limiter_clear(&v->pairings);
     limiter_clear(&v->rings);
     limiter_clear(&v->opens);

@@ -114,7 +114,8 @@ struct vault {
     struct access_log *log; /* NULL: none is kept (memory stores) */
     struct blob ca_pem;
     bool metrics_open; /* the operator named an address for them */
-    struct limiter sign_ins, strangers, factors, pairings, rings, opens, uses;
+    struct limiter sign_ins, strangers, pairings, rings, opens, uses;
+    struct limiter factors, factor_accounts, factor_places; /* factor.h */
     struct brief_sessions brief;
     struct vault_counters count;
     struct steady_us started;

@@ -242,6 +242,7 @@ void ask(const struct daemon *d, const struct ask *q, struct answer *out) {
     curl_easy_setopt(c, CURLOPT_WRITEDATA, &out->body);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, collect);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, &out->headers);
+    if (q->from) curl_easy_setopt(c, CURLOPT_INTERFACE, q->from);
     if (strcmp(q->method, "HEAD") == 0) curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
     bool sends = q->json || strcmp(q->method, "PUT") == 0 || strcmp(q->method, "POST") == 0;
     if (sends) {

@@ -54,6 +54,7 @@ struct ask {
     json_t *json; /* taken */
     const char *headers[4];
     bool chunked;
+    const char *from; /* an address of 127.0.0.0/8; NULL: 127.0.0.1 */
 };
 void ask(const struct daemon *d, const struct ask *q, struct answer *out);
 /* Asks, checks the status, and returns the answer in *out (may be NULL). */

@@ -20,6 +20,9 @@ function code(secret, ahead = 0) {
 /* A moment at which this step lasts some seconds more. */
 const early = () => h.until("a fresh step", () => Date.now() % 30_000 < 20_000, 15_000);
 
+/* A button that was busy does not take the keyboard's place with it. */
+const focused = (page, selector) => page.waitForFunction((s) => document.activeElement?.matches(s), selector);
+
 async function authenticator(page, options = {}) {
     const cdp = await page.context().newCDPSession(page);
     await cdp.send("WebAuthn.enable");
@@ -56,6 +59,11 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await p.getByRole("button", { name: "Sign out on this device" }).click();
         await p.waitForSelector("[name=passphrase]");
     };
+    /* What is added is proven by the passphrase. */
+    const prove = async (p = page, passphrase = h.PASSPHRASE) => {
+        await p.fill("dialog [name=old]", passphrase);
+        await p.getByRole("button", { name: "Continue" }).click();
+    };
     const typeCode = async (p, value) => {
         await p.fill("[name=code]", value);
         await p.getByRole("button", { name: "Sign in", exact: true }).click();
@@ -69,12 +77,18 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
 
     test("an authenticator app is added by a code of it, and a wrong one is told", async () => {
         await page.getByRole("button", { name: "Add an app" }).click();
+        await prove(page, "not it at all, no");
+        await h.says(page, "dialog .message.bad", /not your present passphrase/);
+        assert.equal(await page.locator("dialog .qr").count(), 0);
+        await focused(page, "dialog [name=old]");
+        await prove();
         await page.waitForSelector("dialog .qr");
         secret = (await page.textContent("dialog .secret code")).replaceAll(" ", "");
         assert.match(secret, /^[A-Z2-7]{32}$/);
         await page.fill("[name=totp]", "000000");
         await page.getByRole("button", { name: "Turn it on" }).click();
         await h.says(page, "dialog .message.bad", /not right/);
+        await focused(page, "[name=totp]");
         await early();
         await page.fill("[name=totp]", code(secret, -1));
         await page.getByRole("button", { name: "Turn it on" }).click();
@@ -87,6 +101,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await page.waitForSelector("[name=code]");
         await typeCode(page, "000000");
         await h.says(page, ".message.bad", /not right/);
+        await focused(page, "[name=code]");
         await early();
         const once = code(secret);
         await typeCode(page, once);
@@ -111,11 +126,13 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await account();
         await page.getByRole("button", { name: "Add a security key" }).click();
         await page.fill("[name=keyname]", "Blue key");
-        await page.getByRole("button", { name: "Continue" }).click();
+        await prove(page, "not it at all, no");
+        await h.says(page, "dialog .message.bad", /not your present passphrase/);
+        await prove();
         await h.says(page, ".things", /Blue key/);
         /* The same one twice is refused by the browser, in our words. */
         await page.getByRole("button", { name: "Add a security key" }).click();
-        await page.getByRole("button", { name: "Continue" }).click();
+        await prove();
         await h.says(page, "dialog .message.bad", /registered already/);
         await page.keyboard.press("Escape");
         await signOut();
@@ -130,7 +147,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await account();
         await page.getByRole("button", { name: "Add a passkey" }).click();
         await page.waitForFunction(() => /Passkey of/.test(document.querySelector("[name=keyname]")?.value ?? ""));
-        await page.getByRole("button", { name: "Continue" }).click();
+        await prove();
         await h.says(page, ".things", /Passkey of Chromium on Linux/);
         await signOut();
         await page.getByRole("button", { name: "Sign in with a passkey" }).click();
@@ -187,7 +204,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         /* It can do what needs the keyring's own key: a passkey of its own. */
         await authenticator(phone);
         await phone.getByRole("button", { name: "Add a passkey" }).click();
-        await phone.getByRole("button", { name: "Continue" }).click();
+        await prove(phone, NEXT);
         await phone.waitForFunction(() => document.querySelectorAll("section[aria-label='Second factor'] .things li").length === 4);
         /* No news on the device that let it in. */
         await page.goto(`${home.url}/#/`);
@@ -227,6 +244,13 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await stranger.context().close();
     });
 
+    test("a session alone, as somebody finds it, adds and removes nothing", async () => {
+        const tried = await page.evaluate(() => Promise.all([
+            window.cardea.client.beginTotp("not it at all, no"), window.cardea.client.beginKey("not it at all, no"), window.cardea.client.removeFactor("0".repeat(32), "not it at all, no"),
+        ].map((p) => p.then(() => "done", (e) => e.word))));
+        assert.deepEqual(tried, ["denied", "denied", "denied"]);
+    });
+
     test("all other sessions end at once, and a factor goes with the passphrase alone", async () => {
         await account();
         const others = await page.locator("section[aria-label='Where you are signed in'] .things li").count();
@@ -237,7 +261,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await page.getByRole("button", { name: /Remove Authenticator app/ }).click();
         await page.fill("dialog [name=old]", "not it at all, no");
         await page.getByRole("button", { name: "Remove", exact: true }).last().click();
-        await h.says(page, "dialog .message.bad", /not your passphrase/);
+        await h.says(page, "dialog .message.bad", /not your present passphrase/);
         await page.fill("dialog [name=old]", NEXT);
         await page.getByRole("button", { name: "Remove", exact: true }).last().click();
         await page.waitForSelector("dialog", { state: "detached" });
@@ -264,6 +288,28 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await other.getByRole("button", { name: "Open my cameras" }).click();
         await other.waitForSelector("nav.nav");
         await other.context().close();
+    });
+
+    test("where the passphrase was guessed at, adding a factor says for how long it waits", async () => {
+        const visitor = await h.openPage(browser, home);
+        await visitor.goto(home.url);
+        await visitor.getByRole("button", { name: "I forgot my passphrase" }).click();
+        await visitor.fill("[name=login]", h.LOGIN);
+        await visitor.fill("[name=words]", kit.words.join(" "));
+        await visitor.getByRole("button", { name: "Continue" }).click();
+        await visitor.fill("[name=passphrase]", NEXT);
+        await visitor.getByRole("button", { name: "Open my cameras" }).click();
+        await visitor.waitForSelector("nav.nav");
+        await account(visitor);
+        await visitor.evaluate(async (login) => {
+            const auth = btoa(String.fromCharCode(...new Uint8Array(32))).replaceAll("=", "");
+            for (let i = 0; i < 10; i++) await fetch("/v1/sessions", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ login, auth }) });
+        }, h.LOGIN);
+        await visitor.getByRole("button", { name: "Add an app" }).click();
+        await prove(visitor, NEXT);
+        await h.says(visitor, "dialog .message.bad", /Too many attempts; try again in \d+ s\./);
+        assert.equal(await visitor.locator("dialog .qr").count(), 0);
+        await visitor.context().close();
     });
 
     test("nothing was thrown, and nothing was asked of anybody else", () => {

@@ -1,5 +1,5 @@
 /* A member of staff's account: the same as anybody's, and never without a second factor. Nothing of it is kept on the device. */
-import { signUpAlone, type Account } from "../shared/account.ts";
+import { checkPassphrase, signUpAlone, type Account, type Proof } from "../shared/account.ts";
 import type { Api, SessionAnswer } from "../shared/api.ts";
 import { b64, unb64, type Bytes } from "../shared/bytes.ts";
 import { CardeaError, forged } from "../shared/errors.ts";
@@ -77,8 +77,14 @@ export class StaffAccount {
         return factors.length > 0;
     }
 
-    async totpBegin(provider: string): Promise<{ secret: string; pending: string; uri: string }> {
-        const { secret, pending, digits, period_s } = await this.api.send<{ secret: string; pending: string; digits: number; period_s: number }>("POST", "/v1/factors/totp", { who: "session" });
+    private async proof(passphrase: string): Promise<Proof> {
+        if (!this.account) throw new CardeaError("denied", "sign in first");
+        return (await checkPassphrase(this.api, this.account, passphrase)).proof;
+    }
+
+    async totpBegin(provider: string, passphrase: string): Promise<{ secret: string; pending: string; uri: string }> {
+        const json = await this.proof(passphrase);
+        const { secret, pending, digits, period_s } = await this.api.send<{ secret: string; pending: string; digits: number; period_s: number }>("POST", "/v1/factors/totp", { who: "session", json });
         const label = encodeURIComponent(`${provider} support:${this.account!.login}`);
         return { secret, pending, uri: `otpauth://totp/${label}?secret=${secret}&issuer=${encodeURIComponent(`${provider} support`)}&digits=${digits}&period=${period_s}` };
     }
@@ -87,8 +93,8 @@ export class StaffAccount {
         await this.api.send("POST", "/v1/factors/totp/confirm", { who: "session", json: { pending, code } });
     }
 
-    webauthnBegin(): Promise<WebauthnNew> {
-        return this.api.send("POST", "/v1/factors/webauthn/begin", { who: "session" });
+    async webauthnBegin(passphrase: string): Promise<WebauthnNew> {
+        return this.api.send("POST", "/v1/factors/webauthn/begin", { who: "session", json: await this.proof(passphrase) });
     }
 
     async webauthnFinish(made: { credential: string; algorithm: number; authenticator_data: string; client_data: string }): Promise<void> {

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Qr } from "../owner/qr.tsx";
 import { strength, StrengthHint } from "../owner/strength.tsx";
-import { Button, Field, Icon, Logo, Message, useAction } from "../owner/ui.tsx";
+import { Button, Field, Icon, Logo, Message, useAction, useReturn } from "../owner/ui.tsx";
 import { client, enter, phase, provider, type Pending, type Phase } from "./state.ts";
 import { hasWebauthn, makeKey, useKey } from "./webauthn.ts";
 
@@ -55,6 +55,8 @@ export function SignIn() {
 export function Code({ asked, pending }: At<"code">) {
     const [code, setCode] = useState("");
     const { busy, error, run, setError } = useAction();
+    const ways = useReturn<HTMLDivElement>({ busy, error }, "input, button");
+    useEffect(() => ways.current?.querySelector("input")?.focus(), []);
     const totp = asked.factors.includes("totp");
     const key = asked.factors.includes("webauthn") && hasWebauthn();
     const done = async (again: typeof asked | null): Promise<void> => {
@@ -68,17 +70,19 @@ export function Code({ asked, pending }: At<"code">) {
         void run(async () => done(await client.prove({ totp: code.replaceAll(" ", "") })));
     };
     return (
-        <DoorFrame title="Your second factor" lead={pending ? "Wait for your app's next code: each can be used once." : totp ? "The six digits that your app shows now." : "Touch the security key of this account."}>
-            {totp && (
-                <form onSubmit={submit}>
-                    <Field label="Code">{(id) => <input id={id} name="code" class="code-input" inputMode="numeric" autocomplete="one-time-code" maxLength={7} value={code} autoFocus onInput={(e) => setCode(e.currentTarget.value)} required />}</Field>
-                    {error && <Message kind="bad">{error}</Message>}
-                    <Button look="main" type="submit" class="wide" busy={busy} disabled={code.replaceAll(" ", "").length !== 6}>Sign in</Button>
-                </form>
-            )}
-            {key && <Button look={totp ? "plain" : "main"} icon="key" class="wide" busy={busy} onClick={() => void run(async () => done(await client.prove({ webauthn: await useKey(asked) })))}>Use a security key</Button>}
-            {!totp && !key && <Message kind="warn">This account has a security key alone, and this address cannot use one. Open the portal under the name that the key was made for.</Message>}
-            {!totp && error && <Message kind="bad">{error}</Message>}
+        <DoorFrame title="Your second factor" lead={!totp ? "Touch the security key of this account." : pending ? "Wait for your app's next code: each can be used once." : "The six digits that your app shows now."}>
+            <div class="desk-ways" ref={ways}>
+                {totp && (
+                    <form onSubmit={submit}>
+                        <Field label="Code">{(id) => <input id={id} name="code" class="code-input" inputMode="numeric" autocomplete="one-time-code" maxLength={7} value={code} onInput={(e) => setCode(e.currentTarget.value)} required />}</Field>
+                        {error && <Message kind="bad">{error}</Message>}
+                        <Button look="main" type="submit" class="wide" busy={busy} disabled={code.replaceAll(" ", "").length !== 6}>Sign in</Button>
+                    </form>
+                )}
+                {key && <Button look={totp ? "plain" : "main"} icon="key" class="wide" busy={busy} onClick={() => void run(async () => done(await client.prove({ webauthn: await useKey(asked) })))}>Use a security key</Button>}
+                {!totp && !key && <Message kind="warn">This account has a security key alone, and this address cannot use one. Open the portal under the name that the key was made for.</Message>}
+                {!totp && error && <Message kind="bad">{error}</Message>}
+            </div>
             <p class="aside"><button type="button" class="link" onClick={() => (phase.value = { at: "signin" })}>Start over</button></p>
         </DoorFrame>
     );
@@ -127,8 +131,8 @@ export function NewFactor({ pending }: At<"factor">) {
     const [made, setMade] = useState<{ secret: string; pending: string; uri: string } | null>(null);
     const [code, setCode] = useState("");
     const { busy, error, run } = useAction();
+    const form = useReturn<HTMLFormElement>({ busy, error });
     const again = async (): Promise<void> => {
-        if (!pending) return void (phase.value = { at: "signin" });
         const asked = await client.signIn(pending.login, pending.passphrase);
         if (asked) phase.value = { at: "code", asked, pending };
     };
@@ -144,7 +148,7 @@ export function NewFactor({ pending }: At<"factor">) {
             <DoorFrame title="Scan it with your app" lead="Any authenticator app will do. Then type the code that it shows.">
                 <div class="desk-qr"><Qr text={made.uri} label="The secret for your authenticator app" /></div>
                 <details><summary>Type it instead</summary><code class="desk-secret">{made.secret.match(/.{1,4}/g)!.join(" ")}</code></details>
-                <form onSubmit={confirm}>
+                <form ref={form} onSubmit={confirm}>
                     <Field label="Code">{(id) => <input id={id} name="code" class="code-input" inputMode="numeric" autocomplete="one-time-code" maxLength={7} value={code} onInput={(e) => setCode(e.currentTarget.value)} required />}</Field>
                     {error && <Message kind="bad">{error}</Message>}
                     <Button look="main" type="submit" class="wide" busy={busy} disabled={code.replaceAll(" ", "").length !== 6}>Confirm</Button>
@@ -153,10 +157,10 @@ export function NewFactor({ pending }: At<"factor">) {
         );
     return (
         <DoorFrame title="A second factor" lead="Nobody works here with a passphrase alone: who learned yours must not be able to ask an owner for their porch.">
-            <Button look="main" icon="phone" class="wide" busy={busy} onClick={() => void run(async () => setMade(await client.totpBegin()))}>Use an authenticator app</Button>
+            <Button look="main" icon="phone" class="wide" busy={busy} onClick={() => void run(async () => setMade(await client.totpBegin(pending.passphrase)))}>Use an authenticator app</Button>
             {hasWebauthn() && (
                 <Button icon="key" class="wide" busy={busy} onClick={() => void run(async () => {
-                    await client.webauthnFinish(await makeKey(await client.webauthnBegin(), pending?.login ?? ""));
+                    await client.webauthnFinish(await makeKey(await client.webauthnBegin(pending.passphrase), pending.login));
                     await again();
                 })}>Use a security key</Button>
             )}

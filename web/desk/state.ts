@@ -17,7 +17,7 @@ export type Phase =
     | { at: "signup" }
     | { at: "words"; words: string[]; then: Pending }
     | { at: "code"; asked: FactorAsked; pending: Pending | null }
-    | { at: "factor"; pending: Pending | null } /* to be set up */
+    | { at: "factor"; pending: Pending } /* to be set up, which the passphrase proves */
     | { at: "asking"; fingerprint: string; message: string }
     | { at: "waiting"; fingerprint: string }
     | { at: "in"; me: Me };
@@ -36,8 +36,8 @@ export const provider = signal({ name: "", fingerprint: "" });
 export async function enter(pending: Pending | null): Promise<void> {
     const s = await client.standing();
     if (s.at === "in") phase.value = { at: "in", me: s.me };
-    else if (s.at === "factor") phase.value = { at: "factor", pending };
-    else if (s.at === "again") phase.value = { at: "signin" };
+    else if (s.at === "factor" && pending) phase.value = { at: "factor", pending };
+    else if (s.at === "factor" || s.at === "again") phase.value = { at: "signin" };
     else if (s.at === "waiting") phase.value = { at: "waiting", fingerprint: s.fingerprint };
     else if (pending?.code) {
         await client.ask(pending.code);

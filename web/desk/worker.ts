@@ -109,16 +109,16 @@ export class DeskClient {
         return this.account.signUp(login, passphrase, code);
     }
 
-    totpBegin(): Promise<{ secret: string; pending: string; uri: string }> {
-        return this.account.totpBegin(this.provider?.name ?? "Cardea");
+    totpBegin(passphrase: string): Promise<{ secret: string; pending: string; uri: string }> {
+        return this.account.totpBegin(this.provider?.name ?? "Cardea", passphrase);
     }
 
     totpConfirm(pending: string, code: string): Promise<void> {
         return this.account.totpConfirm(pending, code);
     }
 
-    webauthnBegin(): Promise<WebauthnNew> {
-        return this.account.webauthnBegin();
+    webauthnBegin(passphrase: string): Promise<WebauthnNew> {
+        return this.account.webauthnBegin(passphrase);
     }
 
     webauthnFinish(made: { credential: string; algorithm: number; authenticator_data: string; client_data: string }): Promise<void> {

@@ -7,7 +7,7 @@ import { copy } from "./handover.tsx";
 import { lazy } from "./lazy.tsx";
 import { dropNews, loadSessions, sessions } from "./sessions.ts";
 import { client, household, now, offlineSince, say } from "./state.ts";
-import { Button, Confirm, Dialog, Field, Icon, Message, sentence, useAction, type IconName } from "./ui.tsx";
+import { Button, Confirm, Dialog, Field, Icon, Message, sentence, useAction, useReturn, type IconName } from "./ui.tsx";
 import { askPrf, canUseKeys, canUsePasskeys, makeKey, namedAddress } from "./webauthn.ts";
 
 const Qr = lazy<{ text: string; label: string }>(() => import("./qr.tsx").then((m) => m.Qr), true);
@@ -78,53 +78,85 @@ export function FactorsCard() {
     );
 }
 
+/* Somebody who finds this page open could add a factor of their own, and shut its owner out. */
+function Present({ value, set }: { value: string; set: (v: string) => void }) {
+    return <Field label="Your passphrase" name="old" type="password" value={value} autocomplete="current-password" hint="Asked for again, so that nobody who finds this page open can do it." onInput={(e) => set(e.currentTarget.value)} required />;
+}
+const PROVING = "Turning the passphrase into a key. This takes a second on purpose.";
+
 function AddApp({ onClose }: { onClose: () => void }) {
     const [offer, setOffer] = useState<TotpOffer | null>(null);
-    const [code, setCode] = useState("");
-    const start = useAction();
+    return (
+        <Dialog title="Add an authenticator app" onClose={onClose}>
+            {offer ? <ConfirmApp offer={offer} onClose={onClose} /> : <BeginApp onOffer={setOffer} onClose={onClose} />}
+        </Dialog>
+    );
+}
+
+function BeginApp({ onOffer, onClose }: { onOffer: (o: TotpOffer) => void; onClose: () => void }) {
+    const [passphrase, setPassphrase] = useState("");
     const { busy, error, run } = useAction();
-    useEffect(() => void start.run(async () => setOffer(await client.beginTotp())), []);
+    const form = useReturn<HTMLFormElement>({ busy, error });
+    const submit = (e: Event): void => {
+        e.preventDefault();
+        void run(async () => onOffer(await client.beginTotp(passphrase)));
+    };
+    return (
+        <form ref={form} onSubmit={submit} aria-busy={busy}>
+            <p class="lead">From then on your passphrase signs in together with a code of the app, which changes every half minute.</p>
+            <Present value={passphrase} set={setPassphrase} />
+            {error && <Message kind="bad">{error}</Message>}
+            <p class="working" role="status">{busy ? PROVING : ""}</p>
+            <div class="actions">
+                <Button look="quiet" onClick={onClose}>Cancel</Button>
+                <Button look="main" type="submit" busy={busy} disabled={!passphrase}>Continue</Button>
+            </div>
+        </form>
+    );
+}
+
+function ConfirmApp({ offer, onClose }: { offer: TotpOffer; onClose: () => void }) {
+    const [code, setCode] = useState("");
+    const { busy, error, run } = useAction();
+    const form = useReturn<HTMLFormElement>({ busy, error });
+    useEffect(() => form.current?.querySelector("input")?.focus(), []);
     const submit = (e: Event): void => {
         e.preventDefault();
         void run(async () => {
-            await client.confirmTotp(offer!.pending, code, "Authenticator app");
+            await client.confirmTotp(offer.pending, code, "Authenticator app");
             say("From now on signing in asks for a code too");
             onClose();
         });
     };
     return (
-        <Dialog title="Add an authenticator app" onClose={onClose}>
-            {start.error && <Message kind="bad">{start.error}</Message>}
-            {!offer && !start.error && <div class="page-wait"><span class="spinner" role="status" aria-label="Loading" /></div>}
-            {offer && (
-                <form onSubmit={submit}>
-                    <p class="lead">Scan this with an authenticator app, then type the code that it shows.</p>
-                    <figure class="qr-frame">
-                        <Qr text={offer.uri} label="QR code for an authenticator app" />
-                        <figcaption class="secret"><code>{offer.secret.match(/..../g)!.join(" ")}</code> <button type="button" class="link" onClick={() => void copy(offer.secret)}>Copy</button></figcaption>
-                    </figure>
-                    <Field label="Code of the app">
-                        {(id) => <input id={id} class="code-input" name="totp" autofocus inputMode="numeric" autocomplete="one-time-code" pattern="[0-9 ]*" maxLength={7} value={code} onInput={(e) => setCode(e.currentTarget.value)} required />}
-                    </Field>
-                    {error && <Message kind="bad">{error}</Message>}
-                    <div class="actions">
-                        <Button look="quiet" onClick={onClose}>Cancel</Button>
-                        <Button look="main" type="submit" busy={busy} disabled={code.replaceAll(/\s/g, "").length !== 6}>Turn it on</Button>
-                    </div>
-                </form>
-            )}
-        </Dialog>
+        <form ref={form} onSubmit={submit}>
+            <p class="lead">Scan this with an authenticator app, then type the code that it shows.</p>
+            <figure class="qr-frame">
+                <Qr text={offer.uri} label="QR code for an authenticator app" />
+                <figcaption class="secret"><code>{offer.secret.match(/..../g)!.join(" ")}</code> <button type="button" class="link" onClick={() => void copy(offer.secret)}>Copy</button></figcaption>
+            </figure>
+            <Field label="Code of the app">
+                {(id) => <input id={id} class="code-input" name="totp" inputMode="numeric" autocomplete="one-time-code" pattern="[0-9 ]*" maxLength={7} value={code} onInput={(e) => setCode(e.currentTarget.value)} required />}
+            </Field>
+            {error && <Message kind="bad">{error}</Message>}
+            <div class="actions">
+                <Button look="quiet" onClick={onClose}>Cancel</Button>
+                <Button look="main" type="submit" busy={busy} disabled={code.replaceAll(/\s/g, "").length !== 6}>Turn it on</Button>
+            </div>
+        </form>
     );
 }
 
 function AddKey({ passkey, onClose }: { passkey: boolean; onClose: () => void }) {
     const [name, setName] = useState(passkey ? "" : "Security key");
+    const [passphrase, setPassphrase] = useState("");
     const { busy, error, run } = useAction();
+    const form = useReturn<HTMLFormElement>({ busy, error }, "[name=old]");
     useEffect(() => void (passkey && client.deviceName().then((d) => setName(`Passkey of ${d}`))), []);
     const submit = (e: Event): void => {
         e.preventDefault();
         void run(async () => {
-            const made = await makeKey(await client.beginKey(), household.value!.login, passkey);
+            const made = await makeKey(await client.beginKey(passphrase), household.value!.login, passkey);
             await client.finishKey(made.registration, name.trim() || (passkey ? "Passkey" : "Security key"));
             if (!passkey) say("From now on signing in asks for this key, or another second factor");
             else {
@@ -133,7 +165,7 @@ function AddKey({ passkey, onClose }: { passkey: boolean; onClose: () => void })
                     say("This passkey cannot open your keys: it was added as a security key", "bad");
                     return onClose();
                 }
-                await client.addPasskey(made.credential, prf);
+                await client.addPasskey(made.credential, prf, passphrase);
                 say("You can sign in with this passkey now");
             }
             onClose();
@@ -141,13 +173,14 @@ function AddKey({ passkey, onClose }: { passkey: boolean; onClose: () => void })
     };
     return (
         <Dialog title={passkey ? "Add a passkey" : "Add a security key"} onClose={onClose}>
-            <form onSubmit={submit}>
+            <form ref={form} onSubmit={submit} aria-busy={busy}>
                 <p class="lead">{passkey ? "It signs in alone: your face, finger or PIN on this device opens your keys. Your passphrase goes on working, and then asks for a second factor." : "Have it at hand: the browser asks you to insert and touch it."}</p>
                 <Field label="What you call it" name="keyname" value={name} maxLength={60} onInput={(e) => setName(e.currentTarget.value)} />
+                <Present value={passphrase} set={setPassphrase} />
                 {error && <Message kind="bad">{error}</Message>}
                 <div class="actions">
                     <Button look="quiet" onClick={onClose}>Cancel</Button>
-                    <Button look="main" type="submit" busy={busy}>Continue</Button>
+                    <Button look="main" type="submit" busy={busy} disabled={!passphrase}>Continue</Button>
                 </div>
             </form>
         </Dialog>
@@ -157,6 +190,7 @@ function AddKey({ passkey, onClose }: { passkey: boolean; onClose: () => void })
 function Remove({ factor, last, onClose }: { factor: FactorView; last: boolean; onClose: () => void }) {
     const [passphrase, setPassphrase] = useState("");
     const { busy, error, run } = useAction();
+    const form = useReturn<HTMLFormElement>({ busy, error });
     const what = factor.name || KINDS[kindOf(factor)].title;
     const submit = (e: Event): void => {
         e.preventDefault();
@@ -168,9 +202,9 @@ function Remove({ factor, last, onClose }: { factor: FactorView; last: boolean; 
     };
     return (
         <Dialog title={`Remove ${what}?`} onClose={onClose}>
-            <form onSubmit={submit}>
+            <form ref={form} onSubmit={submit} aria-busy={busy}>
                 <p class="lead">{last ? "It is your only second factor: your passphrase alone will sign in." : "It signs nobody in any more."}</p>
-                <Field label="Your passphrase" name="old" type="password" value={passphrase} autocomplete="current-password" hint="Asked for again, so that nobody who finds this page open can do it." onInput={(e) => setPassphrase(e.currentTarget.value)} required />
+                <Present value={passphrase} set={setPassphrase} />
                 {error && <Message kind="bad">{error}</Message>}
                 <div class="actions">
                     <Button look="quiet" onClick={onClose}>Keep it</Button>

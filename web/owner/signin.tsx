@@ -1,13 +1,13 @@
 /* Signing in: by passphrase and, where there is one, a second factor; by a passkey; with the help of a device that is signed in; and
  * coming back by the recovery code. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { CardeaError } from "../shared/errors.ts";
 import type { FactorQuestion } from "../shared/signin.ts";
 import { DoorFrame } from "./app.tsx";
 import { lazy } from "./lazy.tsx";
 import { client, goHome, joinCode, phase, setupCode, signedOut } from "./state.ts";
 import { strength, StrengthHint } from "./strength.tsx";
-import { Button, Field, Icon, Message, sentence, useAction } from "./ui.tsx";
+import { Button, Field, Icon, Message, sentence, useAction, useReturn } from "./ui.tsx";
 import { canUseKeys, canUsePasskeys, useKey, usePasskey } from "./webauthn.ts";
 
 const AskDevice = lazy<{ stay: boolean; onBack: () => void }>(() => import("./letin.tsx").then((m) => m.AskDevice), true);
@@ -79,8 +79,9 @@ function FactorStep({ question, stay, onBack }: { question: FactorQuestion; stay
     const [code, setCode] = useState("");
     const { busy, error, run } = useAction();
     const key = useAction();
-    const input = useRef<HTMLDivElement>(null);
-    useEffect(() => input.current?.querySelector("input")?.focus(), []);
+    const form = useReturn<HTMLFormElement>({ busy, error });
+    const ways = useReturn<HTMLDivElement>(key, "button");
+    useEffect(() => form.current?.querySelector("input")?.focus(), []);
     const prove = async (proof: Parameters<typeof client.signInFactor>[0]): Promise<void> => {
         try {
             await client.signInFactor(proof, stay);
@@ -100,18 +101,16 @@ function FactorStep({ question, stay, onBack }: { question: FactorQuestion; stay
     return (
         <DoorFrame title="One more step" lead={codes && keys ? "Your passphrase is right. Type a code of your authenticator app, or use a security key." : codes ? "Your passphrase is right. Now the code that your authenticator app shows." : "Your passphrase is right. Now your security key."}>
             {codes && (
-                <form onSubmit={submit}>
-                    <div ref={input}>
-                        <Field label="Code" hint="Six digits, which change every half minute.">
-                            {(id, described) => <input id={id} aria-describedby={described} class="code-input" name="code" inputMode="numeric" autocomplete="one-time-code" pattern="[0-9 ]*" maxLength={7} value={code} onInput={(e) => setCode(e.currentTarget.value)} required />}
-                        </Field>
-                    </div>
+                <form ref={form} onSubmit={submit}>
+                    <Field label="Code" hint="Six digits, which change every half minute.">
+                        {(id, described) => <input id={id} aria-describedby={described} class="code-input" name="code" inputMode="numeric" autocomplete="one-time-code" pattern="[0-9 ]*" maxLength={7} value={code} onInput={(e) => setCode(e.currentTarget.value)} required />}
+                    </Field>
                     {error && <Message kind="bad">{error}</Message>}
                     <Button look="main" type="submit" class="wide" busy={busy} disabled={code.replaceAll(/\s/g, "").length !== 6 || key.busy}>Sign in</Button>
                 </form>
             )}
             {keys && (
-                <div class="door-ways">
+                <div class="door-ways" ref={ways}>
                     {canUseKeys() ? (
                         <Button look={codes ? "plain" : "main"} icon="key" class="wide" busy={key.busy} disabled={busy} onClick={touch}>Use a security key or passkey</Button>
                     ) : (

@@ -234,6 +234,15 @@ export function useAction() {
     return { busy, error, run, setError };
 }
 
+/* Where to go on after what went wrong: a button that was busy has lost the focus. `ref` is of what holds it. */
+export function useReturn<E extends HTMLElement>({ busy, error }: { busy: boolean; error: string | null }, selector = "input") {
+    const ref = useRef<E>(null);
+    useEffect(() => {
+        if (error && !busy) ref.current?.querySelector<HTMLElement>(selector)?.focus();
+    }, [busy, error]);
+    return ref;
+}
+
 export const sentence = (m: string): string => {
     const first = m.charAt(0).toUpperCase() + m.slice(1);
     return /[.!?]$/.test(first) ? first : `${first}.`;

@@ -213,29 +213,29 @@ export class Session extends Playback {
         return signin.listFactors(this.api, this.signedIn());
     }
 
-    beginTotp(): Promise<TotpOffer> {
-        return signin.beginTotp(this.api, this.signedIn());
+    beginTotp(passphrase: string): Promise<TotpOffer> {
+        return signin.beginTotp(this.api, this.signedIn(), passphrase);
     }
 
     confirmTotp(pending: string, code: string, name: string): Promise<void> {
         return signin.confirmTotp(this.api, this.signedIn(), pending, code, name);
     }
 
-    beginKey(): Promise<RegistrationOffer> {
-        return signin.beginKey(this.api);
+    beginKey(passphrase: string): Promise<RegistrationOffer> {
+        return signin.beginKey(this.api, this.signedIn(), passphrase);
     }
 
     finishKey(registration: Registration, name: string): Promise<void> {
         return signin.finishKey(this.api, this.signedIn(), registration, name);
     }
 
-    async addPasskey(credential: Uint8Array, prf: Uint8Array): Promise<void> {
-        this.account = await signin.addPasskey(this.api, this.signedIn(), credential, prf);
+    async addPasskey(credential: Uint8Array, prf: Uint8Array, passphrase: string): Promise<void> {
+        this.account = await signin.addPasskey(this.api, this.signedIn(), credential, prf, passphrase);
         if (this.remembered) await this.remember();
     }
 
     removeFactor(id: string, passphrase: string): Promise<void> {
-        return signin.removeFactor(this.api, id, passphrase);
+        return signin.removeFactor(this.api, this.signedIn(), id, passphrase);
     }
 
     deviceName(): string {

@@ -1,6 +1,6 @@
 /* Sessions, second factors, passkeys, and letting another device in (docs/trust.md, "Sign-in"; docs/protocol.md, "Vault"). What
  * the browser's authenticator does happens on the page (owner/webauthn.ts): a worker has none. */
-import type { Account } from "./account.ts";
+import { checkPassphrase, type Account } from "./account.ts";
 import type { Api, SessionAnswer } from "./api.ts";
 import { b64, concat, equal, hex, random, text, unb64, utf8, type Bytes } from "./bytes.ts";
 import { boxOpen, boxPublic, boxSeal } from "./box.ts";
@@ -9,7 +9,6 @@ import { CardeaError, forged, invalid } from "./errors.ts";
 import { hmac, sha256 } from "./hash.ts";
 import { formatCode, pairingOf, parseCode } from "./hub.ts";
 import { bodyOf, keyringFromJson, keyringJson, openByPasskey, passkeyKey, rewriteKeyring, wrapForPasskeyOf, type KeyringBody } from "./keyring.ts";
-import { derive } from "./passphrase.ts";
 import { newSignKey } from "./sign.ts";
 
 /* The vault's question after the right passphrase. */
@@ -113,6 +112,8 @@ export const endSession = (api: Api, id: string): Promise<void> =>
 
 /* ---- second factors ---- */
 
+/* What is added or taken away here is proven by the passphrase: a session that was left open somewhere is not enough. */
+
 interface ListedFactor {
     id: string;
     kind: "totp" | "webauthn";
@@ -125,8 +126,9 @@ export async function listFactors(api: Api, account: Account): Promise<FactorVie
     return Promise.all(factors.map(async ({ id, kind, passkey, label }) => ({ id, kind, passkey, name: (await openName(signSeed(account), unb64(label))) ?? "" })));
 }
 
-export async function beginTotp(api: Api, account: Account): Promise<TotpOffer> {
-    const { secret, pending } = await api.send<{ secret: string; pending: string }>("POST", "/v1/factors/totp", session);
+export async function beginTotp(api: Api, account: Account, passphrase: string): Promise<TotpOffer> {
+    const { proof } = await checkPassphrase(api, account, passphrase);
+    const { secret, pending } = await api.send<{ secret: string; pending: string }>("POST", "/v1/factors/totp", { ...session, json: proof });
     if (!/^[A-Z2-7]{32}$/.test(secret)) throw invalid("the vault sent no secret");
     const uri = `otpauth://totp/Cardea:${encodeURIComponent(account.login)}?secret=${secret}&issuer=Cardea`;
     return { secret, pending, uri };
@@ -137,20 +139,19 @@ export async function confirmTotp(api: Api, account: Account, pending: string, c
     await api.send("POST", "/v1/factors/totp/confirm", { ...session, json: { pending, code: code.replaceAll(/\s/g, ""), label } });
 }
 
-export const beginKey = (api: Api): Promise<RegistrationOffer> => api.send("POST", "/v1/factors/webauthn/begin", session);
+export async function beginKey(api: Api, account: Account, passphrase: string): Promise<RegistrationOffer> {
+    const { proof } = await checkPassphrase(api, account, passphrase);
+    return api.send("POST", "/v1/factors/webauthn/begin", { ...session, json: proof });
+}
 
 export async function finishKey(api: Api, account: Account, registration: Registration, name: string): Promise<void> {
     const label = b64(await sealName(signSeed(account), name));
     await api.send("POST", "/v1/factors/webauthn/finish", { ...session, json: { ...registration, label } });
 }
 
-/* The passphrase is asked for again: a session that was left open somewhere is not enough. */
-export async function removeFactor(api: Api, id: string, passphrase: string): Promise<void> {
-    const { keyring } = await api.get<{ keyring: string }>("/v1/keyring", session);
-    const raw = unb64(keyring);
-    const v = new DataView(raw.buffer);
-    const keys = await derive(passphrase, raw.subarray(14, 30), { memoryKib: v.getUint32(6), passes: v.getUint32(10) });
-    await api.send("DELETE", `/v1/factors/${id}`, { ...session, json: { auth: b64(keys.auth) } });
+export async function removeFactor(api: Api, account: Account, id: string, passphrase: string): Promise<void> {
+    const { proof } = await checkPassphrase(api, account, passphrase);
+    await api.send("DELETE", `/v1/factors/${id}`, { ...session, json: proof });
 }
 
 /* ---- passkeys ---- */
@@ -158,7 +159,8 @@ export async function removeFactor(api: Api, id: string, passphrase: string): Pr
 export const credentialId = (credential: Uint8Array): string => hex(sha256(credential).subarray(0, 16));
 
 /* Lets a registered credential open the keyring, by what its PRF answered. */
-export async function addPasskey(api: Api, account: Account, credential: Uint8Array, prf: Uint8Array): Promise<Account> {
+export async function addPasskey(api: Api, account: Account, credential: Uint8Array, prf: Uint8Array, passphrase: string): Promise<Account> {
+    const { proof } = await checkPassphrase(api, account, passphrase);
     const { keyring, version: before } = await api.get<{ keyring: string; version: number }>("/v1/keyring", session);
     const raw = unb64(keyring);
     const stored = await bodyOf(raw, account.ring.key); /* another device may have changed it */
@@ -167,7 +169,7 @@ export async function addPasskey(api: Api, account: Account, credential: Uint8Ar
     const body: KeyringBody = { ...stored, login: account.login, passkeys: [...(stored.passkeys ?? []).filter((p) => p.id !== id), { id, wrap }] };
     const wraps = [{ id, wrap: b64(await wrapForPasskeyOf(raw, account.ring.key, wrap)) }];
     const version = before + 1;
-    await api.send("PUT", "/v1/keyring", { ...session, json: { keyring: b64(await rewriteKeyring(raw, account.ring.key, body)), version, wraps } });
+    await api.send("PUT", "/v1/keyring", { ...session, json: { keyring: b64(await rewriteKeyring(raw, account.ring.key, body)), version, wraps, ...proof } });
     return { ...account, version, ring: { ...account.ring, body } };
 }
 
