@@ -45,6 +45,7 @@
 #define INDEX_GRANT_NOTE_MAX_BYTES 4096u
 #define INDEX_REVOCATION_MAX_BYTES 1024u
 #define INDEX_TICKET_CHARS 64
+#define INDEX_WATCH_ACT_MAX_BYTES 8192u
 
 enum capability_role { CAPABILITY_ROLE_OWNER = 1, CAPABILITY_ROLE_WRITER = 2 };
 
@@ -96,6 +97,15 @@ struct grant_blobs {
     struct blob statement, box, note, revocation;
 };
 void grant_blobs_clear(struct grant_blobs *blobs);
+
+/* A live view that somebody has by a grant, from before its begin is in the access log until its end is. */
+struct index_watch {
+    struct store_id watch, household;
+    struct store_id node; /* the vault's process that relays it */
+    uint64_t n;           /* the household's next entry before its begin: that is no earlier one */
+    uint32_t since, seen; /* slots: began; was still running */
+    struct bytes act;     /* the caller's: what its entry says */
+};
 
 struct object_info {
     char key[INDEX_OBJECT_KEY_CHARS + 1];
@@ -178,6 +188,7 @@ typedef err (*index_camera_visit)(void *arg, const struct camera_info *camera);
 typedef err (*index_capability_visit)(void *arg, const struct capability *capability);
 /* Without the box. */
 typedef err (*index_grant_visit)(void *arg, const struct grant_row *row, const struct grant_bytes *bytes);
+typedef err (*index_watch_visit)(void *arg, const struct index_watch *watch);
 typedef err (*index_log_visit)(void *arg, const struct log_row *row);
 /* A household that has told its keys, and the number of its next entry. */
 typedef err (*index_log_key_visit)(void *arg, const struct store_id *household,
@@ -279,6 +290,22 @@ struct index_ops {
     err (*grant_due)(struct index *, uint32_t now, uint32_t max, index_grant_visit, void *arg, struct diag *);
     /* That it has ended is in the access log. ERR_NOT_FOUND. */
     err (*grant_close)(struct index *, const struct store_id *grant, struct diag *);
+
+    /* --- live views that run: what is left of one that a vault did not see the end of --- */
+    /* ERR_EXISTS, ERR_NOT_FOUND (household), ERR_LIMIT (act). */
+    err (*watch_add)(struct index *, const struct index_watch *watch, struct diag *);
+    /* They were still running then; one that is not there is passed over. Need not survive a crash of the
+     * machine. */
+    err (*watch_seen)(struct index *, const struct store_id *watches, size_t count, uint32_t now,
+                      struct diag *);
+    /* Of every node, those after `after` (NULL: all), ascending, at most `max`. */
+    err (*watch_list)(struct index *, const struct store_id *after, uint32_t max, index_watch_visit,
+                      void *arg, struct diag *);
+    /* What was that node's is another's from here on: of two that want it, one gets it. *count (may be NULL)
+     * is how many. */
+    err (*watch_adopt)(struct index *, const struct store_id *from, const struct store_id *to,
+                       uint64_t *count, struct diag *);
+    err (*watch_remove)(struct index *, const struct store_id *watch, struct diag *); /* ERR_NOT_FOUND */
 
     /* --- objects: key is 1 to INDEX_OBJECT_KEY_CHARS of a-z0-9/-, else ERR_INVALID --- */
     err (*object_list)(struct index *, const struct store_id *household, const char *prefix,

@@ -75,6 +75,14 @@ err index_no_grant(struct diag *d) {
     return diag_fail(d, ERR_NOT_FOUND, "there is no such grant");
 }
 
+err index_no_watch(struct diag *d) {
+    return diag_fail(d, ERR_NOT_FOUND, "there is no such live view");
+}
+
+err index_watch_exists(struct diag *d) {
+    return diag_fail(d, ERR_EXISTS, "there is a live view of this id already");
+}
+
 err index_grant_revoked(struct diag *d) {
     return diag_fail(d, ERR_DENIED, "grant: it was revoked");
 }

@@ -24,6 +24,8 @@ err index_grant_known(struct diag *d) CHECKED;   /* ERR_EXISTS */
 err index_grant_ended(struct diag *d) CHECKED;   /* ERR_EXISTS */
 err index_grant_moved(struct diag *d) CHECKED;   /* ERR_CONFLICT */
 err index_grant_revoked(struct diag *d) CHECKED; /* ERR_DENIED */
+err index_no_watch(struct diag *d) CHECKED;      /* ERR_NOT_FOUND */
+err index_watch_exists(struct diag *d) CHECKED;  /* ERR_EXISTS */
 err index_grant_alive(struct diag *d) CHECKED;   /* ERR_DENIED */
 err index_grant_used_up(struct diag *d) CHECKED; /* ERR_DENIED */
 /* ERR_LIMIT: all of a household's grants together would be too large. */

@@ -414,9 +414,11 @@ static void mem_close(struct index *index) {
         blob_clear(&p->answer);
     }
     EACH(struct grant, g, m->grants) grant_blobs_clear(&g->blobs);
+    EACH(struct watch, w, m->watches) blob_clear(&w->act);
     struct list *lists[] = {&m->settings, &m->households, &m->capabilities, &m->objects,
                             &m->cameras,  &m->names,      &m->cuts,         &m->events,
-                            &m->pairings, &m->grants,     &m->log_rows};
+                            &m->pairings, &m->grants,     &m->watches,
+                            &m->log_rows};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) list_clear(lists[i]);
     pthread_mutex_destroy(&m->lock);
     free(m);
@@ -456,6 +458,11 @@ static const struct index_ops memory_ops = {
     .grant_remove = mem_grant_remove,
     .grant_due = mem_grant_due,
     .grant_close = mem_grant_close,
+    .watch_add = mem_watch_add,
+    .watch_seen = mem_watch_seen,
+    .watch_list = mem_watch_list,
+    .watch_adopt = mem_watch_adopt,
+    .watch_remove = mem_watch_remove,
     .object_list = mem_object_list,
     .object_get = mem_object_get,
     .object_put = mem_object_put,

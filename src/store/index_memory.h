@@ -67,12 +67,16 @@ struct pairing {
     bool answered;
     uint32_t expires;
 };
+struct watch {
+    struct index_watch row; /* `act` is in the blob */
+    struct blob act;
+};
 
 struct memory {
     struct index index;
     pthread_mutex_t lock;
     struct list settings, households, capabilities, objects, cameras, names, cuts, events, pairings, grants,
-        log_rows;
+        watches, log_rows;
     uint64_t log_mapped;
 };
 
@@ -193,5 +197,15 @@ err mem_pairing_get(struct index *index, const struct store_id *id, uint32_t now
 err mem_pairing_answer(struct index *index, const struct store_id *id, uint32_t now, struct bytes answer,
                        struct diag *d);
 err mem_pairing_sweep(struct index *index, uint32_t now, struct diag *d);
+
+/* index_memory_watch.c */
+err mem_watch_add(struct index *index, const struct index_watch *watch, struct diag *d);
+err mem_watch_seen(struct index *index, const struct store_id *watches, size_t count, uint32_t now,
+                   struct diag *d);
+err mem_watch_list(struct index *index, const struct store_id *after, uint32_t max, index_watch_visit visit,
+                   void *arg, struct diag *d);
+err mem_watch_adopt(struct index *index, const struct store_id *from, const struct store_id *to,
+                    uint64_t *count, struct diag *d);
+err mem_watch_remove(struct index *index, const struct store_id *watch, struct diag *d);
 
 #endif

@@ -58,6 +58,9 @@ static const char *const migrations[] = {
     "CREATE TABLE log_rows(household BLOB NOT NULL, n INTEGER NOT NULL, entry INTEGER NOT NULL,"
     "  PRIMARY KEY(household, n)) WITHOUT ROWID;"
     "CREATE INDEX log_rows_entry ON log_rows(entry);",
+    /* Live views by grants, while they run. */
+    "CREATE TABLE watches(watch BLOB PRIMARY KEY, household BLOB NOT NULL, node BLOB NOT NULL,"
+    "  n INTEGER NOT NULL, since INTEGER NOT NULL, seen INTEGER NOT NULL, act BLOB NOT NULL) WITHOUT ROWID;",
 };
 
 static const struct db_options options = {
@@ -169,6 +172,11 @@ const struct index_ops index_sqlite_ops = {
     .grant_remove = sq_grant_remove,
     .grant_due = sq_grant_due,
     .grant_close = sq_grant_close,
+    .watch_add = sq_watch_add,
+    .watch_seen = sq_watch_seen,
+    .watch_list = sq_watch_list,
+    .watch_adopt = sq_watch_adopt,
+    .watch_remove = sq_watch_remove,
     .object_list = sq_object_list,
     .object_get = sq_object_get,
     .object_put = sq_object_put,

@@ -105,6 +105,15 @@ err sq_log_rows(struct index *, const struct store_id *, uint64_t, uint32_t, ind
 err sq_log_next(struct index *, const struct store_id *, uint64_t *, struct diag *);
 err sq_log_keys(struct index *, index_log_key_visit, void *, struct diag *);
 
+/* index_sqlite_watch.c */
+err sq_watch_add(struct index *, const struct index_watch *, struct diag *);
+err sq_watch_seen(struct index *, const struct store_id *, size_t, uint32_t, struct diag *);
+err sq_watch_list(struct index *, const struct store_id *, uint32_t, index_watch_visit, void *,
+                  struct diag *);
+err sq_watch_adopt(struct index *, const struct store_id *, const struct store_id *, uint64_t *,
+                   struct diag *);
+err sq_watch_remove(struct index *, const struct store_id *, struct diag *);
+
 /* index_sqlite_camera.c */
 err sq_camera_list(struct index *, const struct store_id *, index_camera_visit, void *, struct diag *);
 err sq_camera_get(struct index *, const struct store_id *, const struct store_id *, struct camera_info *,

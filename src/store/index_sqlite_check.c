@@ -60,6 +60,9 @@ static const struct rule rules[] = {
     {"grants are of no household",
      "SELECT count(*) FROM grants WHERE household NOT IN (SELECT household FROM households)",
      "DELETE FROM grants WHERE household NOT IN (SELECT household FROM households)"},
+    {"live views are of no household",
+     "SELECT count(*) FROM watches WHERE household NOT IN (SELECT household FROM households)",
+     "DELETE FROM watches WHERE household NOT IN (SELECT household FROM households)"},
     {"cameras, objects or capabilities are of no household",
      "SELECT (SELECT count(*) FROM cameras WHERE household NOT IN (SELECT household FROM households)) +"
      " (SELECT count(*) FROM objects WHERE household NOT IN (SELECT household FROM households)) +"
