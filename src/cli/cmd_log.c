@@ -147,7 +147,7 @@ static void who_text(const struct shown *w, const struct log_look *l, char out[W
         snprintf(out, WHO_BYTES, "%s", *actor ? actor : "the vault");
 }
 
-static const char *what_text(const char *kind) {
+static const char *what_text(const char *kind, const json_t *details) {
     static const struct {
         const char *kind, *what;
     } words[] = {
@@ -156,6 +156,7 @@ static const char *what_text(const char *kind) {
         {"live.begin", "began to watch"},     {"live.end", "stopped watching"},
         {"consent.give", "consent given"},    {"consent.withdraw", "consent withdrawn"},
     };
+    if (json_is_true(json_object_get(details, "cut"))) return "watched until the vault was cut off";
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].kind, kind) == 0) return words[i].what;
     return kind;
@@ -196,7 +197,7 @@ static void print_look(struct shown *w, const struct log_look *l) {
     who_text(w, l, who);
     join(cameras, names);
     range_text(l->details, range);
-    printf("%s  %s %s", time, who, what_text(l->entry.kind));
+    printf("%s  %s %s", time, who, what_text(l->entry.kind, l->details));
     if (*names) printf(": %s", names);
     if (strcmp(l->entry.kind, "grant.use") == 0 || strcmp(l->entry.kind, "grant.create") == 0)
         printf("%s", range);

@@ -417,8 +417,7 @@ static void mem_close(struct index *index) {
     EACH(struct watch, w, m->watches) blob_clear(&w->act);
     struct list *lists[] = {&m->settings, &m->households, &m->capabilities, &m->objects,
                             &m->cameras,  &m->names,      &m->cuts,         &m->events,
-                            &m->pairings, &m->grants,     &m->watches,
-                            &m->log_rows};
+                            &m->pairings, &m->grants,     &m->watches,      &m->log_rows};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) list_clear(lists[i]);
     pthread_mutex_destroy(&m->lock);
     free(m);

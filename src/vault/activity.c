@@ -2,40 +2,13 @@
  *
  * Kept in this node's memory alone. Whoever follows it (GET /v1/activity) is sent the whole list at each
  * change. */
+#include "vault/activity.h"
+
 #include <stdlib.h>
 
-#include "vault/access_log.h"
 #include "vault/stream.h"
 
-#define RECENT_MAX 1024u /* the one that is quiet longest gives way */
-#define ENDS_MAX 4096u   /* live views that ended and are not logged yet */
-
-struct recent {
-    struct store_id household, grant, camera;
-    enum grant_purpose purpose;
-    char ticket[GRANT_TICKET_MAX_BYTES + 1];
-    struct wall_us since;
-    int64_t last_us; /* steady; 0: free */
-};
-
-struct ended {
-    struct store_id household;
-    struct grant_scope scope;
-    size_t count;
-    struct store_id cameras[GRANT_CAMERAS_MAX];
-    struct wall_us since, until;
-    struct ended *next;
-};
-
-struct activity {
-    struct recent recent[RECENT_MAX];
-    struct grant_watch *watches;
-    struct ended *ends, **ends_tail;
-    size_t ends_count;
-};
-
-/* Made at the first use; the lock is held. NULL: out of memory. */
-static struct activity *activity(struct vault *v) {
+struct activity *activity_held(struct vault *v) {
     if (!v->activity) {
         v->activity = calloc(1, sizeof *v->activity);
         if (v->activity) v->activity->ends_tail = &v->activity->ends;
@@ -45,10 +18,7 @@ static struct activity *activity(struct vault *v) {
 
 void activity_clear(struct vault *v) {
     if (!v->activity) return;
-    for (struct ended *e = v->activity->ends, *next; e; e = next) {
-        next = e->next;
-        free(e);
-    }
+    watch_ends_clear(v->activity);
     free(v->activity);
     v->activity = NULL;
 }
@@ -95,7 +65,7 @@ static json_t *activity_json(struct activity *a, const struct store_id *househol
     struct lines all = {0};
     json_t *grants = json_array();
     for (struct grant_watch *w = a ? a->watches : NULL; w; w = w->next) {
-        if (!store_id_equal(&w->household, household)) continue;
+        if (!w->begun || !store_id_equal(&w->household, household)) continue;
         struct line *l = line_of(&all, &w->scope.grant, w->scope.purpose, w->scope.ticket, w->since);
         for (size_t i = 0; l && i < w->count; i++) add_live(l, &w->cameras[i]);
     }
@@ -115,8 +85,7 @@ static json_t *activity_json(struct activity *a, const struct store_id *househol
     return json_pack("{s:o}", "grants", grants);
 }
 
-/* With the lock, so that the last that is sent is the newest. */
-static void tell(struct vault *v, const struct store_id *household) {
+void activity_tell(struct vault *v, const struct store_id *household) {
     char channel[CHANNEL_BYTES];
     channel_activity(household, channel);
     publish_json(v, channel, STREAM_ACTIVITY, activity_json(v->activity, household));
@@ -128,7 +97,7 @@ json_t *activity_of(struct vault *v, const struct store_id *grant) {
     pthread_mutex_lock(&v->activity_lock);
     struct activity *a = v->activity;
     for (struct grant_watch *w = a ? a->watches : NULL; w; w = w->next) {
-        if (!store_id_equal(&w->scope.grant, grant)) continue;
+        if (!w->begun || !store_id_equal(&w->scope.grant, grant)) continue;
         wall_format(w->since, since);
         for (size_t i = 0; i < w->count; i++)
             json_array_append_new(list, json_pack("{s:o,s:b,s:s}", "camera",
@@ -152,7 +121,7 @@ void activity_note(struct vault *v, const struct store_id *household, const stru
                    const struct store_id *camera) {
     if (!scope) return;
     pthread_mutex_lock(&v->activity_lock);
-    struct activity *a = activity(v);
+    struct activity *a = activity_held(v);
     struct recent *place = a ? &a->recent[0] : NULL;
     bool known = false;
     for (size_t i = 0; a && i < RECENT_MAX && !known; i++) {
@@ -169,7 +138,7 @@ void activity_note(struct vault *v, const struct store_id *household, const stru
         memcpy(place->ticket, scope->ticket, sizeof place->ticket);
     }
     if (place) place->last_us = steady_now().us;
-    if (place && !known) tell(v, household);
+    if (place && !known) activity_tell(v, household);
     pthread_mutex_unlock(&v->activity_lock);
 }
 
@@ -182,95 +151,7 @@ void activity_forget(struct vault *v, const struct store_id *household, const st
         *r = (struct recent){0};
         any = true;
     }
-    if (any) tell(v, household);
-    pthread_mutex_unlock(&v->activity_lock);
-}
-
-static err log_live(struct vault *v, const char *kind, const struct store_id *household,
-                    const struct grant_scope *scope, const struct store_id *cameras, size_t count,
-                    uint64_t from, uint64_t to, struct diag *d) {
-    const struct grant_act act = {.kind = kind,
-                                  .household = household,
-                                  .grant = &scope->grant,
-                                  .purpose = scope->purpose,
-                                  .ticket = scope->ticket,
-                                  .key = scope->key,
-                                  .staff = scope->purpose == GRANT_SUPPORT,
-                                  .cameras = (const uint8_t(*)[CAMERA_ID_BYTES])(const void *)cameras,
-                                  .camera_count = count,
-                                  .from = from,
-                                  .to = to,
-                                  .live = true};
-    return grant_log(v, &act, json_pack("{s:I}", "use", (json_int_t)scope->entry), NULL, NULL, d);
-}
-
-err watch_begin(struct vault *v, struct grant_watch *w, struct diag *d) {
-    uint32_t now = slot_now();
-    uint64_t until = w->scope.to < w->scope.expires ? w->scope.to : w->scope.expires;
-    w->since = wall_now();
-    err e = log_live(v, "live.begin", &w->household, &w->scope, w->cameras, w->count, now, until, d);
-    if (e) return e;
-    pthread_mutex_lock(&v->activity_lock);
-    struct activity *a = activity(v);
-    if (a) {
-        w->next = a->watches;
-        w->link = &a->watches;
-        if (w->next) w->next->link = &w->next;
-        a->watches = w;
-        tell(v, &w->household);
-    }
-    pthread_mutex_unlock(&v->activity_lock);
-    return a ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory for who is watching");
-}
-
-/* On the network thread: the log's sync is left to the next sweep. */
-void watch_end(struct vault *v, struct grant_watch *w) {
-    if (!w->link) return;
-    struct ended *end = calloc(1, sizeof *end);
-    if (end) {
-        *end = (struct ended){.household = w->household,
-                              .scope = w->scope,
-                              .count = w->count,
-                              .since = w->since,
-                              .until = wall_now()};
-        memcpy(end->cameras, w->cameras, sizeof end->cameras);
-    }
-    pthread_mutex_lock(&v->activity_lock);
-    *w->link = w->next;
-    if (w->next) w->next->link = w->link;
-    w->link = NULL;
-    struct activity *a = v->activity;
-    if (end && a->ends_count < ENDS_MAX) {
-        *a->ends_tail = end;
-        a->ends_tail = &end->next;
-        a->ends_count++;
-        end = NULL;
-    }
-    tell(v, &w->household);
-    pthread_mutex_unlock(&v->activity_lock);
-    free(end);
-}
-
-static struct ended *take_end(struct vault *v) {
-    pthread_mutex_lock(&v->activity_lock);
-    struct activity *a = v->activity;
-    struct ended *end = a ? a->ends : NULL;
-    if (end) {
-        a->ends = end->next;
-        if (!a->ends) a->ends_tail = &a->ends;
-        a->ends_count--;
-    }
-    pthread_mutex_unlock(&v->activity_lock);
-    return end;
-}
-
-static void put_back(struct vault *v, struct ended *end) {
-    pthread_mutex_lock(&v->activity_lock);
-    struct activity *a = v->activity;
-    end->next = a->ends;
-    if (!a->ends) a->ends_tail = &end->next;
-    a->ends = end;
-    a->ends_count++;
+    if (any) activity_tell(v, household);
     pthread_mutex_unlock(&v->activity_lock);
 }
 
@@ -282,23 +163,19 @@ static void forget_quiet(struct vault *v) {
         if (!r->last_us || r->last_us > before) continue;
         struct store_id household = r->household;
         *r = (struct recent){0};
-        tell(v, &household);
+        activity_tell(v, &household);
     }
     pthread_mutex_unlock(&v->activity_lock);
 }
 
-void activity_sweep(struct vault *v) {
+err activity_sweep(struct vault *v, struct diag *d) {
     forget_quiet(v);
-    for (struct ended *end; (end = take_end(v)) != NULL;) {
-        struct diag d = {0};
-        err e = log_live(v, "live.end", &end->household, &end->scope, end->cameras, end->count,
-                         wall_slot(end->since), wall_slot(end->until) + UINT64_C(1), &d);
-        if (e) {
-            put_back(v, end);
-            return;
-        }
-        free(end);
-    }
+    err e = watch_ends_log(v, d);
+    int64_t now = steady_now().us;
+    pthread_mutex_lock(&v->activity_lock);
+    bool due = !v->activity || now - v->activity->swept_us >= WATCH_BEAT_S * INT64_C(1000000);
+    pthread_mutex_unlock(&v->activity_lock);
+    return e || !due ? e : watches_sweep(v, d);
 }
 
 /* --- GET /v1/activity --- */
@@ -326,7 +203,7 @@ enum http_outcome activity_get(void *vault, struct http_request *request, struct
         return reply_err(r, e, &d);
     }
     pthread_mutex_lock(&v->activity_lock);
-    tell(v, &s->household);
+    activity_tell(v, &s->household);
     pthread_mutex_unlock(&v->activity_lock);
     return stream_answer(s, r);
 }

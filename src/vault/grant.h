@@ -11,6 +11,9 @@
 #define GRANT_BODY_MAX_BYTES (1536u << 10) /* 1 MiB in base64url, and a note */
 #define GRANT_WITNESS_WAIT_MS 5000         /* for a hub's cosignature, where the statement asks for one */
 #define GRANT_IDLE_S 30                    /* a grant without a request for so long is not in use */
+#define GRANT_ACTOR_BYTES 16               /* as the log names one */
+#define WATCH_ENDS_MAX 1024u               /* live views that are over and wait to be logged */
+#define WATCH_BEAT_S 10                    /* that one still runs is written down so often */
 
 /* A grant as it is stored, and what its statement says. */
 struct grant_held {
@@ -46,6 +49,15 @@ struct grant_act grant_act_of(const char *kind, const struct store_id *household
 /* Durable on return. `more` (taken, may be NULL) goes into the details. *index and *leaf may be NULL. */
 err grant_log(struct vault *v, const struct grant_act *act, json_t *more, uint64_t *index, struct blob *leaf,
               struct diag *d) CHECKED;
+/* What that entry says, to be logged by somebody else: {"actor":hex,"facts":{…},"details":{…}}. *out is
+ * returned. */
+err grant_log_words(struct vault *v, const struct grant_act *act, json_t *more, json_t **out,
+                    struct diag *d) CHECKED;
+/* Logs such words. ERR_IO: they are damaged. */
+err grant_log_said(struct vault *v, const char *kind, const struct store_id *household, const json_t *words,
+                   struct diag *d) CHECKED;
+/* Their actor. False: they are damaged. */
+bool grant_log_actor(const json_t *words, uint8_t actor[GRANT_ACTOR_BYTES]);
 
 /* Each opening and each live view is an entry of the log: may there be one more from this address? False: the
  * reply is set. */
@@ -82,7 +94,7 @@ err staff_scope_check(struct vault *v, const struct grant_scope *scope, struct d
 err staff_scope_until(struct vault *v, const struct grant_scope *scope, uint64_t *until,
                       struct diag *d) CHECKED;
 
-/* --- who is looking now (activity.c) --- */
+/* --- who is looking now (activity.c, watch.c) --- */
 
 /* One live view of a grantee; embedded in what it watches by. */
 struct grant_watch {
@@ -91,12 +103,20 @@ struct grant_watch {
     size_t count;
     struct store_id cameras[GRANT_CAMERAS_MAX];
     struct wall_us since;
+    /* watch_begin's: */
+    struct store_id id;
+    bool begun;                       /* its begin is in the log */
     struct grant_watch *next, **link; /* link NULL: not listed */
 };
-/* Logs live.begin and lists it. */
+/* Writes a row for it, so that its end is logged whatever becomes of this process; logs live.begin; lists it.
+ */
 err watch_begin(struct vault *v, struct grant_watch *w, struct diag *d) CHECKED;
 /* Takes it off the list; live.end is logged soon after, by another thread. NULL link is fine. */
 void watch_end(struct vault *v, struct grant_watch *w);
+/* Says that this process lives, and what still runs in it. Logs the end of every view whose end nobody saw:
+ * those of processes that are gone, and of this one those that it could not note. At start, before requests,
+ * and then every WATCH_BEAT_S, by one thread at a time. */
+err watches_sweep(struct vault *v, struct diag *d) CHECKED;
 /* A grantee asked for recordings of a camera. */
 void activity_note(struct vault *v, const struct store_id *household, const struct grant_scope *scope,
                    const struct store_id *camera);
@@ -104,8 +124,8 @@ void activity_note(struct vault *v, const struct store_id *household, const stru
 void activity_forget(struct vault *v, const struct store_id *household, const struct store_id *grant);
 /* The JSON array "active" of one grant. */
 json_t *activity_of(struct vault *v, const struct store_id *grant);
-/* Forgets what has gone quiet, and logs ends of live views. */
-void activity_sweep(struct vault *v);
+/* Forgets what has gone quiet, and logs ends of live views; each second. */
+err activity_sweep(struct vault *v, struct diag *d) CHECKED;
 void activity_clear(struct vault *v);
 
 #endif

@@ -79,15 +79,45 @@ bool grant_use_counts(struct vault *v, const struct http_request *request, const
     return false;
 }
 
-err grant_log(struct vault *v, const struct grant_act *act, json_t *more, uint64_t *index, struct blob *leaf,
-              struct diag *d) {
+err grant_log_words(struct vault *v, const struct grant_act *act, json_t *more, json_t **out,
+                    struct diag *d) {
+    _Static_assert(GRANT_ACTOR_BYTES == LOG_ACTOR_BYTES, "the log's actor");
     AUTO(json_release) json_t *extra = more;
     AUTO(json_release) json_t *details = details_of(act, extra);
     AUTO(json_release) json_t *facts = facts_of(act);
     uint8_t actor[LOG_ACTOR_BYTES];
-    uint64_t at;
-    if (!details || !facts) return diag_fail(d, ERR_NO_MEMORY, "no memory for an entry of the access log");
     err e = actor_of(v, act, actor, d);
-    const struct access_act entry = {act->kind, act->household, actor, facts, details};
-    return e ? e : access_log_append(v, &entry, index ? index : &at, leaf, d);
+    if (e) return e;
+    *out = details && facts ? json_pack("{s:o,s:O,s:O}", "actor", json_hex(BYTES_OF(actor)), "facts", facts,
+                                        "details", details)
+                            : NULL;
+    return *out ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory for an entry of the access log");
+}
+
+bool grant_log_actor(const json_t *words, uint8_t actor[GRANT_ACTOR_BYTES]) {
+    const char *hex = json_string_value(json_object_get(words, "actor"));
+    return hex && strlen(hex) == 2 * (size_t)GRANT_ACTOR_BYTES &&
+           hex_decode(hex, (struct buffer){actor, GRANT_ACTOR_BYTES}) == ERR_OK;
+}
+
+static err append_words(struct vault *v, const char *kind, const struct store_id *household,
+                        const json_t *words, uint64_t *index, struct blob *leaf, struct diag *d) {
+    uint8_t actor[LOG_ACTOR_BYTES];
+    json_t *facts = json_object_get(words, "facts"), *details = json_object_get(words, "details");
+    if (!grant_log_actor(words, actor) || !facts || !details)
+        return diag_fail(d, ERR_IO, "what the access log was to say is damaged: run cardea fsck");
+    const struct access_act entry = {kind, household, actor, facts, details};
+    return access_log_append(v, &entry, index, leaf, d);
+}
+
+err grant_log_said(struct vault *v, const char *kind, const struct store_id *household, const json_t *words,
+                   struct diag *d) {
+    return append_words(v, kind, household, words, NULL, NULL, d);
+}
+
+err grant_log(struct vault *v, const struct grant_act *act, json_t *more, uint64_t *index, struct blob *leaf,
+              struct diag *d) {
+    AUTO(json_release) json_t *words = NULL;
+    err e = grant_log_words(v, act, more, &words, d);
+    return e ? e : append_words(v, act->kind, act->household, words, index, leaf, d);
 }

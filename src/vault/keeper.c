@@ -107,8 +107,8 @@ err keeper_sweep(struct vault *v, struct diag *d) {
 
 static void sweep_grants(struct keeper *k, int64_t now_s) {
     struct diag d = {0};
-    activity_sweep(k->v);
-    err e = grants_sweep(k->v, &d);
+    err e = activity_sweep(k->v, &d);
+    if (!e) e = grants_sweep(k->v, &d);
     if (!e || now_s < k->complain_s) return;
     log_error("what ended is not in the access log yet: %s", d.text[0] ? d.text : err_text(e));
     k->complain_s = now_s + COMPLAIN_S;
@@ -190,7 +190,9 @@ void keeper_stop(struct keeper *k) {
     pthread_cond_signal(&k->changed);
     pthread_mutex_unlock(&k->lock);
     pthread_join(k->thread, NULL);
-    activity_sweep(k->v); /* what has just been closed */
+    struct diag d = {0};
+    if (activity_sweep(k->v, &d)) /* what has just been closed */
+        log_error("the next start says in the access log who stopped watching: %s", d.text);
     pthread_mutex_destroy(&k->lock);
     pthread_cond_destroy(&k->changed);
     free(k);

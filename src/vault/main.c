@@ -142,6 +142,7 @@ static int serve(const struct options *o) {
                                          .tls_key_pem = (const char *)s.key.data,
                                          .behind_proxy = o->proxy};
     if (!e && cuts_apply_due(&s.vault, &d)) log_error("what was deleted is not all removed yet: %s", d.text);
+    if (!e && watches_sweep(&s.vault, &d)) log_error("live views that a crash ended: %s", d.text);
     if (!e && staff_key_refresh(&s.vault, &d)) log_error("%s", d.text); /* the household's part goes on */
     if (!e) e = keeper_start(&s.vault, o->sweep_s, &s.keeper, &d);
     if (!e) e = http_server_start(&server, s.listen, s.listen_count, &s.server, &d);

@@ -1,5 +1,6 @@
 /* What the holder of a grant may see, to the second: over HTTP, against the real daemon. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -476,11 +477,70 @@ static void test_not_watched(void **state) {
     sharing_clear(&s);
 }
 
+static json_t *last_of(json_t *log, const char *kind, size_t *count) {
+    json_t *entry, *last = NULL;
+    size_t i;
+    *count = 0;
+    json_array_foreach(log, i, entry) {
+        if (strcmp(json_string_value(json_object_get(entry, "kind")), kind) != 0) continue;
+        last = entry;
+        (*count)++;
+    }
+    return last;
+}
+
+/* A vault that is killed cannot log who stopped watching: the next one does, once, and says that it was cut
+ * off. What had ended before is not said again. */
+static void test_cut_off(void **state) {
+    struct sharing s;
+    struct grantee g;
+    struct listener live[2];
+    char auth[128], path[200];
+    size_t count;
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    uint32_t now = wall_slot(wall_now());
+    snprintf(path, sizeof path, "/v1/live?cameras=%s", s.porch.hex);
+    for (int i = 0; i < 2; i++) {
+        const struct grant_statement statement = sharing_statement(&s, &g, now - 10, now + 1000);
+        sharing_give(&vault, &s, &statement);
+        sharing_open(&vault, &g, statement.id, 200, auth, NULL);
+        listener_start(&live[i], &vault, path, auth, false);
+        assert_true(wait_message(&live[i], 4, NULL));
+        if (i) break;
+        sharing_revoke(&vault, &s, statement.id, 200);
+        assert_true(wait_end(&live[i]));
+        listener_stop(&live[i]);
+        log_wait(&vault, &s, "live.end", 1);
+    }
+    uint32_t before = wall_slot(wall_now());
+    daemon_stop(&vault, SIGKILL);
+    listener_stop(&live[1]);
+    for (int starts = 0; starts < 2; starts++) {
+        daemon_start(&vault);
+        log_wait(&vault, &s, "live.end", 2);
+        AUTO(json_release) json_t *log = log_of(&vault, &s);
+        json_t *begin = last_of(log, "live.begin", &count);
+        json_t *end = last_of(log, "live.end", &count);
+        assert_int_equal(count, 2);
+        assert_true(json_is_true(json_object_get(end, "cut")));
+        assert_true(json_equal(json_object_get(begin, "use"), json_object_get(end, "use")));
+        assert_true(json_equal(json_object_get(begin, "cameras"), json_object_get(end, "cameras")));
+        assert_true(json_equal(json_object_get(begin, "actor"), json_object_get(end, "actor")));
+        assert_true(json_equal(json_object_get(begin, "from"), json_object_get(end, "from")));
+        json_int_t to = json_integer_value(json_object_get(end, "to"));
+        assert_true(to > json_integer_value(json_object_get(end, "from")) && to <= before + 1);
+        if (!starts) daemon_stop(&vault, SIGKILL);
+    }
+    sharing_clear(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_second),   cmocka_unit_test(test_other_cameras),
         cmocka_unit_test(test_arriving),       cmocka_unit_test(test_watched),
         cmocka_unit_test(test_ends_by_itself), cmocka_unit_test(test_not_watched),
+        cmocka_unit_test(test_cut_off),
     };
     return cmocka_run_group_tests(tests, vault_start, vault_stop);
 }

@@ -1,5 +1,6 @@
 #include "vault/vault.h"
 
+#include "crypto/seal.h"
 #include "vault/access_log.h"
 #include "vault/factor.h"
 #include "vault/grant.h"
@@ -31,6 +32,7 @@ void vault_init(struct vault *v) {
     limiter_init(&v->rings, VAULT_RINGS_PER_PEER, 60, 2);
     limiter_init(&v->opens, OPEN_TRIES, 600, 30);
     limiter_init(&v->uses, USES_MAX, 600, 10);
+    random_bytes(v->node.bytes, sizeof v->node.bytes);
     v->started = steady_now();
 }
 

@@ -106,6 +106,7 @@ struct vault {
     struct desk *desk;
     struct blob_store *blobs;
     struct bus *bus;
+    struct store_id node; /* this process, among those that share index and bus */
     uint8_t secret[VAULT_SECRET_BYTES];
     enum vault_signup signup;
     uint64_t quota_bytes;
