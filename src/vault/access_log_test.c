@@ -13,6 +13,7 @@
 #include "tlog/cosignature.h"
 #include "tlog/log_proof.h"
 #include "vault/log_internal.h"
+#include "vault/staff.h"
 
 #define HOUSEHOLDS 3
 #define THREADS 8
@@ -306,6 +307,73 @@ static void test_killed_at_any_moment(void **state) {
     open_vault(s);
 }
 
+/* --- what staff are refused --- */
+
+#define ACTORS (STAFF_REFUSAL_ACTORS + 1)
+#define COUNTED 3 /* of each, beyond those that are logged singly */
+
+static struct store_key staff_of(size_t number) {
+    struct store_key key = {{1, (uint8_t)number}};
+    return key;
+}
+
+struct refuser {
+    struct scene *s;
+    size_t from, to;
+    unsigned times;
+};
+
+static void *refuse(void *arg) {
+    struct refuser *r = arg;
+    for (size_t i = r->from; i < r->to; i++) {
+        struct store_key key = staff_of(i);
+        for (unsigned k = 0; k < r->times; k++) staff_refused_note(&r->s->v, &key, "GET /v1/grants", false);
+    }
+    return NULL;
+}
+
+/* As many as can be counted by name, and one more: nobody's count stands under another's name. */
+static void test_refusals_by_more_than_fit(void **state) {
+    struct scene *s = *state;
+    struct diag d = {0};
+    pthread_t threads[THREADS];
+    struct refuser refusers[THREADS];
+    AUTO(blob_clear) struct blob bundle = {0};
+    uint64_t at = UINT64_MAX, of[ACTORS] = {0}, of_others = 0;
+    if (staff_new(&s->v, "/nowhere/staff.key", &d)) fail_msg("%s", d.text);
+    for (size_t i = 0; i < THREADS; i++) { /* together, so that they share syncs */
+        refusers[i] =
+            (struct refuser){s, ACTORS * i / THREADS, ACTORS * (i + 1) / THREADS, STAFF_REFUSALS_SINGLY};
+        assert_int_equal(pthread_create(&threads[i], NULL, refuse, &refusers[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    refuse(&(struct refuser){s, 0, ACTORS, COUNTED});
+    staff_refused_flush(&s->v);
+    staff_refused_flush(&s->v); /* once */
+    for (uint64_t i = 0; i < s->v.log->checkpoint.size; i++) {
+        struct bytes raw;
+        struct log_entry entry;
+        uint64_t n = 0;
+        size_t who = 0;
+        if (log_read_entry(s->v.log, i, s->v.log->checkpoint.size, &bundle, &at, &raw, &d))
+            fail_msg("%s", d.text);
+        if (log_entry_decode(raw, &entry, &d)) fail_msg("%s", d.text);
+        assert_true(log_entry_fact(&entry, "count", &n));
+        for (; entry.acted && who < ACTORS; who++) {
+            uint8_t actor[STAFF_ACTOR_BYTES];
+            struct store_key key = staff_of(who);
+            staff_actor(&key, actor);
+            if (memcmp(actor, entry.actor, sizeof actor) == 0) break;
+        }
+        assert_true(who < ACTORS);
+        *(entry.acted ? &of[who] : &of_others) += n;
+    }
+    for (size_t i = 0; i < ACTORS; i++)
+        assert_int_equal(of[i],
+                         i < STAFF_REFUSAL_ACTORS ? STAFF_REFUSALS_SINGLY + COUNTED : STAFF_REFUSALS_SINGLY);
+    assert_int_equal(of_others, COUNTED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_many_append_at_once, setup, teardown),
@@ -313,6 +381,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_cannot_be_logged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_proofs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals_by_more_than_fit, setup, teardown),
     };
     return cmocka_run_group_tests_name("access log", tests, NULL, NULL);
 }

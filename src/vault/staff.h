@@ -15,7 +15,7 @@
 #define STAFF_CODE_BYTES 10
 /* Of one actor in an hour; then they are counted, and logged once a minute. */
 #define STAFF_REFUSALS_SINGLY 10
-#define STAFF_REFUSAL_ACTORS 64 /* that are counted at a time; more share the last */
+#define STAFF_REFUSAL_ACTORS 64 /* that are counted by name at a time; more are counted together, without */
 #define STAFF_ACTOR_BYTES 16
 
 /* What one actor was refused and the log does not say yet. */
@@ -44,7 +44,8 @@ struct staff_desk {
     uint64_t file_mark; /* of the file as it was read last */
     struct limiter refusals;
     struct staff_refused counted[STAFF_REFUSAL_ACTORS];
-    struct staff_watch *watch; /* the keeper's, its counts under the lock */
+    struct staff_refused others; /* who found no place; no actor */
+    struct staff_watch *watch;   /* the keeper's, its counts under the lock */
 };
 
 /* `path` of the staff key's file, borrowed; NULL: this vault has no desk. */

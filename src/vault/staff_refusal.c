@@ -26,7 +26,8 @@ err staff_log(struct vault *v, const char *kind, const uint8_t *actor, json_t *f
     return e;
 }
 
-static void log_refusal(struct vault *v, const uint8_t actor[STAFF_ACTOR_BYTES], uint64_t count, bool ticket,
+/* `actor` NULL: of more than one. */
+static void log_refusal(struct vault *v, const uint8_t *actor, uint64_t count, bool ticket,
                         const char *what) {
     struct diag d = {0};
     err e = staff_log(v, "admin.refused", actor,
@@ -35,7 +36,8 @@ static void log_refusal(struct vault *v, const uint8_t actor[STAFF_ACTOR_BYTES],
     if (e) log_error("a refusal is not in the access log: %s", d.text[0] ? d.text : err_text(e));
 }
 
-/* A place of this actor, or a free one; the last when there is none. With the lock. */
+/* A place of this actor, or a free one; that of the others when there is none, since nobody's refusals may
+ * stand under somebody else's name. With the lock. */
 static struct staff_refused *place_of(struct staff_desk *s, const uint8_t actor[STAFF_ACTOR_BYTES]) {
     struct staff_refused *free_place = NULL;
     for (size_t i = 0; i < STAFF_REFUSAL_ACTORS; i++) {
@@ -43,7 +45,7 @@ static struct staff_refused *place_of(struct staff_desk *s, const uint8_t actor[
         if (one->count && memcmp(one->actor, actor, STAFF_ACTOR_BYTES) == 0) return one;
         if (!one->count && !free_place) free_place = one;
     }
-    if (!free_place) return &s->counted[STAFF_REFUSAL_ACTORS - 1];
+    if (!free_place) return &s->others;
     memcpy(free_place->actor, actor, STAFF_ACTOR_BYTES);
     return free_place;
 }
@@ -68,13 +70,20 @@ void staff_refused_note(struct vault *v, const struct store_key *sign, const cha
     pthread_mutex_unlock(&s->lock);
 }
 
+static struct staff_refused take(struct staff_desk *s, struct staff_refused *place) {
+    pthread_mutex_lock(&s->lock);
+    struct staff_refused one = *place;
+    place->count = 0;
+    pthread_mutex_unlock(&s->lock);
+    return one;
+}
+
 void staff_refused_flush(struct vault *v) {
     struct staff_desk *s = v->staff;
     for (size_t i = 0; i < STAFF_REFUSAL_ACTORS; i++) {
-        pthread_mutex_lock(&s->lock);
-        struct staff_refused one = s->counted[i];
-        s->counted[i].count = 0;
-        pthread_mutex_unlock(&s->lock);
+        const struct staff_refused one = take(s, &s->counted[i]);
         if (one.count) log_refusal(v, one.actor, one.count, one.ticket, one.what);
     }
+    const struct staff_refused others = take(s, &s->others);
+    if (others.count) log_refusal(v, NULL, others.count, others.ticket, others.what);
 }
