@@ -286,8 +286,10 @@ struct index_ops {
     /* Forgets it. ERR_NOT_FOUND: none of that household; ERR_DENIED: it is neither revoked nor expired. */
     err (*grant_remove)(struct index *, const struct store_id *household, const struct store_id *grant,
                         uint32_t now, struct diag *);
-    /* Those that were revoked or have expired, and are not closed; at most `max`. Without bytes. */
-    err (*grant_due)(struct index *, uint32_t now, uint32_t max, index_grant_visit, void *arg, struct diag *);
+    /* Those that were revoked or have expired, and are not closed, always in the same order: `skip` of them
+     * are passed over, and at most `max` come then. Without bytes. */
+    err (*grant_due)(struct index *, uint32_t now, uint32_t skip, uint32_t max, index_grant_visit, void *arg,
+                     struct diag *);
     /* That it has ended is in the access log. ERR_NOT_FOUND. */
     err (*grant_close)(struct index *, const struct store_id *grant, struct diag *);
 

@@ -123,8 +123,8 @@ err mem_grant_revoke(struct index *index, const struct store_id *household, cons
                      struct bytes revocation, uint32_t now, struct diag *d);
 err mem_grant_remove(struct index *index, const struct store_id *household, const struct store_id *grant,
                      uint32_t now, struct diag *d);
-err mem_grant_due(struct index *index, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
-                  struct diag *d);
+err mem_grant_due(struct index *index, uint32_t now, uint32_t skip, uint32_t max, index_grant_visit visit,
+                  void *arg, struct diag *d);
 err mem_grant_close(struct index *index, const struct store_id *grant, struct diag *d);
 
 /* index_memory_log.c */

@@ -206,13 +206,17 @@ err mem_grant_remove(struct index *index, const struct store_id *household, cons
     return mi_leave(m, ERR_OK);
 }
 
-err mem_grant_due(struct index *index, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
-                  struct diag *d) {
+err mem_grant_due(struct index *index, uint32_t now, uint32_t skip, uint32_t max, index_grant_visit visit,
+                  void *arg, struct diag *d) {
     static const struct grant_bytes none;
     struct memory *m = mi_enter(index);
     err e = ERR_OK;
     EACH(struct grant, g, m->grants)
     if (!e && max && (g->row.expires <= now || g->row.revoked) && !g->row.closed) {
+        if (skip) {
+            skip--;
+            continue;
+        }
         e = visit(arg, &g->row, &none);
         max--;
     }

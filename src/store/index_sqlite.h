@@ -93,7 +93,7 @@ err sq_grant_revoke(struct index *, const struct store_id *, const struct store_
                     struct diag *);
 err sq_grant_remove(struct index *, const struct store_id *, const struct store_id *, uint32_t,
                     struct diag *);
-err sq_grant_due(struct index *, uint32_t, uint32_t, index_grant_visit, void *, struct diag *);
+err sq_grant_due(struct index *, uint32_t, uint32_t, uint32_t, index_grant_visit, void *, struct diag *);
 err sq_grant_close(struct index *, const struct store_id *, struct diag *);
 
 /* index_sqlite_log.c */

@@ -268,19 +268,20 @@ err sq_grant_remove(struct index *index, const struct store_id *household, const
     IN_WRITE(index, d, in_grant_remove(conn, household, grant, now, d));
 }
 
-static err in_grant_due(struct db_conn *conn, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
-                        struct diag *d) {
+static err in_grant_due(struct db_conn *conn, uint32_t now, uint32_t skip, uint32_t max,
+                        index_grant_visit visit, void *arg, struct diag *d) {
     AUTO(db_finish) sqlite3_stmt *stmt = NULL;
     err e = db_query(conn,
                      ROW " FROM grants WHERE closed=0 AND (CASE WHEN revoked<>0 THEN 0 ELSE expires END)<=?1"
-                         " LIMIT ?2", /* as grants_due has it: asked each second */
-                     BIND(v_int(now), v_int(max)), &stmt, d);
+                         " ORDER BY (CASE WHEN revoked<>0 THEN 0 ELSE expires END), number"
+                         " LIMIT ?2 OFFSET ?3", /* as grants_due has it: asked each second */
+                     BIND(v_int(now), v_int(max), v_int(skip)), &stmt, d);
     return e ? e : visit_rows(conn, stmt, false, visit, arg, d);
 }
 
-err sq_grant_due(struct index *index, uint32_t now, uint32_t max, index_grant_visit visit, void *arg,
-                 struct diag *d) {
-    IN_READ(index, d, in_grant_due(conn, now, max, visit, arg, d));
+err sq_grant_due(struct index *index, uint32_t now, uint32_t skip, uint32_t max, index_grant_visit visit,
+                 void *arg, struct diag *d) {
+    IN_READ(index, d, in_grant_due(conn, now, skip, max, visit, arg, d));
 }
 
 static err in_grant_close(struct db_conn *conn, const struct store_id *grant, struct diag *d) {

@@ -12,6 +12,7 @@
 #include "crypto/unbox.h"
 #include "tlog/cosignature.h"
 #include "tlog/log_proof.h"
+#include "vault/grant.h"
 #include "vault/log_internal.h"
 #include "vault/staff.h"
 
@@ -374,6 +375,40 @@ static void test_refusals_by_more_than_fit(void **state) {
     assert_int_equal(of_others, COUNTED);
 }
 
+/* --- grants that cannot be read --- */
+
+static void damaged_grant(struct scene *s, const struct store_id *household, size_t number) {
+    struct grant_row row = {.household = *household, .purpose = GRANT_LINK, .created = 1, .expires = 2};
+    const struct grant_bytes bytes = {.statement = bytes_text("statement"), .box = bytes_text("box")};
+    struct diag d = {0};
+    be64_put(row.grant.bytes, number);
+    if (s->v.index->ops->grant_add(s->v.index, &row, &bytes, &d)) fail_msg("%s", d.text);
+}
+
+static err count_one(void *arg, const struct grant_row *row, const struct grant_bytes *bytes) {
+    ++*(size_t *)arg;
+    return ERR_OK;
+}
+
+/* More than a batch that cannot be closed, and behind them some that are damaged: those end all the same, and
+ * the sweep comes to an end. */
+static void test_sweep_steps_over(void **state) {
+    struct scene *s = *state;
+    const struct store_id mute = {{99}}; /* it has told no keys, so that nothing of it can be logged */
+    struct store_key owner = {{99}};
+    struct diag d = {0};
+    size_t due = 0;
+    if (s->v.index->ops->household_create(s->v.index, &mute, &owner, 0, &d)) fail_msg("%s", d.text);
+    for (size_t i = 0; i < 130; i++) damaged_grant(s, &mute, i);
+    for (size_t i = 0; i < 3; i++) damaged_grant(s, &s->homes[0].id, 1000 + i);
+    assert_int_equal(grants_sweep(&s->v, &d), ERR_NOT_FOUND);
+    assert_int_equal(check_home(s, 0), 3);
+    assert_int_equal(grants_sweep(&s->v, &d), ERR_NOT_FOUND);
+    assert_int_equal(check_home(s, 0), 3); /* once */
+    if (s->v.index->ops->grant_due(s->v.index, 3, 0, 1000, count_one, &due, &d)) fail_msg("%s", d.text);
+    assert_int_equal(due, 130);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_many_append_at_once, setup, teardown),
@@ -381,6 +416,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_cannot_be_logged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_proofs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sweep_steps_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals_by_more_than_fit, setup, teardown),
     };
     return cmocka_run_group_tests_name("access log", tests, NULL, NULL);

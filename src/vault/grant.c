@@ -336,6 +336,39 @@ static err end_logged(struct vault *v, const struct grant_held *g, const char *k
     return e ? e : v->index->ops->grant_close(v->index, &g->row.grant, d);
 }
 
+/* A grant whose statement cannot be read ends by what its row says; of cameras the entry then names none. */
+static err end_damaged(struct vault *v, const struct grant_row *row, const char *kind, uint64_t *entry,
+                       struct diag *d) {
+    struct grant_held g = {.row = *row};
+    struct index_household keys;
+    char hex[2 * STORE_ID_BYTES + 1];
+    err e = v->index->ops->household_keys_get(v->index, &row->household, &keys, d);
+    if (!e && row->purpose > GRANT_REQUEST)
+        e = diag_fail(d, ERR_IO, "a stored grant is damaged: run cardea fsck");
+    if (e) return e;
+    memcpy(g.statement.id, row->grant.bytes, sizeof g.statement.id);
+    memcpy(g.statement.issuer, keys.sign.bytes, sizeof g.statement.issuer);
+    memcpy(g.statement.ticket, row->ticket, sizeof row->ticket);
+    g.statement.purpose = (enum grant_purpose)row->purpose;
+    g.statement.from = row->created;
+    g.statement.to = row->expires;
+    e = end_logged(v, &g, kind, entry, d);
+    if (e) return e;
+    hex_encode(BYTES_OF(row->grant.bytes), hex);
+    log_error("grant %s is damaged in the index: it has ended, and what it was for is not known", hex);
+    return ERR_OK;
+}
+
+/* One that was revoked or has expired, and perhaps was forgotten meanwhile. */
+static err end_due(struct vault *v, const struct grant_row *row, uint64_t *entry, struct diag *d) {
+    AUTO(grant_held_clear) struct grant_held g = {0};
+    const char *kind = row->revoked ? "grant.revoke" : "grant.expire";
+    err e = grant_load(v, NULL, &row->grant, false, &g, d);
+    if (e == ERR_NOT_FOUND) return ERR_OK;
+    if (e == ERR_IO) return end_damaged(v, row, kind, entry, d);
+    return e ? e : end_logged(v, &g, kind, entry, d);
+}
+
 static err revoke(struct vault *v, const struct grant_held *g, struct bytes raw, uint64_t *entry,
                   struct diag *d) {
     pthread_mutex_lock(&v->grants_lock); /* so that the sweep does not log it too */
@@ -370,16 +403,16 @@ enum http_outcome grant_revoke(void *vault, struct http_request *request, struct
 enum http_outcome grant_delete(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
     const struct store_id *household = &caller_of(request)->capability.household;
-    AUTO(grant_held_clear) struct grant_held g = {0};
+    struct grant_row row;
     struct store_id id;
     uint64_t entry;
     struct diag d = {0};
     if (!request_id(request, 0, "grant", &id, r)) return HTTP_DONE;
     pthread_mutex_lock(&v->grants_lock); /* as revoke does */
-    err e = grant_load(v, household, &id, false, &g, &d);
-    bool ended = !e && (g.row.revoked || g.row.expires <= slot_now());
-    if (ended && !g.row.closed) /* the log has its end before its row is gone */
-        e = end_logged(v, &g, g.row.revoked ? "grant.revoke" : "grant.expire", &entry, &d);
+    err e = v->index->ops->grant_get(v->index, household, &id, false, &row, NULL, &d);
+    bool ended = !e && (row.revoked || row.expires <= slot_now());
+    if (ended && !row.closed) /* the log has its end before its row is gone */
+        e = end_due(v, &row, &entry, &d);
     if (!e) e = v->index->ops->grant_remove(v->index, household, &id, slot_now(), &d);
     pthread_mutex_unlock(&v->grants_lock);
     if (e == ERR_NOT_FOUND) return reply_error(r, 404, "not_found", "there is no such grant");
@@ -387,31 +420,38 @@ enum http_outcome grant_delete(void *vault, struct http_request *request, struct
 }
 
 struct due {
-    struct store_id ids[SWEEP_BATCH];
+    struct grant_row rows[SWEEP_BATCH];
     size_t count;
 };
 
 static err note_due(void *arg, const struct grant_row *row, const struct grant_bytes *bytes) {
     struct due *due = arg;
-    due->ids[due->count++] = row->grant;
+    due->rows[due->count++] = *row;
     return ERR_OK;
 }
 
+/* The grants are in the order of their ends, and those that cannot be closed stay at the front of it: they
+ * are passed over, so that none keeps the others from being logged. Returns what was wrong with the first. */
 err grants_sweep(struct vault *v, struct diag *d) {
-    struct due due = {.count = SWEEP_BATCH};
-    err e = ERR_OK;
+    struct due *due = calloc(1, sizeof *due);
+    uint32_t stuck = 0, now = slot_now();
+    err e = due ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory to look for grants that ended"),
+        first = ERR_OK;
     pthread_mutex_lock(&v->grants_lock);
-    while (!e && due.count == SWEEP_BATCH) {
-        due.count = 0;
-        e = v->index->ops->grant_due(v->index, slot_now(), SWEEP_BATCH, note_due, &due, d);
-        for (size_t i = 0; !e && i < due.count; i++) {
-            AUTO(grant_held_clear) struct grant_held g = {0};
+    for (bool more = true; !e && more; more = due->count == SWEEP_BATCH) {
+        due->count = 0;
+        e = v->index->ops->grant_due(v->index, now, stuck, SWEEP_BATCH, note_due, due, d);
+        for (size_t i = 0; !e && i < due->count; i++) {
+            struct diag why = {0};
             uint64_t entry;
-            e = grant_load(v, NULL, &due.ids[i], false, &g, d);
-            if (!e) e = end_logged(v, &g, g.row.revoked ? "grant.revoke" : "grant.expire", &entry, d);
-            if (e == ERR_NOT_FOUND) e = ERR_OK; /* forgotten meanwhile */
+            err failed = end_due(v, &due->rows[i], &entry, &why);
+            if (!failed) continue;
+            stuck++;
+            if (!first && d) *d = why;
+            if (!first) first = failed;
         }
     }
     pthread_mutex_unlock(&v->grants_lock);
-    return e;
+    free(due);
+    return e ? e : first;
 }

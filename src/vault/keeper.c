@@ -106,9 +106,9 @@ err keeper_sweep(struct vault *v, struct diag *d) {
 /* --- grants that end --- */
 
 static void sweep_grants(struct keeper *k, int64_t now_s) {
-    struct diag d = {0};
-    err e = activity_sweep(k->v, &d);
-    if (!e) e = grants_sweep(k->v, &d);
+    struct diag d = {0}, other = {0};
+    err e = activity_sweep(k->v, &d), f = grants_sweep(k->v, &other);
+    if (!e && f) d = other, e = f;
     if (!e || now_s < k->complain_s) return;
     log_error("what ended is not in the access log yet: %s", d.text[0] ? d.text : err_text(e));
     k->complain_s = now_s + COMPLAIN_S;

@@ -187,24 +187,31 @@ static void test_due(void **state) {
     struct seen seen = {0};
     add(f, 10);
     add(f, 11);
-    assert_ok(ops->grant_due(f->index, NOW + 999, 8, note, &seen, D));
+    assert_ok(ops->grant_due(f->index, NOW + 999, 0, 8, note, &seen, D));
     assert_int_equal(seen.count, 0);
     assert_ok(ops->grant_revoke(f->index, &f->home, &revoked, bytes_text("r"), NOW, D));
-    assert_ok(ops->grant_due(f->index, NOW + 999, 8, note, &seen, D));
+    assert_ok(ops->grant_due(f->index, NOW + 999, 0, 8, note, &seen, D));
     assert_true(seen.count == 1 && store_id_equal(&seen.ids[0], &revoked));
     assert_ok(ops->grant_close(f->index, &revoked, D));
     seen = (struct seen){0};
-    assert_ok(ops->grant_due(f->index, NOW + 1000, 8, note, &seen, D));
+    assert_ok(ops->grant_due(f->index, NOW + 1000, 0, 8, note, &seen, D));
     assert_true(seen.count == 1 && store_id_equal(&seen.ids[0], &id));
     assert_ok(ops->grant_close(f->index, &id, D));
     assert_err(ops->grant_close(f->index, &nobody, D), ERR_NOT_FOUND);
     assert_true(get(f, 10).closed);
     seen = (struct seen){0};
-    assert_ok(ops->grant_due(f->index, NOW + 1000, 8, note, &seen, D));
+    assert_ok(ops->grant_due(f->index, NOW + 1000, 0, 8, note, &seen, D));
     assert_int_equal(seen.count, 0);
     assert_ok(ops->grant_replace(f->index, &row, some.statement, &some, D));
     add(f, 12);
-    assert_ok(ops->grant_due(f->index, NOW + 1000, 1, note, &seen, D)); /* no more than asked for */
+    assert_ok(ops->grant_due(f->index, NOW + 1000, 0, 1, note, &seen, D)); /* no more than asked for */
+    assert_int_equal(seen.count, 1);
+    const struct store_id first = seen.ids[0];
+    seen = (struct seen){0};
+    assert_ok(ops->grant_due(f->index, NOW + 1000, 1, 8, note, &seen, D)); /* and the others behind those */
+    assert_int_equal(seen.count, 1);
+    assert_false(store_id_equal(&seen.ids[0], &first));
+    assert_ok(ops->grant_due(f->index, NOW + 1000, 2, 8, note, &seen, D));
     assert_int_equal(seen.count, 1);
 }
 
