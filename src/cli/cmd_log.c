@@ -153,6 +153,7 @@ static const char *what_text(const char *kind, const json_t *details) {
     } words[] = {
         {"grant.create", "was given access"}, {"grant.use", "opened"},
         {"grant.revoke", "was ended"},        {"grant.expire", "ran out"},
+        {"grant.cancel", "was not given access after all"},
         {"live.begin", "began to watch"},     {"live.end", "stopped watching"},
         {"consent.give", "consent given"},    {"consent.withdraw", "consent withdrawn"},
     };

@@ -123,6 +123,19 @@ static err check_new(struct vault *v, const struct store_id *household, struct g
 
 /* --- making one --- */
 
+/* It is in the log, and the index did not take it: the log says that too. It was never alive, and the same
+ * grant may be posted again. */
+static void grant_cancel(struct vault *v, const struct store_id *household, const struct grant_statement *s) {
+    const struct grant_act act = grant_act_of("grant.cancel", household, s, true);
+    char hex[2 * GRANT_ID_BYTES + 1];
+    struct diag d = {0};
+    err e = grant_log(v, &act, NULL, NULL, NULL, &d);
+    hex_encode(BYTES_OF(s->id), hex);
+    if (e)
+        log_error("grant %s is in the access log, and was not made: %s", hex,
+                  d.text[0] ? d.text : err_text(e));
+}
+
 static err grant_make(struct vault *v, const struct store_id *household, const struct grant_new *g,
                       uint64_t *entry, struct diag *d) {
     const struct grant_statement *s = &g->statement;
@@ -147,7 +160,9 @@ static err grant_make(struct vault *v, const struct store_id *household, const s
     const struct grant_act act = grant_act_of("grant.create", household, s, true);
     if (!e)
         e = grant_log(v, &act, json_pack("{s:I}", "expires", (json_int_t)s->expires), &row.entry, NULL, d);
-    if (!e) e = v->index->ops->grant_add(v->index, &row, &bytes, d);
+    if (e) return e;
+    e = v->index->ops->grant_add(v->index, &row, &bytes, d);
+    if (e && e != ERR_EXISTS) grant_cancel(v, household, s); /* else another request made the same */
     if (e) return e;
     *entry = row.entry;
     if (s->ticket[0]) ticket_announce(v, s->ticket); /* the agent waits for it */

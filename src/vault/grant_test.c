@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -692,6 +693,50 @@ static void test_nothing_unlogged(void **state) {
     sharing_clear(&s);
 }
 
+/* From outside. */
+static void index_run(const struct daemon *d, const char *sql) {
+    char path[300];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/index/index.db", d->folder);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* The log has a grant before the index does. Where the index does not take it, it is not there, the log says
+ * so, and the same grant can be made once it does. */
+static void test_index_refuses(void **state) {
+    struct daemon d;
+    struct sharing s;
+    struct grantee g;
+    AUTO(blob_clear) struct blob raw = {0};
+    AUTO(answer_clear) struct answer a = {0};
+    char auth[128];
+    daemon_make(&d, true);
+    daemon_start(&d);
+    sharing_make(&d, &s);
+    grantee_make(&g);
+    const struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    sharing_issue(&s, &statement, &raw);
+    index_run(&d, "CREATE TRIGGER full BEFORE INSERT ON grants BEGIN INSERT INTO nowhere VALUES(1); END");
+    sharing_post(&d, &s, blob_bytes(&raw), 500, NULL);
+    log_wait(&d, &s, "grant.create", 1);
+    log_wait(&d, &s, "grant.cancel", 1);
+    ASK(&d, 200, &a, "GET", "/v1/grants", s.h.owner_auth);
+    assert_int_equal(json_array_size(json_object_get(a.json, "grants")), 0);
+    sharing_open(&d, &g, statement.id, 403, NULL, NULL);
+    index_run(&d, "DROP TRIGGER full");
+    sharing_post(&d, &s, blob_bytes(&raw), 201, NULL);
+    log_wait(&d, &s, "grant.create", 2);
+    sharing_open(&d, &g, statement.id, 200, auth, NULL);
+    sharing_post(&d, &s, blob_bytes(&raw), 409, NULL);
+    log_wait(&d, &s, "grant.create", 2);
+    log_wait(&d, &s, "grant.cancel", 1);
+    daemon_clean(&d);
+    sharing_clear(&s);
+}
+
 /* --- issuing again --- */
 
 static void put(const struct sharing *s, const struct grant_statement *statement, const uint8_t id[16],
@@ -859,6 +904,7 @@ int main(void) {
         cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_another_log),
         cmocka_unit_test(test_nothing_unlogged),
+        cmocka_unit_test(test_index_refuses),
         cmocka_unit_test(test_issued_again),
         cmocka_unit_test(test_who),
     };

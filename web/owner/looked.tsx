@@ -348,7 +348,7 @@ function ByCamera({ of: t }: { of: Story }) {
 }
 
 /* What was given and ended: not a look, but it belongs to the proof. */
-const GIVEN: Record<string, string> = { "grant.create": "You gave", "grant.revoke": "You ended", "grant.expire": "It ended by itself:" };
+const GIVEN: Record<string, string> = { "grant.create": "You gave", "grant.cancel": "It did not come to be:", "grant.revoke": "You ended", "grant.expire": "It ended by itself:" };
 function Allowed({ of: t }: { of: Story }) {
     const given = t.entries.filter((e) => e.kind in GIVEN).reverse();
     if (given.length === 0) return null;
