@@ -151,11 +151,15 @@ static const char *what_text(const char *kind, const json_t *details) {
     static const struct {
         const char *kind, *what;
     } words[] = {
-        {"grant.create", "was given access"}, {"grant.use", "opened"},
-        {"grant.revoke", "was ended"},        {"grant.expire", "ran out"},
+        {"grant.create", "was given access"},
+        {"grant.use", "opened"},
+        {"grant.revoke", "was ended"},
+        {"grant.expire", "ran out"},
         {"grant.cancel", "was not given access after all"},
-        {"live.begin", "began to watch"},     {"live.end", "stopped watching"},
-        {"consent.give", "consent given"},    {"consent.withdraw", "consent withdrawn"},
+        {"live.begin", "began to watch"},
+        {"live.end", "stopped watching"},
+        {"consent.give", "consent given"},
+        {"consent.withdraw", "consent withdrawn"},
     };
     if (json_is_true(json_object_get(details, "cut"))) return "watched until the vault was cut off";
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

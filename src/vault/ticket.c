@@ -181,7 +181,8 @@ static enum http_outcome answer(struct vault *v, struct http_request *request, c
     return reply_err(r, e, &d);
 }
 
-/* Staff who are revoked meanwhile do not wait on; who was before this heard of it is found by looking again. */
+/* Staff who are revoked meanwhile do not wait on; who was before this heard of it is found by looking again.
+ */
 static err wait_open(struct vault *v, struct http_request *request, const struct store_id *ticket,
                      unsigned wait_s, struct diag *d) {
     char channel[CHANNEL_BYTES];
