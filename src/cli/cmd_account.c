@@ -16,6 +16,42 @@ static void print_list(json_t *list) {
     putchar('\n');
 }
 
+static const char *const hows[] = {"", "passphrase", "passkey", "recovery", "approved"};
+static const char *const how_words[] = {"", "signed in by passphrase", "signed in by passkey",
+                                        "signed in by recovery code", "let in by another device"};
+
+static int64_t today(void) {
+    return wall_now().us / 1000000 / 86400;
+}
+
+static json_t *session_json(const struct client_session *s) {
+    const struct session_label *l = &s->label;
+    char since[WALL_TEXT_BYTES], used[WALL_TEXT_BYTES];
+    wall_format((struct wall_us){(int64_t)l->since * 1000000}, since);
+    wall_format((struct wall_us){(int64_t)l->used * 1000000}, used);
+    return json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:I,s:b,s:b}", "id", s->id, "name", l->name, "how",
+                     l->how ? hows[l->how] : NULL, "since", l->how ? since : NULL, "used",
+                     l->how ? used : NULL, "days", (json_int_t)(s->expires_day - today()), "current",
+                     (int)s->current, "factor", (int)s->factor);
+}
+
+static void print_session(const struct client_session *s) {
+    const struct session_label *l = &s->label;
+    char since[48], used[48];
+    printf("%.8s  %s%s\n", s->id, *l->name ? l->name : "(has no name)", s->current ? "  (this command)" : "");
+    fputs("          ", stdout);
+    if (l->how) {
+        cli_time_text((struct wall_us){(int64_t)l->since * 1000000}, since);
+        cli_time_text((struct wall_us){(int64_t)l->used * 1000000}, used);
+        printf("%s %s, ", how_words[l->how], since);
+        if (l->used / 86400 >= today())
+            fputs("last used today, ", stdout);
+        else
+            printf("last used %.10s, ", used); /* the day: no device says more */
+    }
+    printf("%s%lld days left\n", s->factor ? "second factor, " : "", (long long)(s->expires_day - today()));
+}
+
 static int run_sessions(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
@@ -23,17 +59,11 @@ static int run_sessions(struct cli *cli, const struct args *args) {
     size_t count = 0;
     if (session_account(cli, &s, &d) || client_sessions(&s.client, list, &count, &d)) return cli_fail(&d);
     AUTO(json_release) json_t *rows = json_array();
-    int64_t today = wall_now().us / 1000000 / 86400;
     for (size_t i = 0; i < count; i++) {
-        int64_t days = list[i].expires_day - today;
         if (cli->json)
-            json_array_append_new(rows, json_pack("{s:s,s:s,s:I,s:b,s:b}", "id", list[i].id, "name",
-                                                  list[i].name, "days", (json_int_t)days, "current",
-                                                  (int)list[i].current, "factor", (int)list[i].factor));
+            json_array_append_new(rows, session_json(&list[i]));
         else
-            printf("%.8s  %-40s %s%lld days left%s\n", list[i].id,
-                   *list[i].name ? list[i].name : "(has no name)", list[i].factor ? "second factor, " : "",
-                   (long long)days, list[i].current ? "  (this command)" : "");
+            print_session(&list[i]);
     }
     if (cli->json) print_list(rows);
     return STATUS_DONE;
@@ -211,6 +241,8 @@ const struct command commands_account[] = {
     {.name = "account sessions",
      .summary = "Where you are signed in",
      .usage = "[--json]",
+     .help = "Of each: its name, how and when it signed in and when it was last used, as the device itself "
+             "says; whether\nit passed a second factor, and when it ends, as the vault says.\n",
      .run = run_sessions},
     {.name = "account end",
      .summary = "End a session",

@@ -41,7 +41,9 @@ err client_sessions(struct client *c, struct client_session out[CLIENT_SESSIONS_
         struct client_session *s = &out[*count];
         e = read_id(item, s->id, d);
         if (e) return e;
-        open_name(c, item, s->name);
+        char text[DEVICE_NAME_MAX_BYTES + 1];
+        open_name(c, item, text);
+        session_label_read(text, &s->label);
         s->expires_day = json_integer_value(json_object_get(item, "expires_day"));
         s->current = json_is_true(json_object_get(item, "current"));
         s->factor = json_is_true(json_object_get(item, "factor"));
@@ -57,7 +59,12 @@ err client_session_end(struct client *c, const char *id, struct diag *d) {
 }
 
 err client_session_name(struct client *c, const char *name, struct diag *d) {
-    AUTO(json_release) json_t *ask = json_pack("{s:o}", "label", sealed_name(c, name));
+    struct session_label label = {.how = SESSION_PASSPHRASE, .since = wall_slot(wall_now())};
+    char text[DEVICE_NAME_MAX_BYTES + 1];
+    label.used = label.since;
+    snprintf(label.name, sizeof label.name, "%s", name);
+    session_label_text(&label, text);
+    AUTO(json_release) json_t *ask = json_pack("{s:o}", "label", sealed_name(c, text));
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     return http_client_json(c->http, "PUT", "/v1/sessions/current", c->session, ask, NULL, d);
 }

@@ -13,7 +13,7 @@
 
 struct client_session {
     char id[CLIENT_ID_CHARS];
-    char name[DEVICE_NAME_MAX_BYTES + 1]; /* empty: none, or not one of ours */
+    struct session_label label; /* an empty name: none, or not one of ours */
     int64_t expires_day;
     bool current, factor;
 };
@@ -21,7 +21,7 @@ err client_sessions(struct client *c, struct client_session out[CLIENT_SESSIONS_
                     struct diag *d) CHECKED;
 /* ERR_NOT_FOUND: it has ended already. */
 err client_session_end(struct client *c, const char *id, struct diag *d) CHECKED;
-/* What the account's other devices see this one as. */
+/* What the account's other devices see this one as; it was signed in to by passphrase, just now. */
 err client_session_name(struct client *c, const char *name, struct diag *d) CHECKED;
 
 struct client_factor {

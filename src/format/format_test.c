@@ -7,6 +7,7 @@
 
 #include "crypto/hash.h"
 #include "format/command.h"
+#include "format/device_name.h"
 #include "format/event.h"
 #include "format/grant.h"
 #include "format/keyring.h"
@@ -313,8 +314,54 @@ static void test_pairing_codes(void **state) {
     }
 }
 
+/* The same texts as in web/test/formats.test.ts. */
+static void test_session_labels(void **state) {
+    (void)state;
+    struct session_label l = {.name = "Chromium on Linux",
+                              .how = SESSION_PASSKEY,
+                              .since = 0x6a2b3c4d,
+                              .used = 0xffffffff},
+                         back;
+    char text[DEVICE_NAME_MAX_BYTES + 1];
+    session_label_text(&l, text);
+    assert_string_equal(text, "Chromium on Linux #k6a2b3c4dffffffff");
+    session_label_read(text, &back);
+    assert_string_equal(back.name, l.name);
+    assert_true(back.how == l.how && back.since == l.since && back.used == l.used);
+    /* A name of 45 bytes is whole, one more is cut, and never within a character. */
+    memset(l.name, 'n', 45);
+    l.name[45] = 0;
+    session_label_text(&l, text);
+    assert_int_equal(strlen(text), DEVICE_NAME_MAX_BYTES);
+    session_label_read(text, &back);
+    assert_string_equal(back.name, l.name);
+    memcpy(l.name + 44, "\xc3\xa4", 3);
+    session_label_text(&l, text);
+    session_label_read(text, &back);
+    assert_int_equal(strlen(back.name), 44);
+    /* What is not one is a name, to its last letter. */
+    static const char *const names[] = {"",
+                                        "x",
+                                        " #k6a2b3c4d0000000",
+                                        "Phone #x6a2b3c4d00000000",
+                                        "Phone #k6A2b3c4d00000000",
+                                        "Phone #k6a2b3c4d0000000g",
+                                        "Phone#k6a2b3c4d00000000",
+                                        "Phone #k6a2b3c4d00000000 "};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char given[DEVICE_NAME_MAX_BYTES + 1] = {0};
+        snprintf(given, sizeof given, "%s", names[i]);
+        session_label_read(given, &back);
+        assert_true(back.how == SESSION_UNSAID && back.since == 0 && back.used == 0);
+        assert_string_equal(back.name, names[i]);
+        session_label_text(&back, text);
+        assert_string_equal(text, names[i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_session_labels),
         cmocka_unit_test(test_keyring_life),
         cmocka_unit_test(test_keyring_households),
         cmocka_unit_test(test_object_keys_and_limits),

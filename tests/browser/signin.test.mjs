@@ -201,6 +201,11 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await phone.waitForSelector("nav.nav");
         await phone.goto(`${home.url}/#/account`);
         await h.says(phone, ".card h2", new RegExp(h.LOGIN));
+        /* Sessions of one browser are told apart by how and when each signed in. */
+        const mine = phone.locator("section[aria-label='Where you are signed in'] li", { hasText: "this device" });
+        assert.match(await mine.innerText(), /let in by another device .*ends in \d+ days/is);
+        const said = await phone.evaluate(async () => (await window.cardea.client.sessions()).map((s) => [s.current, s.how]));
+        assert.ok(said.some(([current, how]) => !current && ["passphrase", "passkey", "recovery"].includes(how)), JSON.stringify(said));
         /* It can do what needs the keyring's own key: a passkey of its own. */
         await authenticator(phone);
         await phone.getByRole("button", { name: "Add a passkey" }).click();

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """account_test: second factors and sessions from the command line, against a real vault."""
 import base64, hashlib, hmac, os, pty, re, select, struct, subprocess, sys, time
+from datetime import datetime, timedelta, timezone
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "breach"))
 from home import CARDEA, Home, Vault, main
@@ -128,6 +129,11 @@ def test_sessions_are_listed_and_ended(folder):
         sessions = home.json("account", "sessions")
         current = [s for s in sessions if s["current"]]
         assert len(current) == 1 and current[0]["name"].startswith("cardea on "), sessions
+        assert current[0]["how"] == "passphrase" and current[0]["since"] == current[0]["used"], sessions
+        since = datetime.fromisoformat(current[0]["since"].replace("Z", "+00:00"))
+        assert abs(datetime.now(timezone.utc) - since) < timedelta(minutes=2), sessions
+        said = home.cardea("account", "sessions").stdout
+        assert re.search(r"cardea on \S+  \(this command\)\n +signed in by passphrase \S+ \S+, last used today, (second factor, )?\d+ days left", said), said
         # A command that fails signs out as one that succeeds does.
         pipe = subprocess.Popen([CARDEA, "live", "nowhere", "--data", home.data, "--vault", home.vault], stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL, env={**os.environ, "CARDEA_PASSPHRASE_FILE": home.secret})

@@ -1,9 +1,22 @@
 /* keyring_fuzz.c: keyrings as the vault hands them out, and the JSON that is inside one. */
 #include <stdlib.h>
+#include <string.h>
 
+#include "format/device_name.h"
 #include "format/keyring_body.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is read of a session's label says the same again. */
+static void read_label(const uint8_t *data, size_t size) {
+    char text[DEVICE_NAME_MAX_BYTES + 1] = {0}, again[DEVICE_NAME_MAX_BYTES + 1];
+    struct session_label label, back;
+    memcpy(text, data, size < DEVICE_NAME_MAX_BYTES ? size : DEVICE_NAME_MAX_BYTES);
+    session_label_read(text, &label);
+    session_label_text(&label, again);
+    session_label_read(again, &back);
+    if (back.how != label.how || back.since != label.since || strcmp(back.name, label.name) != 0) abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct passphrase_keys keys = {0};
@@ -25,5 +38,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!e && (back.passkey_count != k.passkey_count || k.passkey_count > KEYRING_PASSKEYS_MAX)) abort();
     keyring_clear(&k);
     keyring_clear(&back);
+    read_label(data, size);
     return 0;
 }

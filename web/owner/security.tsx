@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { CardeaError, messageOf } from "../shared/errors.ts";
 import type { FactorView, SessionView, TotpOffer } from "../shared/signin.ts";
+import { dayName, fullTime, startOfDay } from "./format.ts";
 import { copy } from "./handover.tsx";
 import { lazy } from "./lazy.tsx";
 import { dropNews, loadSessions, sessions } from "./sessions.ts";
@@ -223,6 +224,16 @@ const left = (day: number): string => {
     return days <= 1 ? "ends by tomorrow" : `ends in ${days} days`;
 };
 
+const HOWS = { passphrase: "signed in by passphrase", passkey: "signed in by passkey", recovery: "signed in by recovery code", approved: "let in by another device" };
+const lastDay = (s: number): string => (startOfDay(s) >= startOfDay(now()) ? "today" : dayName(s));
+
+/* What tells sessions of the same browser apart; sessions from before a label said it have the end alone. */
+function aboutSession(s: SessionView): string {
+    const said = s.how && [`${HOWS[s.how]} ${fullTime(s.since)}`, !s.current && `last used ${lastDay(s.used)}`];
+    const parts = [s.news && "new", ...(said || []), s.factor && "with a second factor", left(s.expiresDay)];
+    return parts.filter(Boolean).join(" · ").replace(/^./, (c) => c.toUpperCase());
+}
+
 export function SessionsCard() {
     const [ending, setEnding] = useState<SessionView | "others" | null>(null);
     const problem = useSignal<string | null>(null);
@@ -249,7 +260,7 @@ export function SessionsCard() {
                             <span class="device-icon"><Icon name={iconOf(s.name)} /></span>
                             <div>
                                 <strong>{s.name ?? "A device without a name"}{s.current && ", this device"}</strong>
-                                <small class="muted">{[s.news && "new", s.factor && "with a second factor", left(s.expiresDay)].filter(Boolean).join(" · ").replace(/^./, (c) => c.toUpperCase())}</small>
+                                <small class="muted">{aboutSession(s)}</small>
                             </div>
                             {!s.current && <Button look="quiet" aria-label={`End ${s.name ?? "the session without a name"}`} onClick={() => setEnding(s)}>End</Button>}
                         </li>

@@ -8,16 +8,20 @@ export const SEALED_NAME_BYTES = 12 + NAME_BYTES + 16;
 
 const gcm = (key: Uint8Array): Promise<CryptoKey> => crypto.subtle.importKey("raw", own(key), "AES-GCM", false, ["encrypt", "decrypt"]);
 
-/* At most 64 bytes, cut between characters. */
+/* The beginning of a name that takes at most so many bytes, cut between characters. */
+function beginning(name: string, most: number): string {
+    let used = 0, out = "";
+    for (const c of name) {
+        used += utf8(c).length;
+        if (used > most) break;
+        out += c;
+    }
+    return out;
+}
+
 function fitted(name: string): Bytes {
     const out = new Uint8Array(NAME_BYTES);
-    let used = 0;
-    for (const c of name) {
-        const bytes = utf8(c);
-        if (used + bytes.length > NAME_BYTES) break;
-        out.set(bytes, used);
-        used += bytes.length;
-    }
+    out.set(utf8(beginning(name, NAME_BYTES)));
     return out;
 }
 
@@ -67,4 +71,31 @@ export function deviceName(n: Hints): string {
     const system = platform && platform !== "Unknown" ? platform : /iPhone/.test(ua) ? "iPhone" : /iPad/.test(ua) ? "iPad" : /Android/.test(ua) ? "Android" : /Windows/.test(ua) ? "Windows"
         : /Mac OS X|Macintosh/.test(ua) ? "macOS" : /CrOS/.test(ua) ? "ChromeOS" : /Linux/.test(ua) ? "Linux" : "an unknown system";
     return `${browser.replace("Google Chrome", "Chrome").replace("Microsoft Edge", "Edge")} on ${system}`;
+}
+
+/* ---- a session's label ----
+ * What a device says of its own session, behind the name (docs/formats.md, "A session's label"). Its own word: the vault cannot read
+ * it, and vouches for none of it. */
+export type How = "passphrase" | "passkey" | "recovery" | "approved";
+export interface SessionLabel {
+    name: string;
+    how: How | null; /* null: it does not say; the times are 0 then */
+    since: number; /* slots */
+    used: number; /* to the day */
+}
+const LETTERS: Record<How, string> = { passphrase: "p", passkey: "k", recovery: "r", approved: "a" };
+const LABELLED = /^(.*) #([pkra])([0-9a-f]{8})([0-9a-f]{8})$/su;
+const LABEL_NAME_BYTES = NAME_BYTES - 19;
+
+export function labelText({ name, how, since, used }: SessionLabel): string {
+    if (!how) return name;
+    const slot = (s: number): string => Math.min(Math.max(Math.floor(s), 0), 0xffffffff).toString(16).padStart(8, "0");
+    return `${beginning(name, LABEL_NAME_BYTES)} #${LETTERS[how]}${slot(since)}${slot(used)}`;
+}
+
+export function readLabel(text: string): SessionLabel {
+    const found = LABELLED.exec(text);
+    const how = (Object.keys(LETTERS) as How[]).find((h) => LETTERS[h] === found?.[2]);
+    if (!found || !how) return { name: text, how: null, since: 0, used: 0 };
+    return { name: found[1]!, how, since: parseInt(found[3]!, 16), used: parseInt(found[4]!, 16) };
 }

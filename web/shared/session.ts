@@ -5,6 +5,7 @@ import type { VaultInfo } from "./api.ts";
 import { boxPublic } from "./box.ts";
 import { b64, hex, unb64, type Bytes } from "./bytes.ts";
 import * as device from "./device.ts";
+import type { How } from "./devicename.ts";
 import { CardeaError, wordOf } from "./errors.ts";
 import { eraseEvents, EventStore } from "./eventstore.ts";
 import { GrantAccess } from "./grantee.ts";
@@ -77,7 +78,7 @@ export class Session extends Playback {
         const { account, words } = await accounts.signUp(this.api, o);
         this.account = account;
         await accounts.makeHousehold(this.api, account.ring.body, o.setupCode);
-        await this.arrive(false);
+        await this.arrive("passphrase", false);
         return words;
     }
 
@@ -91,13 +92,13 @@ export class Session extends Playback {
         if (!this.ready) throw new CardeaError("invalid", "begin with the passphrase");
         this.account = await accounts.signIn(this.api, this.ready, proof);
         this.ready = null;
-        await this.arrive(stay);
+        await this.arrive("passphrase", stay);
     }
 
     /* Signed in, whichever way. */
-    private async arrive(stay: boolean): Promise<void> {
+    private async arrive(how: How, stay: boolean): Promise<void> {
         await this.enter();
-        await signin.nameSession(this.api, this.signedIn());
+        await signin.nameSession(this.api, this.signedIn(), how, this.now() / 1000);
         if (stay) await this.remember();
     }
 
@@ -107,7 +108,7 @@ export class Session extends Playback {
 
     async signInPasskey(assertion: Assertion, user: string, prf: Uint8Array, stay: boolean): Promise<void> {
         this.account = await signin.signInByPasskey(this.api, assertion, user, prf);
-        await this.arrive(stay);
+        await this.arrive("passkey", stay);
     }
 
     /* ---- another device (signin.ts) ---- */
@@ -150,7 +151,7 @@ export class Session extends Playback {
 
     async letIn(code: string, digits: string): Promise<string | null> {
         const account = this.signedIn();
-        const name = await signin.letIn(this.api, account, code, digits);
+        const name = await signin.letIn(this.api, account, code, digits, this.now() / 1000);
         /* It is of this device's doing: no news here. */
         await this.know((await signin.listSessions(this.api, account, await this.known())).map((s) => s.id));
         return name;
@@ -184,6 +185,8 @@ export class Session extends Playback {
         const current = list.find((s) => s.current);
         if (current && (await signin.renew(this.api, account, current, this.now()))) {
             if (this.remembered) await this.remember();
+            list = await signin.listSessions(this.api, account, known);
+        } else if (current && (await signin.touchSession(this.api, account, current, this.now() / 1000).catch(() => false))) {
             list = await signin.listSessions(this.api, account, known);
         }
         await this.know(list.filter((s) => !s.news).map((s) => s.id));
@@ -251,7 +254,7 @@ export class Session extends Playback {
         if (!this.recovering) throw new CardeaError("denied", "type the recovery words first");
         this.account = await accounts.reseal(this.api, this.signedIn(), this.recovering, passphrase);
         this.recovering = null;
-        await this.arrive(false);
+        await this.arrive("recovery", false);
     }
 
     async changePassphrase(old: string, next: string): Promise<void> {

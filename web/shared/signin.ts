@@ -4,7 +4,7 @@ import { checkPassphrase, type Account } from "./account.ts";
 import type { Api, SessionAnswer } from "./api.ts";
 import { b64, concat, equal, hex, random, text, unb64, utf8, type Bytes } from "./bytes.ts";
 import { boxOpen, boxPublic, boxSeal } from "./box.ts";
-import { deviceName, openAbout, openName, sealAbout, sealName } from "./devicename.ts";
+import { deviceName, labelText, openAbout, openName, readLabel, sealAbout, sealName, type How, type SessionLabel } from "./devicename.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
 import { hmac, sha256 } from "./hash.ts";
 import { formatCode, pairingOf, parseCode } from "./hub.ts";
@@ -28,6 +28,9 @@ export type FactorProof = { totp: string } | { webauthn: Assertion };
 export interface SessionView {
     id: string;
     name: string | null; /* null: none that one of this account's devices sealed */
+    how: How | null; /* by its own word, as the times; null: it does not say */
+    since: number; /* slots; 0: it does not say */
+    used: number;
     expiresDay: number;
     current: boolean;
     factor: boolean;
@@ -65,10 +68,19 @@ export const here = (): string => deviceName(navigator as never);
 
 const signSeed = (account: Account): Bytes => account.ring.body.account.sign;
 
-/* This device's name, for the account's other devices. A session works without one too. */
-export async function nameSession(api: Api, account: Account): Promise<void> {
-    const label = b64(await sealName(signSeed(account), here()));
+/* What this device says of its session, for the account's other devices. A session works without it too. */
+const sealLabel = async (account: Account, label: SessionLabel): Promise<string> => b64(await sealName(signSeed(account), labelText(label)));
+export async function nameSession(api: Api, account: Account, how: How, now: number): Promise<void> {
+    const label = await sealLabel(account, { name: here(), how, since: now, used: now });
     await api.send("PUT", "/v1/sessions/current", { ...session, json: { label } }).catch(() => undefined);
+}
+
+/* Once a day: that this session is used. */
+export async function touchSession(api: Api, account: Account, current: SessionView, now: number): Promise<boolean> {
+    if (!current.how || Math.floor(now / 86_400) <= Math.floor(current.used / 86_400)) return false;
+    const label = await sealLabel(account, { ...current, name: current.name ?? here(), used: now });
+    await api.send("PUT", "/v1/sessions/current", { ...session, json: { label } });
+    return true;
 }
 
 interface ListedSession {
@@ -81,10 +93,11 @@ interface ListedSession {
 
 export async function listSessions(api: Api, account: Account, known: ReadonlySet<string> | null): Promise<SessionView[]> {
     const { sessions } = await api.get<{ sessions: ListedSession[] }>("/v1/sessions", session);
-    const views = sessions.map(async (s): Promise<SessionView> => ({
-        id: s.id, name: await openName(signSeed(account), unb64(s.label)), expiresDay: s.expires_day, current: s.current, factor: s.factor,
-        news: known !== null && !s.current && !known.has(s.id),
-    }));
+    const views = sessions.map(async (s): Promise<SessionView> => {
+        const label = await openName(signSeed(account), unb64(s.label));
+        const said = label === null ? { name: null, how: null, since: 0, used: 0 } : readLabel(label);
+        return { id: s.id, ...said, expiresDay: s.expires_day, current: s.current, factor: s.factor, news: known !== null && !s.current && !known.has(s.id) };
+    });
     return (await Promise.all(views)).sort((a, b) => Number(b.current) - Number(a.current) || b.expiresDay - a.expiresDay);
 }
 
@@ -97,7 +110,7 @@ export async function alive(api: Api): Promise<boolean> {
 const RENEW_DAYS = 15;
 export async function renew(api: Api, account: Account, current: SessionView, nowMs: number): Promise<boolean> {
     if (current.expiresDay - Math.floor(nowMs / 86_400_000) >= RENEW_DAYS) return false;
-    const label = b64(await sealName(signSeed(account), current.name ?? here()));
+    const label = await sealLabel(account, { ...current, name: current.name ?? here(), used: current.how ? nowMs / 1000 : 0 });
     const { token } = await api.send<{ token: string }>("POST", "/v1/sessions/another", { ...session, json: { label } });
     const old = current.id;
     api.session = token;
@@ -252,10 +265,10 @@ async function readOffer(api: Api, code: string): Promise<{ id: string; key: Byt
     return { id, key, keys, name: offer.about ? await openAbout(sha256(secret), keys, unb64(offer.about)) : null };
 }
 
-export async function letIn(api: Api, account: Account, code: string, digits: string): Promise<string | null> {
+export async function letIn(api: Api, account: Account, code: string, digits: string, now: number): Promise<string | null> {
     const { id, key, keys, name } = await readOffer(api, code);
     if (digitsOf(key, keys) !== digits.trim()) throw new CardeaError("denied", "Those are not the digits on the new device. If it is not in front of you, do not let it in.");
-    const label = b64(await sealName(signSeed(account), name ?? "A device without a name"));
+    const label = await sealLabel(account, { name: name ?? "A device without a name", how: "approved", since: now, used: now });
     const { token } = await api.send<{ token: string }>("POST", "/v1/sessions/another", { ...session, json: { label } });
     const answer = JSON.stringify({ v: 1, login: account.login, token, version: account.version, body: keyringJson(account.ring.body), key: b64(account.ring.key) });
     const sealed = await boxSeal(keys.subarray(32), "cardea/1 pairing", key, utf8(answer));

@@ -4,6 +4,7 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { boxOpen, boxSeal, newBoxKey } from "../shared/box.ts";
 import { b64, concat, hex, own, random, unb64, unhex, utf8, type Bytes } from "../shared/bytes.ts";
+import { labelText, readLabel } from "../shared/devicename.ts";
 import { CardeaError } from "../shared/errors.ts";
 import { hkdfExpand, hkdfExtract, hmac, sha256 } from "../shared/hash.ts";
 import { parseCode } from "../shared/hub.ts";
@@ -223,4 +224,17 @@ test("a reel's table is read by its flags", () => {
     const raw = unhex("00000064" + "03" + "02" + "0000" + "00000010" + "00000020" + "00000008");
     assert.deepEqual(decodeTable(raw), [{ slot: 100, seconds: 3, cutShort: false, picture: true, noKeyFrame: false, offset: 16, length: 32, headLength: 8 }]);
     assert.throws(() => decodeTable(raw.subarray(1)));
+});
+
+/* The same texts as in src/format/format_test.c. */
+test("a session's label says how and when beside the name, and what is none is a name", () => {
+    const label = { name: "Chromium on Linux", how: "passkey" as const, since: 0x6a2b3c4d, used: 0xffffffff };
+    assert.equal(labelText(label), "Chromium on Linux #k6a2b3c4dffffffff");
+    assert.deepEqual(readLabel(labelText(label)), label);
+    assert.equal(readLabel(labelText({ ...label, name: "n".repeat(45) })).name, "n".repeat(45));
+    assert.equal(readLabel(labelText({ ...label, name: "n".repeat(44) + "ä" })).name, "n".repeat(44));
+    for (const name of ["", "x", " #k6a2b3c4d0000000", "Phone #x6a2b3c4d00000000", "Phone #k6A2b3c4d00000000", "Phone #k6a2b3c4d0000000g", "Phone#k6a2b3c4d00000000", "Phone #k6a2b3c4d00000000 "]) {
+        assert.deepEqual(readLabel(name), { name, how: null, since: 0, used: 0 });
+        assert.equal(labelText(readLabel(name)), name);
+    }
 });
