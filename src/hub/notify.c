@@ -64,8 +64,8 @@ static void tell_states(struct notify *n) {
     for (size_t i = 0; i < NOTIFY_CHANNELS_MAX; i++) {
         struct runner *r = &n->runners[i];
         if (!r->channel) continue;
-        if (cameras && (r->fresh || cameras_dirty)) r->channel->ops->cameras(r->channel, cameras);
-        if (have_presence && (r->fresh || presence_dirty)) r->channel->ops->presence(r->channel, home);
+        if (cameras && (r->fresh || cameras_dirty)) channel_cameras(r->channel, cameras);
+        if (have_presence && (r->fresh || presence_dirty)) channel_presence(r->channel, home);
         for (size_t k = 0; k < count && states; k++)
             if (states[k].dirty || (r->fresh && strcmp(states[k].what, "ring") != 0))
                 runner_tell(r, &states[k], states[k].dirty && states[k].pulse);
@@ -139,7 +139,7 @@ static void *run(void *context) {
     while (any_busy(n) && steady_now().us < until) {
         outgoing_run(n->outgoing, 50);
         for (size_t i = 0; i < NOTIFY_CHANNELS_MAX; i++)
-            if (n->runners[i].channel) n->runners[i].channel->ops->poll(n->runners[i].channel);
+            if (n->runners[i].channel) channel_poll(n->runners[i].channel);
     }
     return NULL;
 }

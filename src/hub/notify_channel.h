@@ -68,6 +68,7 @@ struct channel_ops {
     void (*close)(struct channel *c);
     /* Begins to hand over; the message is borrowed for the call. */
     err (*send)(struct channel *c, const struct alert_message *m, struct diag *d);
+    /* NULL in kinds without a connection of their own. */
     void (*poll)(struct channel *c);
     void (*cameras)(struct channel *c, json_t *cameras);
     void (*state)(struct channel *c, const struct channel_state *s);
@@ -76,23 +77,34 @@ struct channel_ops {
 
 extern const struct channel_ops channel_webpush, channel_webhook, channel_ntfy, channel_smtp, channel_mqtt;
 
-/* For kinds without a connection of their own. */
-void channel_no_poll(struct channel *c);
-void channel_no_cameras(struct channel *c, json_t *cameras);
-void channel_no_state(struct channel *c, const struct channel_state *s);
-void channel_no_presence(struct channel *c, bool home);
+static inline void channel_poll(struct channel *c) {
+    if (c->ops->poll) c->ops->poll(c);
+}
+static inline void channel_cameras(struct channel *c, json_t *cameras) {
+    if (c->ops->cameras) c->ops->cameras(c, cameras);
+}
+static inline void channel_state(struct channel *c, const struct channel_state *s) {
+    if (c->ops->state) c->ops->state(c, s);
+}
+static inline void channel_presence(struct channel *c, bool home) {
+    if (c->ops->presence) c->ops->presence(c, home);
+}
 
 /* notify_request.c: one request of `outgoing` for each alert. Embedded first in what serves such a kind. */
 struct request_channel {
     struct channel base;
+    size_t size; /* of the whole */
     struct outgoing_transfer *transfer;
     /* What an answer with this status means; where that differs from HTTP's. May be NULL.
      */
     enum channel_result (*judge)(struct request_channel *c, int status, enum channel_result usual);
     const char *mend; /* what to do when the other side refuses who we are: "set a new token" */
 };
+/* Zeros but for `request_channel`, of `size` bytes. NULL: out of memory, and d says so. */
+void *request_channel_new(size_t size, const struct channel_ops *ops, const struct channel_host *host,
+                          const char *mend, struct diag *d);
+void request_channel_close(struct channel *c); /* channel_ops.close; wipes */
 err request_send(struct request_channel *c, const struct outgoing_request *request, struct diag *d);
-void request_end(struct request_channel *c);
 
 /* The alert's JSON with its picture, as text; the caller wipes and frees. NULL: out of memory. */
 char *channel_alert_json(const struct alert_message *m);

@@ -436,6 +436,14 @@ static void poll_channel(struct channel *base) {
 static const char *const secrets[] = {"password", NULL};
 
 const struct channel_ops channel_mqtt = {
-    "mqtt",     secrets,      check,        open_channel, close_channel,
-    send_alert, poll_channel, tell_cameras, tell_state,   tell_presence,
+    .kind = "mqtt",
+    .secrets = secrets,
+    .check = check,
+    .open = open_channel,
+    .close = close_channel,
+    .send = send_alert,
+    .poll = poll_channel,
+    .cameras = tell_cameras,
+    .state = tell_state,
+    .presence = tell_presence,
 };

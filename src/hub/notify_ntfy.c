@@ -59,14 +59,6 @@ static err check(json_t *settings, json_t *shown, struct diag *d) {
     return e;
 }
 
-static void close_channel(struct channel *c) {
-    struct ntfy *n = (struct ntfy *)c;
-    if (!n) return;
-    request_end(&n->request);
-    wipe(n, sizeof *n);
-    free(n);
-}
-
 /* Servers without a store for attachments refuse them: the alert goes again, without. */
 static enum channel_result judge(struct request_channel *c, int status, enum channel_result usual) {
     struct ntfy *n = (struct ntfy *)c;
@@ -80,11 +72,10 @@ static err open_channel(const struct channel_host *host, json_t *settings, struc
     struct settings s = {0};
     err e = read_settings(settings, &s, d);
     if (e) return e;
-    struct ntfy *n = calloc(1, sizeof *n);
-    if (!n) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
-    n->request.base = (struct channel){&channel_ntfy, host};
+    struct ntfy *n = request_channel_new(sizeof *n, &channel_ntfy, host,
+                                         "set a new token, or one that may write to this topic", d);
+    if (!n) return ERR_NO_MEMORY;
     n->request.judge = judge;
-    n->request.mend = "set a new token, or one that may write to this topic";
     snprintf(n->url, sizeof n->url, "%s", s.url);
     snprintf(n->click, sizeof n->click, "%s", s.click ? s.click : "");
     snprintf(n->token, sizeof n->token, "%s", s.token ? s.token : "");
@@ -161,14 +152,10 @@ static err send_alert(struct channel *c, const struct alert_message *m, struct d
 static const char *const secrets[] = {"token", NULL};
 
 const struct channel_ops channel_ntfy = {
-    "ntfy",
-    secrets,
-    check,
-    open_channel,
-    close_channel,
-    send_alert,
-    channel_no_poll,
-    channel_no_cameras,
-    channel_no_state,
-    channel_no_presence,
+    .kind = "ntfy",
+    .secrets = secrets,
+    .check = check,
+    .open = open_channel,
+    .close = request_channel_close,
+    .send = send_alert,
 };

@@ -4,22 +4,6 @@
 
 #include "hub/notify_channel.h"
 
-void channel_no_poll(struct channel *c) {
-    (void)c;
-}
-void channel_no_cameras(struct channel *c, json_t *cameras) {
-    (void)c;
-    (void)cameras;
-}
-void channel_no_state(struct channel *c, const struct channel_state *s) {
-    (void)c;
-    (void)s;
-}
-void channel_no_presence(struct channel *c, bool home) {
-    (void)c;
-    (void)home;
-}
-
 char *channel_alert_json(const struct alert_message *m) {
     AUTO(json_release) json_t *whole = json_copy(m->json);
     if (!whole) return NULL;
@@ -63,7 +47,23 @@ err request_send(struct request_channel *c, const struct outgoing_request *reque
     return outgoing_start(c->base.host->outgoing, request, on_done, c, &c->transfer, d);
 }
 
-void request_end(struct request_channel *c) {
+void *request_channel_new(size_t size, const struct channel_ops *ops, const struct channel_host *host,
+                          const char *mend, struct diag *d) {
+    struct request_channel *c = calloc(1, size);
+    if (!c) {
+        (void)diag_fail(d, ERR_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    c->base = (struct channel){ops, host};
+    c->size = size;
+    c->mend = mend;
+    return c;
+}
+
+void request_channel_close(struct channel *base) {
+    struct request_channel *c = (struct request_channel *)base;
+    if (!c) return;
     outgoing_cancel(c->transfer);
-    c->transfer = NULL;
+    wipe(c, c->size); /* tokens */
+    free(c);
 }

@@ -242,16 +242,16 @@ static void begin_alert(struct runner *r) {
 
 void runner_step(struct runner *r) {
     if (!r->channel) return;
-    r->channel->ops->poll(r->channel);
+    channel_poll(r->channel);
     if (!r->busy && !begin_test(r)) begin_alert(r);
 }
 
 void runner_tell(struct runner *r, const struct camera_state *s, bool pulse) {
     const struct channel_state told = {s->camera, s->what, s->on || pulse};
     if (!r->channel) return;
-    r->channel->ops->state(r->channel, &told);
+    channel_state(r->channel, &told);
     if (pulse && !s->on) { /* it began and ended before we looked */
         const struct channel_state over = {s->camera, s->what, false};
-        r->channel->ops->state(r->channel, &over);
+        channel_state(r->channel, &over);
     }
 }

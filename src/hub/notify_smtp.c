@@ -87,30 +87,21 @@ static err check(json_t *settings, json_t *shown, struct diag *d) {
     return cut_addresses(to_text, to, d);
 }
 
-static void close_channel(struct channel *c) {
-    struct smtp *s = (struct smtp *)c;
-    if (!s) return;
-    request_end(&s->request);
-    wipe(s, sizeof *s);
-    free(s);
-}
-
 static err open_channel(const struct channel_host *host, json_t *settings, struct channel **out,
                         struct diag *d) {
     struct settings read = {0};
-    struct smtp *s = calloc(1, sizeof *s);
-    if (!s) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    struct smtp *s =
+        request_channel_new(sizeof *s, &channel_smtp, host, "set the user name and the password anew", d);
+    if (!s) return ERR_NO_MEMORY;
     err e = read_settings(settings, &read, d);
     if (!e) {
         snprintf(s->to_text, sizeof s->to_text, "%s", read.to);
         e = cut_addresses(s->to_text, s->to, d);
     }
     if (e) {
-        free(s);
+        request_channel_close(&s->request.base);
         return e;
     }
-    s->request.base = (struct channel){&channel_smtp, host};
-    s->request.mend = "set the user name and the password anew";
     snprintf(s->url, sizeof s->url, "%s", read.url);
     snprintf(s->from, sizeof s->from, "%s", read.from);
     snprintf(s->user, sizeof s->user, "%s", read.user ? read.user : "");
@@ -144,14 +135,10 @@ static err send_alert(struct channel *c, const struct alert_message *m, struct d
 static const char *const secrets[] = {"password", NULL};
 
 const struct channel_ops channel_smtp = {
-    "smtp",
-    secrets,
-    check,
-    open_channel,
-    close_channel,
-    send_alert,
-    channel_no_poll,
-    channel_no_cameras,
-    channel_no_state,
-    channel_no_presence,
+    .kind = "smtp",
+    .secrets = secrets,
+    .check = check,
+    .open = open_channel,
+    .close = request_channel_close,
+    .send = send_alert,
 };

@@ -17,7 +17,7 @@
 struct webhook {
     struct request_channel request;
     char url[OUTGOING_URL_MAX_BYTES + 1];
-    struct blob secret;
+    char secret[CHANNEL_SECRET_MAX_BYTES + 1];
 };
 
 static err read_settings(json_t *settings, const char **url, const char **secret, struct diag *d) {
@@ -51,26 +51,15 @@ static err check(json_t *settings, json_t *shown, struct diag *d) {
     return e;
 }
 
-static void close_channel(struct channel *c) {
-    struct webhook *w = (struct webhook *)c;
-    if (!w) return;
-    request_end(&w->request);
-    blob_clear(&w->secret);
-    free(w);
-}
-
 static err open_channel(const struct channel_host *host, json_t *settings, struct channel **out,
                         struct diag *d) {
     const char *url = NULL, *secret = NULL;
     err e = read_settings(settings, &url, &secret, d);
     if (e) return e;
-    struct webhook *w = calloc(1, sizeof *w);
-    if (!w || blob_append(&w->secret, bytes_text(secret ? secret : ""))) {
-        free(w);
-        return diag_fail(d, ERR_NO_MEMORY, "out of memory");
-    }
-    w->request.base = (struct channel){&channel_webhook, host};
-    w->request.mend = "look at what the receiver expects";
+    struct webhook *w =
+        request_channel_new(sizeof *w, &channel_webhook, host, "look at what the receiver expects", d);
+    if (!w) return ERR_NO_MEMORY;
+    snprintf(w->secret, sizeof w->secret, "%s", secret ? secret : "");
     snprintf(w->url, sizeof w->url, "%s", url);
     *out = &w->request.base;
     return ERR_OK;
@@ -83,7 +72,7 @@ static void sign(const struct webhook *w, long long t, struct bytes body, struct
     snprintf(head, sizeof head, "%lld.", t);
     out[0] = 0;
     if (blob_append(scratch, bytes_text(head)) || blob_append(scratch, body)) return;
-    hash_hmac(blob_bytes(&w->secret), blob_bytes(scratch), mac);
+    hash_hmac(bytes_text(w->secret), blob_bytes(scratch), mac);
     hex_encode(BYTES_OF(mac), out);
 }
 
@@ -111,14 +100,10 @@ static err send_alert(struct channel *c, const struct alert_message *m, struct d
 static const char *const secrets[] = {"secret", NULL};
 
 const struct channel_ops channel_webhook = {
-    "webhook",
-    secrets,
-    check,
-    open_channel,
-    close_channel,
-    send_alert,
-    channel_no_poll,
-    channel_no_cameras,
-    channel_no_state,
-    channel_no_presence,
+    .kind = "webhook",
+    .secrets = secrets,
+    .check = check,
+    .open = open_channel,
+    .close = request_channel_close,
+    .send = send_alert,
 };

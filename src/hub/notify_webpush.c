@@ -49,14 +49,6 @@ static err check(json_t *settings, json_t *shown, struct diag *d) {
     return e;
 }
 
-static void close_channel(struct channel *c) {
-    struct webpush *w = (struct webpush *)c;
-    if (!w) return;
-    request_end(&w->request);
-    wipe(w, sizeof *w);
-    free(w);
-}
-
 static enum channel_result judge(struct request_channel *c, int status, enum channel_result usual) {
     (void)c;
     return status == 404 || status == 410 ? CHANNEL_GONE : usual; /* RFC 8030 section 7.3 */
@@ -65,17 +57,16 @@ static enum channel_result judge(struct request_channel *c, int status, enum cha
 static err open_channel(const struct channel_host *host, json_t *settings, struct channel **out,
                         struct diag *d) {
     struct subscription s = {0};
-    struct webpush *w = calloc(1, sizeof *w);
-    if (!w) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    struct webpush *w = request_channel_new(sizeof *w, &channel_webpush, host,
+                                            "turn notifications off and on again in that browser", d);
+    if (!w) return ERR_NO_MEMORY;
     err e = read_settings(settings, &s, d);
     if (!e) e = web_push_receiver_read(s.p256dh, s.auth, &w->to, d);
     if (e) {
-        free(w);
+        request_channel_close(&w->request.base);
         return e;
     }
-    w->request.base = (struct channel){&channel_webpush, host};
     w->request.judge = judge;
-    w->request.mend = "turn notifications off and on again in that browser";
     snprintf(w->endpoint, sizeof w->endpoint, "%s", s.endpoint);
     *out = &w->request.base;
     return ERR_OK;
@@ -135,14 +126,10 @@ static err send_alert(struct channel *c, const struct alert_message *m, struct d
 static const char *const secrets[] = {"p256dh", "auth", "endpoint", NULL};
 
 const struct channel_ops channel_webpush = {
-    "webpush",
-    secrets,
-    check,
-    open_channel,
-    close_channel,
-    send_alert,
-    channel_no_poll,
-    channel_no_cameras,
-    channel_no_state,
-    channel_no_presence,
+    .kind = "webpush",
+    .secrets = secrets,
+    .check = check,
+    .open = open_channel,
+    .close = request_channel_close,
+    .send = send_alert,
 };

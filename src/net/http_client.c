@@ -1,19 +1,16 @@
 #include "net/http_client.h"
 
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "net/curl_setup.h"
 
-#define CONNECT_MS 10000L
 #define UNACKNOWLEDGED_MS 30000 /* a peer that vanished without a word */
 #define JSON_REQUEST_MS 30000
 
@@ -47,11 +44,6 @@ struct http_client {
     struct http_transfer *transfers;
     atomic_bool stopped;
 };
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static void start_curl(void) {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 static bool is_loopback(const char *host) {
     return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 || strncmp(host, "127.", 4) == 0;
@@ -91,12 +83,11 @@ static err check_url(const char *url, char **out, bool *loopback, struct diag *d
 }
 
 err http_client_new(const struct http_options *options, struct http_client **out, struct diag *d) {
-    pthread_once(&curl_once, start_curl);
-    if (options->ca_file && access(options->ca_file, R_OK))
-        return diag_fail(d, ERR_NOT_FOUND, "cannot read the certificate file %s", options->ca_file);
+    err e = curl_begin(options->ca_file, d);
+    if (e) return e;
     struct http_client *c = calloc(1, sizeof *c);
     if (!c) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
-    err e = check_url(options->url, &c->url, &c->loopback, d);
+    e = check_url(options->url, &c->url, &c->loopback, d);
     if (!e && options->ca_file && !(c->ca_file = strdup(options->ca_file))) e = ERR_NO_MEMORY;
     if (!e && !(c->multi = curl_multi_init())) e = ERR_NO_MEMORY;
     if (e) {
@@ -118,7 +109,7 @@ static void transfer_free(struct http_transfer *t) {
     else if (c->transfers == t)
         c->transfers = t->next;
     if (t->next) t->next->previous = t->previous;
-    curl_slist_free_all(t->headers);
+    curl_lines_free(t->headers);
     blob_clear(&t->owned_body);
     http_response_clear(&t->response);
     free(t);
@@ -262,26 +253,17 @@ static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose) {
 
 static err add_header(struct http_transfer *t, const char *name, const char *value) {
     char line[HTTP_URL_MAX_BYTES];
-    if (strpbrk(value, "\r\n")) return ERR_INVALID;
     if (snprintf(line, sizeof line, "%s: %s", name, value) >= (int)sizeof line) return ERR_LIMIT;
-    struct curl_slist *more = curl_slist_append(t->headers, line);
+    err e = curl_add_line(&t->headers, line);
     wipe(line, sizeof line);
-    if (!more) return ERR_NO_MEMORY;
-    t->headers = more;
-    return ERR_OK;
+    return e;
 }
 
 static err add_headers(struct http_transfer *t, const struct http_request *r) {
     char quoted[128];
     bool has_body = r->json || r->feed || r->body.len;
     err e = add_header(t, "User-Agent", "cardea/" CARDEA_VERSION);
-    if (!e) {
-        struct curl_slist *more = curl_slist_append(t->headers, "Expect:"); /* no round trip before a body */
-        if (!more)
-            e = ERR_NO_MEMORY;
-        else
-            t->headers = more;
-    }
+    if (!e) e = curl_add_line(&t->headers, "Expect:"); /* no round trip before a body */
     if (!e && has_body)
         e = add_header(t, "Content-Type", r->json ? "application/json" : "application/octet-stream");
     if (!e && r->authorization) e = add_header(t, "Authorization", r->authorization);
@@ -325,30 +307,24 @@ static err set_up(struct http_transfer *t, const struct http_request *r, struct 
     if (!e) e = set_body(t, r);
     if (e) return diag_fail(d, e, "cannot prepare the request: %s", err_text(e));
     CURL *h = t->easy;
-    curl_easy_setopt(h, CURLOPT_URL, url);
+    const struct curl_common common = {.url = url,
+                                       .ca_file = c->ca_file,
+                                       .direct = c->loopback,
+                                       .owner = t,
+                                       .on_header = on_header,
+                                       .on_data = on_data,
+                                       .words = t->words};
+    curl_set_up(h, &common);
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, r->method);
     curl_easy_setopt(h, CURLOPT_HTTPHEADER, t->headers);
-    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(h, CURLOPT_ERRORBUFFER, t->words);
-    curl_easy_setopt(h, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(h, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
-    curl_easy_setopt(h, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(h, CURLOPT_SOCKOPTFUNCTION, on_socket);
-    curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
     curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(h, CURLOPT_TCP_KEEPIDLE, 20L);
     curl_easy_setopt(h, CURLOPT_TCP_KEEPINTVL, 10L);
     if (r->timeout_ms) curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     if (r->range) curl_easy_setopt(h, CURLOPT_RANGE, r->range);
-    if (c->ca_file) { /* the folder of the system's roots stays in force beside the file */
-        curl_easy_setopt(h, CURLOPT_CAINFO, c->ca_file);
-        curl_easy_setopt(h, CURLOPT_CAPATH, "/etc/ssl/certs");
-    }
-    if (c->loopback) curl_easy_setopt(h, CURLOPT_PROXY, "");
     return ERR_OK;
 }
 

@@ -1,13 +1,11 @@
 #include "net/outgoing.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <unistd.h>
 
-#define CONNECT_MS 10000L
+#include "net/curl_setup.h"
+
 #define AT_ONCE_MAX 64L
 
 struct outgoing_transfer {
@@ -31,15 +29,9 @@ struct outgoing {
     struct outgoing_transfer *transfers;
 };
 
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static void start_curl(void) {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 err outgoing_new(const char *ca_file, struct outgoing **out, struct diag *d) {
-    pthread_once(&curl_once, start_curl);
-    if (ca_file && access(ca_file, R_OK))
-        return diag_fail(d, ERR_NOT_FOUND, "cannot read the certificate file %s", ca_file);
+    err e = curl_begin(ca_file, d);
+    if (e) return e;
     struct outgoing *o = calloc(1, sizeof *o);
     if (o) o->multi = curl_multi_init();
     if (!o || !o->multi || (ca_file && !(o->ca_file = strdup(ca_file)))) {
@@ -62,9 +54,8 @@ static void transfer_free(struct outgoing_transfer *t) {
     else if (o->transfers == t)
         o->transfers = t->next;
     if (t->next) t->next->previous = t->previous;
-    for (struct curl_slist *s = t->headers; s; s = s->next) wipe(s->data, strlen(s->data)); /* tokens */
-    curl_slist_free_all(t->headers);
-    curl_slist_free_all(t->to);
+    curl_lines_free(t->headers);
+    curl_lines_free(t->to);
     blob_clear(&t->body);
     free(t);
 }
@@ -149,24 +140,10 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
 
 /* --- Starting --- */
 
-static bool plain_line(const char *text) {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f) return false;
-    return true;
-}
-
-static err add_line(struct curl_slist **list, const char *line) {
-    if (!plain_line(line)) return ERR_INVALID;
-    struct curl_slist *more = curl_slist_append(*list, line);
-    if (!more) return ERR_NO_MEMORY;
-    *list = more;
-    return ERR_OK;
-}
-
 static err set_up_http(struct outgoing_transfer *t, const struct outgoing_request *r) {
-    err e = add_line(&t->headers, "User-Agent: cardea/" CARDEA_VERSION);
-    if (!e) e = add_line(&t->headers, "Expect:");
-    for (size_t i = 0; !e && r->headers[i]; i++) e = add_line(&t->headers, r->headers[i]);
+    err e = curl_add_line(&t->headers, "User-Agent: cardea/" CARDEA_VERSION);
+    if (!e) e = curl_add_line(&t->headers, "Expect:");
+    for (size_t i = 0; !e && r->headers[i]; i++) e = curl_add_line(&t->headers, r->headers[i]);
     curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
@@ -187,9 +164,9 @@ static err set_up_mail(struct outgoing_transfer *t, const struct outgoing_reques
     curl_free(name);
     curl_url_cleanup(parts);
     bool loopback = outgoing_loopback_name(host);
-    err e = plain_line(r->from) ? ERR_OK : ERR_INVALID;
+    err e = curl_plain_line(r->from) ? ERR_OK : ERR_INVALID;
     for (size_t i = 0; !e && r->to[i]; i++)
-        e = i < OUTGOING_MAIL_TO_MAX ? add_line(&t->to, r->to[i]) : ERR_LIMIT;
+        e = i < OUTGOING_MAIL_TO_MAX ? curl_add_line(&t->to, r->to[i]) : ERR_LIMIT;
     curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     curl_easy_setopt(t->easy, CURLOPT_MAIL_FROM, r->from);
     curl_easy_setopt(t->easy, CURLOPT_MAIL_RCPT, t->to);
@@ -204,28 +181,21 @@ static err set_up_mail(struct outgoing_transfer *t, const struct outgoing_reques
 
 static void set_up(struct outgoing_transfer *t, const struct outgoing_request *r) {
     CURL *h = t->easy;
-    curl_easy_setopt(h, CURLOPT_URL, r->url);
-    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(h, CURLOPT_ERRORBUFFER, t->words);
-    curl_easy_setopt(h, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(h, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
-    curl_easy_setopt(h, CURLOPT_WRITEDATA, t);
+    const struct curl_common common = {.url = r->url,
+                                       .ca_file = t->owner->ca_file,
+                                       .direct = t->home_only,
+                                       .owner = t,
+                                       .on_header = on_header,
+                                       .on_data = on_data,
+                                       .words = t->words};
+    curl_set_up(h, &common);
     curl_easy_setopt(h, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(h, CURLOPT_READDATA, t);
     curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, on_seek);
     curl_easy_setopt(h, CURLOPT_SEEKDATA, t);
     curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, on_open);
     curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, t);
-    curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
     curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
-    if (t->owner->ca_file) { /* the folder of the system's roots stays in force beside the file */
-        curl_easy_setopt(h, CURLOPT_CAINFO, t->owner->ca_file);
-        curl_easy_setopt(h, CURLOPT_CAPATH, "/etc/ssl/certs");
-    }
-    if (t->home_only) curl_easy_setopt(h, CURLOPT_PROXY, "");
 }
 
 err outgoing_start(struct outgoing *o, const struct outgoing_request *request, outgoing_done_fn *done,
