@@ -212,8 +212,9 @@ struct later {
 
 static void add_now(void *context) {
     struct later *l = context;
-    struct diag d;
-    if (outbox_add(l->o, l->head, blob_bytes(&l->payload), &d)) log_warning("an event was lost: %s", d.text);
+    struct diag d = {{0}};
+    err e = outbox_add(l->o, l->head, blob_bytes(&l->payload), &d);
+    if (e) log_warning("an event was lost: %s", d.text[0] ? d.text : err_text(e));
     json_decref(l->head);
     blob_clear(&l->payload);
     free(l);

@@ -248,8 +248,9 @@ static void end_left_open(struct seeing *s) {
         uint8_t old[16], id[16] = {0};
         memcpy(old, e.id, sizeof old);
         bool known = s->ports.camera_name(s->ports.context, e.camera) != NULL;
-        if (known && o && s->ports.event(s->ports.context, e.camera, o, id, &d))
-            log_warning("an event that was left open stays so: %s", d.text);
+        err gone = known && o ? s->ports.event(s->ports.context, e.camera, o, id, &d) : ERR_OK;
+        if (gone)
+            log_warning("an event that was left open stays so: %s", d.text[0] ? d.text : err_text(gone));
         memcpy(e.id, id, sizeof e.id);
         e.open = false;
         recent_add(s->recent, &e, old);

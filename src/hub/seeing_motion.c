@@ -26,8 +26,9 @@ static void tell(struct seeing *s, struct see_camera *c, bool looked) {
         json_object_set_new(o, "replaces", json_string(hex));
     }
     add_place(s, o, v->slot, looked);
-    if (s->ports.event(s->ports.context, c->id, o, v->event, &d))
-        log_warning("an event was lost: %s", d.text);
+    err e = s->ports.event(s->ports.context, c->id, o, v->event, &d);
+    if (e)
+        log_warning("an event was lost: %s", d.text[0] ? d.text : err_text(e));
     else
         v->told = true;
 }

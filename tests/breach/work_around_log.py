@@ -217,31 +217,44 @@ def test_lies_about_the_entries(folder):
         home.stop()
 
 
+def went_back(home, looks):
+    """A vault whose log is put back to before so many looks, which a device and the hub have seen. The log's size and the hub's
+    word from before; the hub is away."""
+    home.begin()
+    home.stop_hub()
+    home.stop_vault()
+    home.keep("earlier")
+    home.start_vault()
+    home.start_hub()
+    wait_for("the hub", home.status)
+    home.share(looks)
+    size = home.verify()["size"]
+    home.witnessed(size)
+    witness = home.witness()
+    home.stop_hub()
+    home.stop_vault()
+    home.put_back("earlier")
+    home.start_vault()
+    return size, witness
+
+
+def hub_notices(home):
+    home.start_hub()
+    evidence = home.path("hub/evidence")
+    wait_for("the hub's evidence", lambda: os.path.isdir(evidence) and len(os.listdir(evidence)) >= 2)
+    wait_for("the hub", home.status)
+
+
 def test_a_log_that_shrank(folder):
     """The vault's log is put back to before the last looks: nobody was ever there."""
     home = Watched(folder)
     try:
-        home.begin()
-        home.stop_hub()
-        home.stop_vault()
-        home.keep("earlier")
-        home.start_vault()
-        home.start_hub()
-        wait_for("the hub", home.status)
-        home.share(2)
-        size = home.verify()["size"]
-        home.witnessed(size)
-        home.stop_hub()
-        home.stop_vault()
-        home.put_back("earlier")
-        home.start_vault()
+        size, _ = went_back(home, 2)
         said = home.verify()
         assert not said["proven"] and said["failure"] == "shrank", said
         shown, known = (open(os.path.join(said["evidence"], f)).read() for f in ("shown", "known"))
         assert int(shown.split("\n")[1]) < int(known.split("\n")[1]) == size, "both checkpoints are kept"
-        home.start_hub()
-        wait_for("the hub's evidence", lambda: os.path.isdir(home.path("hub/evidence")) and len(os.listdir(home.path("hub/evidence"))) >= 2)
-        assert wait_for("the hub", home.status)
+        hub_notices(home)
         assert home.witness()["size"] == size and home.witness()["evidence"] >= 1
         with open(home.path("hub.log")) as f:
             assert "has shrunk" in f.read(), "the owner is told"
@@ -256,27 +269,11 @@ def test_a_log_that_forked(folder):
     """The same, and then as many other entries: the size alone would not tell."""
     home = Watched(folder)
     try:
-        home.begin()
-        home.stop_hub()
-        home.stop_vault()
-        home.keep("earlier")
-        home.start_vault()
-        home.start_hub()
-        wait_for("the hub", home.status)
-        home.share(1)
-        size = home.verify()["size"]
-        home.witnessed(size)
-        before = home.witness()
-        home.stop_hub()
-        home.stop_vault()
-        home.put_back("earlier")
-        home.start_vault()
+        _, before = went_back(home, 1)
         home.share(3)
         said = home.verify()
         assert not said["proven"] and said["failure"] == "forked", said
-        home.start_hub()
-        wait_for("the hub's evidence", lambda: os.path.isdir(home.path("hub/evidence")) and len(os.listdir(home.path("hub/evidence"))) >= 2)
-        wait_for("the hub", home.status)
+        hub_notices(home)
         after = home.witness()
         assert after["size"] == before["size"] and after["root"] == before["root"], "nothing was cosigned"
         forget(home)

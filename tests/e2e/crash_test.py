@@ -66,6 +66,7 @@ def test_nothing_is_lost(folder):
             home.cardea("camera", "add", f"camera {i}", "file:" + clip(home.path(f"{i}.mp4"), rate=RATE))
         wait_for("all cameras to stream", lambda: home.streaming(CAMERAS), 60)
         watch, spool = home.reader("watch", acknowledged, stdin=subprocess.PIPE, stdout=subprocess.PIPE), SpoolWatch(home)
+        wait_for("the reader to be signed in", lambda: os.path.exists(acknowledged), 30)  # it signs in once, before anything breaks
         began = time.monotonic()
         counts = break_things(home, rng, began + SECONDS)
         wait_for("all cameras to stream again", lambda: home.streaming(CAMERAS), 90)

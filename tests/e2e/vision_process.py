@@ -1,15 +1,13 @@
 """Plays the hub for one real cardea-vision over docs/seeing.md, and keeps what it says."""
-import array
-import base64
 import fcntl
 import hashlib
 import json
 import os
-import select
 import socket
 import struct
 import subprocess
-import time
+
+from peer_process import Peer
 
 CONFIG, FILE, FRAME, FORGET, EMBED = 1, 2, 3, 4, 5
 READY, SIGHTINGS, PICTURE, FACES, STATUS, REFUSED = 16, 17, 18, 19, 20, 21
@@ -35,37 +33,15 @@ def picodet(models, side=416, **more):
             "thresholds": {}, **more}, [f"detect/picodet-s-{side}.onnx"]
 
 
-class Vision:
+class Vision(Peer):
     def __init__(self, program, detector, files, faces=None, threads=1, seals=SEALS, start=True):
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.log, log_end = os.pipe()
-
-        def child():
-            os.dup2(theirs.fileno(), 3)
-            os.set_inheritable(3, True)
-
-        self.process = subprocess.Popen([program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log_end,
-                                        preexec_fn=child, close_fds=True, pass_fds=(3,) if theirs.fileno() != 3 else (),
-                                        env={})
-        theirs.close()
-        os.close(log_end)
-        self.socket = ours
-        self.data = b""
-        self.events = []
-        self.ended = False
+        super().__init__(program, {})
         if start:
             config = {"threads": threads, "detector": {**detector, "files": len(files)},
                       "faces": {"files": 2} if faces else None}
             self.send(CONFIG, json.dumps(config).encode())
             for data in files + (faces or []):
                 self.send_file(data, seals=seals)
-
-    def send(self, kind, payload, fd=None):
-        message = struct.pack(">IB", 1 + len(payload), kind) + payload
-        extra = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))] if fd is not None else []
-        sent = self.socket.sendmsg([message], extra)
-        if sent < len(message):
-            self.socket.sendall(message[sent:])
 
     def send_file(self, data, size=None, seals=SEALS):
         fd = sealed(data, seals)
@@ -91,33 +67,6 @@ class Vision:
             raise AssertionError(f"message {kind} is not for the hub")
         self.events.append((kind, event))
 
-    def run(self, seconds, until=None):
-        """Until `until(self)` is true, it is gone, or the time is over. Returns whether `until` held."""
-        deadline = time.monotonic() + seconds
-        while not self.ended:
-            if until and until(self):
-                return True
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
-                break
-            try:
-                more = self.socket.recv(1 << 20)
-            except ConnectionResetError:
-                more = b""
-            if not more:
-                self.ended = True
-            self.data += more
-            while len(self.data) >= 5:
-                length, kind = struct.unpack(">IB", self.data[:5])
-                if len(self.data) < 4 + length:
-                    break
-                payload, self.data = self.data[5:4 + length], self.data[4 + length:]
-                self.take(kind, payload)
-        return bool(until and until(self))
-
-    def of(self, kind):
-        return [event for k, event in self.events if k == kind]
-
     def ready(self, seconds=20):
         self.run(seconds, lambda v: v.of(READY) or v.of(REFUSED))
         return self.of(READY)[0] if self.of(READY) else None
@@ -138,14 +87,7 @@ class Vision:
             self.process.kill()
             self.process.wait()
             code = None
-        words = b""
-        while True:
-            more = os.read(self.log, 65536)
-            if not more:
-                break
-            words += more
-        os.close(self.log)
-        self.words = words.decode(errors="replace")
+        self.words = self.read_log()
         return code
 
 

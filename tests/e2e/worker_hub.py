@@ -1,8 +1,6 @@
 """Plays the hub for one real cardea-camera over docs/worker.md, and keeps what the worker says."""
-import array
 import json
 import os
-import select
 import socket
 import struct
 import subprocess
@@ -10,6 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from peer_process import Peer
 from scripted import PATIENCE
 
 CONFIG, DESCRIPTOR, STOP = 1, 2, 3
@@ -50,36 +49,17 @@ def check_on_the_clock(fragments, most_s):
     assert min(late) < most_s, f"wall time is not the time: {min(late):.2f} s and more before arrival"
 
 
-class Worker:
+class Worker(Peer):
     """`connect(want)` answers a want message with (socket or file object, port), an exception's text being the refusal."""
+    patience = PATIENCE  # the seconds are what an idle machine needs at most
 
     def __init__(self, program, config, connect=None, environment=None):
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.log, log_end = os.pipe()
-
-        def child():
-            os.dup2(theirs.fileno(), 3)
-            os.set_inheritable(3, True)
-
-        self.process = subprocess.Popen([program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log_end,
-                                        preexec_fn=child, close_fds=True, pass_fds=(3,) if theirs.fileno() != 3 else (),
-                                        env=environment or {})
-        theirs.close()
-        os.close(log_end)
-        self.socket = ours
+        super().__init__(program, environment or {})
         self.connect = connect
         self.given = {}  # by request
-        self.data = b""
-        self.events = []  # (type, object) in order
-        self.ended = False
         full = {"audio": True, "stream": "main", "picture_s": 10, "motion": False, "transport": "auto"}
         full.update(config)
         self.send(CONFIG, json.dumps(full).encode())
-
-    def send(self, kind, payload, fd=None):
-        message = struct.pack(">IB", 1 + len(payload), kind) + payload
-        extra = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))] if fd is not None else []
-        self.socket.sendmsg([message], extra)
 
     def answer(self, want):
         head = {"request": want["request"]}
@@ -117,34 +97,6 @@ class Worker:
             event = payload
         self.events.append((kind, event))
 
-    def run(self, seconds, until=None):
-        """Until `until(self)` is true, the worker is gone, or the time is over, `seconds` being what an idle machine needs at most.
-        Returns whether `until` held."""
-        deadline = time.monotonic() + PATIENCE * seconds
-        while not self.ended:
-            if until and until(self):
-                return True
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
-                break
-            try:
-                more = self.socket.recv(1 << 20)
-            except ConnectionResetError:
-                more = b""
-            if not more:
-                self.ended = True
-            self.data += more
-            while len(self.data) >= 5:
-                length, kind = struct.unpack(">IB", self.data[:5])
-                if len(self.data) < 4 + length:
-                    break
-                payload, self.data = self.data[5:4 + length], self.data[4 + length:]
-                self.take(kind, payload)
-        return bool(until and until(self))
-
-    def of(self, kind):
-        return [event for k, event in self.events if k == kind]
-
     def frames(self):
         return [f for f in self.of(FRAGMENT) if not f.flags & SOUND]
 
@@ -178,12 +130,5 @@ class Worker:
         self.socket.close()
         for given in self.given.values():
             given.close()
-        log = b""
-        while True:
-            more = os.read(self.log, 65536)
-            if not more:
-                break
-            log += more
-        os.close(self.log)
-        self.words = log.decode(errors="replace")
+        self.words = self.read_log()
         return code
