@@ -195,9 +195,11 @@ static err post_open(struct client *c, const struct grantee *who, json_t **answe
     if (e) return e;
     e = grant_open_sign(&who->sign, blob_bytes(&raw), who->grant, signature);
     if (e) return diag_fail(d, ERR_INVALID, "the vault's challenge is longer than any can be");
+    /* With the token before it this goes on with that opening, and is no further view. */
+    const char *renews = c->grant->opened && strncmp(c->access, "Access ", 7) == 0 ? c->access + 7 : NULL;
     AUTO(json_release)
-    json_t *ask = json_pack("{s:s, s:o}", "challenge", client_text(challenge, "challenge"), "signature",
-                            json_base64(BYTES_OF(signature)));
+    json_t *ask = json_pack("{s:s, s:o, s:s*}", "challenge", client_text(challenge, "challenge"), "signature",
+                            json_base64(BYTES_OF(signature)), "renews", renews);
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     hex_encode(BYTES_OF(who->grant), id);
     snprintf(path, sizeof path, "/v1/grants/%s/open", id);

@@ -56,7 +56,7 @@ err client_grant_check(struct client_grant *g, const struct grant_answer *answer
 err grantee_open(struct client *c, const struct grantee *who, struct diag *d) CHECKED;
 /* ERR_DENIED: the vault says that this link has ended. ERR_OK says little: it may be unknown. */
 err grantee_link_check(struct client *c, const struct link *l, struct diag *d) CHECKED;
-/* Once more, for the keys of a new epoch; counts as a view. */
+/* Once more, for the keys of a new epoch or another token; the same view goes on. */
 err grantee_open_again(struct client *c, struct diag *d) CHECKED;
 
 /* A link's holder. `password` may be empty. */

@@ -409,6 +409,26 @@ static void test_sweep_steps_over(void **state) {
     assert_int_equal(due, 130);
 }
 
+/* --- tokens of grants --- */
+
+static void test_how_long_a_token_renews(void **state) {
+    struct scene *s = *state;
+    const struct store_id grant = {{5}}, other = {{6}};
+    struct store_id of;
+    uint64_t entry = 0;
+    char token[GRANT_TOKEN_CHARS];
+    const uint32_t ends = 100000, last = ends - 1 + GRANT_RENEW_S;
+    grant_token_make(&s->v, &grant, 77, ends, token);
+    assert_int_equal(grant_token_read(&s->v, token, ends - 1, &of, &entry), ERR_OK);
+    assert_int_equal(grant_token_read(&s->v, token, ends, &of, &entry), ERR_DENIED);
+    entry = 0;
+    assert_true(grant_token_renews(&s->v, token, last, &grant, &entry));
+    assert_int_equal(entry, 77);
+    assert_true(grant_token_renews(&s->v, token, 5, &grant, &entry));
+    assert_false(grant_token_renews(&s->v, token, last + 1, &grant, &entry));
+    assert_false(grant_token_renews(&s->v, token, last, &other, &entry));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_many_append_at_once, setup, teardown),
@@ -417,6 +437,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_proofs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sweep_steps_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_how_long_a_token_renews, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals_by_more_than_fit, setup, teardown),
     };
     return cmocka_run_group_tests_name("access log", tests, NULL, NULL);

@@ -7,7 +7,8 @@
 
 #include "vault/vault.h"
 
-#define GRANT_TOKEN_S 3600                 /* at most, and never past the grant's end */
+#define GRANT_TOKEN_S 3600  /* at most, and never past the grant's end */
+#define GRANT_RENEW_S 86400 /* so long after its end a token still shows which opening goes on */
 #define GRANT_BODY_MAX_BYTES (1536u << 10) /* 1 MiB in base64url, and a note */
 #define GRANT_WITNESS_WAIT_MS 5000         /* for a hub's cosignature, where the statement asks for one */
 #define GRANT_IDLE_S 30                    /* a grant without a request for so long is not in use */
@@ -77,6 +78,10 @@ void grant_token_make(const struct vault *v, const struct store_id *grant, uint6
 /* ERR_DENIED: not ours, or expired. */
 err grant_token_read(const struct vault *v, const char *text, uint32_t now, struct store_id *grant,
                      uint64_t *entry) CHECKED;
+/* Is this a token of that grant, good or over for at most GRANT_RENEW_S? Then *entry is the use from which it
+ * came: to open the grant again goes on with that one, and is no further view. */
+bool grant_token_renews(const struct vault *v, const char *text, uint32_t now, const struct store_id *grant,
+                        uint64_t *entry);
 
 /* --- staff (staff_grant.c) --- */
 

@@ -33,6 +33,9 @@ void sharing_give(const struct daemon *d, const struct sharing *s, const struct 
 /* Opens it; auth is set on 200. `out` may be NULL. */
 void sharing_open(const struct daemon *d, const struct grantee *g, const uint8_t grant[GRANT_ID_BYTES],
                   long status, char auth[128], struct answer *out);
+/* The same with an earlier token. */
+void sharing_open_again(const struct daemon *d, const struct grantee *g, const uint8_t grant[GRANT_ID_BYTES],
+                        const char *renews, long status, char auth[128], struct answer *out);
 void sharing_revoke(const struct daemon *d, const struct sharing *s, const uint8_t grant[GRANT_ID_BYTES],
                     long status);
 /* "/v1/grants/HEX" and what follows. */

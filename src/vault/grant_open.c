@@ -24,6 +24,8 @@ struct opening {
     struct grant_held held;
     struct blob raw, leaf, checkpoint;
     uint64_t entry;
+    bool goes_on; /* with an earlier opening, and its use is: */
+    uint64_t renews;
     uint8_t proof[PROOF_MAX][HASH_BYTES];
     size_t proof_count;
     /* While it waits for a hub's cosignature; http_request.state. No worker waits: the cosignature needs one.
@@ -43,16 +45,20 @@ static void opening_clear(struct opening *o) {
     blob_clear(&o->checkpoint);
 }
 
-static bool read_body(struct http_request *request, struct opening *o, struct http_reply *r) {
+static bool read_body(struct vault *v, struct http_request *request, struct opening *o,
+                      struct http_reply *r) {
     AUTO(json_release) json_t *document = NULL;
     AUTO(blob_clear) struct blob challenge = {0}, signature = {0};
+    const char *renews = NULL;
     const struct json_field fields[] = {
         {"challenge", JSON_KIND_BASE64, true, CHALLENGE_BYTES, CHALLENGE_BYTES, &challenge, NULL},
         {"signature", JSON_KIND_BASE64, true, SIGNATURE_BYTES, SIGNATURE_BYTES, &signature, NULL},
+        {"renews", JSON_KIND_TEXT, false, 1, GRANT_TOKEN_CHARS, &renews, NULL},
     };
     if (!REQUEST_JSON(request, fields, &document, r)) return false;
     memcpy(o->challenge, challenge.data, challenge.len);
     memcpy(o->signature, signature.data, signature.len);
+    o->goes_on = renews && grant_token_renews(v, renews, slot_now(), &o->grant, &o->renews);
     return true;
 }
 
@@ -102,12 +108,22 @@ static void tell_hubs(struct vault *v, const struct grant_held *g) {
     publish_json(v, channel, STREAM_HUB_NOTICE, notice);
 }
 
+/* One that goes on is no further view: who watches for longer than a token lasts has opened it once. */
+static err count_use(struct vault *v, struct opening *o, struct diag *d) {
+    struct grant_row *row = &o->held.row;
+    if (!o->goes_on) return v->index->ops->grant_used(v->index, &o->grant, slot_now(), row, d);
+    err e = v->index->ops->grant_get(v->index, NULL, &o->grant, false, row, NULL, d);
+    return e ? e : grant_alive(&o->held, slot_now(), d);
+}
+
 static err log_use(struct vault *v, struct opening *o, struct diag *d) {
     struct grant_held *g = &o->held;
-    err e = v->index->ops->grant_used(v->index, &o->grant, slot_now(), &g->row, d);
+    json_t *more = NULL;
+    err e = count_use(v, o, d);
     if (e) return e;
+    if (o->goes_on) more = json_pack("{s:I}", "renews", (json_int_t)o->renews);
     const struct grant_act act = grant_act_of("grant.use", &g->row.household, &g->statement, false);
-    e = grant_log(v, &act, NULL, &o->entry, &o->leaf, d);
+    e = grant_log(v, &act, more, &o->entry, &o->leaf, d);
     if (e) return e;
     if (g->statement.purpose == GRANT_SUPPORT) {
         e = v->desk->ops->use_add(v->desk, o->entry, &g->row.household, d);
@@ -212,7 +228,7 @@ enum http_outcome grant_open_post(void *vault, struct http_request *request, str
     unsigned retry = 0;
     struct diag d = {0};
     if (request->state) return waited(v, request, r);
-    if (!request_id(request, 0, "grant", &o.grant, r) || !read_body(request, &o, r)) return HTTP_DONE;
+    if (!request_id(request, 0, "grant", &o.grant, r) || !read_body(v, request, &o, r)) return HTTP_DONE;
     uint64_t key = limiter_key(&v->opens, BYTES_OF(request->peer.address), BYTES_OF(o.grant.bytes));
     struct steady_us now = steady_now();
     if (!limiter_ask(&v->opens, key, now, &retry)) {

@@ -415,6 +415,43 @@ static void test_opened_often(void **state) {
     sharing_clear(&s);
 }
 
+/* Who watches for longer than a token lasts opens the grant again, and has opened it once: the token shows
+ * it. */
+static void test_an_opening_goes_on(void **state) {
+    struct sharing s;
+    struct grantee g;
+    AUTO(answer_clear) struct answer list = {0}, a = {0};
+    char auth[128], other[128];
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    const struct grant_statement another = sharing_statement(&s, &g, 1000, 2000);
+    statement.views = 1;
+    sharing_give(&vault, &s, &statement);
+    sharing_give(&vault, &s, &another);
+    sharing_open(&vault, &g, another.id, 200, other, NULL);
+    sharing_open(&vault, &g, statement.id, 200, auth, &a);
+    json_int_t first = json_integer_value(json_object_get(a.json, "entry"));
+    sharing_open(&vault, &g, statement.id, 403, NULL, NULL);
+    sharing_open_again(&vault, &g, statement.id, other + 7, 403, NULL, NULL); /* of another grant */
+    sharing_open_again(&vault, &g, statement.id, "AAAA", 403, NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        sharing_open_again(&vault, &g, statement.id, auth + 7, 200, auth, NULL);
+        ASK(&vault, 200, NULL, "GET", "/v1/cameras", auth);
+    }
+    ASK(&vault, 200, &list, "GET", "/v1/grants", s.h.owner_auth);
+    json_t *one = json_array_get(json_object_get(list.json, "grants"), 0);
+    assert_int_equal(json_integer_value(json_object_get(one, "uses")), 1);
+    AUTO(json_release) json_t *log = log_of(&vault, &s);
+    json_t *third = json_array_get(log, json_array_size(log) - 1);
+    json_t *second = json_array_get(log, json_array_size(log) - 2);
+    assert_int_equal(json_integer_value(json_object_get(second, "renews")), first); /* each is in the log */
+    assert_true(json_equal(json_object_get(third, "renews"), json_object_get(second, "index")));
+    sharing_revoke(&vault, &s, statement.id, 200);
+    sharing_open_again(&vault, &g, statement.id, auth + 7, 403, NULL, NULL);
+    sharing_clear(&s);
+}
+
 /* --- a hub's cosignature --- */
 
 struct witness {
@@ -898,6 +935,7 @@ int main(void) {
         cmocka_unit_test(test_not_now),
         cmocka_unit_test(test_guessing_slows_down),
         cmocka_unit_test(test_opened_often),
+        cmocka_unit_test(test_an_opening_goes_on),
         cmocka_unit_test(test_cosigned),
         cmocka_unit_test(test_not_cosigned),
         cmocka_unit_test(test_revoked_meanwhile),

@@ -94,6 +94,13 @@ err grant_token_read(const struct vault *v, const char *text, uint32_t now, stru
     return ERR_OK;
 }
 
+bool grant_token_renews(const struct vault *v, const char *text, uint32_t now, const struct store_id *grant,
+                        uint64_t *entry) {
+    struct store_id of;
+    uint32_t then = now > GRANT_RENEW_S ? now - GRANT_RENEW_S : 0;
+    return grant_token_read(v, text, then, &of, entry) == ERR_OK && store_id_equal(&of, grant);
+}
+
 void challenge_make(const struct vault *v, uint32_t now, uint8_t out[CHALLENGE_BYTES]) {
     uint8_t mac[HASH_BYTES];
     be32_put(out, now + VAULT_CHALLENGE_S);

@@ -46,6 +46,7 @@ export class GrantAccess implements Access {
     private keys = new Map<string, TimeKeys>();
     private lastEntry = -1;
     private openedAt = 0;
+    private token: string | null = null; /* of the last opening: the next goes on with it, and is no further view */
 
     private constructor(
         private readonly api: Api,
@@ -72,11 +73,12 @@ export class GrantAccess implements Access {
     private async prove(): Promise<Proven> {
         const { challenge } = await this.api.get<{ challenge: string }>("/v1/access/challenge", { who: "nobody" });
         const signature = await signOpen(this.holder.sign, unb64(challenge), this.holder.grant);
-        const json = { challenge, signature: b64(signature) };
+        const json = { challenge, signature: b64(signature), ...(this.token ? { renews: this.token } : {}) };
         const { staff } = this.holder;
         const answer = await (staff ?? this.api).send<Opened>("POST", `/v1/grants/${this.holder.grant}/open`, { who: staff ? "access" : "nobody", json });
         await this.believe(answer);
         this.openedAt = Date.now();
+        this.token = answer.token;
         return answer;
     }
 
@@ -132,7 +134,7 @@ export class GrantAccess implements Access {
 
     async timeKeys(camera: string, epoch: number): Promise<TimeKeys> {
         const held = (): TimeKeys | undefined => this.keys.get(`${camera}/${epoch}`);
-        if (!held() && Date.now() - this.openedAt > AGAIN_MS && !this.statement.views) await this.api.proveAgain();
+        if (!held() && Date.now() - this.openedAt > AGAIN_MS) await this.api.proveAgain();
         const keys = held();
         if (!keys) throw noKey("the keys of this time were not shared with you");
         return keys;

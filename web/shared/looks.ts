@@ -93,7 +93,11 @@ export function looksOf(entries: readonly OwnEntry[]): Look[] {
     };
     for (const e of entries) {
         const key = `${e.details.grant ?? ""}/${whoOf(e)}`;
-        if (e.kind === "grant.use") uses.set(e.index, start(e, key));
+        if (e.kind === "grant.use") {
+            const before = typeof e.details["renews"] === "number" ? uses.get(e.details["renews"]) : undefined;
+            before?.entries.push(e); /* the same opening, with another token */
+            uses.set(e.index, before ?? start(e, key));
+        }
         if (e.kind !== "live.begin" && e.kind !== "live.end") continue;
         const use = typeof e.details["use"] === "number" ? uses.get(e.details["use"]) : undefined;
         let look = use ?? last.get(key);

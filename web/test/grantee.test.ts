@@ -43,6 +43,8 @@ class Made {
     statement!: Statement;
     now = NOW;
     unnamed = false; /* the box does not say what the log calls its holder */
+    renews: (string | null)[] = []; /* what each opening went on with */
+    again: () => Promise<unknown> = async () => undefined;
     lie: (honest: Opening) => Promise<Opening> | Opening = (o) => o;
 
     static async make(change: Partial<Statement> = {}, password = "", by?: SignKey, unnamed = false): Promise<Made> {
@@ -95,14 +97,17 @@ class Made {
 
     async use(entry = this.entry()): Promise<Opening> {
         const index = this.log.entries.push(encodeEntry(entry)) - 1;
-        return { token: "t", expires_in_s: 3600, grant: b64(this.grant), ...(await this.proof(index)) };
+        return { token: `t${index}`, expires_in_s: 3600, grant: b64(this.grant), ...(await this.proof(index)) };
     }
 
     get api(): Api {
         const api = {
             get: async () => ({ challenge: b64(random(48)) }),
-            send: async () => this.lie(await this.use()),
-            useAccess: () => undefined,
+            send: async (_method: string, _path: string, { json }: { json: { renews?: string } }) => {
+                this.renews.push(json.renews ?? null);
+                return this.lie(await this.use());
+            },
+            useAccess: (again: () => Promise<unknown>) => (this.again = again),
             proveAgain: async () => undefined,
         };
         return api as unknown as Api;
@@ -125,6 +130,14 @@ async function cosigned(checkpoint: string, hub: SignKey): Promise<string> {
 }
 
 const refused = (work: Promise<unknown>, pattern: RegExp): Promise<void> => assert.rejects(work, (e: Error) => e instanceof CardeaError && pattern.test(e.message));
+
+test("what is opened for longer than a token lasts is the same opening", async () => {
+    const m = await Made.make({ views: 1 });
+    await m.open();
+    m.now += 60;
+    await m.again();
+    assert.deepEqual(m.renews, [null, "t3"]);
+});
 
 test("an honest vault is believed, and what it was shared with is said", async () => {
     const m = await Made.make();

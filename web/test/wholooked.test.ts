@@ -44,6 +44,19 @@ async function house(): Promise<{ v: MadeVault; link: Awaited<ReturnType<MadeVau
     return { v, link, support };
 }
 
+test("an opening that goes on with another token is one look", async () => {
+    const { v, link } = await house();
+    const first = v.log.entries.length;
+    await v.append("grant.use", link.details, { actor: link.actor });
+    v.time += 3500;
+    await v.append("grant.use", { ...link.details, renews: first }, { actor: link.actor });
+    const l = looked(v, device());
+    await l.check();
+    assert.equal(l.state.failure, null);
+    const looks = looksOf(l.list()).filter((x) => x.grant === link.id);
+    assert.deepEqual(looks.map((x) => x.entries.length), [1, 2]);
+});
+
 test("an honest log is proven whole, and told in looks", async () => {
     const { v, link, support } = await house();
     const steps: string[] = [];
