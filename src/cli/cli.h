@@ -23,6 +23,7 @@ struct cli {
     const char *passphrase_file;
     const char *totp_file; /* a code, or the secret that codes are made of */
     bool json;
+    uint32_t patience_ms; /* how long an answer of the vault is waited for; 0: as long as each request says */
 };
 
 struct command {

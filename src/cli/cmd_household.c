@@ -231,6 +231,10 @@ static int run_recover(struct cli *cli, const struct args *args) {
 
 /* ---- status ---- */
 
+#define STATUS_PATIENCE_MS 6000 /* for each answer of the vault */
+#define HUB_WAIT_S 8            /* for a hub's, by the vault */
+#define HUB_PATIENCE_MS ((HUB_WAIT_S + 2) * 1000)
+
 static json_int_t number(json_t *object, const char *name) {
     return json_integer_value(json_object_get(object, name));
 }
@@ -373,7 +377,7 @@ static err collect_hubs(struct client *c, json_t *list, bool *well, bool print, 
         AUTO(json_release) json_t *status = NULL;
         char id[33];
         hex_encode(BYTES_OF(c->hubs[i].hub), id);
-        err e = hub_command(c, &c->hubs[i], "status", NULL, 10, &status, d);
+        err e = hub_command(c, &c->hubs[i], "status", NULL, HUB_WAIT_S, &status, d);
         if (e == ERR_DENIED || e == ERR_FORGED || e == ERR_NO_MEMORY) return e;
         if (e) {
             *well = false;
@@ -392,16 +396,58 @@ static err collect_hubs(struct client *c, json_t *list, bool *well, bool print, 
     return ERR_OK;
 }
 
-/* The vault is away: what this machine's hub, if there is one, wrote down about it. */
+/* The vault is away: what this machine knows without it. One line of standard error says what is wrong. */
+static json_t *known_here(const struct cli *cli, const struct diag *d) {
+    struct home_owner owner;
+    struct home_state home;
+    struct home_offline away;
+    struct diag ignored;
+    char since[WALL_TEXT_BYTES];
+    json_t *all = json_pack("{s:{s:b, s:s}, s:[]}", "vault", "online", 0, "message", d->text, "hubs");
+    if (all && home_owner_read(cli->data, &owner, &ignored) == ERR_OK)
+        json_object_set_new(all, "household",
+                            json_pack("{s:s, s:s}", "id", owner.household, "login", owner.login));
+    if (all && home_state_read(cli->data, &home, &ignored) == ERR_OK)
+        json_object_set_new(all, "home",
+                            json_pack("{s:I, s:I, s:I}", "process", (json_int_t)home.home, "vault_process",
+                                      (json_int_t)home.vault, "hub_process", (json_int_t)home.hub));
+    if (all && home_offline_read(cli->data, &away)) {
+        wall_format(away.since, since);
+        json_object_set_new(
+            all, "offline",
+            json_pack("{s:s, s:I}", "since", since, "spool_bytes", (json_int_t)away.spool_bytes));
+    }
+    return all;
+}
+
 static int vault_is_away(const struct cli *cli, const struct diag *d) {
+    AUTO(json_release) json_t *known = known_here(cli, d);
+    json_t *household = json_object_get(known, "household"), *home = json_object_get(known, "home");
     struct home_offline away;
     char since[48], waiting[24];
+    if (cli->json && known) (void)!cli_print_json(known);
+    if (!cli->json && household) printf("household: signs in as %s\n", text_of(household, "login"));
+    if (!cli->json && home)
+        printf("home: its programs run on this machine: vault (process %lld), hub (process %lld)\n",
+               (long long)number(home, "vault_process"), (long long)number(home, "hub_process"));
     if (!home_offline_read(cli->data, &away)) return cli_fail(d);
     cli_time_text(away.since, since);
     cli_bytes_text(away.spool_bytes, waiting);
     return cli_fail_text(
         "%s; this machine's hub has not reached it since %s and records on, %s wait in its spool", d->text,
         since, waiting);
+}
+
+static bool is_away(err e) {
+    return e == ERR_UNREACHABLE || e == ERR_TIMEOUT;
+}
+
+/* A vault that takes connections and does not answer is another trouble than one that is not there. */
+static void say_hangs(err e, struct diag *d) {
+    struct diag why = *d;
+    if (e != ERR_TIMEOUT) return;
+    (void)!diag_fail(d, e, "%.300s; it hangs, or is overloaded: nothing came for %u s", why.text,
+                     STATUS_PATIENCE_MS / 1000);
 }
 
 /* A member sees what was given, and not how the hub is. */
@@ -427,33 +473,52 @@ static int member_status(const struct cli *cli, const struct session *s) {
     return STATUS_DONE;
 }
 
+/* What the vault says of itself. One that went silent after the sign-in is told, and the rest not asked. */
+static json_t *vault_status(struct client *c, bool print, bool *well, err *e, struct diag *d) {
+    struct client_vault vault;
+    AUTO(json_release) json_t *usage = NULL;
+    *e = client_vault(c, &vault, d);
+    if (!*e) *e = read_usage(c, &usage, d);
+    if (*e && !is_away(*e)) return NULL;
+    say_hangs(*e, d);
+    if (*e) *well = false;
+    if (*e && print) printf("vault: %s\n", d->text);
+    if (*e) return json_pack("{s:b, s:s}", "online", 0, "message", d->text);
+    if (print) print_vault(&vault, usage, well);
+    return json_pack("{s:s, s:O}", "version", vault.version, "usage", usage);
+}
+
 static int run_status(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(session_close) struct session s = {0};
-    struct client_vault vault;
-    AUTO(json_release) json_t *usage = NULL;
+    AUTO(json_release) json_t *vault = NULL;
     AUTO(json_release) json_t *hubs = json_array();
     bool well = true;
+    cli->patience_ms = STATUS_PATIENCE_MS;
     err e = session_open_any(cli, &s, &d);
-    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) return vault_is_away(cli, &d);
+    if (is_away(e)) {
+        say_hangs(e, &d);
+        return vault_is_away(cli, &d);
+    }
     if (!e && s.client.grant) return member_status(cli, &s);
-    if (e || client_vault(&s.client, &vault, &d) || read_usage(&s.client, &usage, &d)) return cli_fail(&d);
+    if (e) return cli_fail(&d);
     char fingerprint[17];
     household_fingerprint(s.client.household.sign.public_key, fingerprint);
     if (!cli->json) printf("household: %s, its key's fingerprint %s\n", s.client.household.name, fingerprint);
-    if (!cli->json) print_vault(&vault, usage, &well);
-    if (collect_hubs(&s.client, hubs, &well, !cli->json, &d)) return cli_fail(&d);
+    vault = vault_status(&s.client, !cli->json, &well, &e, &d);
+    if (!vault) return cli_fail(&d);
+    http_client_patience(s.client.http, HUB_PATIENCE_MS);
+    if (!e && collect_hubs(&s.client, hubs, &well, !cli->json, &d)) return cli_fail(&d);
     if (cli->json) {
         AUTO(json_release)
-        json_t *all = json_pack("{s:{s:s, s:s}, s:{s:s, s:O}, s:O}", "household", "name",
-                                s.client.household.name, "fingerprint", fingerprint, "vault", "version",
-                                vault.version, "usage", usage, "hubs", hubs);
+        json_t *all = json_pack("{s:{s:s, s:s}, s:O, s:O}", "household", "name", s.client.household.name,
+                                "fingerprint", fingerprint, "vault", vault, "hubs", hubs);
         json_dumpf(all, stdout, JSON_INDENT(1));
         putchar('\n');
     } else {
         puts(well ? "all is well" : "something is not well: see above; `cardea doctor` has the mends");
     }
-    return STATUS_DONE;
+    return e ? STATUS_FAILED : STATUS_DONE;
 }
 
 static const struct option_spec init_options[] = {

@@ -128,6 +128,7 @@ err session_account(const struct cli *cli, struct session *out, struct diag *d) 
     snprintf(prompt, sizeof prompt, "passphrase of %s: ", login);
     e = passphrase_read(cli, prompt, false, &passphrase, d);
     if (!e) e = client_open(&out->client, url, *ca_file ? ca_file : NULL, d);
+    if (!e) http_client_patience(out->client.http, cli->patience_ms);
     out->client.code = totp_read;
     out->client.code_context = cli;
     if (!e) e = client_sign_in(&out->client, login, blob_bytes(&passphrase.text), d);

@@ -41,6 +41,7 @@ struct http_client {
     CURLM *multi;
     char *url, *ca_file;
     bool loopback;
+    uint32_t patience_ms; /* 0: none of its own */
     struct http_transfer *transfers;
     atomic_bool stopped;
 };
@@ -323,7 +324,10 @@ static err set_up(struct http_transfer *t, const struct http_request *r, struct 
     curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(h, CURLOPT_TCP_KEEPIDLE, 20L);
     curl_easy_setopt(h, CURLOPT_TCP_KEEPINTVL, 10L);
-    if (r->timeout_ms) curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
+    if (r->timeout_ms) {
+        bool less = c->patience_ms && c->patience_ms < r->timeout_ms;
+        curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)(less ? c->patience_ms : r->timeout_ms));
+    }
     if (r->range) curl_easy_setopt(h, CURLOPT_RANGE, r->range);
     return ERR_OK;
 }
@@ -472,6 +476,10 @@ void http_client_wake(struct http_client *c) {
 void http_client_stop(struct http_client *c) {
     atomic_store(&c->stopped, true);
     curl_multi_wakeup(c->multi);
+}
+
+void http_client_patience(struct http_client *c, uint32_t timeout_ms) {
+    c->patience_ms = timeout_ms;
 }
 
 struct waiting {

@@ -82,6 +82,10 @@ err http_client_do(struct http_client *c, const struct http_request *request, st
 err http_client_json(struct http_client *c, const char *method, const char *path, const char *authorization,
                      json_t *body, json_t **out, struct diag *d) CHECKED;
 
+/* From here on no request that has a timeout waits longer than this; 0: as long as it says. For who would
+ * rather hear that a server hangs. */
+void http_client_patience(struct http_client *c, uint32_t timeout_ms);
+
 /* Called from http_client_run, once, when a transfer is over; e as http_client_do's. The response is
  * borrowed. The transfer is gone when this returns; starting others and cancelling is allowed. */
 typedef void http_done_fn(void *context, err e, const struct http_response *response, const struct diag *d);
