@@ -317,8 +317,8 @@ static int run_watch(struct cli *cli, const struct args *args) {
     uint8_t grant[GRANT_ID_BYTES];
     size_t damaged;
     int64_t wait_s = 0;
-    const char *file = args_value(args, "output");
-    err e = live_output_check(file, &d);
+    err e = live_watch_check(args_value(args, "output"), &d);
+    if (e == ERR_DENIED) return cli_fail(&d); /* before anything is opened */
     if (!e) e = args_number(args, "wait", 0, 86400, 0, &wait_s, &d);
     if (e) return cli_usage("support watch", &d);
     e = agent_open(cli, &a, &d);
@@ -331,8 +331,8 @@ static int run_watch(struct cli *cli, const struct args *args) {
     if (camera_list_read(&a.session.client, &cameras, &damaged, &d) ||
         choose(&cameras, args_value(args, "camera"), &cam, &d))
         return cli_fail(&d);
-    return g->live ? live_write(&a.session.client, cam, file)
-                   : recorded_write(&a.session.client, cam, g->from, g->to, file);
+    return g->live ? live_write(&a.session.client, cam, NULL)
+                   : recorded_write(&a.session.client, cam, g->from, g->to, NULL);
 }
 
 static const struct option_spec join_options[] = {
@@ -384,12 +384,13 @@ const struct command commands_desk[] = {
      .run = run_ask},
     {.name = "support watch",
      .summary = "Staff: see what an owner gave access to",
-     .usage = "GRANT|ID [-o FILE] [--camera NAME] [--wait SECONDS]",
+     .usage = "GRANT|ID [--camera NAME] [--wait SECONDS]",
      .help = "Opens nothing before it is proven that this stands in the vault's log, that one of the "
              "household's hubs "
              "has\nwitnessed it, and that the household of the ticket signed it. Writes MP4 to standard "
-             "output for a "
-             "player, or to\nFILE: the live view until it ends, or the recorded seconds that were given.\n"
+             "output for a player: the\nlive view until it ends, or the recorded seconds that were given. "
+             "What support is given may be watched, not kept:\nit is written to no file. What the program "
+             "behind the pipe does with it no key prevents.\n"
              "  --wait SECONDS   waits for the owner's approval\n"
              "  cardea support watch 3f2a91c0 | ffplay -\n",
      .options = watch_options,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/live.h"
@@ -102,8 +103,19 @@ err live_output_check(const char *file, struct diag *d) {
                      "video does not belong on a terminal: pipe it to a player (`… | ffplay -`), or -o FILE");
 }
 
-static err open_output(struct output *o, const char *file, struct diag *d) {
+err live_watch_check(const char *file, struct diag *d) {
+    struct stat info;
+    if (is_stdout(file) && (fstat(STDOUT_FILENO, &info) || !S_ISREG(info.st_mode)))
+        return live_output_check(file, d);
+    return diag_fail(d, ERR_DENIED,
+                     "you may watch this, and not keep it: pipe it to a player (`… | ffplay -`)");
+}
+
+static err open_output(const struct client *c, struct output *o, const char *file, struct diag *d) {
+    struct diag ignored;
     *o = (struct output){.fd = STDOUT_FILENO, .name = "standard output"};
+    err e = session_may_export(c, &ignored) ? ERR_OK : live_watch_check(file, d);
+    if (e) return e;
     if (is_stdout(file)) return ERR_OK;
     o->name = file;
     o->fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -113,7 +125,7 @@ static err open_output(struct output *o, const char *file, struct diag *d) {
 int live_write(struct client *c, struct camera *cam, const char *file) {
     struct diag d = {{0}};
     AUTO(output_clear) struct output o = {.fd = -1};
-    if (open_output(&o, file, &d)) return cli_fail(&d);
+    if (open_output(c, &o, file, &d)) return cli_fail(&d);
     struct live_handler handler = {
         .context = &o, .item = take, .notice = notice, .late = late, .trouble = trouble};
     err e = live_run(c, &cam, 1, &handler, &d);
@@ -160,7 +172,7 @@ int recorded_write(struct client *c, struct camera *cam, uint64_t from, uint64_t
     AUTO(timeline_clear) struct timeline t = {0};
     struct playing p = {.out = &o, .cam = cam, .reader = segment_reader_new()};
     if (!p.reader) return cli_fail_text("out of memory");
-    err e = open_output(&o, file, &d);
+    err e = open_output(c, &o, file, &d);
     if (!e) e = camera_load_keys(c, cam, &d);
     if (!e) e = timeline_read(c, cam->id, from, to, true, &t, &d);
     if (!e) e = footage_walk(c, &t, from, to, play_segment, &p, &d);

@@ -248,7 +248,8 @@ const struct command commands_share[] = {
              "that the\n"
              "household of the link signed it. Says what it is of; -o exports it with its signatures (if it "
              "may be\n"
-             "kept), --live writes the live view to standard output or to -o.\n"
+             "kept), --live writes the live view to standard output for a player, or\n"
+             "to -o, if it may be kept.\n"
              "  cardea share open 'https://vault/share/#…' --live | ffplay -\n",
      .options = open_options,
      .least = 1,

@@ -27,14 +27,29 @@ class Member(Home):
         return json.loads(self.staff(*args, "--json").stdout)
 
     def watch(self, what, *more, output):
-        """A process that watches; it ends when what it may see ends."""
-        with open(output + ".err", "wb") as errors:
-            process = subprocess.Popen([CARDEA, "support", "watch", what, *more, "-o", output, "--data", self.data, "--vault",
-                                     self.vault, "--login", self.login, "--totp-file", self.totp],
-                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-                                    env={**os.environ, "CARDEA_PASSPHRASE_FILE": self.secret})
-        self.desk.watching.append(process)
-        return process
+        """A process that watches; it ends when what it may see ends. It writes no file: behind its pipe stands a program that
+        keeps what it is handed, as no key can prevent."""
+        return Watching(self, ["support", "watch", what, *more], output)
+
+
+class Watching:
+    def __init__(self, member, command, output):
+        with open(output + ".err", "wb") as errors, open(output, "wb") as kept:
+            self.process = subprocess.Popen([CARDEA, *command, "--data", member.data, "--vault", member.vault, "--login", member.login,
+                                             "--totp-file", member.totp], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                                            env={**os.environ, "CARDEA_PASSPHRASE_FILE": member.secret})
+            self.player = subprocess.Popen(["cat"], stdin=self.process.stdout, stdout=kept)
+        self.process.stdout.close()
+        self.terminate, self.kill = self.process.terminate, self.process.kill
+        member.desk.watching.append(self)
+
+    def poll(self):
+        return None if self.process.poll() is None or self.player.poll() is None else self.process.returncode
+
+    def wait(self, timeout=None):
+        self.process.wait(timeout)
+        self.player.wait(timeout)
+        return self.process.returncode
 
 
 class Desk:

@@ -124,6 +124,9 @@ def test_a_link_without_leave_to_keep_is_not_kept(folder):
         assert not os.path.exists(out)
         refused(guest.run("share", "open", link, "--live", "-o", out, check=False), "not of the live view")
         assert guest.run("share", "open", link).returncode == 0
+        _, live = share(home, "porch", "--live", "--expires", "10m")
+        refused(guest.run("share", "open", live, "--live", "-o", out, check=False), "not keep it", "ffplay")
+        assert not os.path.exists(out)
     finally:
         home.stop()
 

@@ -47,7 +47,7 @@ def test_a_link_is_opened(folder):
     watching = None
     try:
         home.cardea("notify", "add", "webhook", "house", "--url", receiver.url + "/x")
-        link = json.loads(home.cardea("share", "porch", "--live", "--json").stdout)
+        link = json.loads(home.cardea("share", "porch", "--live", "--export", "--json").stdout)
         assert not receiver.taken
 
         # Opening it tells the owner, in the hub's own words.

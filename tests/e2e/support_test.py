@@ -70,6 +70,14 @@ def test_from_an_invitation_to_the_last_second(folder):
         home.wait_recorded("porch", 20)
         grant = approve(home, ticket, "--from", iso(begin + 2), "--to", iso(begin + 6))
         out = os.path.join(folder, "past.mp4")
+        uses = lambda: [g["uses"] for g in grants(home)]
+        before = uses()
+        refused(ann.staff("support", "watch", grant, "-o", out, check=False), "not keep it", "ffplay")
+        with open(out, "wb") as kept:
+            into = subprocess.run([CARDEA, "support", "watch", grant, "--data", ann.data, "--vault", ann.vault, "--login", ann.login],
+                                  stdin=subprocess.DEVNULL, stdout=kept, stderr=subprocess.PIPE, text=True)
+        assert into.returncode == 1 and "not keep it" in into.stderr and os.path.getsize(out) == 0, into.stderr
+        assert uses() == before, "nothing was opened"
         watching = ann.watch(grant, output=out)
         assert watching.wait(60 * PATIENCE) == 0, open(out + ".err").read()
         first, last = slots_of(out)
@@ -127,7 +135,7 @@ def test_what_ends_it(folder):
         home.cardea("support", "close", ticket)
         process.wait(20)
         assert "closed" in open(out + ".err").read(), open(out + ".err").read()
-        refused(ben.staff("support", "watch", ticket, "-o", out, check=False), "closed")
+        refused(ben.staff("support", "watch", ticket, check=False), "closed")
         # A revoked agent is out, of a view that runs too; and gets in no more.
         ticket, process, out = watched(ben, 10)
         desk.provider.cardea("staff", "revoke", "ben", "--yes")
@@ -143,7 +151,7 @@ def test_what_ends_it(folder):
         ticket = ticket_of(home)
         request = ask_live(ann, ticket, 5)
         home.cardea("support", "refuse", f"{ticket}/{request[:8]}", "--words", "Not now")
-        refused(ann.staff("support", "watch", ticket, "-o", out, check=False), "no grant")
+        refused(ann.staff("support", "watch", ticket, check=False), "no grant")
         assert home.json("support", "requests") == []
     finally:
         if home: home.stop()
