@@ -27,7 +27,7 @@ enum http_outcome vault_describe(void *vault, struct http_request *request, stru
                 http_host_is_loopback(http_header(request, "Host"));
     if (answer && v->log)
         json_object_set_new(answer, "log_key", json_base64(BYTES(access_log_key(v->log), SIGN_PUBLIC_BYTES)));
-    json_t *release = v->pages ? web_release_json(v->pages->release) : NULL;
+    json_t *release = v->pages ? web_release_json(atomic_load(&v->pages->release)) : NULL;
     if (answer && release) json_object_set_new(answer, "release", release);
     json_t *staff = staff_key_json(v);
     if (answer && staff) json_object_set_new(answer, "staff", staff);

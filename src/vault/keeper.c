@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "store/garbage.h"
 #include "vault/grant.h"
+#include "vault/pages.h"
 #include "vault/staff.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
@@ -122,6 +123,7 @@ static void tick(struct keeper *k, int64_t now_s, int64_t *swept_s, int64_t *ren
     streams_beat(v);
     uploads_forget_idle(v);
     sweep_grants(k, now_s);
+    if (v->pages) pages_refresh(v->pages, v);
     if (staff_key_refresh(v, &d)) log_error("%s", d.text);
     if (staff_watch_tick(v, &d)) log_error("%s", d.text[0] ? d.text : "unusual use is not watched");
     if (now_s - *renewed_s >= 10) {

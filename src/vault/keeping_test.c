@@ -144,22 +144,67 @@ static void test_release(void **state) {
     page_is(&d, "/", "<!doctype html>");
     page_is(&d, "/release.json", list);
     page_is(&d, "/app.js", "plain");
-    ASK(&d, 500, &a, "GET", "/swapped.js");
-    assert_string_equal(answer_text(&a, "error"), "internal");
+    ASK(&d, 503, &a, "GET", "/swapped.js");
+    assert_string_equal(answer_text(&a, "error"), "busy");
     assert_null(memmem(a.body.data, a.body.len, "as it is", 8));
-    ASK(&d, 500, NULL, "GET", "/more.js");
+    ASK(&d, 503, NULL, "GET", "/more.js");
     ASK(&d, 404, NULL, "GET", "/missing.js");
     write_file(web, "app.js.gz", "pocked");
     page_is(&d, "/app.js", "plain");
-    ASK(&d, 500, NULL, "GET", "/app.js", .headers = {"Accept-Encoding: gzip"});
+    ASK(&d, 503, NULL, "GET", "/app.js", .headers = {"Accept-Encoding: gzip"});
     write_file(web, "app.js.gz", "packed");
     ASK(&d, 200, NULL, "GET", "/app.js", .headers = {"Accept-Encoding: gzip"});
     write_file(web, "index.html", "<script>");
-    ASK(&d, 500, NULL, "GET", "/cameras");
+    ask(&d, &(struct ask){"GET", "/cameras", .headers = {"Accept: text/html,*/*"}}, (answer_clear(&a), &a));
+    assert_int_equal(a.status, 503);
+    assert_non_null(memmem(a.body.data, a.body.len, "<title>", 7)); /* to a browser, a page that asks again */
+    assert_null(memmem(a.body.data, a.body.len, "<script>", 8));
     write_file(web, "index.html", "<!doctype html>");
     write_file(web, "swapped.js", "as it was");
     page_is(&d, "/cameras", "<!doctype html>");
     page_is(&d, "/swapped.js", "as it was");
+    daemon_clean(&d);
+}
+
+/* Pages that are built anew under a vault that runs: they are served once they are whole, and in the log. */
+static void test_release_replaced(void **state) {
+    struct daemon d;
+    char web[128], list[400];
+    struct diag why = {0};
+    AUTO(blob_clear) struct blob files = {0}, next = {0};
+    AUTO(answer_clear) struct answer a = {0};
+    daemon_make(&d, true);
+    snprintf(web, sizeof web, "%s/web", d.folder);
+    assert_int_equal(folder_make(web, &why), ERR_OK);
+    list_file(&files, "/index.html", "one");
+    list_file(&files, "/app.js", "one");
+    list_file(&next, "/index.html", "two");
+    list_file(&next, "/app.js", "two");
+    snprintf(list, sizeof list, "{\"v\":1,\"version\":\"one\",\"files\":{%.*s}}", (int)files.len,
+             (const char *)files.data);
+    write_file(web, "index.html", "one");
+    write_file(web, "app.js", "one");
+    write_file(web, "release.json", list);
+    d.more[0] = "--web", d.more[1] = web;
+    daemon_start(&d);
+    page_is(&d, "/", "one");
+    write_file(web, "index.html", "two");
+    snprintf(list, sizeof list, "{\"v\":1,\"version\":\"two\",\"files\":{%.*s}}", (int)next.len,
+             (const char *)next.data);
+    write_file(web, "release.json", list);
+    ASK(&d, 503, NULL, "GET", "/"); /* half there: the old list holds */
+    page_is(&d, "/app.js", "one");
+    write_file(web, "app.js", "two");
+    int64_t until = steady_now().us + 20000000;
+    do {
+        usleep(50000);
+        ask(&d, &(struct ask){"GET", "/"}, (answer_clear(&a), &a));
+    } while (a.status == 503 && steady_now().us < until);
+    page_is(&d, "/", "two");
+    page_is(&d, "/app.js", "two");
+    ASK(&d, 200, &a, "GET", "/v1/vault");
+    assert_non_null(memmem(a.body.data, a.body.len, "\"version\":\"two\"", 15));
+    assert_non_null(memmem(a.body.data, a.body.len, "\"entry\":2", 9)); /* logged before it was served */
     daemon_clean(&d);
 }
 
@@ -476,10 +521,15 @@ static void test_log(void **state) {
 int main(void) {
     curl_global_init(CURL_GLOBAL_ALL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pages),          cmocka_unit_test(test_release),
-        cmocka_unit_test(test_release_logged), cmocka_unit_test(test_tls),
-        cmocka_unit_test(test_retention),      cmocka_unit_test(test_fsck),
-        cmocka_unit_test(test_backup),         cmocka_unit_test(test_log),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_release),
+        cmocka_unit_test(test_release_logged),
+        cmocka_unit_test(test_release_replaced),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_retention),
+        cmocka_unit_test(test_fsck),
+        cmocka_unit_test(test_backup),
+        cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests_name("vault keeping", tests, NULL, NULL);
 }

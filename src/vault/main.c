@@ -17,7 +17,6 @@
 #include "vault/store_check.h"
 #include "vault/stream.h"
 #include "vault/upload.h"
-#include "vault/web_release.h"
 
 #define STOP_PATIENCE_MS 4000
 #define CERTIFICATE_MAX_BYTES (256u << 10)
@@ -48,19 +47,12 @@ static err read_pem(const char *path, struct blob *out, struct diag *d) {
 }
 
 /* Before any page is served: they are those of a release, and the release is in the log. */
-static err pages_open(struct serving *s, const struct options *o, struct diag *d) {
-    char folder[PATH_MAX];
+static err open_pages(struct serving *s, const struct options *o, struct diag *d) {
     struct pages *pages = &s->pages;
     if (!realpath(o->web, pages->folder)) return diag_fail(d, ERR_NOT_FOUND, "--web %s: %m", o->web);
     s->vault.pages = pages;
-    err e = web_release_open(pages->folder, &pages->release, d);
-    if (e == ERR_NOT_FOUND) {
-        log_warning("%s has no release.json: nobody can hold these pages against the log", o->web);
-        return ERR_OK;
-    }
-    if (e || !s->vault.log) return e;
-    e = options_folder(o, folder, d);
-    return e ? e : web_release_log(pages->release, &s->vault, folder, d);
+    err e = s->vault.log ? options_folder(o, pages->log_folder, d) : ERR_OK;
+    return e ? e : pages_open(pages, &s->vault, d);
 }
 
 static err prepare(struct serving *s, const struct options *o, struct diag *d) {
@@ -77,7 +69,7 @@ static err prepare(struct serving *s, const struct options *o, struct diag *d) {
     if (!e && o->ca_file) e = file_read(o->ca_file, CERTIFICATE_MAX_BYTES, &v->ca_pem, d);
     if (!e && o->tls_cert) e = read_pem(o->tls_cert, &s->cert, d);
     if (!e && o->tls_key) e = read_pem(o->tls_key, &s->key, d);
-    if (!e && o->web) e = pages_open(s, o, d);
+    if (!e && o->web) e = open_pages(s, o, d);
     if (e) return e;
     s->app = vault_app(v);
     s->metrics = vault_metrics_app(v);
@@ -159,7 +151,7 @@ static int serve(const struct options *o) {
     }
     blob_clear(&s.cert);
     blob_clear(&s.key);
-    web_release_free(s.pages.release);
+    pages_close(&s.pages);
     vault_clear(&s.vault);
     return e == ERR_INVALID ? 2 : e ? 1 : 0;
 }

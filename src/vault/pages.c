@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "vault/vault.h"
 #include "vault/web_release.h"
 
@@ -136,6 +137,26 @@ static const char *page_of(const char *path) {
     return "/index.html";
 }
 
+/* Another file than its release has: the pages are being built or installed anew, or somebody changed them.
+ * To a browser that is a page, which asks again. */
+static void not_now(const struct http_request *request, struct http_reply *r) {
+    static const char page[] =
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"5\">"
+        "<title>Cardea</title><p>This page is not the one of its release, and is not sent. It may be being "
+        "installed just now: this asks again in a moment. If it stays so, whoever runs this vault must "
+        "install "
+        "the pages again.</p>\n";
+    const char *accept = http_header(request, "Accept");
+    AUTO(blob_clear) struct blob text = {0};
+    if (accept && strstr(accept, "text/html") && blob_append(&text, bytes_text(page)) == ERR_OK)
+        reply_text(r, 503, "text/html; charset=utf-8", &text);
+    else
+        reply_error(r, 503, "busy",
+                    "this page's file is not the one of its release, and is not sent: the pages are being "
+                    "installed, or whoever runs this vault must install them again");
+    http_reply_header(r, "Retry-After", "%d", 5);
+}
+
 void pages_serve(const struct pages *pages, struct http_request *request, struct http_reply *r) {
     const char *path = request->target.path;
     bool read = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
@@ -159,15 +180,66 @@ void pages_serve(const struct pages *pages, struct http_request *request, struct
         fd = open_file(pages, path, "", &info);
     }
     int n = snprintf(name, sizeof name, "%s%s", path, gzip ? ".gz" : "");
+    struct web_release *release = atomic_load(&pages->release);
     if (fd < 0 || n >= (int)sizeof name) {
         fd_close(&fd);
         not_found(r);
-    } else if (pages->release && !web_release_allows(pages->release, name, fd, &info)) {
+    } else if (release && !web_release_allows(release, name, fd, &info)) {
         fd_close(&fd);
-        reply_error(
-            r, 500, "internal",
-            "this page's file is not the one of its release, and is not sent: whoever runs this vault "
-            "must install the pages again");
+        not_now(request, r);
     } else
         answer_file(request, path, fd, &info, gzip, r);
+}
+
+/* --- the release --- */
+
+#define RETRY_US 5000000 /* while files are not as a new list says */
+
+static bool list_stat(const struct pages *pages, struct stat *out) {
+    char path[PATH_TEXT_BYTES];
+    return !path_join(path, pages->folder, &RELEASE_PATH[1]) && stat(path, out) == 0;
+}
+
+err pages_open(struct pages *pages, struct vault *v, struct diag *d) {
+    struct web_release *release = NULL;
+    (void)list_stat(pages, &pages->list);
+    err e = web_release_open(pages->folder, false, &release, d);
+    if (e == ERR_NOT_FOUND) {
+        log_warning("%s has no release.json: nobody can hold these pages against the log", pages->folder);
+        return ERR_OK;
+    }
+    if (!e && v->log) e = web_release_log(release, v, pages->log_folder, d);
+    atomic_store(&pages->release, release);
+    return e;
+}
+
+static bool same_list(const struct stat *a, const struct stat *b) {
+    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+void pages_refresh(struct pages *pages, struct vault *v) {
+    struct web_release *old = atomic_load(&pages->release), *now = NULL;
+    struct stat list;
+    struct diag d = {0};
+    if (!old || !list_stat(pages, &list) || same_list(&list, &pages->list)) return;
+    if (steady_now().us - pages->tried.us < RETRY_US) return;
+    pages->tried = steady_now();
+    if (web_release_open(pages->folder, true, &now, &d)) return; /* half written, perhaps */
+    err e = ERR_OK;
+    bool whole = web_release_whole(now);
+    if (whole && v->log) e = web_release_log(now, v, pages->log_folder, &d);
+    if (e) log_error("the new pages are not in the access log yet, and are not served: %s", d.text);
+    if (!whole || e) {
+        web_release_free(now);
+        return;
+    }
+    pages->list = list;
+    web_release_supersedes(now, old);
+    atomic_store(&pages->release, now);
+}
+
+void pages_close(struct pages *pages) {
+    web_release_free(atomic_load(&pages->release));
+    atomic_store(&pages->release, NULL);
 }

@@ -20,6 +20,8 @@ struct web_release {
     struct release release;
     struct known *known; /* for each of release.files */
     pthread_mutex_t lock;
+    bool quiet;                /* it is not served yet */
+    struct web_release *older; /* taken */
     bool logged;
     uint64_t entry;
 };
@@ -65,7 +67,7 @@ bool web_release_allows(struct web_release *w, const char *path, int fd, const s
     if (known) return good;
     uint8_t hash[HASH_BYTES];
     good = hash_file(fd, hash) == ERR_OK && memcmp(hash, file->hash, HASH_BYTES) == 0;
-    if (!good)
+    if (!good && !w->quiet)
         log_error(
             "the page's file %s is not the one of release %s: somebody changed it, and it is not served; "
             "install the pages again",
@@ -84,14 +86,14 @@ static void look_at(struct web_release *w, const char *folder, const char *path)
     int n = snprintf(full, sizeof full, "%s%s", folder, path);
     AUTO(fd_close)
     int fd = n > 0 && n < (int)sizeof full ? open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    if (fd < 0 || fstat(fd, &info))
+    bool missing = fd < 0 || fstat(fd, &info);
+    if (missing && !w->quiet)
         log_error("the page's file %s of release %s is missing: install the pages again", path,
                   w->release.version);
-    else
-        (void)web_release_allows(w, path, fd, &info);
+    if (!missing) (void)web_release_allows(w, path, fd, &info);
 }
 
-err web_release_open(const char *folder, struct web_release **out, struct diag *d) {
+err web_release_open(const char *folder, bool quiet, struct web_release **out, struct diag *d) {
     char path[PATH_TEXT_BYTES];
     AUTO(blob_clear) struct blob list = {0};
     if (path_join(path, folder, &RELEASE_PATH[1]))
@@ -101,6 +103,7 @@ err web_release_open(const char *folder, struct web_release **out, struct diag *
     struct web_release *w = calloc(1, sizeof *w);
     if (!w) return diag_fail(d, ERR_NO_MEMORY, "no memory for the pages' release");
     pthread_mutex_init(&w->lock, NULL);
+    w->quiet = quiet;
     e = release_read(blob_bytes(&list), &w->release, d);
     w->known = e ? NULL : calloc(w->release.count, sizeof *w->known);
     if (!e && !w->known) e = diag_fail(d, ERR_NO_MEMORY, "no memory for the pages' release");
@@ -115,10 +118,24 @@ err web_release_open(const char *folder, struct web_release **out, struct diag *
 
 void web_release_free(struct web_release *w) {
     if (!w) return;
+    web_release_free(w->older);
     pthread_mutex_destroy(&w->lock);
     release_clear(&w->release);
     free(w->known);
     free(w);
+}
+
+bool web_release_whole(struct web_release *w) {
+    bool whole = true;
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < w->release.count; i++) whole &= w->known[i].hashed && w->known[i].good;
+    pthread_mutex_unlock(&w->lock);
+    return whole;
+}
+
+void web_release_supersedes(struct web_release *w, struct web_release *older) {
+    w->older = older;
+    w->quiet = false;
 }
 
 const struct release *web_release_of(const struct web_release *w) {

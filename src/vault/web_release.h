@@ -3,8 +3,8 @@
  *
  * At its start the vault reads the release's list in its web folder, hashes every file, and logs the list's
  * hash when the newest release in the log is another. From then on it serves no file that is not in the list
- * or not as the list says, be it changed under way. A folder without a list (a page of one's own) is served
- * as it is, and said to be in no log. Threads: any. */
+ * or not as the list says, be it changed under way; another list is logged before it counts (pages.h). A
+ * folder without a list (a page of one's own) is served as it is, and said to be in no log. Threads: any. */
 #ifndef CARDEA_VAULT_WEB_RELEASE_H
 #define CARDEA_VAULT_WEB_RELEASE_H
 
@@ -15,10 +15,14 @@
 
 struct web_release;
 
-/* Hashes the folder's files; what is not as the list says is told to the operator, once for each file.
- * ERR_NOT_FOUND: there is no list. ERR_INVALID: it cannot be read. */
-err web_release_open(const char *folder, struct web_release **out, struct diag *d) CHECKED;
-void web_release_free(struct web_release *w); /* NULL is fine */
+/* Hashes the folder's files; what is not as the list says is told to the operator, once for each file, unless
+ * `quiet`. ERR_NOT_FOUND: there is no list. ERR_INVALID: it cannot be read. */
+err web_release_open(const char *folder, bool quiet, struct web_release **out, struct diag *d) CHECKED;
+void web_release_free(struct web_release *w); /* with those that it supersedes; NULL is fine */
+/* Was every file there, and as the list says, when it was hashed? */
+bool web_release_whole(struct web_release *w);
+/* Takes the one before it. From here on it tells. */
+void web_release_supersedes(struct web_release *w, struct web_release *older);
 
 /* May this open file be served as `path` (from "/" on)? Hashes it anew when it is another than before. The
  * list itself may always. */
