@@ -389,6 +389,16 @@ err log_read_entry(struct access_log *log, uint64_t index, uint64_t size, struct
     return ERR_OK;
 }
 
+err log_read_next(struct access_log *log, uint64_t index, uint64_t size, struct blob *bundle,
+                  uint64_t *bundle_index, struct bytes *entry, struct diag *d) {
+    bool follows = entry->data && index % TILE_WIDTH && index / TILE_WIDTH == *bundle_index && index < size;
+    if (!follows) return log_read_entry(log, index, size, bundle, bundle_index, entry, d);
+    const uint8_t *at = entry->data + entry->len;
+    struct bytes rest = BYTES(at, (size_t)(bundle->data + bundle->len - at));
+    if (tile_next_entry(&rest, entry)) return diag_fail(d, ERR_IO, "the log's entries are damaged");
+    return ERR_OK;
+}
+
 /* The checkpoint is served from memory: with the cosignatures that have come since. */
 static void serve_checkpoint(struct access_log *log, struct http_reply *r) {
     AUTO(blob_clear) struct blob text = {0};

@@ -351,12 +351,12 @@ static void test_refusals_by_more_than_fit(void **state) {
     refuse(&(struct refuser){s, 0, ACTORS, COUNTED});
     staff_refused_flush(&s->v);
     staff_refused_flush(&s->v); /* once */
+    struct bytes raw = {0};
     for (uint64_t i = 0; i < s->v.log->checkpoint.size; i++) {
-        struct bytes raw;
         struct log_entry entry;
         uint64_t n = 0;
         size_t who = 0;
-        if (log_read_entry(s->v.log, i, s->v.log->checkpoint.size, &bundle, &at, &raw, &d))
+        if (log_read_next(s->v.log, i, s->v.log->checkpoint.size, &bundle, &at, &raw, &d))
             fail_msg("%s", d.text);
         if (log_entry_decode(raw, &entry, &d)) fail_msg("%s", d.text);
         assert_true(log_entry_fact(&entry, "count", &n));

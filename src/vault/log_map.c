@@ -213,9 +213,9 @@ static err map_from(struct vault *v, struct mapper *m, uint64_t from, struct dia
     uint64_t at = UINT64_MAX, size = v->log->checkpoint.size;
     err e = v->index->ops->log_keys(v->index, take_household, m, d);
     for (size_t i = 0; !e && i < m->count; i++) hang(m, &m->households[i]);
+    struct bytes raw = {0};
     for (uint64_t i = from; !e && i < size; i++) {
-        struct bytes raw;
-        e = log_read_entry(v->log, i, size, &bundle, &at, &raw, d);
+        e = log_read_next(v->log, i, size, &bundle, &at, &raw, d);
         if (!e) e = map_entry(m, i, raw, d);
     }
     return e ? e : v->index->ops->log_map(v->index, m->rows.rows, m->rows.count, size, d);

@@ -146,10 +146,10 @@ err staff_watch_tick(struct vault *v, struct diag *d) {
     pthread_mutex_lock(&log->lock);
     uint64_t size = log->checkpoint.size;
     pthread_mutex_unlock(&log->lock);
+    struct bytes raw = {0};
     err e = ERR_OK;
     while (!e && w->seen < size && w->seen < begin + BATCH) {
-        struct bytes raw;
-        e = log_read_entry(log, w->seen, size, &bundle, &bundle_index, &raw, d);
+        e = log_read_next(log, w->seen, size, &bundle, &bundle_index, &raw, d);
         if (!e) e = watch_entry(v, w->seen, raw, d);
         if (!e) w->seen++;
     }
