@@ -42,8 +42,8 @@ export async function openDesk(browser, home, options = {}) {
     return page;
 }
 
-/* Joins by an invitation, sets the second factor up, and is certified. Answers with the factor's secret. */
-export async function join_(page, home, { name, login, passphrase } = AGENT, roles = ["agent"]) {
+/* As far as the choice of a second factor. */
+async function signUp(page, home, { name, login, passphrase }, roles) {
     const code = await home.provider.invite(home.url, name, roles);
     await page.click("text=I have an invitation code");
     await page.fill("[name=invitation]", code);
@@ -52,6 +52,17 @@ export async function join_(page, home, { name, login, passphrase } = AGENT, rol
     await page.click("button[type=submit]");
     await page.check("[name=kept]");
     await page.click("text=Continue");
+}
+
+async function certified(page, home, name) {
+    await page.waitForSelector("text=Waiting to be certified");
+    await home.provider.certify(home.url, name);
+    await page.waitForSelector(".frame.desk");
+}
+
+/* Joins by an invitation, sets the second factor up, and is certified. Answers with the factor's secret. */
+export async function join_(page, home, who = AGENT, roles = ["agent"]) {
+    await signUp(page, home, who, roles);
     await page.click("text=Use an authenticator app");
     await page.click("summary");
     const secret = (await page.textContent(".desk-secret")).replaceAll(" ", "");
@@ -61,10 +72,23 @@ export async function join_(page, home, { name, login, passphrase } = AGENT, rol
     /* The next step's code is taken one step early, as a clock that is ahead would send it. */
     await page.fill("[name=code]", await home.totp(secret, Date.now() / 1000 + 30));
     await page.click("button[type=submit]");
-    await page.waitForSelector("text=Waiting to be certified");
-    await home.provider.certify(home.url, name);
-    await page.waitForSelector(".frame.desk");
+    await certified(page, home, who.name);
     return secret;
+}
+
+/* The same with a security key, which is in the machine. */
+export async function joinByKey(page, home, who, roles = ["agent"]) {
+    await signUp(page, home, who, roles);
+    await page.click("text=Use a security key");
+    await page.waitForSelector("text=Touch the security key");
+    await page.click("text=Use a security key");
+    await certified(page, home, who.name);
+}
+
+export async function signIn(page, { login, passphrase }) {
+    await page.fill("[name=login]", login);
+    await page.fill("[name=passphrase]", passphrase);
+    await page.click("button[type=submit]");
 }
 
 /* A household with one camera on real footage. */

@@ -257,6 +257,19 @@ export async function firstShown(page, jump) {
     return time;
 }
 
+/* Until the keyboard's place is there. A button that was busy must not take it away. */
+export const focused = (page, selector) => page.waitForFunction((s) => document.activeElement?.matches(s), selector);
+
+/* Chromium's virtual authenticator. `remove` takes it out of the machine. */
+export async function authenticator(page, options = {}) {
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send("WebAuthn.enable");
+    const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
+        options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, hasPrf: true, automaticPresenceSimulation: true, ...options },
+    });
+    return { cdp, authenticatorId, remove: () => cdp.send("WebAuthn.removeVirtualAuthenticator", { authenticatorId }) };
+}
+
 export const player = (page, expression) => page.evaluate(`(() => { const p = window.cardea?.player; return p ? ${expression} : null; })()`);
 
 export async function until(what, probe, ms = PATIENCE_MS) {

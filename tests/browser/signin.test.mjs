@@ -20,18 +20,6 @@ function code(secret, ahead = 0) {
 /* A moment at which this step lasts some seconds more. */
 const early = () => h.until("a fresh step", () => Date.now() % 30_000 < 20_000, 15_000);
 
-/* A button that was busy does not take the keyboard's place with it. */
-const focused = (page, selector) => page.waitForFunction((s) => document.activeElement?.matches(s), selector);
-
-async function authenticator(page, options = {}) {
-    const cdp = await page.context().newCDPSession(page);
-    await cdp.send("WebAuthn.enable");
-    const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
-        options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, hasPrf: true, automaticPresenceSimulation: true, ...options },
-    });
-    return { cdp, authenticatorId, remove: () => cdp.send("WebAuthn.removeVirtualAuthenticator", { authenticatorId }) };
-}
-
 describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
     let home, browser, page, kit, secret;
 
@@ -80,7 +68,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await prove(page, "not it at all, no");
         await h.says(page, "dialog .message.bad", /not your present passphrase/);
         assert.equal(await page.locator("dialog .qr").count(), 0);
-        await focused(page, "dialog [name=old]");
+        await h.focused(page, "dialog [name=old]");
         await prove();
         await page.waitForSelector("dialog .qr");
         secret = (await page.textContent("dialog .secret code")).replaceAll(" ", "");
@@ -88,7 +76,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await page.fill("[name=totp]", "000000");
         await page.getByRole("button", { name: "Turn it on" }).click();
         await h.says(page, "dialog .message.bad", /not right/);
-        await focused(page, "[name=totp]");
+        await h.focused(page, "[name=totp]");
         await early();
         await page.fill("[name=totp]", code(secret, -1));
         await page.getByRole("button", { name: "Turn it on" }).click();
@@ -101,7 +89,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         await page.waitForSelector("[name=code]");
         await typeCode(page, "000000");
         await h.says(page, ".message.bad", /not right/);
-        await focused(page, "[name=code]");
+        await h.focused(page, "[name=code]");
         await early();
         const once = code(secret);
         await typeCode(page, once);
@@ -122,7 +110,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
     });
 
     test("a security key is added, and signs in after the passphrase", async () => {
-        const key = await authenticator(page, { transport: "usb", hasResidentKey: false, hasUserVerification: false, isUserVerified: false, hasPrf: false });
+        const key = await h.authenticator(page, { transport: "usb", hasResidentKey: false, hasUserVerification: false, isUserVerified: false, hasPrf: false });
         await account();
         await page.getByRole("button", { name: "Add a security key" }).click();
         await page.fill("[name=keyname]", "Blue key");
@@ -143,7 +131,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
     });
 
     test("a passkey with PRF signs in alone and opens the keys", async () => {
-        await authenticator(page);
+        await h.authenticator(page);
         await account();
         await page.getByRole("button", { name: "Add a passkey" }).click();
         await page.waitForFunction(() => /Passkey of/.test(document.querySelector("[name=keyname]")?.value ?? ""));
@@ -207,7 +195,7 @@ describe("signing in", { skip: lacking ?? false, timeout: 900_000 }, () => {
         const said = await phone.evaluate(async () => (await window.cardea.client.sessions()).map((s) => [s.current, s.how]));
         assert.ok(said.some(([current, how]) => !current && ["passphrase", "passkey", "recovery"].includes(how)), JSON.stringify(said));
         /* It can do what needs the keyring's own key: a passkey of its own. */
-        await authenticator(phone);
+        await h.authenticator(phone);
         await phone.getByRole("button", { name: "Add a passkey" }).click();
         await prove(phone, NEXT);
         await phone.waitForFunction(() => document.querySelectorAll("section[aria-label='Second factor'] .things li").length === 4);
