@@ -44,7 +44,7 @@ test("nobody is let in by a passphrase alone", opts, async () => {
     for (const wrong of ["000000", "000001"]) {
         await second.fill("[name=code]", wrong);
         await second.click("button[type=submit]");
-        await h.says(second, ".message.bad", /not right/);
+        await h.says(second, ".message.bad", /not right: is your authenticator's clock\?$/);
         await h.focused(second, "[name=code]");
         assert.equal(await second.inputValue("[name=code]"), "");
     }
@@ -228,7 +228,7 @@ test("recorded seconds are shown marked, and no others", opts, async () => {
     await agent.getByLabel("To", { exact: true }).fill(await local(to));
     await agent.click("text=Ask the owner");
     await owner.waitForSelector(".request-card .proven");
-    assert.match(await owner.innerText(".request-card"), /Recorded:/);
+    assert.match(await owner.innerText(".request-card"), /Recorded: .*\d\d:\d\d:\d\d to \d\d:\d\d:\d\d/, "to the second, as it was asked");
     await owner.getByRole("button", { name: "Allow", exact: true }).click();
 
     /* It opens by itself, at its beginning, and plays. */
@@ -255,6 +255,13 @@ test("recorded seconds are shown marked, and no others", opts, async () => {
     await writeFile(shot, Buffer.from(await agent.evaluate(() => document.querySelector("canvas").toDataURL("image/png").split(",")[1]), "base64"));
     const mark = JSON.parse((await home.cli("support", "mark", shot, "--json", "--vault", home.url)).stdout);
     assert.deepEqual([mark.number, mark.name, mark.provider], [1, d.AGENT.name, "Hearth Co-op"]);
+
+    /* At a phone's width nothing lies on anything else. */
+    const size = agent.viewportSize();
+    await agent.setViewportSize({ width: 390, height: 844 });
+    const [speed, full] = await Promise.all([agent.locator(".speed").boundingBox(), agent.getByRole("button", { name: "Full screen" }).boundingBox()]);
+    assert.ok(speed.x + speed.width <= full.x || speed.y + speed.height <= full.y, JSON.stringify({ speed, full }));
+    await agent.setViewportSize(size);
 
     /* By the keyboard: it pauses, and goes picture by picture. */
     await agent.locator("main").focus();

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Qr } from "../owner/qr.tsx";
 import { strength, StrengthHint } from "../owner/strength.tsx";
-import { Button, Field, Icon, Logo, Message, useAction, useReturn } from "../owner/ui.tsx";
+import { Button, Field, Icon, Logo, Message, sentence, useAction, useReturn } from "../owner/ui.tsx";
 import { client, enter, phase, provider, type Pending, type Phase } from "./state.ts";
 import { hasWebauthn, makeKey, useKey } from "./webauthn.ts";
 
@@ -63,7 +63,7 @@ export function Code({ asked, pending }: At<"code">) {
         if (!again) return enter(pending);
         phase.value = { at: "code", asked: again, pending };
         setCode("");
-        setError(`${again.message.charAt(0).toUpperCase()}${again.message.slice(1)}.`);
+        setError(sentence(again.message));
     };
     const submit = (e: Event): void => {
         e.preventDefault();

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { requestsOf, subjectOf, type Asked, type Said } from "../shared/thread.ts";
 import type { Health, TicketRequest } from "../shared/ticket.ts";
 import { now } from "../owner/backend.ts";
-import { fromLocalInput, fullTime, localInput, minuteTime, whenTime } from "../owner/format.ts";
+import { fromLocalInput, localInput, rangeTime, whenTime } from "../owner/format.ts";
 import { Button, Dialog, Field, Icon, Message, Page, sentence, useAction } from "../owner/ui.tsx";
 import { HealthCards } from "../owner/healthcards.tsx";
 import { useThread } from "../owner/thread.ts";
@@ -94,7 +94,7 @@ function Content({ said }: { said: Said }) {
 
 export function requestWords(r: TicketRequest): string {
     const what = r.cameras.join(", ");
-    return r.live_minutes ? `${what}, live for ${r.live_minutes} min` : `${what}, ${fullTime(r.from!)} to ${minuteTime(r.to!)}`;
+    return r.live_minutes ? `${what}, live for ${r.live_minutes} min` : `${what}, ${rangeTime(r.from!, r.to!)}`;
 }
 
 function Answer({ id }: { id: string }) {

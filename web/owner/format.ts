@@ -13,6 +13,9 @@ export const fullTime = (s: number): string => full.format(s * 1000);
 export function isToday(s: number): boolean {
     return new Date(s * 1000).toDateString() === new Date().toDateString();
 }
+/* To the second, and the second day named where it is another one. */
+export const rangeTime = (from: number, to: number): string =>
+    `${fullTime(from)} to ${new Date(from * 1000).toDateString() === new Date(to * 1000).toDateString() ? clockTime(to) : fullTime(to)}`;
 export const whenTime = (s: number): string => (isToday(s) ? clockTime(s) : fullTime(s));
 
 export function startOfDay(s: number): number {

@@ -4,7 +4,7 @@ import { messageOf } from "../shared/errors.ts";
 import type { Agent, Approval } from "../shared/support.ts";
 import { requestsOf, subjectOf, type Asked, type Said } from "../shared/thread.ts";
 import type { CameraHealth, Health, TicketRequest } from "../shared/ticket.ts";
-import { dayName, fullTime, minuteTime, whenTime } from "./format.ts";
+import { dayName, rangeTime, whenTime } from "./format.ts";
 import { HealthCard } from "./healthcards.tsx";
 import { client, household, now, say } from "./state.ts";
 import { desk, loadTickets, pollTickets, tickets, ticketsProblem } from "./support.ts";
@@ -199,7 +199,7 @@ function Content({ said }: { said: Said }) {
 
 const wordsOf = (r: TicketRequest): string => {
     const cameras = r.cameras.join(", ").replace(/, ([^,]+)$/, " and $1");
-    return r.live_minutes ? `${cameras} live for ${r.live_minutes} minutes` : `${cameras}, ${fullTime(r.from!)} to ${minuteTime(r.to!)}`;
+    return r.live_minutes ? `${cameras} live for ${r.live_minutes} minutes` : `${cameras}, ${rangeTime(r.from!, r.to!)}`;
 };
 
 function Answer({ id, onFigures }: { id: string; onFigures: () => void }) {
@@ -269,7 +269,7 @@ function RequestCard({ asked, ticket }: { asked: Asked; ticket: string }) {
             </div>
             {bad && <Message kind="bad" title="Do not allow this">{sentence(bad)}</Message>}
             <blockquote class="request-why">{request.reason}</blockquote>
-            {!live && <p><strong>Recorded:</strong> <span class="num">{fullTime(request.from!)} to {minuteTime(request.to!)}</span></p>}
+            {!live && <p><strong>Recorded:</strong> <span class="num">{rangeTime(request.from!, request.to!)}</span></p>}
             {meant.length > 1 && (
                 <fieldset><legend>Which cameras</legend>
                     <div class="chips">{meant.map((c) => {
