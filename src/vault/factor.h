@@ -48,10 +48,10 @@ err factor_check(struct vault *v, const struct store_key *login, const struct ac
  *
  * Locking out: a try counts for its address, so what is tried elsewhere costs the owner nothing, until the
  * hundred from at least three addresses are spent. Then codes are refused from addresses that this account
- * has not been at, for the rest of the day. One that has signed in with a factor, a passkey or the recovery
- * code, or held such a session, within 30 days goes on by its own count (the same section names that means).
- * So do security keys and passkeys, whose signature nobody guesses, from everywhere; the recovery code; and a
- * device that a signed-in one lets in.
+ * has not been at, for the rest of the day. One where a factor was set up within 30 days, or that has signed
+ * in with one, a passkey or the recovery code, or held such a session, goes on by its own count (the same
+ * section names that means). So do security keys and passkeys, whose signature nobody guesses, from
+ * everywhere; the recovery code; and a device that a signed-in one lets in.
  *
  * All of it is in memory, under a key of the moment: the accounts' store keeps no addresses. */
 #define FACTOR_ADDRESS_TRIES 20

@@ -92,11 +92,13 @@ static err pending_open(const struct vault *v, const struct store_key *login, co
     return totp_unseal(v, login, &f->id, BYTES(f->secret, f->secret_len), secret);
 }
 
-static enum http_outcome factor_added(struct vault *v, const struct store_key *login,
+static enum http_outcome factor_added(struct vault *v, struct http_request *request,
                                       const struct account_factor *f, struct http_reply *r) {
+    const struct store_key *login = &caller_of(request)->login;
     struct diag d = {0};
     err e = v->accounts->ops->factor_add(v->accounts, login, f, &d);
     if (e) return reply_err(r, e, &d);
+    factor_known_from(v, request, login);
     return reply_json(r, 201, json_pack("{s:o}", "id", json_hex(BYTES_OF(f->id.bytes))));
 }
 
@@ -121,7 +123,7 @@ enum http_outcome factor_totp_confirm(void *vault, struct http_request *request,
     wipe(secret, sizeof secret);
     if (e) return reply_err(r, e, &d);
     take_label(&label, &f.label);
-    return factor_added(v, login, &f, r);
+    return factor_added(v, request, &f, r);
 }
 
 /* The name by which the browser knows this vault: no address, since no key can be registered for one
@@ -207,7 +209,7 @@ enum http_outcome factor_webauthn_finish(void *vault, struct http_request *reque
     err e = register_webauthn(v, login, rp, blob_bytes(&client_data), &given, &f, &d);
     if (e) return reply_err(r, e, &d);
     take_label(&label, &f.label);
-    return factor_added(v, login, &f, r);
+    return factor_added(v, request, &f, r);
 }
 
 enum http_outcome factor_delete(void *vault, struct http_request *request, struct http_reply *r) {
