@@ -87,7 +87,7 @@ static int compare(const void *x, const void *y) {
  * anything. */
 static err add_count(struct audit *a, const struct log_entry *entry) {
     char time[WALL_TEXT_BYTES];
-    struct count one = {.count = 1, .acted = entry->acted && entry->fact_count > 0};
+    struct count one = {.count = 1, .acted = log_entry_by_staff(entry)};
     wall_format(entry->time, time);
     memcpy(one.day, time, 10);
     memcpy(one.kind, entry->kind, sizeof one.kind);

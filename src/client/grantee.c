@@ -118,6 +118,11 @@ static err check_entry(const struct client_grant *g, const struct grant_statemen
         return diag_fail(
             d, ERR_FORGED,
             "the vault proved your use of another grant, and did not log this one: nothing was opened");
+    if (!log_entry_fact(&entry, LOG_OPENING_FACT, &fact) || fact != a->opening)
+        return diag_fail(
+            d, ERR_FORGED,
+            "the vault proved another opening than this one, which it did not log, or it is older "
+            "than this program: nothing was opened");
     if (g->opened && a->entry <= g->entry)
         return diag_fail(d, ERR_FORGED, "the vault proved an earlier use, and did not log this one");
     return ERR_OK;
@@ -185,21 +190,27 @@ static err read_answer(json_t *answer, struct grant_answer *out, struct diag *d)
     return ERR_OK;
 }
 
-static err post_open(struct client *c, const struct grantee *who, json_t **answer, struct diag *d) {
+/* *opening is what the entry of this opening has to say. */
+static err post_open(struct client *c, const struct grantee *who, uint64_t *opening, json_t **answer,
+                     struct diag *d) {
     AUTO(json_release) json_t *challenge = NULL;
     AUTO(blob_clear) struct blob raw = {0};
-    uint8_t signature[SIGNATURE_BYTES];
+    uint8_t signature[SIGNATURE_BYTES], nonce[LOG_OPENING_NONCE_BYTES];
     char path[80], id[2 * GRANT_ID_BYTES + 1];
     err e = http_client_json(c->http, "GET", "/v1/access/challenge", NULL, NULL, &challenge, d);
     if (!e) e = read_bytes(challenge, "challenge", &raw, d);
     if (e) return e;
     e = grant_open_sign(&who->sign, blob_bytes(&raw), who->grant, signature);
     if (e) return diag_fail(d, ERR_INVALID, "the vault's challenge is longer than any can be");
+    /* The vault chooses the challenge and could choose the same one again; not so the nonce. */
+    random_bytes(nonce, sizeof nonce);
+    *opening = log_opening_fact(nonce, signature);
     /* With the token before it this goes on with that opening, and is no further view. */
     const char *renews = c->grant->opened && strncmp(c->access, "Access ", 7) == 0 ? c->access + 7 : NULL;
     AUTO(json_release)
-    json_t *ask = json_pack("{s:s, s:o, s:s*}", "challenge", client_text(challenge, "challenge"), "signature",
-                            json_base64(BYTES_OF(signature)), "renews", renews);
+    json_t *ask = json_pack("{s:s, s:o, s:o, s:s*}", "challenge", client_text(challenge, "challenge"), "signature",
+                            json_base64(BYTES_OF(signature)), "nonce", json_base64(BYTES_OF(nonce)), "renews",
+                            renews);
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     hex_encode(BYTES_OF(who->grant), id);
     snprintf(path, sizeof path, "/v1/grants/%s/open", id);
@@ -236,7 +247,7 @@ static err take_hubs(struct client *c, struct diag *d) {
 err grantee_open_again(struct client *c, struct diag *d) {
     AUTO(json_release) json_t *answer = NULL;
     AUTO(grant_answer_clear) struct grant_answer a = {0};
-    err e = post_open(c, &c->grant->who, &answer, d);
+    err e = post_open(c, &c->grant->who, &a.opening, &answer, d);
     if (!e) e = read_answer(answer, &a, d);
     if (!e) e = client_grant_check(c->grant, &a, wall_now(), d);
     if (!e) e = take_token(c, answer, d);

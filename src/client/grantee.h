@@ -3,8 +3,8 @@
  * functions as an owner's. Threads: one.
  *
  * Nothing is opened before it is proven that the use is in the log: the grant is the issuer's, names this
- * holder, holds now; the entry is this use by this holder, included under a checkpoint that the log signed
- * and, where the grant asks for it, a hub has witnessed. Each failure has its own message. */
+ * holder, holds now; the entry is of this very opening by this holder, included under a checkpoint that the
+ * log signed and, where the grant asks for it, a hub has witnessed. Each failure has its own message. */
 #ifndef CARDEA_CLIENT_GRANTEE_H
 #define CARDEA_CLIENT_GRANTEE_H
 
@@ -40,6 +40,7 @@ struct grant_answer {
     struct blob grant, leaf, proof; /* proof: hashes, one after another */
     char *checkpoint;
     uint64_t entry;
+    uint64_t opening; /* ours: which opening the entry must be of (log_opening_fact) */
 };
 void grant_answer_clear(struct grant_answer *a);
 

@@ -16,6 +16,7 @@
 #include "tlog/log_entry.h"
 
 #define NOW INT64_C(1700002000)
+#define OPENING UINT64_C(0xfedcba987654) /* what this opening has in the log */
 
 /* A household, its log, and a grant of ten seconds of one camera; `change` spoils one thing of it. */
 struct scene {
@@ -70,7 +71,11 @@ static void scene_set(struct scene *s) {
     snprintf(s->about.household, sizeof s->about.household, "home");
     s->about.has_actor = true;
     log_actor_private(s->log_key, who->sign.public_key, s->about.actor);
-    s->entry = (struct log_entry){.time = s->now, .tagged = true, .acted = true};
+    s->entry = (struct log_entry){.time = s->now,
+                                  .tagged = true,
+                                  .acted = true,
+                                  .fact_count = 1,
+                                  .facts = {{LOG_OPENING_FACT, OPENING}}};
     snprintf(s->entry.kind, sizeof s->entry.kind, "grant.use");
     memcpy(s->entry.actor, s->about.actor, LOG_ACTOR_BYTES);
 }
@@ -102,6 +107,7 @@ static void scene_answer(struct scene *s) {
     assert_int_equal(blob_append_u8(&text, 0), ERR_OK);
     a->checkpoint = strdup((const char *)text.data);
     a->entry = s->index;
+    a->opening = OPENING;
 }
 
 static void another_household(struct scene *s) {
@@ -146,6 +152,12 @@ static void yesterdays_use(struct scene *s) {
 static void a_slow_clock(struct scene *s) {
     s->entry.time.us -= GRANTEE_CLOCK_OFF_S * INT64_C(1000000);
 }
+static void another_opening(struct scene *s) {
+    s->entry.facts[0].value--;
+}
+static void no_opening(struct scene *s) {
+    s->entry.fact_count = 0;
+}
 static void no_actor(struct scene *s) {
     s->about.has_actor = false;
 }
@@ -165,11 +177,30 @@ static void witnessed_by_another(struct scene *s) {
     witnessed(s);
     memcpy(s->statement.witnesses[0], s->stranger.public_key, SIGN_PUBLIC_BYTES);
 }
+static void an_agents(struct scene *s) {
+    witnessed(s);
+    s->statement.purpose = GRANT_SUPPORT;
+    snprintf(s->statement.ticket, sizeof s->statement.ticket, "00112233445566778899aabbccddeeff");
+    log_actor_staff(s->statement.grantee_sign, s->entry.actor);
+    s->entry.facts[s->entry.fact_count++] = (struct log_fact){"grant", log_grant_fact(s->statement.id)};
+}
+static void an_agents_other_opening(struct scene *s) {
+    an_agents(s);
+    another_opening(s);
+}
+static void an_agents_other_grant(struct scene *s) {
+    an_agents(s);
+    s->entry.facts[1].value--;
+}
 static void a_member(struct scene *s) {
     s->statement.purpose = GRANT_MEMBER;
     s->statement.role = GRANT_ROLE_VIEWER;
     s->grant.who.by_key = true;
     memcpy(s->grant.who.issuer_key, s->household.public_key, SIGN_PUBLIC_BYTES);
+}
+static void a_members_other_opening(struct scene *s) {
+    a_member(s);
+    another_opening(s);
 }
 static void a_member_of_another(struct scene *s) {
     a_member(s);
@@ -186,27 +217,34 @@ static void an_answer_is_believed_when_all_of_it_is_proven(void **state) {
         void (*change)(struct scene *s);
         err e;
         const char *says;
-    } cases[] = {{"the truth", the_truth, ERR_OK, NULL},
-                 {"its last second", last_second, ERR_OK, NULL},
-                 {"a vault whose clock is five minutes off", a_slow_clock, ERR_OK, NULL},
-                 {"a member's", a_member, ERR_OK, NULL},
-                 {"witnessed, as it asks", witnessed, ERR_OK, NULL},
-                 {"signed by another household", another_household, ERR_FORGED, "another household"},
-                 {"a member's, by another household", a_member_of_another, ERR_FORGED, "another household"},
-                 {"another grant", another_grant, ERR_FORGED, "another grant"},
-                 {"for somebody else", somebody_elses, ERR_FORGED, "somebody else"},
-                 {"expired", expired, ERR_DENIED, "expired"},
-                 {"more than five minutes early", too_early, ERR_DENIED, "not valid before"},
-                 {"a log of another key", another_log, ERR_FORGED, "not proven"},
-                 {"an entry in another place", another_place, ERR_FORGED, "not proven"},
-                 {"an entry that is no use", a_creation, ERR_FORGED, "another entry"},
-                 {"somebody else's use", anothers_use, ERR_FORGED, "somebody else's use"},
-                 {"a use of nobody's", nobodys_use, ERR_FORGED, "somebody else's use"},
-                 {"a use of more than five minutes ago", yesterdays_use, ERR_FORGED, "another time"},
-                 {"a grant that hides what the log calls its holder", no_actor, ERR_INVALID, "its holder"},
-                 {"the use of the last time again", used_before, ERR_FORGED, "earlier use"},
-                 {"no witness, where it asks for one", unwitnessed, ERR_NOT_FOUND, "not proven"},
-                 {"another hub's witness", witnessed_by_another, ERR_NOT_FOUND, "not proven"}};
+    } cases[] = {
+        {"the truth", the_truth, ERR_OK, NULL},
+        {"its last second", last_second, ERR_OK, NULL},
+        {"a vault whose clock is five minutes off", a_slow_clock, ERR_OK, NULL},
+        {"a member's", a_member, ERR_OK, NULL},
+        {"witnessed, as it asks", witnessed, ERR_OK, NULL},
+        {"signed by another household", another_household, ERR_FORGED, "another household"},
+        {"a member's, by another household", a_member_of_another, ERR_FORGED, "another household"},
+        {"another grant", another_grant, ERR_FORGED, "another grant"},
+        {"for somebody else", somebody_elses, ERR_FORGED, "somebody else"},
+        {"expired", expired, ERR_DENIED, "expired"},
+        {"more than five minutes early", too_early, ERR_DENIED, "not valid before"},
+        {"a log of another key", another_log, ERR_FORGED, "not proven"},
+        {"an entry in another place", another_place, ERR_FORGED, "not proven"},
+        {"an entry that is no use", a_creation, ERR_FORGED, "another entry"},
+        {"somebody else's use", anothers_use, ERR_FORGED, "somebody else's use"},
+        {"a use of nobody's", nobodys_use, ERR_FORGED, "somebody else's use"},
+        {"a use of more than five minutes ago", yesterdays_use, ERR_FORGED, "another time"},
+        {"a grant that hides what the log calls its holder", no_actor, ERR_INVALID, "its holder"},
+        {"the use of the last time again", used_before, ERR_FORGED, "earlier use"},
+        {"an earlier opening, within the five minutes", another_opening, ERR_FORGED, "another opening"},
+        {"an entry that says of no opening", no_opening, ERR_FORGED, "another opening"},
+        {"a member's earlier opening", a_members_other_opening, ERR_FORGED, "another opening"},
+        {"an agent's", an_agents, ERR_OK, NULL},
+        {"an agent's earlier opening", an_agents_other_opening, ERR_FORGED, "another opening"},
+        {"an agent's use of another grant", an_agents_other_grant, ERR_FORGED, "another grant"},
+        {"no witness, where it asks for one", unwitnessed, ERR_NOT_FOUND, "not proven"},
+        {"another hub's witness", witnessed_by_another, ERR_NOT_FOUND, "not proven"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct scene *s = malloc(sizeof *s);
         struct diag d = {0};

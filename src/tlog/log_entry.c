@@ -261,3 +261,18 @@ uint64_t log_grant_fact(const uint8_t grant[LOG_GRANT_ID_BYTES]) {
     hash_sha256(BYTES_OF(input), hash);
     return be64_get(hash) >> 16;
 }
+
+uint64_t log_opening_fact(const uint8_t nonce[LOG_OPENING_NONCE_BYTES],
+                          const uint8_t signature[SIGNATURE_BYTES]) {
+    uint8_t input[16 + LOG_OPENING_NONCE_BYTES + SIGNATURE_BYTES] = "cardea/1 opening", hash[HASH_BYTES];
+    memcpy(input + 16, nonce, LOG_OPENING_NONCE_BYTES);
+    memcpy(input + 16 + LOG_OPENING_NONCE_BYTES, signature, SIGNATURE_BYTES);
+    hash_sha256(BYTES_OF(input), hash);
+    return be64_get(hash) >> 16;
+}
+
+bool log_entry_by_staff(const struct log_entry *entry) {
+    uint64_t opening;
+    size_t others = log_entry_fact(entry, LOG_OPENING_FACT, &opening) ? 1 : 0;
+    return entry->acted && entry->fact_count > others;
+}

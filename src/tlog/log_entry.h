@@ -66,5 +66,17 @@ void log_actor_private(const uint8_t log_key[LOG_KEY_BYTES], const uint8_t sign[
  * knows its entries by it; nobody else learns whose they are. */
 #define LOG_GRANT_ID_BYTES 16
 uint64_t log_grant_fact(const uint8_t grant[LOG_GRANT_ID_BYTES]);
+/* The fact "opening" of a use: 48 bits of SHA-256("cardea/1 opening" || nonce || signature), of the nonce
+ * that the holder of the grant made for this opening and of its signature on challenge and grant. An entry
+ * with another one is not the entry of this opening: a vault cannot answer a second opening with the use that
+ * it logged for the first, even if it sends the same challenge twice. To anybody who does not know the nonce
+ * it is a random number. 48 bits are enough because nobody can try offline: what is drawn is drawn after what
+ * could be shown was written. */
+#define LOG_OPENING_FACT "opening"
+#define LOG_OPENING_NONCE_BYTES 16
+uint64_t log_opening_fact(const uint8_t nonce[LOG_OPENING_NONCE_BYTES],
+                          const uint8_t signature[SIGNATURE_BYTES]);
+/* Is it an act of a member of staff? Theirs alone have facts that count. */
+bool log_entry_by_staff(const struct log_entry *entry);
 
 #endif

@@ -9,7 +9,7 @@
 bool unusual_act_of(const struct log_entry *entry, const uint8_t *household, struct unusual_act *out) {
     uint64_t ticket = 0;
     bool refused = strcmp(entry->kind, "admin.refused") == 0;
-    if (!entry->acted || entry->fact_count == 0) return false;
+    if (!log_entry_by_staff(entry)) return false;
     if (!refused && strcmp(entry->kind, "grant.use") != 0) return false;
     struct unusual_act act = {.time = entry->time, .refused = refused, .has_household = household != NULL};
     memcpy(act.actor, entry->actor, sizeof act.actor);

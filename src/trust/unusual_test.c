@@ -167,7 +167,10 @@ static void test_entries(void **state) {
     memcpy(e.kind, "grant.create", 13);
     assert_false(unusual_act_of(&e, NULL, &act));
     memcpy(e.kind, "grant.use", 10);
-    e.fact_count = 0; /* a member's, or a link's */
+    e.fact_count = 1; /* a member's, or a link's: which opening it is says nothing of staff */
+    e.facts[0] = (struct log_fact){LOG_OPENING_FACT, 5};
+    assert_false(unusual_act_of(&e, NULL, &act));
+    e.fact_count = 0;
     assert_false(unusual_act_of(&e, NULL, &act));
 }
 

@@ -43,6 +43,8 @@ struct grant_act {
     size_t camera_count;
     uint64_t from, to;
     bool live;
+    bool bound; /* a use whose holder sent a nonce with it */
+    uint64_t opening;
 };
 /* Of a whole statement: the household's act, or the grantee's. */
 struct grant_act grant_act_of(const char *kind, const struct store_id *household,

@@ -97,8 +97,9 @@ const char *grant_path(const uint8_t grant[GRANT_ID_BYTES], const char *rest, ch
     return out;
 }
 
-void sharing_open_again(const struct daemon *d, const struct grantee *g, const uint8_t grant[GRANT_ID_BYTES],
-                        const char *renews, long status, char auth[128], struct answer *out) {
+static void open_with(const struct daemon *d, const struct grantee *g, const uint8_t grant[GRANT_ID_BYTES],
+                      struct bytes nonce, const char *renews, uint64_t *opening, long status, char auth[128],
+                      struct answer *out) {
     AUTO(answer_clear) struct answer a = {0}, b = {0};
     AUTO(blob_clear) struct blob challenge = {0};
     uint8_t signature[SIGNATURE_BYTES];
@@ -107,9 +108,10 @@ void sharing_open_again(const struct daemon *d, const struct grantee *g, const u
     const char *text = answer_text(&a, "challenge");
     assert_int_equal(base64_decode(text, strlen(text), &challenge), ERR_OK);
     assert_int_equal(grant_open_sign(&g->sign, blob_bytes(&challenge), grant, signature), ERR_OK);
+    if (nonce.len == LOG_OPENING_NONCE_BYTES) *opening = log_opening_fact(nonce.data, signature);
     ASK(d, status, &b, "POST", grant_path(grant, "/open", path),
-        .json = json_pack("{s:s,s:o,s:s*}", "challenge", text, "signature", json_base64(BYTES_OF(signature)),
-                          "renews", renews));
+        .json = json_pack("{s:s,s:o,s:o*,s:s*}", "challenge", text, "signature", json_base64(BYTES_OF(signature)),
+                          "nonce", nonce.len ? json_base64(nonce) : NULL, "renews", renews));
     if (status == 200 && auth) snprintf(auth, 128, "Access %s", answer_text(&b, "token"));
     if (!out) return;
     answer_clear(out);
@@ -119,7 +121,17 @@ void sharing_open_again(const struct daemon *d, const struct grantee *g, const u
 
 void sharing_open(const struct daemon *d, const struct grantee *g, const uint8_t grant[GRANT_ID_BYTES],
                   long status, char auth[128], struct answer *out) {
-    sharing_open_again(d, g, grant, NULL, status, auth, out);
+    open_with(d, g, grant, (struct bytes){0}, NULL, NULL, status, auth, out);
+}
+
+void sharing_open_again(const struct daemon *d, const struct grantee *g, const uint8_t grant[GRANT_ID_BYTES],
+                        const char *renews, long status, char auth[128], struct answer *out) {
+    open_with(d, g, grant, (struct bytes){0}, renews, NULL, status, auth, out);
+}
+
+void sharing_open_as(const struct daemon *d, const struct grantee *g, const uint8_t grant[GRANT_ID_BYTES],
+                     struct bytes nonce, uint64_t *opening, long status, char auth[128], struct answer *out) {
+    open_with(d, g, grant, nonce, NULL, opening, status, auth, out);
 }
 
 void sharing_revoke(const struct daemon *d, const struct sharing *s, const uint8_t grant[GRANT_ID_BYTES],

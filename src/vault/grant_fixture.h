@@ -36,6 +36,10 @@ void sharing_open(const struct daemon *d, const struct grantee *g, const uint8_t
 /* The same with an earlier token. */
 void sharing_open_again(const struct daemon *d, const struct grantee *g, const uint8_t grant[GRANT_ID_BYTES],
                         const char *renews, long status, char auth[128], struct answer *out);
+/* The same with the nonce of this opening (empty: none, as older programs do); *opening is what its entry has
+ * to say, unless the nonce's length is wrong. */
+void sharing_open_as(const struct daemon *d, const struct grantee *g, const uint8_t grant[GRANT_ID_BYTES],
+                     struct bytes nonce, uint64_t *opening, long status, char auth[128], struct answer *out);
 void sharing_revoke(const struct daemon *d, const struct sharing *s, const uint8_t grant[GRANT_ID_BYTES],
                     long status);
 /* "/v1/grants/HEX" and what follows. */

@@ -39,13 +39,21 @@ static json_t *details_of(const struct grant_act *act, json_t *more) {
     return NULL;
 }
 
-/* Public numbers, of staff's acts alone. */
-static json_t *facts_of(const struct grant_act *act) {
-    if (!act->staff) return json_object();
+static json_t *staff_facts(const struct grant_act *act) {
     return json_pack("{s:I,s:I,s:I,s:I,s:I}", "grant", (json_int_t)log_grant_fact(act->grant->bytes),
                      "cameras", (json_int_t)act->camera_count, "minutes",
                      (json_int_t)((act->to - act->from + 59) / 60), "live", (json_int_t)act->live, "ticket",
                      (json_int_t)(act->ticket[0] != 0));
+}
+
+/* Public numbers: what staff did, and which opening a use is. */
+static json_t *facts_of(const struct grant_act *act) {
+    json_t *facts = act->staff ? staff_facts(act) : json_object();
+    if (!facts || !act->bound) return facts;
+    if (json_object_set_new(facts, LOG_OPENING_FACT, json_integer((json_int_t)act->opening)) == 0)
+        return facts;
+    json_decref(facts);
+    return NULL;
 }
 
 static err actor_of(struct vault *v, const struct grant_act *act, uint8_t actor[LOG_ACTOR_BYTES],

@@ -21,6 +21,8 @@
 struct opening {
     struct store_id grant;
     uint8_t challenge[CHALLENGE_BYTES], signature[SIGNATURE_BYTES];
+    bool bound; /* an older program sends no nonce, and believes an entry that is bound to none */
+    uint8_t nonce[LOG_OPENING_NONCE_BYTES];
     struct grant_held held;
     struct blob raw, leaf, checkpoint;
     uint64_t entry;
@@ -48,17 +50,20 @@ static void opening_clear(struct opening *o) {
 static bool read_body(struct vault *v, struct http_request *request, struct opening *o,
                       struct http_reply *r) {
     AUTO(json_release) json_t *document = NULL;
-    AUTO(blob_clear) struct blob challenge = {0}, signature = {0};
+    AUTO(blob_clear) struct blob challenge = {0}, signature = {0}, nonce = {0};
     const char *renews = NULL;
     const struct json_field fields[] = {
         {"challenge", JSON_KIND_BASE64, true, CHALLENGE_BYTES, CHALLENGE_BYTES, &challenge, NULL},
         {"signature", JSON_KIND_BASE64, true, SIGNATURE_BYTES, SIGNATURE_BYTES, &signature, NULL},
         {"renews", JSON_KIND_TEXT, false, 1, GRANT_TOKEN_CHARS, &renews, NULL},
+        {"nonce", JSON_KIND_BASE64, false, LOG_OPENING_NONCE_BYTES, LOG_OPENING_NONCE_BYTES, &nonce, NULL},
     };
     if (!REQUEST_JSON(request, fields, &document, r)) return false;
     memcpy(o->challenge, challenge.data, challenge.len);
     memcpy(o->signature, signature.data, signature.len);
     o->goes_on = renews && grant_token_renews(v, renews, slot_now(), &o->grant, &o->renews);
+    o->bound = nonce.len != 0;
+    if (o->bound) memcpy(o->nonce, nonce.data, nonce.len);
     return true;
 }
 
@@ -122,7 +127,9 @@ static err log_use(struct vault *v, struct opening *o, struct diag *d) {
     err e = count_use(v, o, d);
     if (e) return e;
     if (o->goes_on) more = json_pack("{s:I}", "renews", (json_int_t)o->renews);
-    const struct grant_act act = grant_act_of("grant.use", &g->row.household, &g->statement, false);
+    struct grant_act act = grant_act_of("grant.use", &g->row.household, &g->statement, false);
+    act.bound = o->bound;
+    if (o->bound) act.opening = log_opening_fact(o->nonce, o->signature);
     e = grant_log(v, &act, more, &o->entry, &o->leaf, d);
     if (e) return e;
     if (g->statement.purpose == GRANT_SUPPORT) {

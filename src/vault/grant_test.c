@@ -206,7 +206,8 @@ static void test_largest(void **state) {
 
 /* --- opening --- */
 
-static void check_proof(const struct sharing *s, const struct answer *a) {
+/* `opening`: what the entry says of which opening it is; NULL: of none. */
+static void check_proof(const struct sharing *s, const struct answer *a, const uint64_t *opening) {
     AUTO(blob_clear) struct blob leaf = {0};
     uint8_t proof[65][HASH_BYTES];
     struct checkpoint checkpoint;
@@ -229,7 +230,10 @@ static void check_proof(const struct sharing *s, const struct answer *a) {
         fail_msg("%s", d.text);
     assert_int_equal(log_entry_decode(blob_bytes(&leaf), &entry, &d), ERR_OK);
     assert_string_equal(entry.kind, "grant.use");
-    assert_true(entry.tagged && entry.acted && entry.fact_count == 0);
+    uint64_t said = 0;
+    assert_true(entry.tagged && entry.acted && !log_entry_by_staff(&entry));
+    assert_int_equal(entry.fact_count, opening ? 1 : 0);
+    if (opening) assert_true(log_entry_fact(&entry, LOG_OPENING_FACT, &said) && said == *opening);
 }
 
 static void test_opened(void **state) {
@@ -253,7 +257,7 @@ static void test_opened(void **state) {
     assert_int_equal(grant_open(blob_bytes(&given), s.sign.public_key, &g.box, &read, &parts, &d), ERR_OK);
     json_int_t lasts = json_integer_value(json_object_get(a.json, "expires_in_s"));
     assert_true(lasts > 3500 && lasts <= 3600);
-    check_proof(&s, &a);
+    check_proof(&s, &a, NULL);
     ASK(&vault, 200, NULL, "GET", "/v1/cameras", auth);
 
     AUTO(answer_clear) struct answer list = {0};
@@ -398,6 +402,29 @@ static void test_guessing_slows_down(void **state) {
 }
 
 /* Whoever holds a link does not fill the household's log with it. */
+/* Each opening has an entry of its own, which says of which it is. */
+static void test_bound(void **state) {
+    struct sharing s;
+    struct grantee g;
+    uint8_t nonce[LOG_OPENING_NONCE_BYTES + 1] = {7};
+    uint64_t first = 0, second = 0;
+    AUTO(answer_clear) struct answer a = {0};
+    sharing_make(&vault, &s);
+    grantee_make(&g);
+    const struct grant_statement statement = sharing_statement(&s, &g, 1000, 2000);
+    sharing_give(&vault, &s, &statement);
+    struct bytes whole = BYTES(nonce, LOG_OPENING_NONCE_BYTES);
+    sharing_open_as(&vault, &g, statement.id, whole, &first, 200, NULL, &a);
+    check_proof(&s, &a, &first);
+    sharing_open_as(&vault, &g, statement.id, whole, &second, 200, NULL, &a);
+    check_proof(&s, &a, &second);
+    assert_true(first != second); /* another challenge */
+    sharing_open_as(&vault, &g, statement.id, BYTES(nonce, LOG_OPENING_NONCE_BYTES - 1), &second, 400, NULL,
+                    &a);
+    sharing_open_as(&vault, &g, statement.id, BYTES_OF(nonce), &second, 400, NULL, &a);
+    sharing_clear(&s);
+}
+
 static void test_opened_often(void **state) {
     struct sharing s;
     struct grantee g;
@@ -535,7 +562,7 @@ static void test_cosigned(void **state) {
         const char *text = answer_text(&a, "checkpoint");
         const uint8_t(*key)[SIGN_PUBLIC_BYTES] = (const uint8_t(*)[SIGN_PUBLIC_BYTES]) & w.sign.public_key;
         assert_int_equal(cosignatures_count(bytes_text(text), key, 1), 1);
-        check_proof(&s, &a);
+        check_proof(&s, &a, NULL);
     }
     char path[100] = "/v1/capabilities/";
     hex_encode(BYTES_OF(w.writer.public_key), path + strlen(path));
@@ -934,6 +961,7 @@ int main(void) {
         cmocka_unit_test(test_not_the_holder),
         cmocka_unit_test(test_not_now),
         cmocka_unit_test(test_guessing_slows_down),
+        cmocka_unit_test(test_bound),
         cmocka_unit_test(test_opened_often),
         cmocka_unit_test(test_an_opening_goes_on),
         cmocka_unit_test(test_cosigned),

@@ -44,7 +44,7 @@ static int32_t desk_offset_s(struct wall_us t) {
 /* Only what staff do, and what is done to staff: of others' acts there is nothing to count here. */
 static bool is_staffs(const struct log_entry *entry) {
     if (!entry->acted) return false;
-    return entry->fact_count > 0 || strncmp(entry->kind, "staff.", 6) == 0;
+    return log_entry_by_staff(entry) || strncmp(entry->kind, "staff.", 6) == 0;
 }
 
 static void count_entry(struct staff_desk *s, const struct log_entry *entry) {

@@ -8,7 +8,7 @@ import base64, json, os, re, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from grants_test import Person, home_url, home_with, refused, share
 from home import frames_of, main
-from tampering_vault import TamperingVault
+from tampering_vault import Message, TamperingVault
 
 OPEN = r"/v1/grants/[0-9a-f]{32}/open"
 ENTRY = 20  # bytes of a segment in a reel's table
@@ -248,6 +248,38 @@ def test_a_use_that_is_not_logged(l):
 
 
 @lied()
+def test_an_earlier_use_again(l):
+    """Two look, and one is written down: the vault answers the second opening with the entry of the first, of the same link and
+    within minutes. Each opening here is by another device: none remembers what the one before was shown."""
+    uses = lambda: [e["kind"] for e in json.loads(l.home.cardea("log", "show", "--json").stdout)["list"]].count("grant.use")
+    challenge = l.proxy.answers("GET", "/v1/access/challenge")[-1][1].json()
+    first = l.proxy.answers("POST", OPEN)[-1][1].json()
+    before = uses()
+    proof = {k: first[k] for k in ("entry", "leaf", "checkpoint", "proof")}
+    rule = l.proxy.rule("POST", OPEN, lambda q, a: a.set_json({**a.json(), **proof}))
+    l.refuses("another opening")
+    assert rule.used
+    # The whole of it: the same challenge once more, so that the same signature comes, and nothing is asked of the log at all.
+    l.proxy.honest()
+    def answer(value):
+        return lambda request: Message(status=200, headers={"Content-Type": "application/json"}, body=json.dumps(value).encode())
+    again = l.proxy.rule("GET", "/v1/access/challenge", ask=answer(challenge))
+    whole = l.proxy.rule("POST", OPEN, ask=answer(first))
+    l.refuses("another opening")
+    assert again.used and whole.used
+    # And an entry that says of no opening which it is, as a vault writes it for a program that sends no nonce.
+    l.proxy.honest()
+    def without(request):
+        value = json.loads(request.body)
+        value.pop("nonce")
+        request.body = json.dumps(value).encode()
+    rule = l.proxy.rule("POST", OPEN, ask=without)
+    l.refuses("another opening")
+    assert rule.used
+    assert uses() == before + 2, "what this vault wrote down: of the replays it wrote nothing"
+
+
+@lied()
 def test_a_replayed_revocation(l):
     """A revocation names one grant: shown for another, the owner's software says that the vault lies."""
     other, _ = share(l.home, "porch", "--from", "-20s", "--to", "-2s")
@@ -271,4 +303,4 @@ def test_a_replayed_revocation(l):
 
 if __name__ == "__main__":
     main([test_an_old_segment, test_another_cameras_segment, test_a_cut_reel, test_reordered_records, test_a_dropped_record,
-          test_a_forged_grant, test_a_use_that_is_not_logged, test_a_replayed_revocation])
+          test_a_forged_grant, test_a_use_that_is_not_logged, test_an_earlier_use_again, test_a_replayed_revocation])

@@ -66,12 +66,34 @@ static void check_details(json_t *one) {
     assert_true(bytes_equal(blob_bytes(&plain), bytes_text(check_text(one, "plain"))));
 }
 
+static void check_opening(json_t *one) {
+    uint8_t nonce[LOG_OPENING_NONCE_BYTES], signature[SIGNATURE_BYTES];
+    AUTO(blob_clear) struct blob raw = check_hex(one, "entry");
+    struct log_entry e;
+    struct diag d = {0};
+    uint64_t said = 0, made;
+    check_hex_into(one, "nonce", nonce, sizeof nonce);
+    check_hex_into(one, "signature", signature, sizeof signature);
+    if (log_entry_decode(blob_bytes(&raw), &e, &d)) fail_msg("%s", d.text);
+    made = log_opening_fact(nonce, signature);
+    assert_int_equal(check_int(one, "opening"), made);
+    assert_true(log_entry_fact(&e, LOG_OPENING_FACT, &said) && said == made);
+    assert_false(log_entry_by_staff(&e));
+    nonce[0] ^= 1;
+    assert_true(log_opening_fact(nonce, signature) != made);
+    nonce[0] ^= 1;
+    signature[SIGNATURE_BYTES - 1] ^= 1;
+    assert_true(log_opening_fact(nonce, signature) != made);
+}
+
 static void check_entry(json_t *one) {
     const char *what = check_text(one, "what");
     if (strcmp(what, "keys") == 0)
         check_keys(one);
     else if (strcmp(what, "details") == 0)
         check_details(one);
+    else if (strcmp(what, "opening") == 0)
+        check_opening(one);
     else
         check_bytes(one);
 }

@@ -113,6 +113,24 @@ static void keys_case(json_t *cases, uint64_t n) {
                         make_hex(BYTES_OF(staff))));
 }
 
+/* Which opening a use is of: what was posted, and the fact that its entry has. */
+static void opening_case(json_t *cases) {
+    struct log_entry e = staff_use();
+    uint8_t nonce[LOG_OPENING_NONCE_BYTES], signature[SIGNATURE_BYTES];
+    AUTO(blob_clear) struct blob raw = {0};
+    make_bytes("log nonce", nonce, sizeof nonce);
+    make_bytes("log signature", signature, sizeof signature);
+    uint64_t opening = log_opening_fact(nonce, signature);
+    e.fact_count = 1;
+    e.facts[0] = (struct log_fact){LOG_OPENING_FACT, opening};
+    MUST(log_entry_encode(&e, &raw));
+    make_case(cases, NULL,
+              json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "name", "a use that is bound to its opening",
+                        "what", "opening", "nonce", make_hex(BYTES_OF(nonce)), "signature",
+                        make_hex(BYTES_OF(signature)), "opening", (json_int_t)opening, "entry",
+                        make_hex(blob_bytes(&raw))));
+}
+
 /* A household's entry as a vault makes it: details in a box to the household, whose aad is the tag. */
 static void details_case(json_t *cases) {
     static const char details[] = "{\"grant\":\"00\",\"purpose\":\"support\"}";
@@ -159,6 +177,7 @@ static void make_entries(const char *folder) {
     keys_case(cases, 0);
     keys_case(cases, UINT64_C(4294967296));
     details_case(cases);
+    opening_case(cases);
     make_file(folder, "log_entry.json", "Entries of the access log, and the keys of a household's.",
               "docs/trust.md, \"The access log\"; RFC 8949 section 4.2.1", cases);
 }

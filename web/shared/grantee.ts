@@ -2,12 +2,12 @@
  * (docs/trust.md, "Opening"). */
 import type { Access } from "./access.ts";
 import type { Api, Proven } from "./api.ts";
-import { b64, equal, unb64, unhex, type Bytes } from "./bytes.ts";
+import { b64, equal, random, unb64, unhex, type Bytes } from "./bytes.ts";
 import { forged, invalid, noKey } from "./errors.ts";
 import { checkValid, openGrantBox, readAbout, readGrant, signOpen, type About, type Statement } from "./grant.ts";
 import type { Camera, Hub, Profile } from "./household.ts";
 import { issuerOf, type Link, type LinkKeys } from "./link.ts";
-import { checkProof, decodeEntry, grantFact, staffActor } from "./log.ts";
+import { checkProof, decodeEntry, grantFact, OPENING, OPENING_NONCE_BYTES, openingFact, staffActor } from "./log.ts";
 import type { SignKey } from "./sign.ts";
 import { TimeKeys } from "./timekey.ts";
 
@@ -73,17 +73,18 @@ export class GrantAccess implements Access {
     private async prove(): Promise<Proven> {
         const { challenge } = await this.api.get<{ challenge: string }>("/v1/access/challenge", { who: "nobody" });
         const signature = await signOpen(this.holder.sign, unb64(challenge), this.holder.grant);
-        const json = { challenge, signature: b64(signature), ...(this.token ? { renews: this.token } : {}) };
+        const nonce = random(OPENING_NONCE_BYTES); /* the vault could send the same challenge again */
+        const json = { challenge, signature: b64(signature), nonce: b64(nonce), ...(this.token ? { renews: this.token } : {}) };
         const { staff } = this.holder;
         const answer = await (staff ?? this.api).send<Opened>("POST", `/v1/grants/${this.holder.grant}/open`, { who: staff ? "access" : "nobody", json });
-        await this.believe(answer);
+        await this.believe(answer, openingFact(nonce, signature));
         this.openedAt = Date.now();
         this.token = answer.token;
         return answer;
     }
 
     /* Each of these has its own words: what fails here is the vault, or somebody between it and the household. */
-    private async believe(answer: Opened): Promise<void> {
+    private async believe(answer: Opened, opening: number): Promise<void> {
         const grant = await readGrant(unb64(answer.grant));
         const s = grant.statement;
         const { issuer, box, sign } = this.holder;
@@ -96,20 +97,21 @@ export class GrantAccess implements Access {
         await checkProof(unb64(s.log), answer.checkpoint, answer.entry, leaf, answer.proof.map(unb64), s.witnesses ? s.witnesses.map(unb64) : null);
         const { about: raw, keys } = await openGrantBox(grant, grant.household, box.secret, box.public, Math.floor(this.now()));
         const { about, hubs } = await readAbout(raw, grant);
-        this.checkEntry(leaf, answer.entry, s, about);
+        this.checkEntry(leaf, answer.entry, opening, s, about);
         Object.assign(this, { statement: s, about, hubs, signer: grant.household, lastEntry: answer.entry });
         for (const k of keys) this.keys.set(`${k.camera}/${k.epoch}`, new TimeKeys(k.nodes));
         this.cameras = s.cameras.map((id) => ({ id, profile: this.profileOf(id) }));
     }
 
     /* That it is in the log is proven; that it is this use of this grant is what is held against it here. */
-    private checkEntry(leaf: Bytes, index: number, s: Statement, about: About): void {
+    private checkEntry(leaf: Bytes, index: number, opening: number, s: Statement, about: About): void {
         const entry = decodeEntry(leaf);
         if (entry.kind !== "grant.use") throw forged("the vault proved another entry of its log than this use");
         const actor = s.purpose === "support" ? staffActor(this.holder.sign.public) : about.actor && unhex(about.actor);
         if (!actor) throw invalid("grant: it does not say what the log calls its holder");
         if (!entry.actor || !equal(entry.actor, actor)) throw forged("the vault proved somebody else's use of its log, not yours");
         if (s.purpose === "support" && entry.facts["grant"] !== grantFact(s.id)) throw forged("the vault proved your use of another grant, and did not write this one down");
+        if (entry.facts[OPENING] !== opening) throw forged("the vault proved another opening than this one, and did not write this one down");
         if (Math.abs(entry.time / 1e6 - this.now()) > ENTRY_AGE_S || index <= this.lastEntry) throw forged("the vault proved an earlier use, and did not write this one down");
     }
 

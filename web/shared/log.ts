@@ -553,5 +553,14 @@ export const privateActor = (logKey: Uint8Array, signKey: Uint8Array): Bytes => 
 /* The fact "grant" of staff's acts: 48 bits of SHA-256("cardea/1 use" || the grant's id). */
 export const grantFact = (grant: string): number => parseInt(hex(sha256(concat(utf8("cardea/1 use"), unhex(grant))).subarray(0, 6)), 16);
 
+/* The fact "opening" of a use: 48 bits of SHA-256("cardea/1 opening" || nonce || signature). The holder of the grant made the nonce for this
+ * opening, so that no entry of an earlier one can stand for it; to anybody else it is a random number. */
+export const OPENING = "opening";
+export const OPENING_NONCE_BYTES = 16;
+export const openingFact = (nonce: Uint8Array, signature: Uint8Array): number => parseInt(hex(sha256(concat(utf8("cardea/1 opening"), nonce, signature)).subarray(0, 6)), 16);
+
+/* Is it an act of a member of staff? Theirs alone have facts that count. */
+export const byStaff = (e: { actor: unknown; facts: Record<string, number> }): boolean => Boolean(e.actor) && Object.keys(e.facts).some((k) => k !== OPENING);
+
 /* For a page that names a log: the first letters of its key. */
 export const shortKey = (key: Uint8Array): string => hex(key).slice(0, 16).match(/..../g)!.join(" ");

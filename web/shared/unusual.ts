@@ -1,5 +1,6 @@
 /* Unusual use by members of staff, by rules over the log alone (docs/trust.md, "Unusual use"): the same as src/trust/unusual.c. Here all
  * entries are one household's. */
+import { byStaff } from "./log.ts";
 import type { OwnEntry } from "./looks.ts";
 
 export const RATE_MAX = 12; /* grants opened in an hour */
@@ -30,10 +31,10 @@ interface Act {
     ticket: boolean;
 }
 
-/* Only acts of staff have facts. */
+/* Only acts of staff have facts that count. */
 function actOf(e: OwnEntry): Act | null {
     const refused = e.kind === "admin.refused";
-    if (!e.actor || Object.keys(e.facts).length === 0 || (!refused && e.kind !== "grant.use")) return null;
+    if (!e.actor || !byStaff(e) || (!refused && e.kind !== "grant.use")) return null;
     return { n: e.n, time: e.time, refused, actor: e.actor, cameras: e.facts["cameras"] ?? 0, minutes: e.facts["minutes"] ?? 0, ticket: e.facts["ticket"] === 1 };
 }
 

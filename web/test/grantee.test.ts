@@ -11,7 +11,7 @@ import { issueGrant, type About, type Statement } from "../shared/grant.ts";
 import { GrantAccess, holderOf, type Holder } from "../shared/grantee.ts";
 import { makeHouseholdKeys, type HouseholdKeys } from "../shared/household.ts";
 import { formatLink, issuerOf, linkKeys, parseFragment, type Link, type LinkKeys } from "../shared/link.ts";
-import { cosignerName, encodeEntry, grantFact, logKeyOf, privateActor, proveInclusion, leafHash, staffActor, type Entry } from "../shared/log.ts";
+import { cosignerName, encodeEntry, grantFact, logKeyOf, privateActor, proveInclusion, leafHash, openingFact, staffActor, type Entry } from "../shared/log.ts";
 import { refusalOf } from "../shared/refusal.ts";
 import { newSignKey, sealObject, type SignKey } from "../shared/sign.ts";
 import { TimeKeys, type Node } from "../shared/timekey.ts";
@@ -45,6 +45,7 @@ class Made {
     unnamed = false; /* the box does not say what the log calls its holder */
     renews: (string | null)[] = []; /* what each opening went on with */
     again: () => Promise<unknown> = async () => undefined;
+    opening = 0; /* of what was posted last */
     lie: (honest: Opening) => Promise<Opening> | Opening = (o) => o;
 
     static async make(change: Partial<Statement> = {}, password = "", by?: SignKey, unnamed = false): Promise<Made> {
@@ -76,7 +77,7 @@ class Made {
     }
 
     entry(more: Partial<Entry> = {}): Entry {
-        return { version: 2, time: this.now * 1e6, kind: "grant.use", tag: random(32), actor: Uint8Array.from(Buffer.from(this.actor, "hex")), facts: {}, details: random(90), ...more } as Entry;
+        return { version: 2, time: this.now * 1e6, kind: "grant.use", tag: random(32), actor: Uint8Array.from(Buffer.from(this.actor, "hex")), facts: { opening: this.opening }, details: random(90), ...more } as Entry;
     }
 
     other(n: number): void {
@@ -103,7 +104,8 @@ class Made {
     get api(): Api {
         const api = {
             get: async () => ({ challenge: b64(random(48)) }),
-            send: async (_method: string, _path: string, { json }: { json: { renews?: string } }) => {
+            send: async (_method: string, _path: string, { json }: { json: { nonce: string; signature: string; renews?: string } }) => {
+                this.opening = openingFact(unb64(json.nonce), unb64(json.signature));
                 this.renews.push(json.renews ?? null);
                 return this.lie(await this.use());
             },
@@ -199,6 +201,8 @@ const LIES: [string, RegExp, (m: Made, o: Opening) => Promise<Opening> | Opening
     ["somebody else's use", /somebody else's use/, async (m, o) => ({ ...o, ...(await m.proof(1)) })],
     ["an entry that is no use", /another entry/, async (m, o) => ({ ...o, ...(await m.use(m.entry({ kind: "grant.create" }))) })],
     ["an earlier use", /earlier use/, async (m, o) => ({ ...o, ...(await m.use(m.entry({ time: (m.now - 301) * 1e6 }))) })],
+    ["the use of an opening before this one", /another opening/, async (m, o) => ({ ...o, ...(await m.use(m.entry({ facts: { opening: m.opening + 1 } }))) })],
+    ["a use of no opening", /another opening/, async (m, o) => ({ ...o, ...(await m.use(m.entry({ facts: {} }))) })],
 ];
 for (const [what, words, lie] of LIES)
     test(`a vault that sends ${what} is refused`, async () => {
@@ -214,14 +218,24 @@ test("a second opening needs a second entry", async () => {
     const api = { ...m.api, useAccess: (p: () => Promise<unknown>) => void (prove = p) } as unknown as Api;
     m.lie = (o) => (first ??= o);
     await GrantAccess.open(api, holderOf(m.link, m.holder), () => m.now);
-    await refused(prove!(), /earlier use/);
+    await refused(prove!(), /another opening/);
+});
+
+test("another device's opening needs an entry too, be it a second later and by the same challenge", async () => {
+    const m = await Made.make();
+    let first: Opening | null = null;
+    const challenge = b64(random(48));
+    const api = { ...m.api, get: async () => ({ challenge }) } as unknown as Api;
+    m.lie = (o) => (first ??= o);
+    await GrantAccess.open(api, holderOf(m.link, m.holder), () => m.now);
+    await refused(GrantAccess.open(api, holderOf(m.link, m.holder), () => m.now), /another opening/);
 });
 
 test("support: an agent's use is logged by the agent's key, and no other agent's stands in for it", async () => {
     const hub = await newSignKey();
     const m = await Made.make({ purpose: "support", ticket: "0b".repeat(16), export: false, witnesses: [b64(hub.public)] }, "", undefined, true);
-    const used = async (o: Opening, actor: Bytes, logged = m.statement.id): Promise<Opening> => {
-        const answer = { ...o, ...(await m.use(m.entry({ actor, facts: { grant: grantFact(logged) } }))) };
+    const used = async (o: Opening, actor: Bytes, logged = m.statement.id, past = 0): Promise<Opening> => {
+        const answer = { ...o, ...(await m.use(m.entry({ actor, facts: { grant: grantFact(logged), opening: m.opening - past } }))) };
         return { ...answer, checkpoint: answer.checkpoint + (await cosigned(answer.checkpoint, hub)) };
     };
     m.lie = (o) => used(o, staffActor(m.holder.sign.public));
@@ -231,6 +245,8 @@ test("support: an agent's use is logged by the agent's key, and no other agent's
     await refused(m.open(), /somebody else's use/);
     m.lie = (o) => used(o, staffActor(m.holder.sign.public), "0c".repeat(16));
     await refused(m.open(), /your use of another grant/);
+    m.lie = (o) => used(o, staffActor(m.holder.sign.public), m.statement.id, 1);
+    await refused(m.open(), /another opening/);
 });
 
 test("a grant that does not say what the log calls its holder proves nothing", async () => {

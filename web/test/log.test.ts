@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { boxOpen } from "../shared/box.ts";
 import { CardeaError } from "../shared/errors.ts";
 import {
-    checkProof, cosignatures, cosignerName, decodeEntry, encodeEntry, leafHash, logKeyOf, nodeHash, openCheckpoint, privateActor, proveConsistency, proveInclusion, splitBundle, staffActor, tagOf, tilePath, Tiles, verifyConsistency, verifyInclusion,
+    byStaff, checkProof, cosignatures, cosignerName, decodeEntry, encodeEntry, leafHash, logKeyOf, nodeHash, openCheckpoint, OPENING, openingFact, privateActor, proveConsistency, proveInclusion, splitBundle, staffActor, tagOf, tilePath, Tiles, verifyConsistency, verifyInclusion,
     type Entry,
 } from "../shared/log.ts";
 import { concat, equal, hex, utf8, type Bytes } from "../shared/bytes.ts";
@@ -318,6 +318,13 @@ test("vectors: log_entry", async (t) => {
                 assert.equal(hex(tagOf(bytes(c["log_key"]), Number(c["n"]))), c["tag"]);
                 assert.equal(hex(privateActor(bytes(c["log_key"]), bytes(c["sign"]))), c["actor"]);
                 assert.equal(hex(staffActor(bytes(c["sign"]))), c["staff"]);
+                return;
+            }
+            if (c["what"] === "opening") {
+                const e = decodeEntry(bytes(c["entry"]));
+                assert.equal(openingFact(bytes(c["nonce"]), bytes(c["signature"])), c["opening"]);
+                assert.equal(e.facts[OPENING], c["opening"]);
+                assert.equal(byStaff(e), false);
                 return;
             }
             if (c["error"]) return void assert.throws(() => decodeEntry(bytes(c["entry"])), wordIs(c["error"]));

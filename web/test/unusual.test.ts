@@ -52,5 +52,5 @@ test("refused: more than five in an hour", () => {
 });
 
 test("only staff is looked at", () => {
-    assert.deepEqual(rules([use(19_700 * DAY, { facts: {} }), use(19_700 * DAY, { actor: null }), use(19_700 * DAY, { kind: "grant.create" })]).flat(), []);
+    assert.deepEqual(rules([use(19_700 * DAY, { facts: {} }), use(19_700 * DAY, { facts: { opening: 5 } }), use(19_700 * DAY, { actor: null }), use(19_700 * DAY, { kind: "grant.create" })]).flat(), []);
 });
