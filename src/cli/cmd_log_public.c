@@ -1,7 +1,9 @@
 /* cmd_log_public.c: reads a vault's log as a stranger would: no account is needed, and none is used.
  *
  * --state FILE keeps what was seen, so that the next audit goes on from there:
- *     magic "CRDO" | version 1 | public key (32) | size (8) | roots (64 * 32) */
+ *     magic "CRDO" | version 2 | public key (32) | size (8) | roots (64 * 32) | latest (8)
+ *
+ * latest: the time of the latest entry. Version 1, which an earlier program wrote, has none. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,9 +12,11 @@
 #include "cli/log_command.h"
 #include "client/log_check.h"
 #include "tlog/log_audit.h"
+#include "tlog/log_clock.h"
 
 #define STATE_MAGIC "CRDO"
-#define STATE_BYTES (4 + 1 + SIGN_PUBLIC_BYTES + 8 + TLOG_LEVELS_MAX * HASH_BYTES)
+#define STATE_OLD_BYTES (4 + 1 + SIGN_PUBLIC_BYTES + 8 + TLOG_LEVELS_MAX * HASH_BYTES)
+#define STATE_BYTES (STATE_OLD_BYTES + 8)
 #define DAY_US (INT64_C(86400) * 1000000)
 #define SAY_EACH 4096
 
@@ -36,6 +40,9 @@ struct audit {
     struct tlog_tree tree;
     struct checkpoint checkpoint;
     uint64_t entries, unreadable;
+    struct wall_us now;
+    struct log_clock clock;
+    uint64_t back, ahead, first_fault; /* entries whose time cannot be; first_fault when there is one */
     struct wall_us from, to;
     struct count *counts; /* sorted */
     size_t count, room;
@@ -53,23 +60,27 @@ static err state_read(const char *path, struct audit *a, bool *known, struct dia
     err e = file_read(path, STATE_BYTES, &raw, d);
     if (e == ERR_NOT_FOUND) return ERR_OK;
     if (e) return e;
-    if (raw.len != STATE_BYTES || memcmp(raw.data, STATE_MAGIC, 4) != 0 || raw.data[4] != 1)
+    bool old = raw.len == STATE_OLD_BYTES && raw.data[4] == 1;
+    bool sound = old || (raw.len == STATE_BYTES && raw.data[4] == 2);
+    if (!sound || memcmp(raw.data, STATE_MAGIC, 4) != 0)
         return diag_fail(
             d, ERR_INVALID,
             "%s is damaged: without it the log's past cannot be compared; remove it to begin anew", path);
     memcpy(a->key, raw.data + 5, sizeof a->key);
     a->tree.size = be64_get(raw.data + 5 + sizeof a->key);
     memcpy(a->tree.roots, raw.data + 5 + sizeof a->key + 8, sizeof a->tree.roots);
+    if (!old) a->clock.latest.us = (int64_t)(be64_get(raw.data + STATE_OLD_BYTES) & INT64_MAX);
     *known = true;
     return ERR_OK;
 }
 
 static err state_write(const char *path, const struct audit *a, struct diag *d) {
     uint8_t raw[STATE_BYTES] = STATE_MAGIC;
-    raw[4] = 1;
+    raw[4] = 2;
     memcpy(raw + 5, a->key, sizeof a->key);
     be64_put(raw + 5 + sizeof a->key, a->tree.size);
     memcpy(raw + 5 + sizeof a->key + 8, a->tree.roots, sizeof a->tree.roots);
+    be64_put(raw + STATE_OLD_BYTES, (uint64_t)a->clock.latest.us);
     return file_replace(path, BYTES_OF(raw), 0600, d);
 }
 
@@ -118,6 +129,14 @@ static err add_count(struct audit *a, const struct log_entry *entry) {
     return ERR_OK;
 }
 
+static void hold_time(struct audit *a, uint64_t number, struct wall_us time) {
+    enum log_clock_fault fault = log_clock_take(&a->clock, time, a->now);
+    if (fault == LOG_CLOCK_FINE) return;
+    if (!a->back && !a->ahead) a->first_fault = number;
+    a->back += fault == LOG_CLOCK_BACK;
+    a->ahead += fault == LOG_CLOCK_AHEAD;
+}
+
 static err take_entry(void *context, uint64_t number, struct bytes raw) {
     struct audit *a = context;
     struct log_entry entry;
@@ -128,6 +147,7 @@ static err take_entry(void *context, uint64_t number, struct bytes raw) {
         a->unreadable++; /* of a later version: it is in the log all the same */
         return ERR_OK;
     }
+    hold_time(a, number, entry.time);
     if (entry.time.us < a->from.us || entry.time.us >= a->to.us) return ERR_OK;
     return add_count(a, &entry);
 }
@@ -168,6 +188,7 @@ static err open_url(const char *url, struct audit *a, const struct cli *cli, str
 static err audit(struct cli *cli, const struct args *args, struct audit *a, struct diag *d) {
     const char *state = args_value(args, "state");
     bool known = false;
+    a->now = wall_now();
     err e = open_url(args->positional[0], a, cli, d);
     if (!e && state) e = state_read(state, a, &known, d);
     if (!e) e = find_key(a, args, known, d);
@@ -191,11 +212,28 @@ static json_t *counts_json(const struct audit *a) {
     return list;
 }
 
+static json_t *times_json(const struct audit *a) {
+    json_t *o = json_pack("{s:I,s:I}", "back", (json_int_t)a->back, "ahead", (json_int_t)a->ahead);
+    if (o && (a->back || a->ahead)) json_object_set_new(o, "first", json_integer((json_int_t)a->first_fault));
+    return o;
+}
+
+static void print_times(const struct audit *a) {
+    if (!a->back && !a->ahead) return;
+    printf(
+        "TIMES: %llu entries are older than one before them by more than %d minutes, %llu are not yet by "
+        "this "
+        "machine's clock; the first is entry %llu. A vault whose clock is set writes that, and so does one "
+        "that makes times up\n",
+        (unsigned long long)a->back, LOG_CLOCK_OFF_S / 60, (unsigned long long)a->ahead,
+        (unsigned long long)a->first_fault);
+}
+
 static json_t *audit_json(const struct audit *a) {
-    return json_pack("{s:b,s:s,s:o,s:I,s:o,s:I,s:I,s:o}", "whole", 1, "origin", a->checkpoint.origin, "key",
-                     json_base64(BYTES_OF(a->key)), "size", (json_int_t)a->checkpoint.size, "root",
+    return json_pack("{s:b,s:s,s:o,s:I,s:o,s:I,s:I,s:o,s:o}", "whole", 1, "origin", a->checkpoint.origin,
+                     "key", json_base64(BYTES_OF(a->key)), "size", (json_int_t)a->checkpoint.size, "root",
                      json_base64(BYTES_OF(a->checkpoint.root)), "new", (json_int_t)a->entries, "unreadable",
-                     (json_int_t)a->unreadable, "counts", counts_json(a));
+                     (json_int_t)a->unreadable, "counts", counts_json(a), "times", times_json(a));
 }
 
 static int fail_audit(const struct cli *cli, const char *url, struct diag *d, err e) {
@@ -224,6 +262,7 @@ int run_log_audit(struct cli *cli, const struct args *args) {
     if (a.unreadable)
         printf("%llu entries are of a later version than this program reads\n",
                (unsigned long long)a.unreadable);
+    print_times(&a);
     if (!args_has(args, "state"))
         puts("with --state FILE the next audit proves that the log only grew since this one");
     return STATUS_DONE;

@@ -5,6 +5,7 @@
 
 #include "client/internal.h"
 #include "crypto/hash.h"
+#include "tlog/log_clock.h"
 #include "tlog/log_entry.h"
 #include "tlog/log_proof.h"
 
@@ -106,12 +107,12 @@ static err check_entry(const struct client_grant *g, const struct grant_statemen
     if (!entry.acted || memcmp(entry.actor, actor, sizeof actor) != 0)
         return diag_fail(d, ERR_FORGED,
                          "the vault proved somebody else's use, not yours: nothing was opened");
-    if (llabs(entry.time.us - now.us) > GRANTEE_CLOCK_OFF_S * INT64_C(1000000))
+    if (llabs(entry.time.us - now.us) > LOG_CLOCK_OFF_S * INT64_C(1000000))
         return diag_fail(
             d, ERR_FORGED,
             "the vault proved a use of another time and did not log this one, or this machine's clock is "
             "off by more than %d minutes: nothing was opened",
-            GRANTEE_CLOCK_OFF_S / 60);
+            LOG_CLOCK_OFF_S / 60);
     uint64_t fact = 0;
     if (s->purpose == GRANT_SUPPORT &&
         (!log_entry_fact(&entry, "grant", &fact) || fact != log_grant_fact(s->id)))

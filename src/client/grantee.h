@@ -12,8 +12,6 @@
 #include "format/grant_about.h"
 #include "format/link.h"
 
-#define GRANTEE_CLOCK_OFF_S 300 /* how far the vault's clock, by which entries are dated, may be off ours */
-
 /* Who opens what. The issuer is known beforehand: a link knows the beginning of a hash, a member the key. */
 struct grantee {
     uint8_t grant[GRANT_ID_BYTES];

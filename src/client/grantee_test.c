@@ -13,6 +13,7 @@
 #include "client/members.h"
 #include "tlog/checkpoint.h"
 #include "tlog/cosignature.h"
+#include "tlog/log_clock.h"
 #include "tlog/log_entry.h"
 
 #define NOW INT64_C(1700002000)
@@ -147,10 +148,10 @@ static void nobodys_use(struct scene *s) {
     s->entry.acted = false;
 }
 static void yesterdays_use(struct scene *s) {
-    s->entry.time.us -= (GRANTEE_CLOCK_OFF_S + 1) * INT64_C(1000000);
+    s->entry.time.us -= (LOG_CLOCK_OFF_S + 1) * INT64_C(1000000);
 }
 static void a_slow_clock(struct scene *s) {
-    s->entry.time.us -= GRANTEE_CLOCK_OFF_S * INT64_C(1000000);
+    s->entry.time.us -= LOG_CLOCK_OFF_S * INT64_C(1000000);
 }
 static void another_opening(struct scene *s) {
     s->entry.facts[0].value--;
