@@ -19,6 +19,9 @@ const struct option_spec log_show_options[] = {{"camera", 0, true, false},
                                                {"all", 0, false, false},
                                                {0}};
 
+const struct option_spec log_verify_options[] = {
+    {"all", 0, false, false}, {"accept-times", 0, false, false}, {0}};
+
 struct shown {
     struct session s;
     struct log_checked r;
@@ -51,6 +54,9 @@ static int fail_proof(const struct cli *cli, const struct log_checked *r, const 
         cli_print_json(o);
     }
     cli_fail_text("THE LOG IS NOT WHOLE (%s): %s", log_failures[r->failure], d->text);
+    if (r->failure == LOG_FAILURE_TIME)
+        fprintf(stderr, "cardea: if you know that the vault's clock was set, `cardea log verify "
+                        "--accept-times` goes on from there\n");
     if (r->evidence[0])
         fprintf(stderr, "cardea: what the vault showed, and what it contradicts, is kept in %s\n",
                 r->evidence);
@@ -69,20 +75,24 @@ static err sign_in(const struct cli *cli, const char *camera, struct shown *w, s
                      "the log of who looked is the owners': as a member you see your own use in theirs");
 }
 
-static err check(const struct cli *cli, struct shown *w, struct diag *d) {
+static err check(const struct cli *cli, const struct args *args, struct shown *w, struct diag *d) {
     bool said = false;
-    const struct log_check_options o = {
-        .folder = cli->data, .ask_hubs = true, .say = say_progress, .context = &said};
+    const struct log_check_options o = {.folder = cli->data,
+                                        .ask_hubs = true,
+                                        .all = args && args_has(args, "all"),
+                                        .accept_times = args && args_has(args, "accept-times"),
+                                        .say = say_progress,
+                                        .context = &said};
     err e = log_check(&w->s.client, &o, &w->r, d);
     if (said) fprintf(stderr, "\r\033[K");
     return e;
 }
 
 /* Signs in and proves; on failure it has been said. */
-static int prove(const struct cli *cli, const char *camera, struct shown *w) {
+static int prove(const struct cli *cli, const char *camera, const struct args *args, struct shown *w) {
     struct diag d = {{0}};
     err e = sign_in(cli, camera, w, &d);
-    if (!e) e = check(cli, w, &d);
+    if (!e) e = check(cli, args, w, &d);
     if (e == ERR_FORGED && w->r.failure) return fail_proof(cli, &w->r, &d);
     if (!e) e = log_alarms(&w->s.client, &w->r.seen, &w->alarms, &w->alarm_count, &d);
     return e ? cli_fail(&d) : STATUS_DONE;
@@ -289,7 +299,7 @@ int run_log_show(struct cli *cli, const struct args *args) {
     struct wanted f = {.camera = args_value(args, "camera"), .all = args_has(args, "all")};
     if (cli_range(args, (struct wall_us){0}, (struct wall_us){INT64_MAX}, &f.from, &f.to, &d))
         return cli_usage("log", &d);
-    int status = prove(cli, f.camera, &w);
+    int status = prove(cli, f.camera, NULL, &w);
     if (status) return status;
     err e = show_entries(&w, &f, list, &count, &d);
     if (e) return cli_fail(&d);
@@ -323,15 +333,29 @@ static void print_hubs(const struct shown *w) {
                (unsigned long long)r->hub_evidence);
 }
 
+static void print_read(const struct log_checked *r) {
+    unsigned long long from = r->seen.from, size = r->checkpoint.size, now = r->read;
+    if (from)
+        printf("looked through from entry %llu on, %llu of them now: nothing of yours is kept back there; "
+               "--all reads the rest too\n",
+               from, now);
+    else
+        printf("looked through all of it, %llu of its %llu entries now: nothing of yours is kept back, no "
+               "number stands twice, and time does not go back\n",
+               now, size);
+}
+
 int run_log_verify(struct cli *cli, const struct args *args) {
     AUTO(shown_clear) struct shown w = {0};
-    int status = prove(cli, NULL, &w);
+    int status = prove(cli, NULL, args, &w);
     if (status) return status;
     const struct log_checked *r = &w.r;
     if (cli->json) {
         AUTO(json_release) json_t *o = proof_json(&w);
         if (o) json_object_set_new(o, "alarms", alarms_json(&w));
         if (o) json_object_set_new(o, "hub_evidence", json_integer((json_int_t)r->hub_evidence));
+        if (o) json_object_set_new(o, "from", json_integer((json_int_t)r->seen.from));
+        if (o) json_object_set_new(o, "read", json_integer((json_int_t)r->read));
         return cli_print_json(o);
     }
     printf("whole: %s has %llu entries and continues what this device saw%s\n", r->checkpoint.origin,
@@ -340,6 +364,7 @@ int run_log_verify(struct cli *cli, const struct args *args) {
            "its end is "
            "there\n",
            r->seen.count, r->fresh);
+    print_read(r);
     print_hubs(&w);
     print_alarms(&w);
     return STATUS_DONE;
@@ -372,7 +397,7 @@ int run_log_accept(struct cli *cli, const struct args *args) {
     struct diag d = {{0}};
     AUTO(shown_clear) struct shown w = {0};
     err e = sign_in(cli, NULL, &w, &d);
-    if (!e) e = check(cli, &w, &d);
+    if (!e) e = check(cli, NULL, &w, &d);
     if (!e) {
         puts("there is nothing to accept: the log is whole");
         return STATUS_DONE;
@@ -386,7 +411,7 @@ int run_log_accept(struct cli *cli, const struct args *args) {
     if (log_accept(cli->data, &w.r, &d)) return cli_fail(&d);
     printf("accepted; what this device knew is kept in %s\n", w.r.evidence);
     log_checked_clear(&w.r);
-    e = check(cli, &w, &d);
+    e = check(cli, NULL, &w, &d);
     if (e == ERR_FORGED && w.r.failure) return fail_proof(cli, &w.r, &d);
     if (e) return cli_fail(&d);
     printf("whole from there: %zu entries of yours, in a log of %llu\n", w.r.seen.count,

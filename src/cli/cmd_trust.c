@@ -34,7 +34,7 @@ const struct command commands_trust[] = {
      .run = run_log_show},
     {.name = "log verify",
      .summary = "Is the log of who looked whole?",
-     .usage = "[--json]",
+     .usage = "[--all] [--accept-times] [--json]",
      .help = "Proves that the log is signed by the key that this household pinned; that it continues what "
              "this device "
              "saw\n"
@@ -44,7 +44,16 @@ const struct command commands_trust[] = {
              "and that every grant, its use and its end is there. If not, it says what is wrong, and keeps "
              "what the "
              "vault\n"
-             "showed in DIR/log-evidence/.\n",
+             "showed in DIR/log-evidence/.\n"
+             "\n"
+             "A device's first look reads the whole log, where it has at most a million entries, and later "
+             "ones what\n"
+             "came since; --all reads all of it again, whatever its size. Time in the log may not go back, "
+             "nor be ahead\n"
+             "of this machine's, by more than five minutes; --accept-times takes the times of the entries "
+             "that are\n"
+             "there now as they are: for when you know that the vault's clock was set.\n",
+     .options = log_verify_options,
      .run = run_log_verify},
     {.name = "log accept",
      .summary = "Go on from a log that a backup put back",

@@ -11,14 +11,15 @@
 
 #define HUB_WAIT_S 10
 #define AGAIN_MAX 3 /* entries that come while we look can seem to be kept back: the vault is asked again */
-#define AHEAD 4     /* numbers after the last one that are looked for in the rest of the log */
+#define AHEAD 1024  /* numbers after the last one that are looked for */
+#define NUMBERS_MAX 4096 /* so many earlier numbers are looked for too when the rest alone is read */
 #define MINE_PAGE 1000
 #define FETCH_MS 30000
 
 const char *const log_failures[] = {"none",          "key",      "signature",     "shrank",
                                     "forked",        "tiles",    "missing",       "not_included",
                                     "altered",       "withheld", "grant_missing", "revocation_missing",
-                                    "unknown_grant", "witness"};
+                                    "unknown_grant", "witness",  "time"};
 
 struct checking {
     struct client *c;
@@ -27,6 +28,9 @@ struct checking {
     uint8_t log_key[LOG_KEY_BYTES]; /* the household's, for tags */
     struct tile_tree *tree;
     bool asked; /* the hubs */
+    struct wall_us now;
+    struct log_clock own;   /* of the household's entries */
+    struct log_clock clock; /* of those that are looked through */
     char path[PATH_TEXT_BYTES];
 };
 
@@ -127,6 +131,27 @@ static err newest(struct checking *k, struct diag *d) {
     return e;
 }
 
+/* --- times --- */
+
+static err hold_time(struct checking *k, struct log_clock *clock, uint64_t index, struct wall_us time,
+                     struct diag *d) {
+    char text[WALL_TEXT_BYTES], latest[WALL_TEXT_BYTES];
+    if (index < k->r->seen.timed || k->o->accept_times) return ERR_OK;
+    wall_format(clock->latest, latest);
+    enum log_clock_fault fault = log_clock_take(clock, time, k->now);
+    if (fault == LOG_CLOCK_FINE) return ERR_OK;
+    wall_format(time, text);
+    if (fault == LOG_CLOCK_AHEAD)
+        return broken(k, LOG_FAILURE_TIME, d,
+                      "the log's entry %" PRIu64
+                      " is of %s, which is not yet: the vault's clock is wrong, or this machine's",
+                      index, text);
+    return broken(k, LOG_FAILURE_TIME, d,
+                  "the log's entry %" PRIu64
+                  " is of %s, and one before it of %s: the vault wrote a time that was not",
+                  index, text, latest);
+}
+
 /* --- the household's entries --- */
 
 static err check_entry(struct checking *k, uint64_t n, uint64_t index, struct bytes raw, struct diag *d) {
@@ -150,7 +175,7 @@ static err check_entry(struct checking *k, uint64_t n, uint64_t index, struct by
                       "your entry number %" PRIu64 " is not in the log at %" PRIu64
                       ", where the vault says it is",
                       n, index);
-    return ERR_OK;
+    return hold_time(k, &k->own, index, entry.time, d);
 }
 
 static err take_row(struct checking *k, json_t *row, struct diag *d) {
@@ -218,11 +243,19 @@ static err prove_mine(struct checking *k, json_t *rows, uint64_t next, struct di
 
 /* --- entries that are kept back --- */
 
-/* What is looked for: the next numbers' tags, what the log calls this household and those to whom it gave
- * something, and what it calls its grants to staff, who act for other households too. */
+/* A number's tag. */
+struct sought_tag {
+    uint8_t tag[LOG_TAG_BYTES];
+    uint64_t n;
+};
+
+/* What is looked for: the tags of numbers, those of the entries that we have and those of the next ones; what
+ * the log calls this household and those to whom it gave something, and what it calls its grants to staff,
+ * who act for other households too. */
 struct sought {
-    uint64_t from; /* where entries were not looked at yet */
-    uint8_t tags[AHEAD][LOG_TAG_BYTES];
+    uint64_t from;           /* where entries were not looked at yet */
+    struct sought_tag *tags; /* in order */
+    size_t tag_count;
     uint8_t (*actors)[LOG_ACTOR_BYTES]; /* in order */
     size_t count;
     uint64_t *grants; /* facts of staff's; few */
@@ -230,6 +263,7 @@ struct sought {
 };
 
 static void sought_clear(struct sought *s) {
+    free(s->tags);
     free(s->actors);
     free(s->grants);
 }
@@ -238,13 +272,30 @@ static int compare_actors(const void *a, const void *b) {
     return memcmp(a, b, LOG_ACTOR_BYTES);
 }
 
+static int compare_tags(const void *a, const void *b) {
+    return memcmp(a, b, LOG_TAG_BYTES); /* the tag stands first */
+}
+
+static err sought_tags(const struct checking *k, uint64_t from, struct sought *out) {
+    size_t have = k->r->seen.count, first = from && have > NUMBERS_MAX ? have : 0;
+    size_t end = have + AHEAD;
+    out->tags = calloc(end - first, sizeof *out->tags);
+    if (!out->tags) return ERR_NO_MEMORY;
+    for (size_t n = first; n < end; n++) {
+        struct sought_tag *t = &out->tags[out->tag_count++];
+        t->n = n;
+        log_tag(k->log_key, n, t->tag);
+    }
+    qsort(out->tags, out->tag_count, sizeof *out->tags, compare_tags);
+    return ERR_OK;
+}
+
 static err sought_make(const struct checking *k, uint64_t from, struct sought *out) {
     const struct grant_list *grants = &k->r->grants;
     *out = (struct sought){.from = from,
                            .actors = calloc(grants->count + 1, sizeof *out->actors),
                            .grants = calloc(grants->count + 1, sizeof *out->grants)};
-    if (!out->actors || !out->grants) return ERR_NO_MEMORY;
-    for (size_t t = 0; t < AHEAD; t++) log_tag(k->log_key, k->r->seen.count + t, out->tags[t]);
+    if (!out->actors || !out->grants || sought_tags(k, from, out)) return ERR_NO_MEMORY;
     log_actor_private(k->log_key, k->c->household.sign.public_key, out->actors[out->count++]);
     for (size_t i = 0; i < grants->count; i++) {
         const struct grant_statement *s = &grants->items[i].statement;
@@ -281,10 +332,29 @@ static bool names_ours(const struct sought *s, const struct log_entry *e) {
     return false;
 }
 
-/* Nobody but us can call somebody so: it is ours, under a number at which we would never look. */
-static bool hidden(const struct checking *k, const struct sought *s, uint64_t index,
-                   const struct log_entry *e) {
-    return index >= s->from && names_ours(s, e) && !is_own(&k->r->seen, index);
+static err look_at_entry(struct checking *k, const struct sought *s, uint64_t index,
+                         const struct log_entry *e, struct diag *d) {
+    const struct log_seen *seen = &k->r->seen;
+    const struct sought_tag *ours =
+        e->tagged ? bsearch(e->tag, s->tags, s->tag_count, sizeof *s->tags, compare_tags) : NULL;
+    if (index < s->from || is_own(seen, index)) return ERR_OK; /* its tag was proven */
+    if (ours && ours->n < seen->count)
+        return broken(k, LOG_FAILURE_WITHHELD, d,
+                      "an entry of yours stands in the log at %" PRIu64 " under the number %" PRIu64
+                      ", which another one has: the vault hid it from you",
+                      index, ours->n);
+    if (ours)
+        return broken(k, LOG_FAILURE_WITHHELD, d,
+                      "an entry of yours stands in the log at %" PRIu64
+                      ", and the vault does not give it out: it is number %" PRIu64,
+                      index, ours->n);
+    /* Nobody but us can call somebody so: it is ours, under a number at which we would never look. */
+    if (names_ours(s, e))
+        return broken(k, LOG_FAILURE_WITHHELD, d,
+                      "an act of somebody to whom you gave access stands in the log at %" PRIu64
+                      ", under no number of yours: the vault hid it from you",
+                      index);
+    return ERR_OK;
 }
 
 static err search_bundle(struct checking *k, uint64_t number, const struct sought *sought, struct diag *d) {
@@ -304,62 +374,97 @@ static err search_bundle(struct checking *k, uint64_t number, const struct sough
             return broken(k, LOG_FAILURE_TILES, d, "the log's entry %" PRIu64 " is not what its hashes say",
                           first + i);
         if (e || log_entry_decode(raw, &entry, NULL)) continue;
-        for (size_t t = 0; t < AHEAD; t++)
-            if (entry.tagged && memcmp(entry.tag, sought->tags[t], LOG_TAG_BYTES) == 0)
-                return broken(k, LOG_FAILURE_WITHHELD, d,
-                              "an entry of yours stands in the log at %" PRIu64
-                              ", and the vault does not give it out: it is number %zu",
-                              first + i, k->r->seen.count + t);
-        if (hidden(k, sought, first + i, &entry))
-            return broken(k, LOG_FAILURE_WITHHELD, d,
-                          "an act of somebody to whom you gave access stands in the log at %" PRIu64
-                          ", under no number of yours: the vault hid it from you",
-                          first + i);
+        if (first + i >= sought->from) e = hold_time(k, &k->clock, first + i, entry.time, d);
+        if (!e) e = look_at_entry(k, sought, first + i, &entry, d);
     }
     return e;
 }
 
-/* An entry that is kept back stands after our last one, under one of the next numbers' tags: what of the log
- * was not looked through yet is read. */
+/* From where on the log is read. An entry that is kept back stands after our last one, under one of the next
+ * numbers' tags, if the vault numbers as it should; what it should not do is looked for in all of it, once.
+ */
+static uint64_t search_from(const struct checking *k) {
+    const struct log_seen *seen = &k->r->seen;
+    bool whole = seen->searched && seen->from == 0;
+    if (k->o->all || (!whole && k->r->checkpoint.size <= LOG_WHOLE_MAX)) return 0;
+    if (seen->searched) return seen->searched;
+    return seen->count ? log_seen_at(seen, seen->count - 1).index + 1 : 0;
+}
+
 static err search(struct checking *k, struct diag *d) {
     struct log_seen *seen = &k->r->seen;
     struct sought sought;
-    uint64_t after = seen->count ? log_seen_at(seen, seen->count - 1).index + 1 : 0;
-    /* At first from our last entry on; from then on all that comes is looked at. */
-    uint64_t from = seen->searched ? seen->searched : after, size = k->r->checkpoint.size;
+    uint64_t from = search_from(k), size = k->r->checkpoint.size;
+    bool goes_on = seen->searched && from == seen->searched;
+    k->clock = goes_on ? seen->clock : (struct log_clock){0};
     err e = sought_make(k, from, &sought);
+    if (e) diag_fail(d, e, "no memory to look through the log");
     for (uint64_t b = from / TILE_WIDTH; !e && b * TILE_WIDTH < size; b++) {
         if (b * TILE_WIDTH + TILE_WIDTH <= from) continue;
         e = search_bundle(k, b, &sought, d);
-        if (!e) say(k, "looking for entries that are kept back", b * TILE_WIDTH, size);
+        if (!e)
+            say(k, from ? "looking for entries that are kept back" : "reading the whole log, once",
+                b * TILE_WIDTH, size);
     }
     sought_clear(&sought);
-    if (!e) seen->searched = size;
-    return e;
+    if (e) return e;
+    if (!goes_on) seen->from = from;
+    seen->searched = size;
+    k->r->read = size - from;
+    seen->clock = k->clock;
+    if (k->o->accept_times) { /* from here on, whatever they were */
+        seen->timed = size;
+        seen->clock = (struct log_clock){0};
+    }
+    return ERR_OK;
 }
 
 /* --- grants, held against entries --- */
 
+/* A grant that an entry names. */
+struct name {
+    char id[2 * GRANT_ID_BYTES + 1];
+    size_t n; /* the entry's number */
+};
 struct named {
-    char (*ids)[2 * GRANT_ID_BYTES + 1];
+    struct name *list;
     size_t count;
 };
 
-static int compare_ids(const void *a, const void *b) {
-    return strcmp(a, b);
+static int compare_names(const void *x, const void *y) {
+    const struct name *a = x, *b = y;
+    int order = strcmp(a->id, b->id);
+    return order ? order : (a->n > b->n) - (a->n < b->n);
 }
 
-static bool is_named(const struct named *named, const char *id) {
-    return named->count && bsearch(id, named->ids, named->count, sizeof *named->ids, compare_ids);
+static void sort_names(struct named *named) {
+    if (named->count) qsort(named->list, named->count, sizeof *named->list, compare_names);
 }
 
-static void add_name(struct named *named, const json_t *details) {
-    const char *id = json_string_value(json_object_get(details, "grant"));
-    if (id && strlen(id) == 2 * GRANT_ID_BYTES)
-        memcpy(named->ids[named->count++], id, 2 * GRANT_ID_BYTES + 1);
+/* Is it named by an entry before number n? */
+static bool is_named(const struct named *named, const char *id, size_t n) {
+    size_t low = 0, high = named->count;
+    while (low < high) { /* the first of that id */
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(named->list[middle].id, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < named->count && strcmp(named->list[low].id, id) == 0 && named->list[low].n < n;
 }
 
-static err check_uses(struct checking *k, struct named *created, struct named *revoked, struct diag *d) {
+static void add_name(struct named *named, const char *id, size_t n) {
+    struct name *name = &named->list[named->count++];
+    snprintf(name->id, sizeof name->id, "%s", id);
+    name->n = n;
+}
+
+struct acts {
+    struct named created, revoked, used;
+};
+
+static err read_acts(struct checking *k, struct acts *a, struct diag *d) {
     const struct log_seen *seen = &k->r->seen;
     for (size_t n = 0; n < seen->count; n++) {
         AUTO(log_look_clear) struct log_look look = {0};
@@ -367,40 +472,56 @@ static err check_uses(struct checking *k, struct named *created, struct named *r
         if (e == ERR_FORGED) k->r->failure = LOG_FAILURE_ALTERED;
         if (e) return e;
         if (n % 64 == 63) say(k, "opening your entries", n + 1, seen->count);
-        if (strcmp(look.entry.kind, "grant.create") == 0) add_name(created, look.details);
-        if (strcmp(look.entry.kind, "grant.revoke") == 0) add_name(revoked, look.details);
-        if (strcmp(look.entry.kind, "grant.create") == 0) continue;
-        if (strcmp(look.entry.kind, "grant.use") != 0) continue;
-        const char *id = client_text(look.details, "grant");
-        bool known = false; /* made before it was used; the list is in the log's order, not sorted yet */
-        for (size_t i = 0; i < created->count && !known; i++) known = strcmp(created->ids[i], id) == 0;
-        if (!known)
-            return broken(k, LOG_FAILURE_UNKNOWN_GRANT, d,
-                          "your entry number %zu is a use of a grant that you did not give: %.32s", n, id);
+        const char *id = client_text(look.details, "grant"), *kind = look.entry.kind;
+        bool sound = strlen(id) == 2 * GRANT_ID_BYTES;
+        if (sound && strcmp(kind, "grant.create") == 0) add_name(&a->created, id, n);
+        if (sound && strcmp(kind, "grant.revoke") == 0) add_name(&a->revoked, id, n);
+        if (strcmp(kind, "grant.use") == 0) add_name(&a->used, sound ? id : "", n);
     }
-    if (created->count) qsort(created->ids, created->count, sizeof *created->ids, compare_ids);
-    if (revoked->count) qsort(revoked->ids, revoked->count, sizeof *revoked->ids, compare_ids);
+    sort_names(&a->created);
+    sort_names(&a->revoked);
+    return ERR_OK;
+}
+
+/* A grant is made before it is used. */
+static err check_uses(struct checking *k, const struct acts *a, struct diag *d) {
+    for (size_t i = 0; i < a->used.count; i++) {
+        const struct name *use = &a->used.list[i];
+        if (!is_named(&a->created, use->id, use->n))
+            return broken(k, LOG_FAILURE_UNKNOWN_GRANT, d,
+                          "your entry number %zu is a use of a grant that you did not give: %.32s", use->n,
+                          use->id);
+    }
+    return ERR_OK;
+}
+
+static err check_grants(struct checking *k, const struct acts *a, struct diag *d) {
+    for (size_t i = 0; i < k->r->grants.count; i++) {
+        const struct grant_item *g = &k->r->grants.items[i];
+        char id[2 * GRANT_ID_BYTES + 1];
+        hex_encode(BYTES_OF(g->statement.id), id);
+        if (!is_named(&a->created, id, SIZE_MAX))
+            return broken(k, LOG_FAILURE_GRANT_MISSING, d, "a grant that you gave is not in the log: %s", id);
+        if (g->revoked && !is_named(&a->revoked, id, SIZE_MAX))
+            return broken(k, LOG_FAILURE_REVOCATION_MISSING, d,
+                          "you ended the grant %s, and the log does not say so: it may still be used", id);
+    }
     return ERR_OK;
 }
 
 static err hold_against(struct checking *k, struct diag *d) {
     size_t room = k->r->seen.count + 1;
-    struct named created = {calloc(room, sizeof *created.ids), 0},
-                 revoked = {calloc(room, sizeof *revoked.ids), 0};
-    err e = created.ids && revoked.ids ? check_uses(k, &created, &revoked, d)
-                                       : diag_fail(d, ERR_NO_MEMORY, "no memory for the log's entries");
-    for (size_t i = 0; !e && i < k->r->grants.count; i++) {
-        const struct grant_item *g = &k->r->grants.items[i];
-        char id[2 * GRANT_ID_BYTES + 1];
-        hex_encode(BYTES_OF(g->statement.id), id);
-        if (!is_named(&created, id))
-            e = broken(k, LOG_FAILURE_GRANT_MISSING, d, "a grant that you gave is not in the log: %s", id);
-        else if (g->revoked && !is_named(&revoked, id))
-            e = broken(k, LOG_FAILURE_REVOCATION_MISSING, d,
-                       "you ended the grant %s, and the log does not say so: it may still be used", id);
-    }
-    free(created.ids);
-    free(revoked.ids);
+    struct acts a = {{calloc(room, sizeof *a.created.list), 0},
+                     {calloc(room, sizeof *a.revoked.list), 0},
+                     {calloc(room, sizeof *a.used.list), 0}};
+    err e = a.created.list && a.revoked.list && a.used.list
+                ? read_acts(k, &a, d)
+                : diag_fail(d, ERR_NO_MEMORY, "no memory for the log's entries");
+    if (!e) e = check_uses(k, &a, d);
+    if (!e) e = check_grants(k, &a, d);
+    free(a.created.list);
+    free(a.revoked.list);
+    free(a.used.list);
     return e;
 }
 
@@ -462,10 +583,23 @@ static err ask_hubs(struct checking *k, struct diag *d) {
 
 /* --- all of it --- */
 
+/* The last of the household's entries that were proven before. */
+static void begin_times(struct checking *k) {
+    const struct log_seen *seen = &k->r->seen;
+    struct log_entry entry;
+    k->now = wall_now();
+    k->own = (struct log_clock){0};
+    if (!seen->count) return;
+    struct log_own last = log_seen_at(seen, seen->count - 1);
+    if (last.index >= seen->timed && log_entry_decode(last.raw, &entry, NULL) == ERR_OK)
+        k->own.latest = entry.time;
+}
+
 /* In this order: what is listed first must be in what is read later. */
 static err check_once(struct checking *k, struct diag *d) {
     AUTO(json_release) json_t *rows = json_array();
     uint64_t next = 0;
+    begin_times(k);
     grant_list_clear(&k->r->grants);
     err e = rows ? grants_read(k->c, &k->r->grants, d) : ERR_NO_MEMORY;
     if (e == ERR_NOT_FOUND) e = ERR_OK; /* the household has never granted anything */

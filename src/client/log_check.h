@@ -3,8 +3,13 @@
  *
  *   the checkpoint is signed by the pinned key; it continues the one that this device saw before, and those
  * that the household's own hubs have witnessed; every number from 0 on of the household's entries is there,
- * included, and opens; none stands in the log that the vault keeps back; each of the household's own grants
- * and revocations appears; a use is of a grant that it made.
+ * included, and opens; none stands in the log that the vault keeps back, and none twice; each of the
+ * household's own grants and revocations appears; a use is of a grant that it made; time does not go back,
+ * and is not ahead of ours (log_clock.h).
+ *
+ * The whole log is read for entries that are kept back once, at a device's first check, if it is not larger
+ * than LOG_WHOLE_MAX; from then on what came since. Of a larger one what came after the household's last
+ * entry is read, until `all` is asked for.
  *
  * The vault is the one that is checked: nothing that it says is believed without the log. A check goes on
  * from the last (log_seen.h). When proof fails both checkpoints are kept in DIR/log-evidence/. Threads: one.
@@ -35,6 +40,7 @@ enum log_failure {
     LOG_FAILURE_REVOCATION_MISSING, /* it was revoked, and the log does not say so */
     LOG_FAILURE_UNKNOWN_GRANT,      /* a use of a grant that the household did not make */
     LOG_FAILURE_WITNESS,            /* contradicts what a hub of the household has witnessed */
+    LOG_FAILURE_TIME,               /* an entry is older than those before it, or is not yet */
 };
 /* "missing", for --json and the names of evidence. */
 extern const char *const log_failures[];
@@ -42,9 +48,13 @@ extern const char *const log_failures[];
 /* Told what goes on, for whoever waits; may be NULL. */
 typedef void log_progress_fn(void *context, const char *what, uint64_t done, uint64_t of);
 
+#define LOG_WHOLE_MAX 1000000u
+
 struct log_check_options {
     const char *folder; /* DIR: log-seen and log-evidence are in it */
     bool ask_hubs;      /* for what they have witnessed */
+    bool all;           /* read the whole log, whatever its size and whatever was read before */
+    bool accept_times;  /* of the entries that are there now: a person knows that the vault's clock was set */
     log_progress_fn *say;
     void *context;
 };
@@ -58,6 +68,7 @@ struct log_checked {
     struct blob before;   /* what it contradicts, if anything */
     struct log_seen seen; /* the household's entries, proven */
     size_t fresh;         /* of them, how many are new since the last check */
+    uint64_t read;        /* entries of the log that were looked through now */
     struct grant_list grants;
     /* The hubs' word. */
     size_t hubs_asked, hubs_agreed;

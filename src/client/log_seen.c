@@ -80,11 +80,25 @@ static err read_entries(struct reader *r, struct log_seen *out, struct diag *d) 
     return reader_left(r) ? damaged(d, "its end") : ERR_OK;
 }
 
-static err read_new(struct reader *r, struct log_seen *out, struct diag *d) {
+static bool read_looked(struct reader *r, unsigned version, struct log_seen *out) {
+    uint64_t latest;
+    if (version == 2) { /* from where on it had looked it did not say */
+        if (!reader_be64(r, &out->searched)) return false;
+        out->searched = 0;
+        return true;
+    }
+    if (!reader_be64(r, &out->from) || !reader_be64(r, &out->searched) || !reader_be64(r, &out->timed) ||
+        !reader_be64(r, &latest))
+        return false;
+    out->clock.latest.us = (int64_t)latest;
+    return out->from <= out->searched && latest <= INT64_MAX;
+}
+
+static err read_new(struct reader *r, unsigned version, struct log_seen *out, struct diag *d) {
     uint32_t len;
     struct bytes text;
     if (!reader_copy(r, out->key, sizeof out->key) ||
-        !reader_copy(r, out->household, sizeof out->household) || !reader_be64(r, &out->searched) ||
+        !reader_copy(r, out->household, sizeof out->household) || !read_looked(r, version, out) ||
         !reader_be32(r, &len) || len > CHECKPOINT_TEXT_MAX_BYTES || !reader_take(r, len, &text))
         return damaged(d, "its head");
     err e = len ? checkpoint_verify(text, NULL, out->key, &out->checkpoint, d) : ERR_OK;
@@ -100,9 +114,9 @@ err log_seen_decode(struct bytes raw, struct log_seen *out, struct diag *d) {
     struct reader r = reader_of(raw);
     struct bytes head;
     if (!reader_take(&r, HEAD_BYTES, &head) || memcmp(head.data, MAGIC, 4) != 0 || head.data[4] < 1 ||
-        head.data[4] > 2)
+        head.data[4] > 3)
         return damaged(d, "its head");
-    err e = head.data[4] == 1 ? read_old(&r, &s, d) : read_new(&r, &s, d);
+    err e = head.data[4] == 1 ? read_old(&r, &s, d) : read_new(&r, head.data[4], &s, d);
     if (e)
         log_seen_clear(&s);
     else
@@ -128,7 +142,7 @@ err log_seen_read(const char *path, const uint8_t household[HOUSEHOLD_ID_BYTES],
         memcmp(out->household, household, sizeof nobody) != 0) {
         log_seen_cut(out,
                      0); /* the log is the same vault's, or its key will say so; the entries are not ours */
-        out->searched = 0;
+        out->from = out->searched = 0;
     }
     return ERR_OK;
 }
@@ -136,10 +150,13 @@ err log_seen_read(const char *path, const uint8_t household[HOUSEHOLD_ID_BYTES],
 err log_seen_write(const char *path, const struct log_seen *s, struct diag *d) {
     AUTO(blob_clear) struct blob raw = {0};
     err e = blob_append(&raw, bytes_text(MAGIC));
-    if (!e) e = blob_append_u8(&raw, 2);
+    if (!e) e = blob_append_u8(&raw, 3);
     if (!e) e = blob_append(&raw, BYTES_OF(s->key));
     if (!e) e = blob_append(&raw, BYTES_OF(s->household));
+    if (!e) e = blob_append_be64(&raw, s->from);
     if (!e) e = blob_append_be64(&raw, s->searched);
+    if (!e) e = blob_append_be64(&raw, s->timed);
+    if (!e) e = blob_append_be64(&raw, (uint64_t)s->clock.latest.us);
     if (!e) e = blob_append_be32(&raw, (uint32_t)s->text.len);
     if (!e) e = blob_append(&raw, blob_bytes(&s->text));
     if (!e) e = blob_append_be64(&raw, s->count);

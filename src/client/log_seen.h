@@ -1,17 +1,19 @@
 /* log_seen.h: what this device has proven of a vault's access log. A file of the owner's own, DIR/log-seen:
  *
- *     magic "CRDO" | version 2 | log's key (32) | household (16) | searched (8) | length (4) | text of the
- * checkpoint | count (8) | { index (8) | length (2) | entry } *
+ *     magic "CRDO" | version 3 | log's key (32) | household (16) | from (8) | searched (8) | timed (8) |
+ *     latest (8) | length (4) | text of the checkpoint | count (8) | { index (8) | length (2) | entry } *
  *
  * The checkpoint is the last that was proven; the entries are the household's own, from number 0 on, proven
- * to be in it, so that the next check goes on from there. Version 1, which an earlier program wrote, had the
- * key and a compact range (size (8) | roots (64 * 32)): its size and root are still held against the log.
- * Threads: one. */
+ * to be in it, so that the next check goes on from there. Version 2, which an earlier program wrote, had
+ * searched alone of the four numbers: what it had looked through is looked through once more. Version 1,
+ * which an earlier program wrote, had the key and a compact range (size (8) | roots (64 * 32)): its size and
+ * root are still held against the log. Threads: one. */
 #ifndef CARDEA_CLIENT_LOG_SEEN_H
 #define CARDEA_CLIENT_LOG_SEEN_H
 
 #include "format/household.h"
 #include "tlog/checkpoint.h"
+#include "tlog/log_clock.h"
 #include "tlog/log_entry.h"
 
 #define LOG_SEEN_FILE_MAX_BYTES (256u << 20)
@@ -27,7 +29,9 @@ struct log_seen {
     bool known; /* there is a key; the rest may still be empty */
     uint8_t key[SIGN_PUBLIC_BYTES];
     uint8_t household[HOUSEHOLD_ID_BYTES];
-    uint64_t searched;            /* entries before this one were looked through for withheld ones */
+    uint64_t from, searched;      /* entries [from, searched) were looked through for withheld ones */
+    uint64_t timed;               /* times are held against each other from this entry on */
+    struct log_clock clock;       /* of the entries from timed up to searched */
     struct checkpoint checkpoint; /* size 0: none proven yet */
     struct blob text;             /* empty with a checkpoint of version 1 */
     struct blob bytes;

@@ -27,7 +27,10 @@ static int setup(void **state) {
     unlink(sc->path);
     sign_key_generate(&sc->log);
     sc->s.known = true;
+    sc->s.from = 2;
     sc->s.searched = 40;
+    sc->s.timed = 7;
+    sc->s.clock.latest.us = INT64_C(1700000000000001);
     memcpy(sc->s.key, sc->log.public_key, sizeof sc->s.key);
     memcpy(sc->s.household, household, sizeof household);
     snprintf(sc->s.checkpoint.origin, sizeof sc->s.checkpoint.origin, "log.example.org");
@@ -54,7 +57,10 @@ static void test_it_comes_back(void **state) {
     if (log_seen_write(sc->path, &sc->s, &d)) fail_msg("%s", d.text);
     if (log_seen_read(sc->path, household, &back, &d)) fail_msg("%s", d.text);
     assert_true(back.known);
+    assert_int_equal(back.from, 2);
     assert_int_equal(back.searched, 40);
+    assert_int_equal(back.timed, 7);
+    assert_int_equal(back.clock.latest.us, INT64_C(1700000000000001));
     assert_int_equal(back.checkpoint.size, 42);
     assert_int_equal(back.count, 2);
     assert_int_equal(log_seen_at(&back, 1).index, 9);
@@ -83,6 +89,26 @@ static void test_another_household(void **state) {
     assert_int_equal(back.count, 0);
     assert_int_equal(back.searched, 0);
     assert_int_equal(back.checkpoint.size, 42);
+    log_seen_clear(&back);
+}
+
+/* It had looked from somewhere on: from where is not known, so it is looked at again. */
+static void test_version_2(void **state) {
+    struct scene *sc = *state;
+    AUTO(blob_clear) struct blob raw = {0}, old = {0};
+    struct log_seen back = {0};
+    struct diag d = {0};
+    size_t head = 5 + SIGN_PUBLIC_BYTES + HOUSEHOLD_ID_BYTES;
+    assert_int_equal(log_seen_write(sc->path, &sc->s, &d), ERR_OK);
+    assert_int_equal(file_read(sc->path, 4096, &raw, &d), ERR_OK);
+    assert_int_equal(blob_append(&old, BYTES(raw.data, head + 8)), ERR_OK);
+    assert_int_equal(blob_append(&old, BYTES(raw.data + head + 32, raw.len - head - 32)), ERR_OK);
+    old.data[4] = 2;
+    if (log_seen_decode(blob_bytes(&old), &back, &d)) fail_msg("%s", d.text);
+    assert_int_equal(back.count, 2);
+    assert_int_equal(back.checkpoint.size, 42);
+    assert_int_equal(back.searched, 0);
+    assert_int_equal(back.clock.latest.us, 0);
     log_seen_clear(&back);
 }
 
@@ -116,7 +142,7 @@ static void test_a_damaged_one_is_said(void **state) {
         struct log_seen back = {0};
         assert_int_equal(log_seen_decode(BYTES(raw.data, cut), &back, &d), ERR_INVALID);
     }
-    raw.data[70] ^= 1; /* within the checkpoint */
+    raw.data[100] ^= 1; /* within the checkpoint */
     struct log_seen back = {0};
     assert_int_equal(file_replace(sc->path, blob_bytes(&raw), 0600, &d), ERR_OK);
     assert_int_equal(log_seen_read(sc->path, household, &back, &d), ERR_INVALID);
@@ -128,6 +154,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_it_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_yet, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_household, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_version_2, setup, teardown),
         cmocka_unit_test_setup_teardown(test_version_1, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_damaged_one_is_said, setup, teardown),
     };
