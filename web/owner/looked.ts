@@ -43,8 +43,8 @@ async function askSubject(ticket: string): Promise<void> {
     if (subject) subjects.value = { ...subjects.value, [ticket]: subject };
 }
 
-export async function checkNow(): Promise<void> {
-    const state = await client.checkLooks();
+export async function checkNow(everything = false): Promise<void> {
+    const state = await client.checkLooks(everything);
     proof.value = state;
     await load(state.version);
 }
@@ -159,5 +159,6 @@ export const CASES: Record<FailureCase, { title: string; means: string }> = {
     grant_missing: { title: "Something you allowed was not logged", means: "You gave somebody access, and the log does not have it. What was done with it could be hidden as well." },
     revocation_missing: { title: "Something you ended was not logged", means: "You ended an access, and the log does not have that. Others could be made to believe that it still holds." },
     unknown_grant: { title: "Somebody used an access that you did not give", means: "The log has a use, or the vault lists a grant, that no device of your household has signed." },
+    time: { title: "Times in the log cannot be", means: "An entry is older than one before it by more than five minutes, or is not yet. Either the vault's clock was set, or this device's is wrong, or somebody wrote down another time than when they looked." },
     witness: { title: "Your hub has seen another log", means: "The hub in your home has witnessed a log that the one shown here does not continue. The vault shows different logs to you and to your hub." },
 };

@@ -9,6 +9,7 @@ import { Button, Confirm, Icon, Message, sentence } from "./ui.tsx";
 
 const STEPS: Record<LookedState["step"], string> = {
     idle: "", entries: "Asking for your entries…", proofs: "Proving each entry…", tail: "Looking for entries that were kept from you…", witness: "Asking your hub what it has witnessed…",
+    everything: "Checking everything, once…",
 };
 
 function witnessed(s: LookedState): string {
@@ -36,6 +37,7 @@ export function ProofCard() {
                 <Button icon="replay" busy={busy} onClick={() => void checkNow().catch((e) => say(String(e.message ?? e), "bad"))}>Check now</Button>
             </div>
             {busy && share !== null && s.of > 20 && <progress class="proof-progress" max={100} value={share} aria-label={STEPS[s.step]} />}
+            {s?.step === "everything" && <p class="hint proof-everything">Checking everything, once: {share} % of {p!.size.toLocaleString()} entries. You can leave this page; it goes on, and on this device it is not done again.</p>}
             {p && <How s={s!} />}
         </section>
     );
@@ -53,7 +55,8 @@ function How({ s }: { s: LookedState }) {
                     <li><Icon name="check" />It continues, entry for entry, the log that this device saw before.</li>
                     <li><Icon name={s.witness && !s.witnessProblem ? "check" : "more"} />{s.witness && !s.witnessProblem ? "It continues what the hub in your home has witnessed." : sentence(s.witnessProblem ?? "your hub has not been asked yet")}</li>
                     <li><Icon name="check" />Your entries are numbered, and no number is missing; each one is in the log.</li>
-                    <li><Icon name={p.searched >= p.size ? "check" : "more"} />{p.searched >= p.size ? "Nothing of yours in the log was kept from this device." : `The log is searched for what was kept from you: ${p.searched.toLocaleString()} of ${p.size.toLocaleString()} entries so far.`}</li>
+                    <li><Icon name={p.searched >= p.size && p.from === 0 ? "check" : "more"} />{p.searched >= p.size ? (p.from === 0 ? "Nothing of yours in the log was kept from this device: all of it was read." : <Past s={s} />) : `The log is searched for what was kept from you: ${p.searched.toLocaleString()} of ${p.size.toLocaleString()} entries so far.`}</li>
+                    <li><Icon name="check" />Time does not go back in it, nor is it ahead of this device's clock, by more than five minutes.</li>
                     <li><Icon name="check" />Everything you allowed or ended is in it, and nothing was used that you did not allow.</li>
                 </ul>
                 <p class="muted">What nobody can prove: what people do with what you rightly showed them.</p>
@@ -69,6 +72,20 @@ function How({ s }: { s: LookedState }) {
         </details>
     );
 }
+
+/* What stands before this device's first look is read once; of a large log when somebody asks for it, since that is much to fetch. */
+function Past({ s }: { s: LookedState }) {
+    const p = s.proven!;
+    const run = () => void checkNow(true).catch((e) => say(String(e.message ?? e), "bad"));
+    return (
+        <span>
+            Nothing of yours in the log was kept from this device, from entry {p.from.toLocaleString()} on.{" "}
+            {s.step === "everything" ? "What stands before is being read." : <button type="button" class="link" onClick={run}>Read what stands before, about {megabytes(p.from - p.past)}</button>}
+        </span>
+    );
+}
+const megabytes = (entries: number): string => `${Math.max(1, Math.round((entries * ENTRY_BYTES) / 1e6)).toLocaleString()} MB`;
+const ENTRY_BYTES = 350; /* about, as the log has them */
 
 /* ---- a proof that failed ---- */
 

@@ -266,9 +266,9 @@ export class Client extends Session {
         await (await this.looked?.current())?.keep({ release: entry });
     }
 
-    async checkLooks(): Promise<LookedState> {
+    async checkLooks(everything = false): Promise<LookedState> {
         const looked = this.looks();
-        await looked.check();
+        await looked.check(everything);
         return { ...looked.state };
     }
 

@@ -7,7 +7,7 @@ import { forged, invalid, noKey } from "./errors.ts";
 import { checkValid, openGrantBox, readAbout, readGrant, signOpen, type About, type Statement } from "./grant.ts";
 import type { Camera, Hub, Profile } from "./household.ts";
 import { issuerOf, type Link, type LinkKeys } from "./link.ts";
-import { checkProof, decodeEntry, grantFact, OPENING, OPENING_NONCE_BYTES, openingFact, staffActor } from "./log.ts";
+import { checkProof, decodeEntry, grantFact, LOG_CLOCK_OFF_S, OPENING, OPENING_NONCE_BYTES, openingFact, staffActor } from "./log.ts";
 import type { SignKey } from "./sign.ts";
 import { TimeKeys } from "./timekey.ts";
 
@@ -32,8 +32,6 @@ interface Opened {
     proof: string[];
 }
 
-/* The entry of a use is written as it is opened: one that is older is another's, or an earlier one. */
-const ENTRY_AGE_S = 300;
 /* Keys of an epoch that began since the grant was opened: the owner's device hands them over within seconds. */
 const AGAIN_MS = 5000;
 
@@ -112,7 +110,7 @@ export class GrantAccess implements Access {
         if (!entry.actor || !equal(entry.actor, actor)) throw forged("the vault proved somebody else's use of its log, not yours");
         if (s.purpose === "support" && entry.facts["grant"] !== grantFact(s.id)) throw forged("the vault proved your use of another grant, and did not write this one down");
         if (entry.facts[OPENING] !== opening) throw forged("the vault proved another opening than this one, and did not write this one down");
-        if (Math.abs(entry.time / 1e6 - this.now()) > ENTRY_AGE_S || index <= this.lastEntry) throw forged("the vault proved an earlier use, and did not write this one down");
+        if (Math.abs(entry.time / 1e6 - this.now()) > LOG_CLOCK_OFF_S || index <= this.lastEntry) throw forged("the vault proved an earlier use, and did not write this one down");
     }
 
     /* How many days there can be anything of; 0: no end. */

@@ -542,6 +542,24 @@ export function decodeEntry(raw: Uint8Array): Entry {
     return { version, time, kind, tag, actor, facts, details };
 }
 
+/* ---- times ---- */
+
+/* How much clocks may differ, or be set (src/tlog/log_clock.h): of grantees too. */
+export const LOG_CLOCK_OFF_S = 300;
+
+/* The times of entries in their order, held against each other and against one's own clock. After a fault it goes on. */
+export class LogClock {
+    constructor(public latest = 0 /* µs */) {}
+
+    take(entry: number /* µs */, now: number /* s */): "back" | "ahead" | null {
+        const off = LOG_CLOCK_OFF_S * 1e6;
+        if (entry - now * 1e6 > off) return "ahead";
+        const back = this.latest - entry > off;
+        this.latest = back ? entry : Math.max(this.latest, entry);
+        return back ? "back" : null;
+    }
+}
+
 /* ---- whose an entry is ---- */
 
 /* What a household's tags come from: HKDF-Expand(signing seed, "cardea/1 log", 32). */

@@ -19,6 +19,7 @@ export type FailureCase =
     | "grant_missing" /* a grant of ours was never logged */
     | "revocation_missing"
     | "unknown_grant" /* a use of a grant that we did not make */
+    | "time" /* an entry is older than those before it, or is not yet */
     | "witness"; /* the own hub witnessed a log that this one does not continue */
 
 export interface Failure {
@@ -36,6 +37,7 @@ export interface SeenLog {
     at: number;
     witness: { hub: string; at: number; size: number } | null;
     release: number; /* index of the newest release entry that this device took, or -1 */
+    timed?: number; /* times are held against each other from this entry on: a person knows why they were wrong before */
     failure: Failure | null;
     evidence: Failure[]; /* earlier ones, which a person has accepted */
 }

@@ -11,7 +11,7 @@ import { CardeaError, forged, messageOf, wordOf } from "./errors.ts";
 import { readStatement } from "./grant.ts";
 import { sha256 } from "./hash.ts";
 import { recall, recalls, type Household, type Hub } from "./household.ts";
-import { cosignatures, decodeEntry, grantFact, leafHash, logKeyOf, openCheckpoint, privateActor, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Fetch } from "./log.ts";
+import { cosignatures, decodeEntry, grantFact, leafHash, LogClock, logKeyOf, openCheckpoint, privateActor, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Entry, type Fetch } from "./log.ts";
 import { ownEntry, readDetails, type OwnEntry } from "./looks.ts";
 import { nothingSeen, type Failure, type FailureCase, type LookMemory, type SeenLog } from "./lookmemory.ts";
 import { openEnvelope, openObject, sealObject } from "./sign.ts";
@@ -21,7 +21,11 @@ const AT_ONCE = 24;
 /* Bundles that one check looks through for entries that were withheld; what is left is looked through by the next ones. */
 const TAIL_BUNDLES = 192;
 /* How many numbers ahead a withheld entry is looked for. */
-const AHEAD = 4;
+const AHEAD = 1024;
+/* So many earlier numbers are looked for too when the rest alone is read. */
+const NUMBERS_MAX = 4096;
+/* A log of at most so many entries is read whole, once, by each device; a larger one when a person asks for it. 350 bytes each. */
+export const EVERYTHING_MAX = 250_000;
 export const RECHECK_MS = 150_000;
 /* The vault maps entries to households a moment after they are in the log. */
 const MAY_PASS: FailureCase[] = ["withheld", "grant_missing", "revocation_missing", "unknown_grant"];
@@ -50,13 +54,13 @@ export interface GrantSeen {
     words: string | null;
 }
 
-export type ProofStep = "idle" | "entries" | "proofs" | "tail" | "witness";
+export type ProofStep = "idle" | "entries" | "proofs" | "tail" | "witness" | "everything";
 
 export interface LookedState {
     step: ProofStep;
     done: number;
     of: number;
-    proven: { at: number; entries: number; size: number; origin: string; key: string; root: string; searched: number } | null;
+    proven: { at: number; entries: number; size: number; origin: string; key: string; root: string; from: number; past: number; searched: number } | null;
     witness: { hub: string; at: number; size: number } | null;
     witnessProblem: string | null; /* why no hub's word stands behind it */
     failure: Failure | null;
@@ -70,13 +74,18 @@ interface Rest {
     checkpoint: { size: number; root: string };
     entries: OwnEntry[];
     searched: number; /* entries of the log before this one were looked through for withheld ones */
+    from?: number; /* from this one on … */
+    past?: number; /* … and those before this one, until all are */
+    latest?: number; /* µs, of the entries up to `searched` */
+    pastLatest?: number; /* µs, of those up to `past` */
     grants: Record<string, GrantSeen>; /* those whose statement was seen to be the household's */
 }
 
 /* What is looked for in entries that the vault did not give out. */
 interface Sought {
-    from: number;
-    tags: Bytes[];
+    from: number; /* entries [from, to) */
+    to: number;
+    tags: Map<string, number>; /* of numbers */
     actors: Set<string>;
     grants: Set<number>; /* facts, of those to staff, who act for other households too */
     own: Set<number>;
@@ -109,6 +118,11 @@ export class Looked {
     private grants: Record<string, GrantSeen> = {};
     private proven: Checkpoint | null = null;
     private searched = 0;
+    private from: number | null = null; /* entries [from, searched) were looked through, */
+    private past = 0; /* and [0, past) */
+    private clock = new LogClock();
+    private pastClock = new LogClock();
+    private everything = false; /* whatever the log's size */
     private running: Promise<void> | null = null;
     private seen: SeenLog = nothingSeen();
     private pinned: Pins | null = null;
@@ -134,8 +148,9 @@ export class Looked {
         return this.grants;
     }
 
-    /* One check at a time; whoever asks meanwhile waits for the one that runs. */
-    check(): Promise<void> {
+    /* One check at a time; whoever asks meanwhile waits for the one that runs. `everything`: the whole log is read, once, whatever its size. */
+    check(everything = false): Promise<void> {
+        this.everything ||= everything;
         this.running ??= this.run().finally(() => (this.running = null));
         return this.running;
     }
@@ -179,14 +194,23 @@ export class Looked {
     /* A person has read what failed, and goes on with the log as it is now. The evidence stays. */
     async accept(): Promise<void> {
         if (!this.seen.failure) return;
-        this.seen = { ...nothingSeen(), release: this.seen.release, evidence: [...this.seen.evidence, this.seen.failure].slice(-16) };
+        const { failure, timed } = this.seen;
+        const size = Number((failure.now ?? "").split("\n")[1]);
+        this.seen = { ...nothingSeen(), release: this.seen.release, evidence: [...this.seen.evidence, failure].slice(-16), ...(failure.case === "time" && size ? { timed: size } : timed ? { timed } : {}) };
         this.entries = [];
         this.proven = null;
-        this.searched = 0;
+        this.forgetSearch();
         await this.p.memory.keepSeen(this.name, this.seen);
         await this.p.memory.keepRest(this.name, null);
         this.tell({ failure: null, evidence: this.seen.evidence, proven: null, version: this.state.version + 1 });
         await this.check();
+    }
+
+    private forgetSearch(): void {
+        this.searched = this.past = 0;
+        this.from = null;
+        this.clock = new LogClock();
+        this.pastClock = new LogClock();
     }
 
     /* ---- what this device remembers ---- */
@@ -199,7 +223,13 @@ export class Looked {
         if (rest && rest.log === b64(this.pinned.log)) {
             this.entries = rest.entries;
             this.grants = rest.grants;
-            this.searched = rest.searched;
+            if (rest.from !== undefined) {
+                this.from = rest.from;
+                this.searched = rest.searched;
+                this.past = rest.past ?? 0;
+                this.clock = new LogClock(rest.latest);
+                this.pastClock = new LogClock(rest.pastLatest);
+            }
             this.proven = { origin: "", size: rest.checkpoint.size, root: unb64(rest.checkpoint.root), text: "" };
         }
         this.loaded = true;
@@ -212,6 +242,7 @@ export class Looked {
         if (!this.p.staying()) return;
         const rest: Rest = {
             log: b64(this.pinned!.log), checkpoint: { size: checkpoint.size, root: b64(checkpoint.root) }, entries: this.entries, searched: this.searched, grants: this.grants,
+            ...(this.from === null ? {} : { from: this.from }), past: this.past, latest: this.clock.latest, pastLatest: this.pastClock.latest,
         };
         await this.p.memory.keepRest(this.name, rest);
     }
@@ -274,13 +305,18 @@ export class Looked {
         this.proven = checkpoint;
         await this.searchTail(checkpoint, tiles);
         const witness = await this.askWitness(checkpoint, tiles);
-        this.tell({
-            proven: {
-                at: this.p.now(), entries: this.entries.length, size: checkpoint.size, origin: checkpoint.origin, key: hex(this.pinned!.log), root: hex(checkpoint.root), searched: this.searched,
-            },
-            ...witness, version: this.state.version + (added.length > 0 ? 1 : 0),
-        });
+        this.tell({ ...this.provenNow(checkpoint), ...witness, version: this.state.version + (added.length > 0 ? 1 : 0) });
         await this.remember(checkpoint);
+        await this.searchPast(checkpoint, tiles);
+    }
+
+    private provenNow(c: Checkpoint): Pick<LookedState, "proven"> {
+        return {
+            proven: {
+                at: this.p.now(), entries: this.entries.length, size: c.size, origin: c.origin, key: hex(this.pinned!.log), root: hex(c.root),
+                from: this.from ?? 0, past: this.past, searched: this.searched,
+            },
+        };
     }
 
     private async newest(): Promise<{ checkpoint: Checkpoint; tiles: Tiles }> {
@@ -345,7 +381,23 @@ export class Looked {
             }
         };
         await Promise.all(Array.from({ length: AT_ONCE }, work));
+        const before = this.entries.at(-1);
+        const clock = new LogClock(before && before.index >= this.timed ? Math.round(before.time * 1e6) : 0);
+        for (const e of out) this.holdTime(clock, e.index, Math.round(e.time * 1e6), checkpoint);
         return out;
+    }
+
+    private get timed(): number {
+        return this.seen.timed ?? 0;
+    }
+
+    private holdTime(clock: LogClock, index: number, us: number, checkpoint: Checkpoint): void {
+        if (index < this.timed) return;
+        const iso = (t: number): string => new Date(t / 1000).toISOString().slice(0, 19) + "Z";
+        const { latest } = clock;
+        const fault = clock.take(us, this.p.now());
+        if (fault === "ahead") throw new Broken("time", `the log's entry ${index} is of ${us / 1000 <= 8.64e15 ? iso(us) : "no time"}, which is not yet: the vault's clock is wrong, or this device's`, { now: checkpoint.text });
+        if (fault === "back") throw new Broken("time", `the log's entry ${index} is of ${iso(us)}, and one before it of ${iso(latest)}: the vault wrote a time that was not`, { now: checkpoint.text });
     }
 
     private async proveOne([n, index, sealed]: [number, number, string], checkpoint: Checkpoint, tiles: Tiles): Promise<OwnEntry> {
@@ -417,27 +469,64 @@ export class Looked {
 
     /* ---- entries that were withheld ---- */
 
-    /* An entry that the vault keeps from us stands after our last one, under the next number's tag. So the rest of the log is read. */
+    /* An entry that the vault keeps from us stands after our last one, under the next number's tag, if it numbers as it should. So the rest of the log is read. */
     private async searchTail(checkpoint: Checkpoint, tiles: Tiles): Promise<void> {
         /* At first from our last entry on; from then on all that comes is looked at. */
-        const from = this.searched || (this.entries.at(-1)?.index ?? -1) + 1;
-        const actors = this.ownActors();
-        const grants = new Set(Object.entries(this.grants).filter(([, g]) => g.purpose === "support").map(([id]) => grantFact(id)));
-        const own = new Set(this.entries.map((e) => e.index));
-        const first = Math.floor(from / TILE_WIDTH);
-        const last = Math.min(Math.ceil(checkpoint.size / TILE_WIDTH), first + TAIL_BUNDLES);
-        const tags = Array.from({ length: AHEAD }, (_, i) => tagOf(this.logKey, this.entries.length + i));
-        this.tell({ step: "tail", done: 0, of: last - first });
+        this.from ??= (this.entries.at(-1)?.index ?? -1) + 1;
+        const begin = this.searched || this.from;
+        const end = Math.min(checkpoint.size, (Math.floor(begin / TILE_WIDTH) + TAIL_BUNDLES) * TILE_WIDTH);
+        this.tell({ step: "tail", done: 0, of: Math.ceil(end / TILE_WIDTH) - Math.floor(begin / TILE_WIDTH) });
+        const clock = new LogClock(this.clock.latest);
+        await this.search(this.sought(begin, end), clock, checkpoint, tiles, (done) => this.tell({ done }));
+        this.clock = clock;
+        this.searched = Math.max(begin, end);
+    }
+
+    /* What it should not do is looked for in all the rest, once, while what is proven is shown already. It goes on where it ended. */
+    private async searchPast(checkpoint: Checkpoint, tiles: Tiles): Promise<void> {
+        if (!this.from || (checkpoint.size > EVERYTHING_MAX && !this.everything)) return;
+        const of = Math.ceil(this.from / TILE_WIDTH);
+        this.tell({ step: "everything", done: Math.floor(this.past / TILE_WIDTH), of });
+        while (this.past < this.from) {
+            const begin = this.past;
+            const end = Math.min(this.from, begin + TAIL_BUNDLES * TILE_WIDTH);
+            const clock = new LogClock(this.pastClock.latest);
+            await this.search(this.sought(begin, end), clock, checkpoint, tiles, (done) => this.tell({ done: Math.floor(begin / TILE_WIDTH) + done }));
+            this.pastClock = clock;
+            this.past = end;
+            await this.remember(checkpoint);
+        }
+        this.from = 0;
+        this.tell(this.provenNow(checkpoint));
+        await this.remember(checkpoint);
+    }
+
+    private sought(from: number, to: number): Sought {
+        const have = this.entries.length;
+        const past = from < this.from!;
+        const first = past || have <= NUMBERS_MAX ? 0 : have;
+        const last = have + AHEAD;
+        return {
+            from, to, tags: new Map(Array.from({ length: last - first }, (_, i) => [hex(tagOf(this.logKey, first + i)), first + i])), actors: this.ownActors(),
+            grants: new Set(Object.entries(this.grants).filter(([, g]) => g.purpose === "support").map(([id]) => grantFact(id))), own: new Set(this.entries.map((e) => e.index)),
+        };
+    }
+
+    /* Bundles are fetched beside each other; their times are held against each other in their order. */
+    private async search(s: Sought, clock: LogClock, checkpoint: Checkpoint, tiles: Tiles, tell: (done: number) => void): Promise<void> {
+        const first = Math.floor(s.from / TILE_WIDTH);
+        const last = Math.ceil(s.to / TILE_WIDTH);
+        const times: [number, number][][] = [];
         let next = first;
         let done = 0;
         const work = async (): Promise<void> => {
             for (let i = next++; i < last; i = next++) {
-                await this.searchBundle(i, { from, tags, actors, grants, own }, checkpoint, tiles);
-                this.tell({ done: ++done });
+                times[i - first] = await this.searchBundle(i, s, checkpoint, tiles);
+                tell(++done);
             }
         };
         await Promise.all(Array.from({ length: AT_ONCE }, work));
-        this.searched = Math.max(from, Math.min(checkpoint.size, last * TILE_WIDTH));
+        for (const [index, us] of times.flat()) this.holdTime(clock, index, us, checkpoint);
     }
 
     /* What the log calls this household, and those to whom it gave something. */
@@ -446,23 +535,34 @@ export class Looked {
         return new Set([this.p.household.keys.sign.public, ...keys].map((k) => hex(privateActor(this.logKey, k))));
     }
 
-    private async searchBundle(i: number, { from, tags, actors, grants, own }: Sought, checkpoint: Checkpoint, tiles: Tiles): Promise<void> {
+    /* Returns the times of its entries: [index, µs]. */
+    private async searchBundle(i: number, s: Sought, checkpoint: Checkpoint, tiles: Tiles): Promise<[number, number][]> {
         const bundle = await tiles.bundle(i);
+        const times: [number, number][] = [];
         for (const [j, raw] of bundle.entries()) {
             const index = i * TILE_WIDTH + j;
             if (!equal(leafHash(raw), await tiles.subtree(0, index))) throw new Broken("not_included", `the log's entry ${index} is not what the log's hashes say`, { now: checkpoint.text });
-            const ahead = tags.findIndex((t) => contains(raw, t));
-            if (ahead >= 0)
-                throw new Broken("withheld", `an entry of yours stands in the log at ${index}, and the vault did not give it out`, { entry: this.entries.length + ahead, now: checkpoint.text });
-            /* Nobody but us can call somebody so: it is ours, under a number at which we would never look. */
-            if (index >= from && !own.has(index) && namesOurs(raw, actors, grants))
-                throw new Broken("withheld", `an act of somebody to whom you gave access stands in the log at ${index}, under no number of yours: the vault hid it from you`, { now: checkpoint.text });
+            const entry = readable(raw);
+            if (!entry || index < s.from || index >= s.to) continue;
+            times.push([index, entry.time]);
+            if (!s.own.has(index)) this.lookAt(entry, index, s, checkpoint); /* the tags of our own are proven */
         }
         /* All hashes of a tile take part in the proof of any one of them. */
         await tiles.include(checkpoint, i * TILE_WIDTH, bundle[0]!).catch((e) => {
             if (wordOf(e) !== "forged") throw e;
             throw new Broken("not_included", `the log's entries from ${i * TILE_WIDTH} on do not lead to its checkpoint`, { now: checkpoint.text });
         });
+        return times;
+    }
+
+    private lookAt(entry: Entry, index: number, s: Sought, checkpoint: Checkpoint): void {
+        const n = entry.tag ? s.tags.get(hex(entry.tag)) : undefined;
+        const now = checkpoint.text;
+        if (n !== undefined && n < this.entries.length) throw new Broken("withheld", `an entry of yours stands in the log at ${index} under the number ${n}, which another one has: the vault hid it from you`, { entry: n, now });
+        if (n !== undefined) throw new Broken("withheld", `an entry of yours stands in the log at ${index}, and the vault did not give it out`, { entry: n, now });
+        /* Nobody but us can call somebody so: it is ours, under a number at which we would never look. */
+        if (entry.actor && (s.actors.has(hex(entry.actor)) || s.grants.has(entry.facts["grant"] ?? -1)))
+            throw new Broken("withheld", `an act of somebody to whom you gave access stands in the log at ${index}, under no number of yours: the vault hid it from you`, { now });
     }
 
     /* ---- the household's own hubs ---- */
@@ -524,17 +624,11 @@ async function staffKey(statement: Bytes): Promise<Bytes | null> {
     }
 }
 
-function namesOurs(raw: Uint8Array, actors: Set<string>, grants: Set<number>): boolean {
+/* null: of a later version, perhaps; who holds the log's hashes against it will say. */
+function readable(raw: Uint8Array): Entry | null {
     try {
-        const { actor, facts } = decodeEntry(raw);
-        return actor !== null && (actors.has(hex(actor)) || grants.has(facts["grant"] ?? -1));
+        return decodeEntry(raw);
     } catch {
-        return false; /* of a later version, perhaps: who holds the log's hashes against it will say */
+        return null;
     }
-}
-
-function contains(raw: Uint8Array, wanted: Uint8Array): boolean {
-    const first = wanted[0]!;
-    for (let at = raw.indexOf(first); at >= 0 && at + wanted.length <= raw.length; at = raw.indexOf(first, at + 1)) if (equal(raw.subarray(at, at + wanted.length), wanted)) return true;
-    return false;
 }

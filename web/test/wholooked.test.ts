@@ -64,7 +64,8 @@ test("an honest log is proven whole, and told in looks", async () => {
     await l.check();
     assert.deepEqual([l.state.failure, l.state.problem], [null, null]);
     assert.deepEqual([l.state.proven!.entries, l.state.proven!.size, l.state.proven!.searched], [6, v.log.entries.length, v.log.entries.length]);
-    assert.deepEqual([...new Set(steps)], ["idle", "entries", "proofs", "tail", "witness"]);
+    assert.deepEqual([...new Set(steps)], ["idle", "entries", "proofs", "tail", "witness", "everything"]);
+    assert.deepEqual([l.state.proven!.from, l.state.step], [0, "idle"]);
     const looks = looksOf(l.list());
     assert.deepEqual(looks.map((x) => [x.grant, x.purpose]), [[link.id, "link"], [support.id, "support"]]);
     assert.equal(liveSeconds(looks[1]!, v.time), 180);
@@ -168,6 +169,68 @@ test("an agent's use of our grant that is written down as another household's", 
     use(support.id);
     assert.equal(await failure(), "withheld");
 });
+/* Before the last entry of ours, on a device that has never looked. */
+for (const [what, forge] of [
+    ["under no number", (_v: MadeVault) => ({ tag: random(32) })],
+    ["under a number that another one has", (v: MadeVault) => ({ tag: tagOf(v.logKey, 1) })],
+    ["under a number far ahead", (v: MadeVault) => ({ tag: tagOf(v.logKey, v.mine.length + 900) })],
+] as const)
+    test(`an act that is written down ${what}, long before a device's first look`, async () => {
+        const { v, link } = await house();
+        const at = v.log.entries.push(encodeEntry({ version: 2, time: v.time * 1e6, kind: "live.begin", ...forge(v), actor: what === "under no number" ? link.actor : random(16), facts: {}, details: random(180) })) - 1;
+        await v.append("grant.use", link.details, { actor: link.actor });
+        const d = device();
+        const l = looked(v, d);
+        await l.check();
+        assert.equal(l.state.failure?.case, "withheld", l.state.problem ?? "");
+        assert.ok(l.state.failure!.message.includes(` ${at}`), l.state.failure!.message);
+    });
+
+test("everything is read once, goes on where it ended, and not again", async () => {
+    const { v } = await house();
+    await v.others(300);
+    const d = device();
+    await looked(v, d).check();
+    const name = [...d.memory.logs.keys()][0]!;
+    const rest = (await d.memory.rest<Record<string, unknown>>(name))!;
+    assert.equal(rest["from"], 0);
+    /* As a device that was closed after the first 256. */
+    await d.memory.keepRest(name, { ...rest, from: 400, past: 256, pastLatest: 0 });
+    v.asked = [];
+    await looked(v, d).check();
+    assert.ok(!v.asked.some((a) => a.includes("tile/entries/000")) && v.asked.some((a) => a.includes("tile/entries/001")), v.asked.join(" "));
+    v.asked = [];
+    await looked(v, d).check();
+    assert.ok(!v.asked.some((a) => a.includes("tile/entries/00")) || v.log.entries.length % 256 !== 0, v.asked.join(" "));
+});
+
+for (const [what, seconds, failure] of [["299 s back", -299, null], ["301 s back", -301, "time"], ["a year back", -365 * 86_400, "time"], ["300 s ahead", 300, null], ["301 s ahead", 301, "time"]] as const)
+    for (const when of ["before a device's first look", "since its last one"])
+        test(`time in the log goes ${what}, ${when}`, async () => {
+            const { v, link } = await house();
+            const d = device();
+            if (when !== "before a device's first look") await looked(v, d).check();
+            v.log.entries.push(encodeEntry({ version: 2, time: (v.time + seconds) * 1e6, kind: "grant.use", tag: random(32), actor: random(16), facts: {}, details: random(180) }));
+            if (seconds < 0) await v.append("grant.use", link.details, { actor: link.actor });
+            const l = looked(v, d);
+            await l.check();
+            assert.equal(l.state.failure?.case ?? null, failure, l.state.failure?.message ?? l.state.problem ?? "");
+            if (!failure || seconds > 0) return;
+            await l.accept(); /* a person knows that the clock was set */
+            assert.deepEqual([l.state.failure, l.state.problem], [null, null]);
+            await v.append("grant.use", link.details, { actor: link.actor });
+            await l.check();
+            assert.equal(l.state.failure, null);
+        });
+
+test("our own entries out of their time are found in their own order", async () => {
+    await broken("time", /one before it of/, async (v, p) => {
+        v.time -= 400;
+        await v.append("grant.use", p.link.details, { actor: p.link.actor });
+        v.time += 400;
+    });
+});
+
 test("a count that does not fit", async () => {
     await broken("missing", /the vault counts 9/, (v) => void (v.lie.next = 9));
 });
