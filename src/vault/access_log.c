@@ -43,16 +43,14 @@ static err lock_folder(struct access_log *log, const char *folder, struct diag *
     return ERR_OK;
 }
 
-/* What readers see is the writer's checkpoint of now; with the lock, by the leader. */
-static err take_checkpoint(struct access_log *log) {
-    struct blob text = {0};
-    err e = blob_append(&text, log_writer_text(log->writer));
-    if (e) return e;
-    blob_clear(&log->text);
-    log->text = text;
+/* What readers see is the writer's checkpoint of now; with the lock, by the leader. It needs no memory: what
+ * is durable already would else be hidden until the next append, and the opening that it records refused. */
+static void take_checkpoint(struct access_log *log) {
+    struct bytes text = log_writer_text(log->writer);
+    memcpy(log->text.data, text.data, text.len); /* room for the longest was made when the log was opened */
+    log->text.len = text.len;
     log->cosignatures.len = 0;
     log->checkpoint = *log_writer_checkpoint(log->writer);
-    return ERR_OK;
 }
 
 err access_log_open(const char *folder, struct access_log **out, struct diag *d) {
@@ -77,7 +75,8 @@ err access_log_open(const char *folder, struct access_log **out, struct diag *d)
         hex_encode(BYTES(log->key.public_key, ORIGIN_KEY_BYTES), origin + strlen(origin));
         e = log_writer_open(log->folder, origin, &log->key, &log->writer, d);
     }
-    if (!e) e = take_checkpoint(log);
+    if (!e) e = blob_reserve(&log->text, CHECKPOINT_TEXT_MAX_BYTES);
+    if (!e) take_checkpoint(log);
     if (e)
         access_log_close(&log);
     else
@@ -236,7 +235,8 @@ static void give_back(struct vault *v, struct log_pending *group) {
 
 /* With the lock: everybody sees the group. */
 static err publish(struct access_log *log, struct log_pending *group) {
-    err e = take_checkpoint(log);
+    err e = ERR_OK;
+    take_checkpoint(log);
     for (struct log_pending *p = group; !e && p; p = p->next) {
         if (p->result || !p->act->household) continue;
         e = log_row_add(log, &(struct log_row){*p->act->household, p->n, p->index});
