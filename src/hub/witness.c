@@ -10,9 +10,12 @@
 #include "base/file.h"
 #include "tlog/checkpoint.h"
 #include "tlog/cosignature.h"
+#include "tlog/log_clock.h"
+#include "tlog/log_entry.h"
 
 #define MAGIC "CRDW"
-#define HEAD_BYTES (4 + 1 + SIGN_PUBLIC_BYTES + 8)
+#define OLD_HEAD_BYTES (4 + 1 + SIGN_PUBLIC_BYTES + 8)
+#define HEAD_BYTES (OLD_HEAD_BYTES + 8)
 #define PAIR_BYTES 8 /* of a hash, in the names of evidence */
 
 struct witness {
@@ -24,17 +27,21 @@ struct witness {
     uint64_t time_s;
     struct blob text;
     struct checkpoint checkpoint;
+    struct log_clock clock; /* of last entries; zero: none came yet */
     unsigned unproven;
 };
 
 /* --- what is remembered --- */
 
 static err read_state(struct witness *w, struct bytes raw, struct diag *d) {
-    if (raw.len <= HEAD_BYTES || memcmp(raw.data, MAGIC, 4) != 0 || raw.data[4] != 1)
+    bool sound = raw.len > HEAD_BYTES && memcmp(raw.data, MAGIC, 4) == 0;
+    if (!sound || (raw.data[4] != 1 && raw.data[4] != 2))
         return diag_fail(d, ERR_INVALID, "%s is damaged", w->path);
+    size_t head = raw.data[4] == 1 ? OLD_HEAD_BYTES : HEAD_BYTES;
+    if (raw.data[4] == 2) w->clock.latest.us = (int64_t)(be64_get(raw.data + OLD_HEAD_BYTES) & INT64_MAX);
     memcpy(w->log_key, raw.data + 5, sizeof w->log_key);
     w->time_s = be64_get(raw.data + 5 + sizeof w->log_key);
-    struct bytes text = BYTES(raw.data + HEAD_BYTES, raw.len - HEAD_BYTES);
+    struct bytes text = BYTES(raw.data + head, raw.len - head);
     err e = checkpoint_verify(text, NULL, w->log_key, &w->checkpoint, d);
     if (!e) e = blob_append(&w->text, text);
     w->known = e == ERR_OK;
@@ -80,13 +87,14 @@ void witness_answer_clear(struct witness_answer *a) {
 
 /* Durable before anything is signed. */
 static err remember(struct witness *w, const uint8_t log_key[SIGN_PUBLIC_BYTES], const struct checkpoint *c,
-                    struct bytes text, uint64_t time_s, struct diag *d) {
+                    struct bytes text, const struct log_clock *clock, uint64_t time_s, struct diag *d) {
     AUTO(blob_clear) struct blob raw = {0};
     struct blob copy = {0};
     err e = blob_append(&raw, bytes_text(MAGIC));
-    if (!e) e = blob_append_u8(&raw, 1);
+    if (!e) e = blob_append_u8(&raw, 2);
     if (!e) e = blob_append(&raw, BYTES(log_key, SIGN_PUBLIC_BYTES));
     if (!e) e = blob_append_be64(&raw, time_s);
+    if (!e) e = blob_append_be64(&raw, (uint64_t)clock->latest.us);
     if (!e) e = blob_append(&raw, text);
     if (!e) e = blob_append(&copy, text);
     if (!e) e = file_replace(w->path, blob_bytes(&raw), 0600, d);
@@ -97,6 +105,7 @@ static err remember(struct witness *w, const uint8_t log_key[SIGN_PUBLIC_BYTES],
     blob_clear(&w->text);
     w->text = copy;
     w->checkpoint = *c;
+    w->clock = *clock;
     w->time_s = time_s;
     memcpy(w->log_key, log_key, sizeof w->log_key);
     w->known = true;
@@ -165,9 +174,15 @@ struct shown {
     struct checkpoint checkpoint;
     uint8_t proof[TLOG_PROOF_MAX + 1][HASH_BYTES];
     size_t count;
+    bool has_last;
+    uint8_t leaf[HASH_BYTES]; /* of the last entry */
+    struct wall_us time;
+    uint8_t last_proof[TLOG_PROOF_MAX + 1][HASH_BYTES];
+    size_t last_count;
 };
 
-static err read_proof(json_t *list, struct shown *s, struct diag *d) {
+/* `list` has at most TLOG_PROOF_MAX + 1. */
+static err read_proof(json_t *list, uint8_t (*out)[HASH_BYTES], size_t *count, struct diag *d) {
     size_t i;
     json_t *one;
     json_array_foreach(list, i, one) {
@@ -175,22 +190,40 @@ static err read_proof(json_t *list, struct shown *s, struct diag *d) {
         const char *text = json_string_value(one);
         if (!text || base64_decode(text, strlen(text), &hash) || hash.len != HASH_BYTES)
             return diag_fail(d, ERR_INVALID, "the proof is none");
-        memcpy(s->proof[s->count++], hash.data, HASH_BYTES);
+        memcpy(out[(*count)++], hash.data, HASH_BYTES);
     }
     return ERR_OK;
+}
+
+static err read_last(json_t *last, struct shown *s, struct diag *d) {
+    AUTO(blob_clear) struct blob raw = {0};
+    struct log_entry entry;
+    json_t *proof = NULL;
+    const struct json_field fields[] = {
+        {"entry", JSON_KIND_BASE64, true, 1, UINT16_MAX, &raw, NULL},
+        {"proof", JSON_KIND_ARRAY, true, 0, TLOG_PROOF_MAX + 1, &proof, NULL},
+    };
+    err e = JSON_READ(last, fields, d);
+    if (!e) e = log_entry_decode(blob_bytes(&raw), &entry, d);
+    if (!e) e = tlog_leaf_hash(blob_bytes(&raw), s->leaf);
+    if (e) return e;
+    s->has_last = true;
+    s->time = entry.time;
+    return read_proof(proof, s->last_proof, &s->last_count, d);
 }
 
 /* `document` holds what s->text points into. */
 static err read_message(struct bytes json, json_t **document, struct shown *s, struct diag *d) {
     AUTO(blob_clear) struct blob log = {0};
     const char *text = NULL;
-    json_t *proof = NULL;
+    json_t *proof = NULL, *last = NULL;
     int64_t old = 0;
     const struct json_field fields[] = {
         {"old", JSON_KIND_INT, true, 0, INT64_MAX, &old, NULL},
         {"log", JSON_KIND_BASE64, true, SIGN_PUBLIC_BYTES, SIGN_PUBLIC_BYTES, &log, NULL},
         {"checkpoint", JSON_KIND_TEXT, true, 1, CHECKPOINT_TEXT_MAX_BYTES, &text, NULL},
         {"proof", JSON_KIND_ARRAY, true, 0, TLOG_PROOF_MAX + 1, &proof, NULL},
+        {"last", JSON_KIND_OBJECT, false, 0, 0, &last, NULL},
     };
     if (json.len > WITNESS_MESSAGE_MAX_BYTES) return diag_fail(d, ERR_INVALID, "the message is too long");
     err e = json_parse(json, document, d);
@@ -199,7 +232,8 @@ static err read_message(struct bytes json, json_t **document, struct shown *s, s
     s->old = (uint64_t)old;
     memcpy(s->log_key, log.data, sizeof s->log_key);
     s->text = bytes_text(text);
-    return read_proof(proof, s, d);
+    e = read_proof(proof, s->proof, &s->count, d);
+    return e || !last ? e : read_last(last, s, d);
 }
 
 static err say(struct witness_answer *out, json_t *body) {
@@ -210,13 +244,32 @@ static err say(struct witness_answer *out, json_t *body) {
     return e;
 }
 
+static err refuse_time(struct witness *w, const struct shown *s, enum log_clock_fault fault,
+                       struct witness_answer *out, struct diag *d) {
+    if (fault == LOG_CLOCK_BACK)
+        return refuse(w, s->text, out, d,
+                      "Time goes back in the vault's log of who looked: what is written now has an earlier "
+                      "time than what "
+                      "was there. Both states are kept with the hub. Run `cardea log verify`.");
+    return refuse(
+        w, s->text, out, d,
+        "The vault's log of who looked is ahead of the hub's clock by more than five minutes: one of the "
+        "two clocks is wrong, or times are made up. Run `cardea log verify`.");
+}
+
 static err cosign(struct witness *w, const struct shown *s, struct wall_us now, struct witness_answer *out,
                   struct diag *d) {
     AUTO(blob_clear) struct blob line = {0};
     char name[COSIGNER_NAME_BYTES];
     uint64_t time_s = (uint64_t)(now.us / 1000000);
+    struct log_clock clock = w->clock;
     bool same = w->known && w->checkpoint.size == s->checkpoint.size;
-    err e = same ? ERR_OK : remember(w, s->log_key, &s->checkpoint, s->text, time_s, d);
+    if (s->has_last) { /* its own clock may have been set back: it was later once */
+        struct wall_us least = {(int64_t)(w->time_s & INT32_MAX) * 1000000};
+        enum log_clock_fault fault = log_clock_take(&clock, s->time, now.us > least.us ? now : least);
+        if (fault) return refuse_time(w, s, fault, out, d);
+    }
+    err e = same ? ERR_OK : remember(w, s->log_key, &s->checkpoint, s->text, &clock, time_s, d);
     if (e) return e;
     cosigner_name(w->key.public_key, name);
     e = cosignature_sign(s->text, name, &w->key, time_s, &line);
@@ -242,6 +295,9 @@ static err ask_from_known(struct witness *w, const struct shown *s, struct witne
 static err judge(struct witness *w, const struct shown *s, struct wall_us now, struct witness_answer *out,
                  struct diag *d) {
     const struct checkpoint *known = &w->checkpoint, *c = &s->checkpoint;
+    if (s->has_last &&
+        tlog_verify_inclusion(c->size - 1, c->size, s->leaf, s->last_proof, s->last_count, c->root))
+        return diag_fail(d, ERR_INVALID, "the last entry is not the log's");
     if (!w->known) return cosign(w, s, now, out, d);
     if (c->size < known->size)
         return refuse(
@@ -253,6 +309,7 @@ static err judge(struct witness *w, const struct shown *s, struct wall_us now, s
     err e = tlog_verify_consistency(known->size, c->size, known->root, c->root,
                                     c->size == known->size ? NULL : (const uint8_t(*)[HASH_BYTES])s->proof,
                                     c->size == known->size ? 0 : s->count);
+    if (!e && !s->has_last && w->clock.latest.us) return ask_from_known(w, s, out, d);
     if (e)
         return refuse(
             w, s->text, out, d,

@@ -4,8 +4,13 @@
  * its beginning, after the hub remembers it durably; so no two that contradict each other ever are. Of a log
  * that forked or shrank both checkpoints are kept as evidence, and the owner hears of it.
  *
+ * The last entry comes with the checkpoint: one that is older than the last entry that the hub saw, or ahead
+ * of the hub's clock, by more than LOG_CLOCK_OFF_S is not cosigned. Once a vault has sent one it has to go
+ * on.
+ *
  *     DIR/witness
- *         magic "CRDW" | version 1 | log's key (32) | time (8, seconds) | text of the checkpoint
+ *         magic "CRDW" | version 2 | log's key (32) | time (8, seconds) | latest (8, µs of the last entry, 0:
+ *         none came) | text of the checkpoint. Version 1, which an earlier program wrote, has no latest.
  *     DIR/evidence/<16 hex>-known, …-shown
  *         two texts that cannot both be true, or whose proof failed
  *
@@ -22,7 +27,7 @@
 #define WITNESS_EVIDENCE_MAX 64 /* pairs that are kept; the first ones */
 /* Checkpoints in a row without a proof from what the hub knows: then an alarm. */
 #define WITNESS_UNPROVEN_MAX 5
-#define WITNESS_MESSAGE_MAX_BYTES 65536u
+#define WITNESS_MESSAGE_MAX_BYTES 131072u /* with an entry as long as one can be */
 
 struct witness;
 

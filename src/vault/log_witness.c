@@ -110,6 +110,25 @@ static json_t *consistency_json(struct access_log *log, uint64_t old, uint64_t s
     return e ? NULL : log_proof_json((const uint8_t(*)[HASH_BYTES])proof, count);
 }
 
+/* The last entry and its proof: by its time a hub sees whether the log's time goes back. NULL: it cannot be
+ * had. */
+static json_t *last_json(struct access_log *log, uint64_t size) {
+    uint8_t proof[TLOG_PROOF_MAX][HASH_BYTES];
+    uint64_t bundle_index = UINT64_MAX;
+    size_t count = 0;
+    struct tile_tree *tree;
+    struct bytes entry;
+    AUTO(blob_clear) struct blob bundle = {0};
+    struct diag d;
+    if (size == 0 || log_tree(log, size, &tree, &d)) return NULL;
+    err e = tile_tree_prove_inclusion(tree, size - 1, size, proof, &count, &d);
+    log_tree_done(log);
+    if (!e) e = log_read_entry(log, size - 1, size, &bundle, &bundle_index, &entry, &d);
+    if (e) return NULL;
+    return json_pack("{s:o,s:o}", "entry", json_base64(entry), "proof",
+                     log_proof_json((const uint8_t(*)[HASH_BYTES])proof, count));
+}
+
 /* --- asking --- */
 
 struct due_hub {
@@ -122,6 +141,8 @@ struct due {
     size_t stirred_count;
     struct due_hub *hubs;
     size_t count, room;
+    json_t *last; /* of last_size: most hubs are shown the same checkpoint */
+    uint64_t last_size;
 };
 
 static bool is_stirred(const struct due *due, const struct store_id *household) {
@@ -162,7 +183,7 @@ static bool note_asked(struct access_log *log, const struct due *due, const stru
     return true;
 }
 
-static void ask(struct vault *v, const struct due *due, const struct due_hub *hub) {
+static void ask(struct vault *v, struct due *due, const struct due_hub *hub) {
     struct access_log *log = v->log;
     AUTO(blob_clear) struct blob text = {0};
     char channel[CHANNEL_BYTES];
@@ -173,11 +194,16 @@ static void ask(struct vault *v, const struct due *due, const struct due_hub *hu
     pthread_mutex_unlock(&log->lock);
     if (!wanted) return;
     channel_hub(&hub->household, &hub->hub, channel);
+    if (due->last_size != c.size) {
+        json_decref(due->last);
+        due->last = last_json(log, c.size);
+        due->last_size = c.size;
+    }
     publish_json(v, channel, STREAM_WITNESS,
-                 json_pack("{s:I,s:o,s:o,s:o}", "old", (json_int_t)old, "log",
+                 json_pack("{s:I,s:o,s:o,s:o,s:O*}", "old", (json_int_t)old, "log",
                            json_base64(BYTES(log->key.public_key, SIGN_PUBLIC_BYTES)), "checkpoint",
                            json_stringn((const char *)text.data, text.len), "proof",
-                           consistency_json(log, old, c.size)));
+                           consistency_json(log, old, c.size), "last", due->last));
 }
 
 void log_witness_due(struct vault *v) {
@@ -198,6 +224,7 @@ void log_witness_due(struct vault *v) {
     pthread_mutex_unlock(&log->witnessing);
     free(due.stirred);
     free(due.hubs);
+    json_decref(due.last);
 }
 
 /* --- cosignatures --- */
