@@ -5,10 +5,10 @@ A malicious vault is the real one whose folder was put back to an earlier state,
 says. Each lie by name: a dropped entry, one that is kept back, one that is swapped, a log that shrank, one that forked, one with
 another key, one with altered hashes. Against the owner's command line, and against the hub that witnesses. Honest path: the same
 household, the same commands, an untouched vault."""
-import base64, http.client, http.server, json, os, shutil, sys, threading
+import base64, http.client, http.server, json, os, shutil, subprocess, sys, threading, urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
-from household import Household, clip, tell_logs
+from household import BUILD, CARDEA, Household, clip, tell_logs
 from scripted import run, wait_for
 
 
@@ -145,7 +145,8 @@ def mine(change):
 
 def forget(home):
     """As a device that has never looked."""
-    os.unlink(home.path("data/log-seen"))
+    if os.path.exists(home.path("data/log-seen")):
+        os.unlink(home.path("data/log-seen"))
 
 
 def test_lies_about_the_entries(folder):
@@ -283,5 +284,106 @@ def test_a_log_that_forked(folder):
         home.stop()
 
 
+def forge(home, kind, seconds, tag="-", actor="-"):
+    """Whoever runs the vault writes an entry by hand, well signed. Returns where it stands."""
+    home.stop_vault()
+    r = subprocess.run([os.path.join(BUILD, "tests/breach/log_forger"), home.path("vault"), kind, str(seconds), tag, actor],
+                       capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+    home.start_vault()
+    return int(r.stdout)
+
+
+def back_to_honest(home):
+    """The vault as it was, all of it; this device too forgets what it was shown since."""
+    home.stop_vault()
+    shutil.rmtree(home.path("vault"))
+    shutil.copytree(home.path("honest"), home.path("vault"))
+    home.start_vault()
+    forget(home)
+    assert home.verify()["proven"], "the honest log, on a device that is new"
+
+
+def begun_without_hub(folder):
+    """The hub is not asked: here the log alone has to tell."""
+    home = Watched(folder)
+    home.begin()
+    home.stop_hub()
+    assert home.verify()["proven"]
+    home.stop_vault()
+    shutil.copytree(home.path("vault"), home.path("honest"))
+    home.start_vault()
+    return home
+
+
+def test_entries_under_numbers_that_nobody_looks_at(folder):
+    """Before the household's last own entry, under a number that another has, or under none: a device that is new finds them."""
+    home = begun_without_hub(folder)
+    try:
+        whole = home.verify()
+        assert whole["proven"] and whole["from"] == 0 and whole["read"] < whole["size"], "the whole of it was read the first time"
+        listed = json.loads(home.cardea("log", "show", "--all", "--json").stdout)["list"]
+        actor = next(e["actor"] for e in listed if e["kind"] == "grant.create")
+        said = json.loads(home.cardea("log", "verify", "--all", "--json").stdout)
+        assert said["read"] == said["size"], said
+        for name, tag in (("under no number", "-"), ("under a number of the past", tag_of(home, 0))):
+            at = forge(home, "live.begin", 0, tag, actor)
+            home.share(1)  # so that an own entry stands behind it
+            for new in (False, True):
+                if new:
+                    forget(home)
+                said = home.verify()
+                assert not said["proven"] and said["failure"] == "withheld" and f" {at}" in said["message"], (name, new, said)
+            back_to_honest(home)
+    finally:
+        home.stop()
+
+
+def tag_of(home, n):
+    """Of the household's entry n, from the log itself."""
+    at = [e["index"] for e in json.loads(home.cardea("log", "show", "--all", "--json").stdout)["list"]][n]
+    size = json.loads(home.cardea("log", "verify", "--json").stdout)["size"]
+    with urllib.request.urlopen(f"{home.url}/log/tile/entries/000.p/{size}") as r:
+        raw = r.read()
+    for _ in range(at):
+        raw = raw[2 + int.from_bytes(raw[:2], "big"):]
+    entry = raw[2:2 + int.from_bytes(raw[:2], "big")]
+    head = entry.index(b"\x58\x20")
+    return entry[head + 2:head + 34].hex()
+
+
+def test_a_log_whose_time_goes_back(folder):
+    """Somebody looked today, and stands there as of last year; or tomorrow. Anybody's audit says so, and the owner's software refuses."""
+    home = begun_without_hub(folder)
+    audit = lambda *more: json.loads(subprocess.run([CARDEA, "log", "audit", home.url, "--data", home.path("stranger"), "--json", *more],
+                                                    stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout)
+    state = ("--state", home.path("audit-state"))
+    try:
+        assert home.verify()["proven"] and audit(*state)["times"] == {"back": 0, "ahead": 0}
+        for seconds, fault in ((-290, None), (-320, "back"), (-366 * 86400, "back"), (290, None), (320, "ahead"), (86400, "ahead")):
+            for new in (False, True):
+                at = forge(home, "live.begin", seconds)
+                if new:
+                    forget(home)
+                said = home.verify()
+                times = audit()["times"]
+                if fault:
+                    assert not said["proven"] and said["failure"] == "time" and f"entry {at} " in said["message"], (seconds, new, said)
+                    assert times[fault] == 1 and times["first"] == at, (seconds, times)
+                else:
+                    assert said["proven"] and times == {"back": 0, "ahead": 0}, (seconds, said, times)
+                if seconds == -366 * 86400 and new:  # the owner knows why
+                    assert audit(*state)["times"]["back"] == 1 and audit(*state)["times"]["back"] == 0, "what was audited is not reported twice"
+                    assert json.loads(home.cardea("log", "verify", "--accept-times", "--json").stdout)["proven"]
+                    home.share(1)
+                    assert home.verify()["proven"]
+                    assert json.loads(home.cardea("log", "verify", "--all", "--json").stdout)["proven"]
+                    os.unlink(home.path("audit-state"))
+                back_to_honest(home)
+    finally:
+        home.stop()
+
+
 if __name__ == "__main__":
-    run([test_lies_about_the_entries, test_a_log_that_shrank, test_a_log_that_forked], "cardea-breach-", tell_logs)
+    run([test_lies_about_the_entries, test_a_log_that_shrank, test_a_log_that_forked, test_entries_under_numbers_that_nobody_looks_at,
+         test_a_log_whose_time_goes_back], "cardea-breach-", tell_logs)
