@@ -11,6 +11,7 @@
 #define PAST_MINUTES 60 /* for how long recorded seconds can be looked at */
 
 struct support {
+    const char *data; /* DIR */
     struct session session;
     struct ticket_side side;
     struct ticket ticket;
@@ -21,6 +22,7 @@ static void support_close(struct support *s) {
 }
 
 static err support_open(const struct cli *cli, struct support *s, struct diag *d) {
+    s->data = cli->data;
     err e = session_open(cli, &s->session, d);
     return e ? e : ticket_side_owner(&s->session.client, &s->side, d);
 }
@@ -318,7 +320,8 @@ static err issue(struct support *s, const struct approving *a, uint8_t id[GRANT_
                            .witnessed = true,
                            .name = agent->name};
     err e = staff_certificate_valid_at(agent, now, d);
-    if (!e) e = staff_certified(&s->session.client, blob_bytes(&a->line->message.certificate), agent, d);
+    if (!e)
+        e = staff_certified(&s->session.client, s->data, blob_bytes(&a->line->message.certificate), agent, d);
     return e ? e : grants_issue(&s->session.client, &s->session.cameras, &w, id, d);
 }
 

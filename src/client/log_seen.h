@@ -38,7 +38,7 @@ struct log_seen {
     size_t *offsets; /* of the entries in `bytes`, each as above */
     size_t count, room;
 };
-void log_seen_clear(struct log_seen *s);
+void log_seen_clear(struct log_seen *s); /* for AUTO */
 
 /* A file that is not there is an empty memory; so is one of another household. ERR_INVALID: it is damaged; d
  * says what to do. */

@@ -61,9 +61,10 @@ err staff_json(struct staff_link *s, const char *method, const char *path, json_
                struct diag *d) CHECKED;
 
 /* Does the log of the household's pin say that this certificate was given, and not that its holder was
- * revoked? ERR_DENIED   it says so     ERR_FORGED   it does not name the certificate, or its files contradict
- * it */
-err staff_certified(struct client *c, struct bytes certificate, const struct staff_certificate *agent,
-                    struct diag *d) CHECKED;
+ * revoked? It has to continue the log that this device saw (folder/log-seen), and is remembered there.
+ *   ERR_DENIED  it says so
+ *   ERR_FORGED  it does not name the certificate, its files contradict it, it shrank, or it was changed */
+err staff_certified(struct client *c, const char *folder, struct bytes certificate,
+                    const struct staff_certificate *agent, struct diag *d) CHECKED;
 
 #endif

@@ -62,23 +62,68 @@ static err look_bundle(struct looking *l, uint64_t number, struct diag *d) {
     return e;
 }
 
-err staff_certified(struct client *c, struct bytes certificate, const struct staff_certificate *agent,
-                    struct diag *d) {
+/* A log that was made for this question alone would have whatever certificate it wants: it has to continue
+ * the one that this device saw. */
+static err continues(const struct log_seen *seen, const struct looking *l, const struct log_pins *pins,
+                     struct diag *d) {
+    uint8_t root[HASH_BYTES];
+    const struct checkpoint *old = &seen->checkpoint;
+    if (seen->known && memcmp(seen->key, pins->log, sizeof seen->key) != 0)
+        return diag_fail(d, ERR_FORGED,
+                         "this device has seen a log with another key than the one that the household has "
+                         "pinned: `cardea log verify` says more");
+    if (old->size == 0) return ERR_OK;
+    if (old->size > l->checkpoint.size)
+        return diag_fail(
+            d, ERR_FORGED,
+            "the log shrank: this device has seen %llu entries, and now it says that it has %llu. "
+            "Nothing was given; `cardea log verify` keeps the evidence",
+            (unsigned long long)old->size, (unsigned long long)l->checkpoint.size);
+    err e = tile_tree_root(l->tree, old->size, root, d);
+    if (e || memcmp(root, old->root, sizeof root) == 0) return e;
+    return diag_fail(
+        d, ERR_FORGED,
+        "the log was changed: its %llu entries do not continue the %llu that this device has seen. "
+        "Nothing was given; `cardea log verify` keeps the evidence",
+        (unsigned long long)l->checkpoint.size, (unsigned long long)old->size);
+}
+
+/* From here on the log has to continue this one. */
+static err remember(const char *path, struct log_seen *seen, const struct looking *l,
+                    const struct log_pins *pins, struct bytes text, struct diag *d) {
+    memcpy(seen->key, pins->log, sizeof seen->key);
+    memcpy(seen->household, l->client->household.id, sizeof seen->household);
+    seen->known = true;
+    seen->checkpoint = l->checkpoint;
+    seen->text.len = 0;
+    err e = blob_append(&seen->text, text);
+    return e ? diag_fail(d, e, "no memory to remember the log") : log_seen_write(path, seen, d);
+}
+
+err staff_certified(struct client *c, const char *folder, struct bytes certificate,
+                    const struct staff_certificate *agent, struct diag *d) {
     AUTO(blob_clear) struct blob text = {0};
+    AUTO(log_seen_clear) struct log_seen seen = {0};
+    char path[PATH_TEXT_BYTES];
     struct looking l = {.client = c, .certificate = certificate, .agent = agent};
     struct log_pins pins;
     bool fresh;
     log_actor_staff(agent->sign, l.actor);
-    err e = log_pins_get(c, &pins, &fresh, d);
+    if (path_join(path, folder, "log-seen"))
+        return diag_fail(d, ERR_LIMIT, "the path %s is too long", folder);
+    err e = log_seen_read(path, c->household.id, &seen, d);
+    if (!e) e = log_pins_get(c, &pins, &fresh, d);
     if (!e) e = log_fetch_http(c->http, "checkpoint", CHECKPOINT_TEXT_MAX_BYTES, &text, d);
     if (!e) e = checkpoint_verify(blob_bytes(&text), NULL, pins.log, &l.checkpoint, d);
     if (!e) e = tile_tree_open(log_fetch_http, c->http, l.checkpoint.size, l.checkpoint.root, &l.tree, d);
+    if (!e) e = continues(&seen, &l, &pins, d);
     /* Newest first: all that came after the certificate was made is read, since it may have been revoked. */
     for (uint64_t b = (l.checkpoint.size + TILE_WIDTH - 1) / TILE_WIDTH;
          !e && b-- > 0 && !(l.found && l.before);)
         e = look_bundle(&l, b, d);
     tile_tree_free(l.tree);
-    if (e || l.found) return e;
+    if (!e && l.found) return remember(path, &seen, &l, &pins, blob_bytes(&text), d);
+    if (e) return e;
     return diag_fail(
         d, ERR_FORGED,
         "the log does not say that %.60s was certified: whoever made that certificate did it in secret",

@@ -68,5 +68,52 @@ def test_a_swapped_agent_key(folder):
         desk.stop()
 
 
+def with_log(desk, name):
+    """The vault begins again with the log that was kept under that name."""
+    desk.vault.stop()
+    shutil.rmtree(os.path.join(desk.folder, "log"))
+    shutil.copytree(os.path.join(desk.root, name), os.path.join(desk.folder, "log"))
+    desk.start()
+
+
+def test_an_agent_of_another_log(folder):
+    """A log made for the question alone: it has the agent's certificate, and not what this device saw in it before."""
+    desk = Desk(folder)
+    home = None
+    try:
+        ann = desk.agent("ann")
+        home = desk.household()
+        ticket = ticket_of(home)
+        ask_live(ann, ticket, 5)
+        desk.vault.stop()
+        shutil.copytree(os.path.join(desk.folder, "log"), os.path.join(desk.root, "early"))
+        desk.start()
+        home.cardea("share", "porch", "--live", "--expires", "1h", "--json")
+        home.cardea("share", "porch", "--live", "--expires", "1h", "--json")
+        assert home.json("log", "verify")["proven"]
+        given = len(home.json("grants"))
+        desk.vault.stop()
+        shutil.copytree(os.path.join(desk.folder, "log"), os.path.join(desk.root, "true"))
+        desk.start()
+
+        with_log(desk, "early")
+        refused(home.cardea("support", "approve", ticket, check=False), "the log shrank", "Nothing was given")
+        for _ in range(4):  # as long again, and longer: it is another one
+            home.cardea("share", "porch", "--live", "--expires", "1h", "--json")
+        refused(home.cardea("support", "approve", ticket, check=False), "the log was changed", "Nothing was given")
+        assert not [g for g in home.json("grants") if g["purpose"] == "support"], "nothing went to the desk"
+        assert len(home.json("grants")) == given + 4
+
+        with_log(desk, "true")
+        assert approve(home, ticket), "the log that this device saw"
+    except BaseException:
+        tell_logs(folder)
+        raise
+    finally:
+        if home:
+            home.stop()
+        desk.stop()
+
+
 if __name__ == "__main__":
-    main([test_a_swapped_agent_key])
+    main([test_a_swapped_agent_key, test_an_agent_of_another_log])
