@@ -8,29 +8,46 @@
 #include "cli/log_command.h"
 #include "cli/session.h"
 #include "client/log_check.h"
+#include "client/tickets.h"
 
 #define NAMES_BYTES 160
 #define WHO_BYTES 160
 
 const struct option_spec log_accept_options[] = {{"yes", 0, false, false}, {0}};
-const struct option_spec log_show_options[] = {{"camera", 0, true, false},
-                                               {"from", 0, true, false},
-                                               {"to", 0, true, false},
-                                               {"all", 0, false, false},
-                                               {0}};
+const struct option_spec log_show_options[] = {{"camera", 0, true, false}, {"from", 0, true, false},
+                                               {"to", 0, true, false},     {"all", 0, false, false},
+                                               {"each", 0, false, false},  {0}};
 
 const struct option_spec log_verify_options[] = {
     {"all", 0, false, false}, {"accept-times", 0, false, false}, {0}};
 
+/* A member of staff, as a ticket of the household's has their certificate. */
+struct agent {
+    uint8_t sign[SIGN_PUBLIC_BYTES], actor[LOG_ACTOR_BYTES];
+    uint64_t number;
+};
+
+/* What is done again by the same person, by the same grant and on the same day; [n]: of the household's entry
+ * n, of which the first of a day stands for all. */
+struct sum {
+    size_t count; /* 0: another one stands for it */
+    struct wall_us last;
+};
+
 struct shown {
     struct session s;
     struct log_checked r;
+    struct agent *agents;
+    size_t agent_count;
+    struct sum *sums; /* NULL: each is shown */
     struct unusual_alarm *alarms;
     size_t alarm_count;
 };
 
 static void shown_clear(struct shown *w) {
     free(w->alarms);
+    free(w->agents);
+    free(w->sums);
     log_checked_clear(&w->r);
     session_close(&w->s);
 }
@@ -134,6 +151,74 @@ static const struct grant_item *grant_of(const struct shown *w, const char *id) 
     return NULL;
 }
 
+/* --- members of staff, by their numbers --- */
+
+static err add_agents(struct shown *w, const struct ticket *t) {
+    for (size_t i = 0; i < t->count; i++) {
+        const struct ticket_line *line = &t->lines[i];
+        if (!line->sound || !line->by_staff) continue;
+        struct agent *larger = realloc(w->agents, (w->agent_count + 1) * sizeof *larger);
+        if (!larger) return ERR_NO_MEMORY;
+        w->agents = larger;
+        struct agent *one = &larger[w->agent_count++];
+        one->number = line->certificate.number;
+        memcpy(one->sign, line->certificate.sign, sizeof one->sign);
+        log_actor_staff(one->sign, one->actor);
+    }
+    return ERR_OK;
+}
+
+/* From the certificates in the household's tickets, which are of the desk's key that it pinned. Whoever is in
+ * none (or if the vault does not give them out) is told by what the log calls them. */
+static err read_agents(struct shown *w, struct diag *d) {
+    struct ticket_side side;
+    struct diag why = {{0}};
+    AUTO(json_release) json_t *list = NULL;
+    json_t *row;
+    size_t i;
+    bool any = false;
+    for (i = 0; !any && i < w->r.grants.count; i++)
+        any = w->r.grants.items[i].statement.purpose == GRANT_SUPPORT;
+    if (!any && !w->alarm_count) return ERR_OK;
+    if (ticket_side_owner(&w->s.client, &side, &why) || ticket_list_read(&side, &list, &why)) return ERR_OK;
+    json_array_foreach(list, i, row) {
+        AUTO(ticket_clear) struct ticket t = {0};
+        if (ticket_read(&side, json_text(row, "ticket"), 0, 0, &t, &why)) continue;
+        if (add_agents(w, &t)) return diag_fail(d, ERR_NO_MEMORY, "no memory for the tickets");
+    }
+    return ERR_OK;
+}
+
+/* "Agent 7", as the app says. */
+static void agent_text(const struct shown *w, const uint8_t actor[LOG_ACTOR_BYTES], char out[WHO_BYTES]) {
+    char hex[2 * LOG_ACTOR_BYTES + 1];
+    for (size_t i = 0; i < w->agent_count; i++) {
+        if (memcmp(w->agents[i].actor, actor, LOG_ACTOR_BYTES) != 0) continue;
+        snprintf(out, WHO_BYTES, "Agent %llu", (unsigned long long)w->agents[i].number);
+        return;
+    }
+    hex_encode(BYTES(actor, LOG_ACTOR_BYTES), hex);
+    snprintf(out, WHO_BYTES, "A member of the support desk (%.8s in the log)", hex);
+}
+
+/* Of an entry of support: of whoever acts, or to whom it was given. */
+static void support_text(const struct shown *w, const struct log_look *l, char out[WHO_BYTES]) {
+    const char *key = json_text(l->details, "key");
+    uint8_t actor[LOG_ACTOR_BYTES];
+    AUTO(blob_clear) struct blob sign = {0};
+    const struct grant_item *g = grant_of(w, json_text(l->details, "grant"));
+    bool theirs = log_entry_by_staff(&l->entry) && l->entry.acted;
+    if (theirs)
+        memcpy(actor, l->entry.actor, sizeof actor);
+    else if (g)
+        log_actor_staff(g->statement.grantee_sign, actor);
+    else if (*key && base64_decode(key, strlen(key), &sign) == ERR_OK && sign.len == SIGN_PUBLIC_BYTES)
+        log_actor_staff(sign.data, actor);
+    else
+        memset(actor, 0, sizeof actor);
+    agent_text(w, actor, out);
+}
+
 /* Who holds the grant, as the owner called them. */
 static void who_text(const struct shown *w, const struct log_look *l, char out[WHO_BYTES]) {
     const char *purpose = json_text(l->details, "purpose"), *id = json_text(l->details, "grant");
@@ -142,7 +227,7 @@ static void who_text(const struct shown *w, const struct log_look *l, char out[W
     char actor[2 * LOG_ACTOR_BYTES + 1] = "";
     if (l->entry.acted) hex_encode(BYTES_OF(l->entry.actor), actor);
     if (strcmp(purpose, "support") == 0)
-        snprintf(out, WHO_BYTES, "support desk, agent %.8s", actor);
+        support_text(w, l, out);
     else if (strcmp(purpose, "link") == 0)
         snprintf(out, WHO_BYTES, "%sthe link%s%.80s",
                  strncmp(l->entry.kind, "grant.", 6) != 0 || strcmp(l->entry.kind, "grant.use") == 0
@@ -214,10 +299,14 @@ static void print_look(struct shown *w, const struct log_look *l) {
     range_text(l->details, range);
     printf("%s  %s %s", time, who, what_text(l->entry.kind, l->details));
     if (*names) printf(": %s", names);
-    if (strcmp(l->entry.kind, "grant.use") == 0 || strcmp(l->entry.kind, "grant.create") == 0)
+    if (w->sums && w->sums[l->n].count > 1) {
+        cli_time_text(w->sums[l->n].last, time);
+        printf(", %zu times that day, last %s", w->sums[l->n].count, time);
+    } else if (strcmp(l->entry.kind, "grant.use") == 0 || strcmp(l->entry.kind, "grant.create") == 0) {
         printf("%s", range);
+    }
     if (*ticket)
-        printf(" (ticket %.12s)", ticket);
+        printf(" (support desk, ticket %.12s)", ticket);
     else if (*purpose && strcmp(purpose, "link") != 0)
         printf(" (%s)", purpose);
     putchar('\n');
@@ -241,6 +330,67 @@ static bool is_wanted(struct shown *w, const struct wanted *f, const struct log_
     return there;
 }
 
+/* --- what is done again and again --- */
+
+#define SUM_KEY_BYTES 160
+
+struct summed {
+    char key[SUM_KEY_BYTES];
+    size_t n;
+    struct wall_us time;
+};
+
+static int compare_summed(const void *x, const void *y) {
+    const struct summed *a = x, *b = y;
+    int order = strcmp(a->key, b->key);
+    return order ? order : (a->n > b->n) - (a->n < b->n);
+}
+
+/* A member opens the app many times a day. The same day, act, grant and person; of links and of the desk each
+ * is one of its own. */
+static void sum_key(const struct log_look *l, char out[SUM_KEY_BYTES]) {
+    char day[48], actor[2 * LOG_ACTOR_BYTES + 1] = "";
+    bool member = strcmp(json_text(l->details, "purpose"), "member") == 0;
+    bool again = strcmp(l->entry.kind, "grant.use") == 0 || strncmp(l->entry.kind, "live.", 5) == 0;
+    cli_time_text(l->entry.time, day);
+    if (l->entry.acted) hex_encode(BYTES_OF(l->entry.actor), actor);
+    if (member && again)
+        snprintf(out, SUM_KEY_BYTES, "%.10s %.32s %.32s %s", day, l->entry.kind,
+                 json_text(l->details, "grant"), actor);
+    else
+        snprintf(out, SUM_KEY_BYTES, "%zu", l->n);
+}
+
+static void sum_up(const struct summed *all, size_t count, struct sum *sums) {
+    for (size_t i = 0, first = 0; i < count; i++) {
+        if (strcmp(all[i].key, all[first].key) != 0) first = i;
+        struct sum *sum = &sums[all[first].n];
+        sum->count++;
+        sum->last = all[i].time;
+    }
+}
+
+static err make_sums(struct shown *w, const struct wanted *f, struct diag *d) {
+    size_t count = 0, most = w->r.seen.count;
+    struct summed *all = calloc(most + 1, sizeof *all);
+    w->sums = calloc(most + 1, sizeof *w->sums);
+    err e = all && w->sums ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory for the log's entries");
+    for (size_t n = 0; !e && n < most; n++) {
+        AUTO(log_look_clear) struct log_look l = {0};
+        e = log_look_at(&w->s.client, &w->r.seen, n, &l, d);
+        if (e || !is_wanted(w, f, &l)) continue;
+        sum_key(&l, all[count].key);
+        all[count].n = n;
+        all[count++].time = l.entry.time;
+    }
+    if (!e) {
+        qsort(all, count, sizeof *all, compare_summed);
+        sum_up(all, count, w->sums);
+    }
+    free(all);
+    return e;
+}
+
 static err show_entries(struct shown *w, const struct wanted *f, json_t *list, size_t *count,
                         struct diag *d) {
     for (size_t n = 0; n < w->r.seen.count; n++) {
@@ -249,6 +399,7 @@ static err show_entries(struct shown *w, const struct wanted *f, json_t *list, s
         if (e) return e;
         if (!is_wanted(w, f, &l)) continue;
         (*count)++;
+        if (w->sums && !w->sums[n].count) continue;
         if (list && json_array_append_new(list, look_json(w, &l))) return ERR_NO_MEMORY;
         if (!list) print_look(w, &l);
     }
@@ -272,11 +423,11 @@ static json_t *alarms_json(const struct shown *w) {
 static void print_alarms(const struct shown *w) {
     for (size_t i = 0; i < w->alarm_count; i++) {
         const struct unusual_alarm *a = &w->alarms[i];
-        char time[48], actor[2 * LOG_ACTOR_BYTES + 1];
+        char time[48], who[WHO_BYTES];
         cli_time_text(a->time, time);
-        hex_encode(BYTES_OF(a->actor), actor);
-        printf("UNUSUAL (rule %d, %s): %s, agent %.8s %s (%llu)\n", (int)a->rule, unusual_name(a->rule), time,
-               actor, unusual_text(a->rule), (unsigned long long)a->value);
+        agent_text(w, a->actor, who);
+        printf("UNUSUAL (rule %d, %s): %s, %s %s (%llu)\n", (int)a->rule, unusual_name(a->rule), time, who,
+               unusual_text(a->rule), (unsigned long long)a->value);
     }
 }
 
@@ -301,7 +452,9 @@ int run_log_show(struct cli *cli, const struct args *args) {
         return cli_usage("log", &d);
     int status = prove(cli, f.camera, NULL, &w);
     if (status) return status;
-    err e = show_entries(&w, &f, list, &count, &d);
+    err e = read_agents(&w, &d);
+    if (!e && !list && !args_has(args, "each")) e = make_sums(&w, &f, &d);
+    if (!e) e = show_entries(&w, &f, list, &count, &d);
     if (e) return cli_fail(&d);
     if (cli->json) {
         AUTO(json_release) json_t *o = proof_json(&w);
@@ -350,6 +503,8 @@ int run_log_verify(struct cli *cli, const struct args *args) {
     int status = prove(cli, NULL, args, &w);
     if (status) return status;
     const struct log_checked *r = &w.r;
+    struct diag d = {{0}};
+    if (read_agents(&w, &d)) return cli_fail(&d);
     if (cli->json) {
         AUTO(json_release) json_t *o = proof_json(&w);
         if (o) json_object_set_new(o, "alarms", alarms_json(&w));

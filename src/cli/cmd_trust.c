@@ -25,10 +25,12 @@ const struct command commands_trust[] = {
      .run = run_grants_revoke},
     {.name = "log",
      .summary = "Who looked: when, who, at what, and why",
-     .usage = "[show] [--camera NAME] [--from TIME] [--to TIME] [--all] [--json]",
-     .help = "Nothing is shown that was not proven just now, as `cardea log verify` does. --all shows also "
-             "what was\n"
-             "given and ended, not only what was looked at.\n",
+     .usage = "[show] [--camera NAME] [--from TIME] [--to TIME] [--all] [--each] [--json]",
+     .help =
+         "Nothing is shown that was not proven just now, as `cardea log verify` does. --all shows also "
+         "what was\n"
+         "given and ended, not only what was looked at. A member's uses of a day are one line; --each shows "
+         "each.\n",
      .options = log_show_options,
      .most = 1,
      .run = run_log_show},
