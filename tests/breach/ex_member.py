@@ -4,11 +4,11 @@
 Ben was a member. After his removal nothing that his software kept, and no vault that helps him, opens a second that was recorded
 since. The vault that helps is a proxy which answers him with what it answered when he was a member, and which fetches by an
 owner's access whatever he asks for: it has all the ciphertext. Honest path, at the same time: another member sees it all."""
-import json, os, sys, time
+import base64, json, os, shutil, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from grants_test import Person, home_url, home_with, read_some, refused
-from home import frames_of, main, wait_for
+from home import BUILD, frames_of, main, wait_for
 from tampering_vault import Message, TamperingVault
 
 OPEN = r"/v1/grants/[0-9a-f]{32}/open"
@@ -22,10 +22,35 @@ def owner_access(folder, home):
     return f"Access {token}"
 
 
+def unb64(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def written_for(folder, kept, request):
+    """His old answer with a use that is of this opening: it stands in a log that the vault made for him, with the log's own key."""
+    value, asked = json.loads(kept), json.loads(request.body)
+    leaf = unb64(value["leaf"])
+    tag = leaf.index(b"\x58\x20") + 2
+    actor = leaf[tag + 33:tag + 49]
+    log = tempfile.mkdtemp(dir=folder)
+    shutil.copy(find(folder, "log.key"), log)
+    r = subprocess.run([os.path.join(BUILD, "tests/breach/log_forger"), log, "grant.use", "0", "-", actor.hex(), unb64(asked["nonce"]).hex(),
+                        unb64(asked["signature"]).hex()], check=True, capture_output=True, text=True)
+    value["entry"], value["proof"] = 0, []
+    value["leaf"] = base64.urlsafe_b64encode(bytes.fromhex(r.stdout.split()[1])).decode().rstrip("=")
+    with open(os.path.join(log, "log", "checkpoint")) as f:
+        value["checkpoint"] = f.read()
+    return json.dumps(value).encode()
+
+
+def find(folder, name):
+    return next(os.path.join(at, name) for at, _, files in os.walk(folder) if name in files)
+
+
 def colluding(folder, home, kept):
     """A vault on Ben's side: his old answer, and everything by an owner's access."""
     proxy, access = TamperingVault(home_url(folder)), owner_access(folder, home)
-    proxy.rule("POST", OPEN, ask=lambda q: Message(status=200, headers={"Content-Type": "application/json"}, body=kept))
+    proxy.rule("POST", OPEN, ask=lambda q: Message(status=200, headers={"Content-Type": "application/json"}, body=written_for(folder, kept, q)))
     for path in ("/v1/timeline", r"/v1/reels/[0-9a-f]{32}", "/v1/live", "/v1/cameras", "/v1/events"):
         proxy.rule("GET", path, ask=lambda q: q.headers.__setitem__("Authorization", access))
     return proxy

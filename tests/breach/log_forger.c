@@ -1,7 +1,10 @@
 /* log_forger: what whoever runs a vault can do to its access log with the log's own key: appends an entry of
  * any time, tag and actor, well signed. The vault must be stopped.
- *     log_forger VAULT-FOLDER KIND SECONDS-FROM-NOW TAG ACTOR        TAG, ACTOR: hex, or "-" for random ones
- */
+ *
+ *     log_forger VAULT-FOLDER KIND SECONDS-FROM-NOW TAG ACTOR [NONCE SIGNATURE]
+ *
+ * TAG, ACTOR: hex, or "-" for random ones; with NONCE and SIGNATURE (hex) it is that opening's. Prints where
+ * it stands, and its bytes in hex. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,7 +37,9 @@ static err append(const char *vault, const struct log_entry *entry, struct diag 
     if (!e) e = log_entry_encode(entry, &raw);
     struct bytes one = blob_bytes(&raw);
     if (!e) e = log_writer_append(writer, &one, 1, &first, d);
-    if (!e) printf("%llu\n", (unsigned long long)first);
+    if (!e) printf("%llu ", (unsigned long long)first);
+    for (size_t i = 0; !e && i < raw.len; i++) printf("%02x", raw.data[i]);
+    if (!e) putchar('\n');
     log_writer_close(writer);
     return e;
 }
@@ -42,9 +47,15 @@ static err append(const char *vault, const struct log_entry *entry, struct diag 
 int main(int argc, char **argv) {
     struct diag d = {{0}};
     struct log_entry entry = {.tagged = true, .acted = true, .details = bytes_text("sealed to nobody")};
-    if (argc != 6 || !take(argv[4], entry.tag, sizeof entry.tag) ||
+    uint8_t nonce[LOG_OPENING_NONCE_BYTES], signature[SIGNATURE_BYTES];
+    if ((argc != 6 && argc != 8) || !take(argv[4], entry.tag, sizeof entry.tag) ||
         !take(argv[5], entry.actor, sizeof entry.actor))
         return 2;
+    if (argc == 8) {
+        if (!take(argv[6], nonce, sizeof nonce) || !take(argv[7], signature, sizeof signature)) return 2;
+        entry.fact_count = 1;
+        entry.facts[0] = (struct log_fact){LOG_OPENING_FACT, log_opening_fact(nonce, signature)};
+    }
     snprintf(entry.kind, sizeof entry.kind, "%s", argv[2]);
     entry.time.us = wall_now().us + strtoll(argv[3], NULL, 10) * 1000000;
     err e = append(argv[1], &entry, &d);

@@ -291,7 +291,7 @@ def forge(home, kind, seconds, tag="-", actor="-"):
                        capture_output=True, text=True)
     assert r.returncode == 0, r.stderr
     home.start_vault()
-    return int(r.stdout)
+    return int(r.stdout.split()[0])
 
 
 def back_to_honest(home):

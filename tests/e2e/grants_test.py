@@ -273,6 +273,13 @@ def test_a_member_joins_sees_and_is_removed(folder):
         assert sorted(c["name"] for c in ben.json("camera", "list")) == ["porch", "yard"]
         out = os.path.join(folder, "yard.mp4")
         ben.run("export", "yard", "--from", "-1m", "--to", "now", "-o", out)
+        # All that is one line of the day, and each of it is there.
+        lines = lambda *more: [l for l in home.cardea("log", *more).stdout.splitlines() if " opened: " in l]
+        uses = [e for e in home.json("log")["list"] if e["kind"] == "grant.use"]
+        assert len(lines("--each")) == len(uses) >= 5, uses
+        assert all(l.split("  ")[1].startswith("ben ") for l in lines()), lines()
+        summed = [int(n) for l in lines() for n in re.findall(r", (\d+) times that day, last ", l)]
+        assert len(lines()) <= 2 and sum(summed) >= len(uses) - 1, (lines(), "one or two, when midnight was in between")
         said = home.cardea("member", "remove", "ben", "--yes")
         assert "ben is removed" in said.stdout and "2 cameras have new keys" in said.stdout, said.stdout
         view.stdout.read()

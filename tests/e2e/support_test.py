@@ -103,7 +103,7 @@ def test_from_an_invitation_to_the_last_second(folder):
         print(f"# from the revoking command's start to the agent's end: {time.monotonic() - ended:.2f} s")
         assert "revoked" in open(out + ".err").read()
         looked = home.cardea("log").stdout
-        assert "ann" in looked or "support" in looked, looked
+        assert "  Agent 1 opened: porch" in looked and "(support desk, ticket " in looked, looked
         home.cardea("log", "verify")
     finally:
         if home: home.stop()
