@@ -18,6 +18,7 @@
 struct made {
     uint8_t log_key[LOG_KEY_BYTES], box[BOX_PUBLIC_BYTES];
     uint64_t entries, own, n;
+    struct wall_us now; /* one a second, up to now */
     FILE *mine;
 };
 
@@ -52,7 +53,7 @@ static bool is_own(const struct made *m, uint64_t index) {
 static err make_one(struct made *m, uint64_t index, struct blob *out) {
     uint8_t noise[240];
     AUTO(blob_clear) struct blob sealed = {0};
-    struct log_entry e = {.time = {1790000000000000 + (int64_t)index * 1000000}, .acted = true};
+    struct log_entry e = {.time = {m->now.us - (int64_t)(m->entries - index) * 1000000}, .acted = true};
     bool own = is_own(m, index);
     err fail = ERR_OK;
     if (own)
@@ -91,7 +92,7 @@ static err fill(struct made *m, struct log_writer *w, struct diag *d) {
 }
 
 int main(int argc, char **argv) {
-    struct made m = {.n = 0};
+    struct made m = {.now = wall_now()};
     struct diag d = {{0}};
     struct sign_key key;
     struct log_writer *w = NULL;
