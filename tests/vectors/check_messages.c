@@ -57,6 +57,26 @@ static void check_certificate(json_t *one) {
     assert_string_equal(check_text(one, "added"), added);
 }
 
+/* Once they were succeeded. */
+static void check_former(json_t *one, const struct household_keys *keys) {
+    json_t *former = json_object_get(one, "former");
+    uint8_t known[SIGN_PUBLIC_BYTES];
+    assert_int_equal(json_array_size(former), keys->chain.count);
+    if (!former) return;
+    check_equal(one, "log", BYTES_OF(keys->log_key));
+    check_equal(one, "present", BYTES_OF(keys->sign.public_key));
+    for (size_t i = 0; i < keys->chain.count; i++) {
+        uint8_t secret[BOX_SECRET_BYTES];
+        assert_int_equal(
+            hex_decode(json_string_value(json_array_get(former, i)), (struct buffer){secret, sizeof secret}),
+            ERR_OK);
+        assert_memory_equal(secret, keys->former[i].secret, sizeof secret);
+    }
+    check_hex_into(one, "known", known, sizeof known);
+    assert_int_equal(succession_chain_leads(&keys->chain, keys->id, known, keys->sign.public_key, NULL),
+                     ERR_OK);
+}
+
 static void check_household(json_t *one) {
     if (strcmp(check_text(one, "kind"), "certificate") == 0) {
         check_certificate(one);
@@ -80,6 +100,46 @@ static void check_household(json_t *one) {
     AUTO(blob_clear) struct blob payload = {0};
     assert_int_equal(household_keys_seal_with(&keys, account.public_key, ephemeral, &payload), ERR_OK);
     check_equal(one, "payload", blob_bytes(&payload));
+    check_former(one, &keys);
+}
+
+/* The first case's first statement is made anew, too. */
+static void check_made(json_t *one, const struct succession_chain *chain) {
+    struct succession s = {.n = 1, .time = (uint64_t)check_int(one, "time")};
+    uint8_t seed[SIGN_SEED_BYTES];
+    struct sign_key former, next;
+    AUTO(blob_clear) struct blob raw = {0};
+    check_hex_into(one, "household", s.household, sizeof s.household);
+    check_hex_into(one, "next_box", s.box, sizeof s.box);
+    check_hex_into(one, "former_seed", seed, sizeof seed);
+    sign_key_from_seed(seed, &former);
+    check_hex_into(one, "next_seed", seed, sizeof seed);
+    sign_key_from_seed(seed, &next);
+    assert_int_equal(succession_make(&s, &former, &next, &raw), ERR_OK);
+    assert_true(bytes_equal(blob_bytes(&raw), BYTES(chain->links[0].raw, chain->links[0].len)));
+}
+
+static void check_succession(json_t *one) {
+    static struct succession_chain chain;
+    json_t *list = json_object_get(one, "chain"), *item;
+    size_t i;
+    uint8_t known[SIGN_PUBLIC_BYTES], signer[SIGN_PUBLIC_BYTES];
+    struct diag d = {0};
+    err e = ERR_OK;
+    chain = (struct succession_chain){0};
+    check_hex_into(one, "known", known, sizeof known);
+    check_hex_into(one, "signer", signer, sizeof signer);
+    json_array_foreach(list, i, item) {
+        uint8_t raw[SUCCESSION_MAX_BYTES];
+        size_t len = json_string_length(item) / 2;
+        if (e) break;
+        assert_true(len <= sizeof raw);
+        assert_int_equal(hex_decode(json_string_value(item), (struct buffer){raw, len}), ERR_OK);
+        e = succession_chain_add(&chain, BYTES(raw, len), &d);
+    }
+    if (!e) e = succession_chain_leads(&chain, NULL, known, signer, &d);
+    check_error(one, e, &d);
+    if (!e && json_object_get(one, "former_seed")) check_made(one, &chain);
 }
 
 static void check_camera(json_t *one) {
@@ -204,6 +264,7 @@ void check_message_files(void **state) {
     check_file("envelope.json", check_envelope);
     check_file("object.json", check_object);
     check_file("household.json", check_household);
+    check_file("succession.json", check_succession);
     check_file("camera.json", check_camera);
     check_file("command.json", check_command);
     check_file("reply.json", check_reply);

@@ -1,5 +1,6 @@
-/* make_messages.c: envelopes, household objects, commands, replies, pairing. */
+/* make_messages.c: envelopes, household objects, successions, commands, replies, pairing. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "crypto/seal.h"
@@ -159,6 +160,178 @@ static void cast_init(struct cast *c) {
     MUST(object_sign(&c->household.sign, key, 1, blob_bytes(&payload), &c->certificate));
 }
 
+/* Keys that were succeeded `times` times. */
+static void succeed(const struct cast *c, int times, struct household_keys *out) {
+    uint8_t log_key[HOUSEHOLD_LOG_KEY_BYTES];
+    make_bytes("household log key", log_key, sizeof log_key);
+    *out = c->household;
+    for (int i = 0; i < times; i++) {
+        struct box_key box;
+        struct sign_key sign;
+        struct household_keys before = *out;
+        char name[32];
+        snprintf(name, sizeof name, "successor %d", i + 1);
+        make_box_key(name, &box);
+        make_sign_key(name, &sign);
+        MUST(
+            household_keys_succeed_with(&before, log_key, 1700000000u + (unsigned)i, &box, &sign, out, NULL));
+    }
+}
+
+static json_t *former_json(const struct household_keys *k) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < k->chain.count; i++)
+        json_array_append_new(list, make_hex(BYTES_OF(k->former[i].secret)));
+    return list;
+}
+
+static void keys_case(json_t *cases, const char *name, const char *error, const struct cast *c,
+                      const char *key, const struct household_keys *k) {
+    uint8_t ephemeral[BOX_SECRET_BYTES];
+    AUTO(blob_clear) struct blob payload = {0}, object = {0};
+    ephemeral_of(name, ephemeral);
+    MUST(household_keys_seal_with(k, c->account.public_key, ephemeral, &payload));
+    MUST(object_sign(&k->sign, key, k->chain.count + 1, blob_bytes(&payload), &object));
+    json_t *one = json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "name", name, "kind", "keys", "account_secret",
+                            make_hex(BYTES_OF(c->account.secret)), "household", make_hex(BYTES_OF(k->id)),
+                            "object", make_hex(blob_bytes(&object)), "key", key);
+    if (!error) {
+        json_object_set_new(one, "ephemeral", make_hex(BYTES_OF(ephemeral)));
+        json_object_set_new(one, "box", make_hex(BYTES_OF(k->box.secret)));
+        json_object_set_new(one, "sign", make_hex(BYTES_OF(k->sign.seed)));
+        json_object_set_new(one, "title", json_string(k->name));
+        json_object_set_new(one, "payload", make_hex(blob_bytes(&payload)));
+        json_object_set_new(one, "log", make_hex(BYTES_OF(k->log_key)));
+        json_object_set_new(one, "former", former_json(k));
+        json_object_set_new(one, "known", make_hex(BYTES_OF(c->household.sign.public_key)));
+        json_object_set_new(one, "present", make_hex(BYTES_OF(k->sign.public_key)));
+    }
+    make_case(cases, error, one);
+}
+
+static void make_succeeded(json_t *cases, const struct cast *c, const char *key) {
+    struct household_keys *k = calloc(1, sizeof *k);
+    if (!k) MUST(ERR_NO_MEMORY);
+    succeed(c, 1, k);
+    keys_case(cases, "keys that were succeeded once", NULL, c, key, k);
+    succeed(c, 3, k);
+    keys_case(cases, "keys that were succeeded three times", NULL, c, key, k);
+    make_box_key("another box", &k->former[2]);
+    keys_case(cases, "a former key that the chain does not name", "forged", c, key, k);
+    succeed(c, 2, k);
+    make_sign_key("another sign", &k->sign);
+    keys_case(cases, "a chain that ends at another key", "forged", c, key, k);
+    succeed(c, 2, k);
+    memcpy(k->id, c->hub, sizeof k->id);
+    keys_case(cases, "a chain of another household", "forged", c, key, k);
+    succeed(c, SUCCESSIONS_MAX, k);
+    keys_case(cases, "the most successions", NULL, c, key, k);
+    household_keys_clear(k);
+    free(k);
+}
+
+/* A chain as it is given out, held by who knows `known` against `signer`. */
+static void chain_case(json_t *cases, const char *name, const char *error,
+                       const struct succession_chain *chain, const uint8_t known[32],
+                       const uint8_t signer[32]) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < chain->count; i++)
+        json_array_append_new(list, make_hex(BYTES(chain->links[i].raw, chain->links[i].len)));
+    make_case(cases, error,
+              json_pack("{s:s, s:o, s:o, s:o}", "name", name, "chain", list, "known",
+                        make_hex(BYTES(known, 32)), "signer", make_hex(BYTES(signer, 32))));
+}
+
+static void raw_case(json_t *cases, const char *name, const char *error, const struct cast *c,
+                     struct bytes raw) {
+    AUTO(json_release) json_t *list = json_array();
+    json_array_append_new(list, make_hex(raw));
+    make_case(cases, error,
+              json_pack("{s:s, s:O, s:o, s:o}", "name", name, "chain", list, "known",
+                        make_hex(BYTES_OF(c->household.sign.public_key)), "signer",
+                        make_hex(BYTES_OF(c->household.sign.public_key))));
+}
+
+static void odd_statements(json_t *cases, const struct cast *c) {
+    struct sign_key next, other;
+    struct box_key box;
+    struct succession s = {.n = 1, .time = 1700000000};
+    AUTO(blob_clear) struct blob good = {0}, text = {0}, raw = {0};
+    make_sign_key("successor 1", &next);
+    make_sign_key("another sign", &other);
+    make_box_key("successor 1", &box);
+    memcpy(s.household, c->household.id, sizeof s.household);
+    memcpy(s.box, box.public_key, sizeof s.box);
+    MUST(succession_make(&s, &c->household.sign, &next, &good));
+    raw_case(cases, "cut short", "forged", c, BYTES(good.data, good.len - 1));
+    struct bytes message = BYTES(good.data + ENVELOPE_OVERHEAD_BYTES, good.len - ENVELOPE_OVERHEAD_BYTES);
+    MUST(envelope_sign(&other, "cardea/1 succession", message, &raw));
+    raw_case(cases, "a proof for another former key", "forged", c, blob_bytes(&raw));
+    raw.len = 0;
+    MUST(envelope_sign(&c->household.sign, "cardea/1 grant", message, &raw));
+    raw_case(cases, "signed as something else", "forged", c, blob_bytes(&raw));
+    raw.len = 0;
+    MUST(blob_append(&text, message));
+    char *n = memmem(text.data, text.len, "\"n\":1", 5);
+    if (!n) MUST(ERR_INVALID);
+    n[4] = '0';
+    MUST(envelope_sign(&c->household.sign, "cardea/1 succession", blob_bytes(&text), &raw));
+    raw_case(cases, "number 0", "invalid", c, blob_bytes(&raw));
+    raw.len = 0;
+    n[4] = '2';
+    MUST(envelope_sign(&c->household.sign, "cardea/1 succession", blob_bytes(&text), &raw));
+    raw_case(cases, "another number than the proof's", "forged", c, blob_bytes(&raw));
+}
+
+static void make_succession(const char *folder, const struct cast *c) {
+    json_t *cases = json_array();
+    struct household_keys *k = calloc(1, sizeof *k);
+    struct succession_chain *odd = calloc(1, sizeof *odd);
+    if (!k || !odd) MUST(ERR_NO_MEMORY);
+    succeed(c, 3, k);
+    const struct succession_chain *chain = &k->chain;
+    const uint8_t *first = c->household.sign.public_key, *second = chain->links[0].statement.sign,
+                  *third = chain->links[1].statement.sign, *last = k->sign.public_key;
+    chain_case(cases, "from the first key to the last", NULL, chain, first, last);
+    json_t *one = json_array_get(cases, 0);
+    json_object_set_new(one, "household", make_hex(BYTES_OF(k->id)));
+    json_object_set_new(one, "former_seed", make_hex(BYTES_OF(c->household.sign.seed)));
+    struct sign_key next;
+    make_sign_key("successor 1", &next);
+    json_object_set_new(one, "next_seed", make_hex(BYTES_OF(next.seed)));
+    json_object_set_new(one, "next_box", make_hex(BYTES_OF(chain->links[0].statement.box)));
+    json_object_set_new(one, "time", json_integer((json_int_t)chain->links[0].statement.time));
+    chain_case(cases, "from the first to one between", NULL, chain, first, third);
+    chain_case(cases, "from one between to the last", NULL, chain, second, last);
+    chain_case(cases, "the known key itself, though the chain goes on", NULL, chain, second, second);
+    chain_case(cases, "an empty chain, and the known key", NULL, odd, first, first);
+    chain_case(cases, "an empty chain, and another key", "forged", odd, first, last);
+    chain_case(cases, "back from the last to the first", "forged", chain, last, first);
+    chain_case(cases, "back by one", "forged", chain, third, second);
+    chain_case(cases, "from a key that it does not have", "forged", chain, c->hub_sign.public_key, last);
+    chain_case(cases, "to a key that it does not have", "forged", chain, first, c->hub_sign.public_key);
+    *odd = *chain;
+    odd->links[0] = odd->links[1];
+    chain_case(cases, "it begins with number 2", "forged", odd, second, last);
+    *odd = *chain;
+    odd->links[1] = odd->links[2];
+    odd->count = 2;
+    chain_case(cases, "a number is missing", "forged", odd, first, last);
+    *odd = *chain;
+    odd->links[1] = odd->links[0];
+    chain_case(cases, "a number twice", "forged", odd, first, last);
+    odd_statements(cases, c);
+    make_file(folder, "succession.json",
+              "Chains of successions, oldest first: each read, then asked whether it leads from \"known\" to "
+              "\"signer\". Of "
+              "the first, its first statement is what the keys of \"former_seed\", \"next_seed\" and "
+              "\"next_box\" make.",
+              "docs/formats.md, \"Succession\"", cases);
+    household_keys_clear(k);
+    free(k);
+    free(odd);
+}
+
 static void make_household(const char *folder, const struct cast *c) {
     json_t *cases = json_array();
     uint8_t ephemeral[BOX_SECRET_BYTES];
@@ -212,8 +385,11 @@ static void make_household(const char *folder, const struct cast *c) {
               json_pack("{s:s, s:s, s:o, s:o}", "name", "a certificate in another hub's place", "kind",
                         "certificate", "signer", make_hex(BYTES_OF(c->household.sign.public_key)), "object",
                         make_hex(blob_bytes(&object))));
+    make_succeeded(cases, c, key);
     make_file(folder, "household.json",
-              "The household's keys as an owner opens them, and hubs' certificates.",
+              "The household's keys as an owner opens them (\"log\", \"former\" and \"present\", the key "
+              "that the chain leads to, "
+              "once they were succeeded; \"known\" is the first signing key), and hubs' certificates.",
               "docs/formats.md, \"Household objects\"", cases);
 }
 
@@ -477,6 +653,7 @@ void make_messages(const char *folder) {
     make_envelope(folder);
     make_object(folder);
     make_household(folder, &c);
+    make_succession(folder, &c);
     make_camera(folder, &c);
     make_command(folder, &c);
     make_reply(folder, &c);
