@@ -46,6 +46,8 @@
 #define INDEX_REVOCATION_MAX_BYTES 1024u
 #define INDEX_TICKET_CHARS 64
 #define INDEX_WATCH_ACT_MAX_BYTES 8192u
+#define INDEX_SUCCESSIONS_MAX 64u /* for each household, whose keys they are */
+#define INDEX_SUCCESSION_MAX_BYTES 512u
 
 enum capability_role { CAPABILITY_ROLE_OWNER = 1, CAPABILITY_ROLE_WRITER = 2 };
 
@@ -67,6 +69,14 @@ struct log_row {
 struct index_household {
     struct store_key sign, box; /* public */
     struct store_key log_key;   /* under which its entries are numbered; told to the vault alone */
+};
+
+/* How a household's keys were succeeded: what its statement says, and the statement. */
+struct index_succession {
+    uint32_t n;                         /* from 1 */
+    struct store_key former, sign, box; /* public */
+    struct bytes statement;
+    bool logged; /* that it happened is in the access log; see household_succession_logged */
 };
 
 /* A grant's row. What the household signed is in its bytes; this is what the vault finds and counts by. */
@@ -186,6 +196,7 @@ struct index_sweep {
 typedef err (*index_object_visit)(void *arg, const struct object_info *object);
 typedef err (*index_camera_visit)(void *arg, const struct camera_info *camera);
 typedef err (*index_capability_visit)(void *arg, const struct capability *capability);
+typedef err (*index_succession_visit)(void *arg, const struct index_succession *);
 /* Without the box. */
 typedef err (*index_grant_visit)(void *arg, const struct grant_row *row, const struct grant_bytes *bytes);
 typedef err (*index_watch_visit)(void *arg, const struct index_watch *watch);
@@ -244,6 +255,18 @@ struct index_ops {
     /* Once: the same again is ERR_OK, others ERR_EXISTS. ERR_NOT_FOUND (household). */
     err (*household_keys_put)(struct index *, const struct store_id *household,
                               const struct index_household *keys, struct diag *);
+    /* Keeps the statement, and makes the keys that it names those of the household; s->logged is not read.
+     * The last one again is ERR_OK. ERR_NOT_FOUND: no such household, or it has told no keys. ERR_CONFLICT:
+     * its key is not s->former, or the next number is another. ERR_LIMIT: a number, or a statement, too
+     * large. */
+    err (*household_succeed)(struct index *, const struct store_id *household,
+                             const struct index_succession *s, struct diag *);
+    /* Oldest first; `former` is zeros. */
+    err (*household_successions)(struct index *, const struct store_id *household, index_succession_visit,
+                                 void *arg, struct diag *);
+    /* ERR_NOT_FOUND. */
+    err (*household_succession_logged)(struct index *, const struct store_id *household, uint32_t n,
+                                       struct diag *);
 
     /* --- whose the access log's entries are: derived from the log, never from elsewhere, and so not durable
      * when these return --- */

@@ -183,3 +183,13 @@ void index_release(struct index **index) {
     if (*index) (*index)->ops->close(*index);
     *index = NULL;
 }
+
+err index_check_succession(const struct index_succession *s, struct diag *d) {
+    if (s->n == 0 || s->n > INDEX_SUCCESSIONS_MAX)
+        return diag_fail(d, ERR_LIMIT, "a household's keys can be succeeded %u times", INDEX_SUCCESSIONS_MAX);
+    return index_check_size("a succession", s->statement.len, INDEX_SUCCESSION_MAX_BYTES, d);
+}
+
+err index_no_successor(struct diag *d) {
+    return diag_fail(d, ERR_CONFLICT, "this does not succeed the keys that the household has now");
+}

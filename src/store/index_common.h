@@ -48,4 +48,8 @@ static inline uint32_t index_reach(uint32_t slot) {
 err timeline_append(struct timeline *timeline, const struct reel_info *reel) CHECKED;
 void timeline_settle(struct timeline *timeline);
 
+/* ERR_LIMIT: its number or its statement. */
+err index_check_succession(const struct index_succession *s, struct diag *d) CHECKED;
+err index_no_successor(struct diag *d);
+
 #endif

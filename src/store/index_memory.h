@@ -23,6 +23,13 @@ struct household {
     uint64_t quota_bytes;
     bool has_keys;
     struct index_household keys;
+    struct {
+        struct store_key sign, box;
+        size_t len;
+        uint8_t statement[INDEX_SUCCESSION_MAX_BYTES];
+        bool logged;
+    } successions[INDEX_SUCCESSIONS_MAX];
+    uint32_t succession_count;
 };
 struct grant {
     struct grant_row row;
@@ -108,6 +115,12 @@ err mem_household_keys_get(struct index *index, const struct store_id *household
                            struct diag *d);
 err mem_household_keys_put(struct index *index, const struct store_id *household,
                            const struct index_household *keys, struct diag *d);
+err mem_household_succeed(struct index *index, const struct store_id *household,
+                          const struct index_succession *s, struct diag *d);
+err mem_household_successions(struct index *index, const struct store_id *household,
+                              index_succession_visit visit, void *arg, struct diag *d);
+err mem_household_succession_logged(struct index *index, const struct store_id *household, uint32_t n,
+                                    struct diag *d);
 err mem_grant_add(struct index *index, const struct grant_row *row, const struct grant_bytes *bytes,
                   struct diag *d);
 err mem_grant_replace(struct index *index, const struct grant_row *row, struct bytes replaces,

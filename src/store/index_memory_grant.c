@@ -28,6 +28,58 @@ err mem_household_keys_put(struct index *index, const struct store_id *household
     return mi_leave(m, keys_put(m, household, keys, d));
 }
 
+static err succeed(struct memory *m, const struct store_id *household, const struct index_succession *s,
+                   struct diag *d) {
+    struct household *h = mi_household_find(m, household);
+    if (!h || !h->has_keys) return h ? index_no_keys(d) : mi_no_household(d);
+    if (s->n && s->n == h->succession_count &&
+        bytes_equal(s->statement, BYTES(h->successions[s->n - 1].statement, h->successions[s->n - 1].len)))
+        return ERR_OK;
+    if (s->n != h->succession_count + 1 || !store_key_equal(&s->former, &h->keys.sign))
+        return index_no_successor(d);
+    h->keys.sign = s->sign;
+    h->keys.box = s->box;
+    h->successions[h->succession_count].sign = s->sign;
+    h->successions[h->succession_count].box = s->box;
+    h->successions[h->succession_count].len = s->statement.len;
+    memcpy(h->successions[h->succession_count].statement, s->statement.data, s->statement.len);
+    h->succession_count++;
+    return ERR_OK;
+}
+
+err mem_household_succeed(struct index *index, const struct store_id *household,
+                          const struct index_succession *s, struct diag *d) {
+    err e = index_check_succession(s, d);
+    if (e) return e;
+    struct memory *m = mi_enter(index);
+    return mi_leave(m, succeed(m, household, s, d));
+}
+
+err mem_household_successions(struct index *index, const struct store_id *household,
+                              index_succession_visit visit, void *arg, struct diag *d) {
+    struct memory *m = mi_enter(index);
+    const struct household *h = mi_household_find(m, household);
+    err e = h ? ERR_OK : mi_no_household(d);
+    for (uint32_t i = 0; !e && i < h->succession_count; i++)
+        e = visit(arg, &(struct index_succession){
+                           .n = i + 1,
+                           .sign = h->successions[i].sign,
+                           .box = h->successions[i].box,
+                           .statement = BYTES(h->successions[i].statement, h->successions[i].len),
+                           .logged = h->successions[i].logged});
+    return mi_leave(m, e);
+}
+
+err mem_household_succession_logged(struct index *index, const struct store_id *household, uint32_t n,
+                                    struct diag *d) {
+    struct memory *m = mi_enter(index);
+    struct household *h = mi_household_find(m, household);
+    if (!h || n == 0 || n > h->succession_count)
+        return mi_leave(m, diag_fail(d, ERR_NOT_FOUND, "there is no such succession"));
+    h->successions[n - 1].logged = true;
+    return mi_leave(m, ERR_OK);
+}
+
 static struct grant *grant_find(struct memory *m, const struct store_id *household,
                                 const struct store_id *id) {
     EACH(struct grant, g, m->grants)

@@ -61,6 +61,10 @@ static const char *const migrations[] = {
     /* Live views by grants, while they run. */
     "CREATE TABLE watches(watch BLOB PRIMARY KEY, household BLOB NOT NULL, node BLOB NOT NULL,"
     "  n INTEGER NOT NULL, since INTEGER NOT NULL, seen INTEGER NOT NULL, act BLOB NOT NULL) WITHOUT ROWID;",
+    /* How households' keys were succeeded; `sign` and `box` of a household are those of its last. */
+    "CREATE TABLE successions(household BLOB NOT NULL, n INTEGER NOT NULL, sign BLOB NOT NULL, box BLOB NOT "
+    "NULL,"
+    "  logged INTEGER NOT NULL DEFAULT 0, statement BLOB NOT NULL, PRIMARY KEY(household, n)) WITHOUT ROWID;",
 };
 
 static const struct db_options options = {
@@ -156,6 +160,9 @@ const struct index_ops index_sqlite_ops = {
     .capability_seen = sq_capability_seen,
     .household_keys_get = sq_household_keys_get,
     .household_keys_put = sq_household_keys_put,
+    .household_succeed = sq_household_succeed,
+    .household_successions = sq_household_successions,
+    .household_succession_logged = sq_household_succession_logged,
     .log_map = sq_log_map,
     .log_mapped = sq_log_mapped,
     .log_unmap = sq_log_unmap,

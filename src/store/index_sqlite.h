@@ -41,6 +41,8 @@ err in_camera_find(struct db_conn *conn, const struct reel_place *place, uint64_
                    struct diag *d) CHECKED;
 err in_camera_need(struct db_conn *conn, const struct reel_place *place, uint64_t *number,
                    struct diag *d) CHECKED;
+err in_keys_get(struct db_conn *conn, const struct store_id *household, struct index_household *out,
+                struct diag *d) CHECKED;
 err in_objects_remove(struct db_conn *conn, const struct store_id *household, const char *prefix,
                       struct diag *d) CHECKED;
 /* Makes garbage of one reel, or of those that lie within [from, to), `to` at most 2^32; then the events
@@ -81,6 +83,12 @@ err sq_object_remove(struct index *, const struct store_id *, const char *, stru
 err sq_household_keys_get(struct index *, const struct store_id *, struct index_household *, struct diag *);
 err sq_household_keys_put(struct index *, const struct store_id *, const struct index_household *,
                           struct diag *);
+/* index_sqlite_succession.c */
+err sq_household_succeed(struct index *, const struct store_id *, const struct index_succession *,
+                         struct diag *);
+err sq_household_successions(struct index *, const struct store_id *, index_succession_visit, void *,
+                             struct diag *);
+err sq_household_succession_logged(struct index *, const struct store_id *, uint32_t, struct diag *);
 err sq_grant_add(struct index *, const struct grant_row *, const struct grant_bytes *, struct diag *);
 err sq_grant_replace(struct index *, const struct grant_row *, struct bytes, const struct grant_bytes *,
                      struct diag *);

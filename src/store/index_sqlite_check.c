@@ -63,6 +63,11 @@ static const struct rule rules[] = {
     {"live views are of no household",
      "SELECT count(*) FROM watches WHERE household NOT IN (SELECT household FROM households)",
      "DELETE FROM watches WHERE household NOT IN (SELECT household FROM households)"},
+    {"successions of keys are of no household, or its keys are not those of its last",
+     "SELECT (SELECT count(*) FROM successions WHERE household NOT IN (SELECT household FROM households)) +"
+     " (SELECT count(*) FROM successions s JOIN households h USING(household) WHERE (s.sign<>h.sign OR"
+     " s.box<>h.box) AND s.n=(SELECT max(n) FROM successions l WHERE l.household=s.household))",
+     NULL},
     {"cameras, objects or capabilities are of no household",
      "SELECT (SELECT count(*) FROM cameras WHERE household NOT IN (SELECT household FROM households)) +"
      " (SELECT count(*) FROM objects WHERE household NOT IN (SELECT household FROM households)) +"

@@ -5,8 +5,8 @@
 
 /* --- a household's keys --- */
 
-static err in_keys_get(struct db_conn *conn, const struct store_id *household, struct index_household *out,
-                       struct diag *d) {
+err in_keys_get(struct db_conn *conn, const struct store_id *household, struct index_household *out,
+                struct diag *d) {
     AUTO(db_finish) sqlite3_stmt *stmt = NULL;
     bool row = false;
     struct index_household found;

@@ -45,6 +45,77 @@ static void test_household_keys(void **state) {
     assert_err(ops->household_keys_get(f->index, &nobody, &got, D), ERR_NOT_FOUND);
 }
 
+struct kept {
+    uint32_t count, logged;
+    char last;
+    struct store_key sign;
+};
+
+static err keep_one(void *arg, const struct index_succession *s) {
+    struct kept *k = arg;
+    assert_int_equal(s->n, ++k->count);
+    k->logged += s->logged;
+    k->last = (char)s->statement.data[s->statement.len - 1];
+    k->sign = s->sign;
+    return ERR_OK;
+}
+
+static struct kept kept_of(struct fixture *f) {
+    struct kept k = {0};
+    assert_ok(f->index->ops->household_successions(f->index, &f->home, keep_one, &k, D));
+    return k;
+}
+
+static void test_succession(void **state) {
+    struct fixture *f = *state;
+    const struct index_ops *ops = f->index->ops;
+    struct index_household keys = {key_of(1), key_of(2), key_of(3)}, got;
+    struct index_succession s = {1, key_of(1), key_of(11), key_of(12), bytes_text("statement 1"), false};
+    struct store_id nobody = id_of(99);
+    assert_err(ops->household_succeed(f->index, &f->home, &s, D), ERR_NOT_FOUND); /* it has told no keys */
+    assert_err(ops->household_successions(f->index, &nobody, keep_one, NULL, D), ERR_NOT_FOUND);
+    assert_int_equal(kept_of(f).count, 0);
+    assert_ok(ops->household_keys_put(f->index, &f->home, &keys, D));
+    assert_err(ops->household_succeed(f->index, &nobody, &s, D), ERR_NOT_FOUND);
+    s.n = 2;
+    assert_err(ops->household_succeed(f->index, &f->home, &s, D), ERR_CONFLICT);
+    s.n = 1, s.former = key_of(9);
+    assert_err(ops->household_succeed(f->index, &f->home, &s, D), ERR_CONFLICT);
+    s.former = key_of(1);
+    assert_ok(ops->household_succeed(f->index, &f->home, &s, D));
+    assert_ok(ops->household_succeed(f->index, &f->home, &s, D)); /* the same again */
+    assert_ok(ops->household_keys_get(f->index, &f->home, &got, D));
+    assert_memory_equal(&got.sign, &s.sign, sizeof got.sign);
+    assert_memory_equal(&got.box, &s.box, sizeof got.box);
+    assert_memory_equal(&got.log_key, &keys.log_key, sizeof got.log_key);
+    s.statement = bytes_text("statement X");
+    assert_err(ops->household_succeed(f->index, &f->home, &s, D), ERR_CONFLICT);   /* another first one */
+    assert_err(ops->household_keys_put(f->index, &f->home, &keys, D), ERR_EXISTS); /* they went */
+    assert_int_equal(kept_of(f).logged, 0);
+    assert_ok(ops->household_succession_logged(f->index, &f->home, 1, D));
+    assert_err(ops->household_succession_logged(f->index, &f->home, 2, D), ERR_NOT_FOUND);
+    assert_int_equal(kept_of(f).logged, 1);
+    assert_int_equal(kept_of(f).last, '1');
+}
+
+static void test_succession_limits(void **state) {
+    struct fixture *f = *state;
+    const struct index_ops *ops = f->index->ops;
+    static const uint8_t large[INDEX_SUCCESSION_MAX_BYTES + 1];
+    struct index_household keys = {key_of(1), key_of(2), key_of(3)};
+    struct index_succession s = {.former = key_of(1), .statement = BYTES(large, INDEX_SUCCESSION_MAX_BYTES)};
+    assert_ok(ops->household_keys_put(f->index, &f->home, &keys, D));
+    for (s.n = 1; s.n <= INDEX_SUCCESSIONS_MAX; s.n++) {
+        s.sign = s.box = key_of((uint8_t)(s.n + 100));
+        assert_ok(ops->household_succeed(f->index, &f->home, &s, D));
+        s.former = s.sign;
+    }
+    assert_err(ops->household_succeed(f->index, &f->home, &s, D), ERR_LIMIT);
+    s.n = 2, s.statement.len++;
+    assert_err(ops->household_succeed(f->index, &f->home, &s, D), ERR_LIMIT);
+    assert_int_equal(kept_of(f).count, INDEX_SUCCESSIONS_MAX);
+}
+
 static void test_added_and_read(void **state) {
     struct fixture *f = *state;
     const struct index_ops *ops = f->index->ops;
@@ -318,6 +389,8 @@ int main(int argc, char **argv) {
     if (argc > 1) driver = argv[1];
     const struct CMUnitTest tests[] = {
         CASE(test_household_keys),
+        CASE(test_succession),
+        CASE(test_succession_limits),
         CASE(test_added_and_read),
         CASE(test_replaced),
         CASE(test_used_up),
