@@ -77,9 +77,9 @@ err grant_allows(const struct grant_statement *s, const struct grant_use *use, s
 bool grant_names_camera(const struct grant_statement *s, const uint8_t camera[CAMERA_ID_BYTES]);
 
 /* A revocation: a signed envelope by the household (domain "cardea/1 revoke") that names one grant.
- * grant_revocation_check reads one that is to end *s.
- *   ERR_INVALID  names the field
- *   ERR_FORGED   the signature does not fit, another household's, or (check) it is another grant's */
+ * grant_revocation_check reads one that is to end *s, by the household's key (which may have succeeded the
+ * one that signed the grant). ERR_INVALID  names the field ERR_FORGED   the signature does not fit, another
+ * household's, or (check) it is another grant's */
 #define GRANT_REVOCATION_MAX_BYTES 1024u
 struct grant_revocation {
     uint8_t grant[GRANT_ID_BYTES];
@@ -87,7 +87,8 @@ struct grant_revocation {
 };
 err grant_revocation_read(struct bytes raw, const uint8_t household[SIGN_PUBLIC_BYTES],
                           struct grant_revocation *out, struct diag *d) CHECKED;
-err grant_revocation_check(struct bytes raw, const struct grant_statement *s, struct grant_revocation *out,
+err grant_revocation_check(struct bytes raw, const struct grant_statement *s,
+                           const uint8_t household[SIGN_PUBLIC_BYTES], struct grant_revocation *out,
                            struct diag *d) CHECKED;
 /* Appends one (format_grant_keys). */
 err grant_revocation_make(const struct sign_key *household, const uint8_t grant[GRANT_ID_BYTES],

@@ -29,10 +29,11 @@ err grant_revocation_read(struct bytes raw, const uint8_t household[SIGN_PUBLIC_
     return ERR_OK;
 }
 
-err grant_revocation_check(struct bytes raw, const struct grant_statement *s, struct grant_revocation *out,
+err grant_revocation_check(struct bytes raw, const struct grant_statement *s,
+                           const uint8_t household[SIGN_PUBLIC_BYTES], struct grant_revocation *out,
                            struct diag *d) {
     struct grant_revocation found;
-    err e = grant_revocation_read(raw, s->issuer, &found, d);
+    err e = grant_revocation_read(raw, household, &found, d);
     if (e) return e;
     if (memcmp(found.grant, s->id, GRANT_ID_BYTES) != 0)
         return diag_fail(d, ERR_FORGED, "revocation: it is another grant's");

@@ -408,9 +408,12 @@ enum http_outcome grant_revoke(void *vault, struct http_request *request, struct
         {"revocation", JSON_KIND_BASE64, true, 1, INDEX_REVOCATION_MAX_BYTES, &raw, NULL}};
     if (!request_id(request, 0, "grant", &id, r) || !REQUEST_JSON(request, fields, &document, r))
         return HTTP_DONE;
+    struct index_household keys;
     err e = grant_load(v, household, &id, false, &g, &d);
     if (e == ERR_NOT_FOUND) return reply_error(r, 404, "not_found", "there is no such grant");
-    if (!e) e = grant_revocation_check(blob_bytes(&raw), &g.statement, &revocation, &d);
+    /* By the key that the household has now, whoever signed the grant. */
+    if (!e) e = v->index->ops->household_keys_get(v->index, household, &keys, &d);
+    if (!e) e = grant_revocation_check(blob_bytes(&raw), &g.statement, keys.sign.bytes, &revocation, &d);
     if (!e) e = revoke(v, &g, blob_bytes(&raw), &entry, &d);
     return e ? reply_err(r, e, &d) : reply_json(r, 200, json_pack("{s:I}", "entry", (json_int_t)entry));
 }

@@ -15,6 +15,7 @@
 #include "vault/access_log.h"
 #include "vault/grant.h"
 #include "vault/stream.h"
+#include "vault/succession.h"
 
 #define PROOF_MAX (TLOG_PROOF_MAX + 1)
 
@@ -186,21 +187,34 @@ static enum http_outcome park(struct http_request *request, struct opening *o, s
     return HTTP_PARK;
 }
 
+/* How the key that its holder knows leads to the one that signed the grant. */
+static err add_chain(struct vault *v, const struct opening *o, json_t *answer, struct diag *d) {
+    AUTO(json_release) json_t *list = NULL;
+    err e = answer ? succession_list(v, &o->held.row.household, &list, d) : ERR_NO_MEMORY;
+    if (!e && list && json_object_set(answer, "succession", list)) e = ERR_NO_MEMORY;
+    return e;
+}
+
 static enum http_outcome answer(struct vault *v, struct opening *o, struct http_reply *r) {
     uint32_t now = slot_now();
     uint64_t left = o->held.statement.expires > now ? o->held.statement.expires - now : 0;
     uint32_t lasts = left < GRANT_TOKEN_S ? (uint32_t)left : GRANT_TOKEN_S;
     char token[GRANT_TOKEN_CHARS];
+    struct diag d = {0};
     if (grant_bytes_join(&o->held.blobs, &o->raw)) return reply_err(r, ERR_NO_MEMORY, NULL);
     grant_token_make(v, &o->grant, o->entry, now + lasts, token);
     json_t *checkpoint = json_stringn((const char *)o->checkpoint.data, o->checkpoint.len);
-    reply_json(r, 200,
-               json_pack("{s:s,s:I,s:o,s:I,s:o,s:o,s:o}", "token", token, "expires_in_s", (json_int_t)lasts,
-                         "grant", json_base64(blob_bytes(&o->raw)), "entry", (json_int_t)o->entry, "leaf",
-                         json_base64(blob_bytes(&o->leaf)), "checkpoint", checkpoint, "proof",
-                         log_proof_json((const uint8_t(*)[HASH_BYTES])o->proof, o->proof_count)));
-    http_reply_header(r, "Cache-Control", "no-store");
+    AUTO(json_release)
+    json_t *said =
+        json_pack("{s:s,s:I,s:o,s:I,s:o,s:o,s:o}", "token", token, "expires_in_s", (json_int_t)lasts, "grant",
+                  json_base64(blob_bytes(&o->raw)), "entry", (json_int_t)o->entry, "leaf",
+                  json_base64(blob_bytes(&o->leaf)), "checkpoint", checkpoint, "proof",
+                  log_proof_json((const uint8_t(*)[HASH_BYTES])o->proof, o->proof_count));
     wipe(token, sizeof token);
+    err e = add_chain(v, o, said, &d);
+    if (e) return reply_err(r, e, &d);
+    reply_json(r, 200, json_incref(said));
+    http_reply_header(r, "Cache-Control", "no-store");
     return HTTP_DONE;
 }
 

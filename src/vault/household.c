@@ -7,6 +7,7 @@
 #include "vault/pages.h"
 #include "vault/staff.h"
 #include "vault/stream.h"
+#include "vault/succession.h"
 #include "vault/vault.h"
 #include "vault/web_release.h"
 
@@ -80,7 +81,7 @@ enum http_outcome household_create(void *vault, struct http_request *request, st
     return reply_json(r, 201, json_pack("{s:o}", "id", json_hex(BYTES_OF(id.bytes))));
 }
 
-/* --- the household's keys: once told, they stay --- */
+/* --- the household's keys: once told, they stay until a statement of theirs names the next --- */
 
 static json_t *keys_json(const struct index_household *keys) {
     return json_pack("{s:o,s:o,s:o}", "sign", json_base64(BYTES_OF(keys->sign.bytes)), "box",
@@ -92,26 +93,48 @@ enum http_outcome household_get(void *vault, struct http_request *request, struc
     struct vault *v = vault;
     struct index_household keys;
     struct diag d = {0};
-    err e = v->index->ops->household_keys_get(v->index, &caller_of(request)->capability.household, &keys, &d);
-    return e ? reply_err(r, e, &d) : reply_json(r, 200, keys_json(&keys));
+    const struct store_id *household = &caller_of(request)->capability.household;
+    AUTO(json_release) json_t *list = NULL;
+    err e = v->index->ops->household_keys_get(v->index, household, &keys, &d);
+    if (!e) e = succession_list(v, household, &list, &d);
+    if (e) return reply_err(r, e, &d);
+    json_t *answer = keys_json(&keys);
+    if (answer && list && json_object_set(answer, "succession", list)) {
+        json_decref(answer);
+        answer = NULL;
+    }
+    return reply_json(r, 200, answer);
+}
+
+static enum http_outcome succeed(struct vault *v, const struct store_id *household, struct bytes statement,
+                                 struct http_reply *r) {
+    struct diag d = {0};
+    err e = succession_take(v, household, statement, &d);
+    return e ? reply_err(r, e, &d) : reply_empty(r, 204);
 }
 
 enum http_outcome household_put(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
-    AUTO(blob_clear) struct blob sign = {0}, box = {0}, log_key = {0};
+    const struct store_id *household = &caller_of(request)->capability.household;
+    AUTO(blob_clear) struct blob sign = {0}, box = {0}, log_key = {0}, next = {0};
     AUTO(json_release) json_t *document = NULL;
     const struct json_field fields[] = {
-        {"sign", JSON_KIND_BASE64, true, STORE_KEY_BYTES, STORE_KEY_BYTES, &sign, NULL},
-        {"box", JSON_KIND_BASE64, true, STORE_KEY_BYTES, STORE_KEY_BYTES, &box, NULL},
-        {"log_key", JSON_KIND_BASE64, true, STORE_KEY_BYTES, STORE_KEY_BYTES, &log_key, NULL},
+        {"sign", JSON_KIND_BASE64, false, STORE_KEY_BYTES, STORE_KEY_BYTES, &sign, NULL},
+        {"box", JSON_KIND_BASE64, false, STORE_KEY_BYTES, STORE_KEY_BYTES, &box, NULL},
+        {"log_key", JSON_KIND_BASE64, false, STORE_KEY_BYTES, STORE_KEY_BYTES, &log_key, NULL},
+        {"succession", JSON_KIND_BASE64, false, 1, INDEX_SUCCESSION_MAX_BYTES, &next, NULL},
     };
     if (!REQUEST_JSON(request, fields, &document, r)) return HTTP_DONE;
+    bool first = sign.len && box.len && log_key.len;
+    if (first == (next.len > 0) || (next.len && (sign.len || box.len || log_key.len)))
+        return reply_invalid(r, "give \"sign\", \"box\" and \"log_key\", or \"succession\" alone");
+    if (next.len) return succeed(v, household, blob_bytes(&next), r);
     struct index_household keys;
     memcpy(keys.sign.bytes, sign.data, STORE_KEY_BYTES);
     memcpy(keys.box.bytes, box.data, STORE_KEY_BYTES);
     memcpy(keys.log_key.bytes, log_key.data, STORE_KEY_BYTES);
     struct diag d = {0};
-    err e = v->index->ops->household_keys_put(v->index, &caller_of(request)->capability.household, &keys, &d);
+    err e = v->index->ops->household_keys_put(v->index, household, &keys, &d);
     return e ? reply_err(r, e, &d) : reply_empty(r, 204);
 }
 

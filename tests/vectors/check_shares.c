@@ -38,7 +38,7 @@ static void check_revocation(json_t *one) {
     uint8_t seed[SIGN_SEED_BYTES];
     check_hex_into(one, "household", s.issuer, sizeof s.issuer);
     check_hex_into(one, "grant", s.id, sizeof s.id);
-    err e = grant_revocation_check(blob_bytes(&raw), &s, &found, &d);
+    err e = grant_revocation_check(blob_bytes(&raw), &s, s.issuer, &found, &d);
     check_error(one, e, &d);
     if (e) assert_int_equal(strncmp(d.text, "revocation: ", 12), 0);
     if (e) return;
