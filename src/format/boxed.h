@@ -24,4 +24,9 @@ err boxed_seal(const struct boxed_kind *kind, const json_t *value, const struct 
 err boxed_open(const struct boxed_kind *kind, struct bytes raw, const struct box_key *key, struct bytes aad,
                const uint8_t signer[SIGN_PUBLIC_BYTES], json_t **value, struct diag *d) CHECKED;
 
+/* The same by any signer, who comes out. */
+err boxed_open_any(const struct boxed_kind *kind, struct bytes raw, const struct box_key *key,
+                   struct bytes aad, uint8_t signer[SIGN_PUBLIC_BYTES], json_t **value,
+                   struct diag *d) CHECKED;
+
 #endif

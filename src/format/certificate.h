@@ -7,6 +7,7 @@
 #include "format/object.h"
 
 #define HUB_ID_BYTES 16
+#define HUB_CERTIFICATE_MAX_BYTES 1024 /* the whole object */
 #define HUB_KEY_TEXT_BYTES 40 /* "hub/" and the id in hex */
 
 struct hub_certificate {

@@ -51,14 +51,10 @@ static err decode(json_t *value, const uint8_t hub[HUB_ID_BYTES], struct command
     return ERR_OK;
 }
 
-err command_open(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const struct box_key *hub_key,
-                 const uint8_t hub[HUB_ID_BYTES], const uint8_t household[SIGN_PUBLIC_BYTES],
-                 struct wall_us now, struct command *out, struct diag *d) {
-    AUTO(json_release) json_t *value = NULL;
+static err take(json_t *value, const uint8_t id[COMMAND_ID_BYTES], const uint8_t hub[HUB_ID_BYTES],
+                struct wall_us now, struct command *out, struct diag *d) {
     AUTO(command_clear) struct command found = {0};
-    err e = boxed_open(&kind, raw, hub_key, BYTES(hub, HUB_ID_BYTES), household, &value, d);
-    if (e) return e;
-    e = decode(value, hub, &found, d);
+    err e = decode(value, hub, &found, d);
     if (e) {
         diag_prefix(d, "command");
         return e;
@@ -71,6 +67,25 @@ err command_open(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const str
     *out = found;
     found = (struct command){0};
     return ERR_OK;
+}
+
+err command_open(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const struct box_key *hub_key,
+                 const uint8_t hub[HUB_ID_BYTES], const uint8_t household[SIGN_PUBLIC_BYTES],
+                 struct wall_us now, struct command *out, struct diag *d) {
+    AUTO(json_release) json_t *value = NULL;
+    err e = boxed_open(&kind, raw, hub_key, BYTES(hub, HUB_ID_BYTES), household, &value, d);
+    return e ? e : take(value, id, hub, now, out, d);
+}
+
+err command_open_any(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const struct box_key *hub_key,
+                     const uint8_t hub[HUB_ID_BYTES], struct wall_us now, struct command *out,
+                     uint8_t signer[SIGN_PUBLIC_BYTES], struct diag *d) {
+    AUTO(json_release) json_t *value = NULL;
+    uint8_t by[SIGN_PUBLIC_BYTES];
+    err e = boxed_open_any(&kind, raw, hub_key, BYTES(hub, HUB_ID_BYTES), by, &value, d);
+    if (!e) e = take(value, id, hub, now, out, d);
+    if (!e) memcpy(signer, by, sizeof by);
+    return e;
 }
 
 err command_seen_add(struct command_seen *seen, const struct command *c, struct wall_us now, struct diag *d) {

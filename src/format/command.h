@@ -45,6 +45,11 @@ err command_open(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const str
                  const uint8_t hub[HUB_ID_BYTES], const uint8_t household[SIGN_PUBLIC_BYTES],
                  struct wall_us now, struct command *out, struct diag *d) CHECKED;
 
+/* The same by any signer, who comes out in `signer`: for what a successor of the household's key may say. */
+err command_open_any(struct bytes raw, const uint8_t id[COMMAND_ID_BYTES], const struct box_key *hub_key,
+                     const uint8_t hub[HUB_ID_BYTES], struct wall_us now, struct command *out,
+                     uint8_t signer[SIGN_PUBLIC_BYTES], struct diag *d) CHECKED;
+
 /* Ids of commands that were accepted while their time was still in the window. Zero-initialised is empty. A
  * hub that starts afresh refuses, by `since`, whatever was made before it started. */
 struct command_seen {

@@ -99,6 +99,7 @@ err hub_init(struct hub *h, const struct hub_options *options, struct diag *d) {
     e = event_loop_add(h->loop, &h->mail, EPOLLIN);
     if (e) return diag_fail(d, e, "cannot watch for commands");
     forward_keys_tick(h->keys, wall_now(), steady_now());
+    hub_rekey_tick(h); /* before anything is sealed in an epoch of the former keys */
     for (size_t i = 0; i < h->cameras.count && !e; i++) {
         struct diag why = {{0}};
         /* One camera that cannot be started is no reason to leave the others out. */
@@ -124,6 +125,7 @@ void hub_tick(struct hub *h) {
     hub_tests_tick(h);
     hub_discover_tick(h);
     hub_offline_tick(h, false);
+    hub_rekey_tick(h);
     worker_reap();
 }
 

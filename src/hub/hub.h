@@ -132,6 +132,15 @@ void hub_command(struct hub *h, const uint8_t id[COMMAND_ID_BYTES], struct bytes
 void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, json_t *result /* taken */,
                const struct diag *d);
 
+/* hub_succeed.c: the household's keys are succeeded. hub_succession_open opens a command that is not by the
+ * household's key but by the newest of a chain which leads there from it. ERR_FORGED: it is no such thing.
+ * hub_succeed carries it out, *signer being who signed it. */
+err hub_succession_open(const struct hub *h, const uint8_t id[COMMAND_ID_BYTES], struct bytes box,
+                        struct command *out, uint8_t signer[SIGN_PUBLIC_BYTES], struct diag *d) CHECKED;
+err hub_succeed(struct hub *h, const struct command *c, const uint8_t signer[SIGN_PUBLIC_BYTES],
+                struct diag *d) CHECKED;
+void hub_rekey_tick(struct hub *h);
+
 /* hub_notice.c: what the vault tells of by a notice. ERR_INVALID: it is none. */
 err hub_noticed(struct hub *h, struct bytes json, struct diag *d) CHECKED;
 /* An alert of no camera's, on all channels; the same `what` again within again_s is no second one. */

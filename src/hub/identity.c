@@ -89,11 +89,12 @@ static err load_household(const char *path, struct identity *id, struct diag *d)
         return diag_fail(d, ERR_INVALID, "%s is damaged: remove it and pair this hub anew", path);
     sign_key_from_seed(seed, &h->writer);
     wipe(seed, sizeof seed);
+    id->rekey = json_is_true(json_object_get(o, "rekey"));
     id->paired = true;
     return ERR_OK;
 }
 
-static err store_household(const char *data, const struct pairing_answer *h, struct diag *d) {
+static err store_household(const char *data, const struct pairing_answer *h, bool rekey, struct diag *d) {
     char path[PATH_TEXT_BYTES];
     err e = path_join(path, data, "household.json");
     if (e) return diag_fail(d, e, "the path is too long");
@@ -102,7 +103,8 @@ static err store_household(const char *data, const struct pairing_answer *h, str
         json_object_set_new(o, "box", json_base64(BYTES_OF(h->box))) ||
         json_object_set_new(o, "sign", json_base64(BYTES_OF(h->sign))) ||
         json_object_set_new(o, "writer", json_base64(BYTES_OF(h->writer.seed))) ||
-        json_object_set_new(o, "certificate", json_base64(blob_bytes(&h->certificate))))
+        json_object_set_new(o, "certificate", json_base64(blob_bytes(&h->certificate))) ||
+        (rekey && json_object_set_new(o, "rekey", json_true())))
         return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     return store_json(path, o, d);
 }
@@ -117,6 +119,32 @@ err identity_load(const char *data, struct identity *out, struct diag *d) {
     random_bytes(out->instance, sizeof out->instance);
     if (path_join(path, data, "household.json")) return diag_fail(d, ERR_LIMIT, "the path is too long");
     return load_household(path, out, d);
+}
+
+err identity_succeed(struct identity *id, const char *data, const uint8_t sign[SIGN_PUBLIC_BYTES],
+                     const uint8_t box[BOX_PUBLIC_BYTES], struct bytes certificate, struct diag *d) {
+    struct pairing_answer next = id->household;
+    memcpy(next.sign, sign, sizeof next.sign);
+    memcpy(next.box, box, sizeof next.box);
+    next.certificate = (struct blob){0};
+    err e = blob_append(&next.certificate, certificate);
+    if (!e) e = store_household(data, &next, true, d);
+    if (e) {
+        blob_clear(&next.certificate);
+        wipe(&next, sizeof next);
+        return e;
+    }
+    blob_clear(&id->household.certificate);
+    id->household = next;
+    id->rekey = true;
+    wipe(&next, sizeof next);
+    return ERR_OK;
+}
+
+err identity_rekeyed(struct identity *id, const char *data, struct diag *d) {
+    err e = store_household(data, &id->household, false, d);
+    if (!e) id->rekey = false;
+    return e;
 }
 
 /* --- Pairing
@@ -181,7 +209,7 @@ static err accept_answer(struct identity *id, const char *data, const struct pai
         return diag_fail(d, ERR_INVALID, "the answer to the pairing is not readable");
     e = pairing_answer_open(blob_bytes(&raw), p, &id->box, id->sign.public_key, &id->household, d);
     if (e) return e;
-    e = store_household(data, &id->household, d);
+    e = store_household(data, &id->household, false, d);
     if (e)
         pairing_answer_clear(&id->household);
     else
