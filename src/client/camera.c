@@ -50,7 +50,10 @@ err camera_take_profile(const struct client *c, const struct object *profile, st
     AUTO(blob_clear) struct blob text = {0};
     const struct hub_certificate *signer = client_hub_by_key(c, profile->signer);
     if (!signer) return diag_fail(d, ERR_FORGED, "its profile is signed by no hub of this household");
-    err e = camera_profile_open(&c->household.box, cam->id, profile->payload, &text, d);
+    const struct box_key *key;
+    err e = ERR_FORGED;
+    for (size_t i = 0; e == ERR_FORGED && (key = household_keys_box(&c->household, i)); i++)
+        e = camera_profile_open(key, cam->id, profile->payload, &text, d);
     if (!e) e = json_parse(blob_bytes(&text), &cam->profile, d);
     if (!e) e = read_profile(cam, d);
     if (!e && memcmp(signer->hub, cam->hub, HUB_ID_BYTES) != 0)
@@ -61,10 +64,15 @@ err camera_take_profile(const struct client *c, const struct object *profile, st
 err camera_take_root(const struct client *c, const struct camera *cam, uint32_t epoch,
                      const struct object *root, struct timekey_set *out, struct diag *d) {
     const struct hub_certificate *signer = client_hub_by_key(c, root->signer);
-    bool ours = memcmp(root->signer, c->household.sign.public_key, sizeof root->signer) == 0;
+    bool ours = memcmp(root->signer, c->household.sign.public_key, sizeof root->signer) == 0 ||
+                succession_chain_has(&c->household.chain, root->signer);
     if (!ours && (!signer || memcmp(signer->hub, cam->hub, HUB_ID_BYTES) != 0))
         return diag_fail(d, ERR_FORGED, "%s is signed by another hub than the camera's", root->key);
-    return camera_root_open(&c->household.box, cam->id, epoch, root->payload, out, d);
+    const struct box_key *key;
+    err e = ERR_FORGED;
+    for (size_t i = 0; e == ERR_FORGED && (key = household_keys_box(&c->household, i)); i++)
+        e = camera_root_open(key, cam->id, epoch, root->payload, out, d);
+    return e;
 }
 
 err camera_take_mark(const struct client *c, const struct camera *cam, struct bytes mark,

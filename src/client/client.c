@@ -395,7 +395,7 @@ static err object_path(const char *key, char out[OBJECT_KEY_MAX_BYTES + 32], str
 /* An object that has been verified: is it what this device has seen, or newer? */
 static err recall(struct client *c, const struct object *object, struct diag *d) {
     if (!c->seen) return ERR_OK;
-    return seen_check(c->seen, c->keyring.households[c->household_index].id, object, d);
+    return seen_check(c->seen, c->keyring.households[c->household_index].id, object, &c->household.chain, d);
 }
 
 err client_remember(struct client *c, const char *name, uint64_t version, struct diag *d) {
@@ -418,6 +418,24 @@ static err pins_gone(const struct client *c, const char *key, err e, struct diag
         "now says that there are none");
 }
 
+/* What nobody can write again, since its time is over: roots of epochs, after shredding. */
+static bool may_be_former(const char *key) {
+    return strncmp(key, "camera/", 7) == 0 && strstr(key, "/root/");
+}
+
+err client_object_ours(struct client *c, const char *key, struct blob *raw, struct object *out, bool *former,
+                       struct diag *d) {
+    char path[OBJECT_KEY_MAX_BYTES + 32];
+    err e = object_path(key, path, d);
+    if (!e) e = client_bytes(c, path, NULL, raw, d);
+    if (!e) e = object_verify(blob_bytes(raw), out, d);
+    if (e) return e;
+    *former = memcmp(out->signer, c->household.sign.public_key, sizeof out->signer) != 0;
+    if (strcmp(out->key, key) != 0 || (*former && !succession_chain_has(&c->household.chain, out->signer)))
+        return diag_fail(d, ERR_FORGED, "the vault's object %s is not signed by this household", key);
+    return ERR_OK;
+}
+
 err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,
                       struct object *out, struct diag *d) {
     char path[OBJECT_KEY_MAX_BYTES + 32];
@@ -430,7 +448,8 @@ err client_object_get(struct client *c, const char *key, const uint8_t *signer, 
     }
     e = object_verify(blob_bytes(raw), out, d);
     if (e) return e;
-    bool ours = memcmp(out->signer, c->household.sign.public_key, sizeof out->signer) == 0;
+    bool ours = may_be_former(key) && succession_chain_has(&c->household.chain, out->signer);
+    ours |= memcmp(out->signer, c->household.sign.public_key, sizeof out->signer) == 0;
     if (strcmp(out->key, key) != 0 || (!ours && !client_hub_by_key(c, out->signer)))
         return diag_fail(d, ERR_FORGED, "the vault's object %s is signed by nobody of this household", key);
     return recall(c, out, d);
@@ -485,8 +504,12 @@ static err add_hub(void *context, const char *key, int64_t version, struct diag 
     struct client *c = context;
     AUTO(blob_clear) struct blob raw = {0};
     struct object object;
+    bool former = false;
     if (c->hub_count == CLIENT_HUBS_MAX) return diag_fail(d, ERR_LIMIT, "more than %d hubs", CLIENT_HUBS_MAX);
-    err e = client_object_get(c, key, c->household.sign.public_key, &raw, &object, d);
+    err e = client_object_ours(c, key, &raw, &object, &former, d);
+    if (!e && former)
+        return ERR_OK; /* the succession is not done yet (succession.h), or it is none of ours */
+    if (!e) e = recall(c, &object, d);
     if (!e)
         e = hub_certificate_verify(blob_bytes(&raw), c->household.sign.public_key, &c->hubs[c->hub_count], d);
     if (e) return e;
@@ -508,36 +531,97 @@ static err unlock_as_member(struct client *c, const struct keyring_household *h,
     if (e == ERR_DENIED || e == ERR_NOT_FOUND)
         diag_prefix(d, "you are a %s of '%s', and what you were given there does not open",
                     keyring_roles[h->role], h->name);
-    if (!e) memcpy(c->household.id, h->id, sizeof h->id);
-    return e;
+    if (e) return e;
+    memcpy(c->household.id, h->id, sizeof h->id);
+    if (memcmp(c->grant->newest, h->sign, sizeof h->sign) != 0) client_pin_signer(c, c->grant->newest);
+    return ERR_OK;
 }
 
-/* Of who was invited as an owner: the keys must be those of the household that the invitation named. */
-static err check_invited(const struct client *c, struct diag *d) {
-    const struct keyring_household *h = &c->keyring.households[c->household_index];
-    if (!h->has_sign || memcmp(h->sign, c->household.sign.public_key, sizeof h->sign) == 0) return ERR_OK;
+/* Of who was invited as an owner: the keys must be those of the household that the invitation named, or
+ * those to which they led. */
+static err check_invited(struct client *c, struct diag *d) {
+    struct keyring_household *h = &c->keyring.households[c->household_index];
+    const uint8_t *present = c->household.sign.public_key;
+    if (!h->has_sign || memcmp(h->sign, present, sizeof h->sign) == 0) return ERR_OK;
+    if (succession_chain_leads(&c->household.chain, h->id, h->sign, present, d))
+        return diag_fail(d, ERR_FORGED,
+                         "the vault's keys of '%s' are not those of the household that invited you", h->name);
+    client_pin_signer(c, present);
+    return ERR_OK;
+}
+
+void client_pin_signer(struct client *c, const uint8_t sign[SIGN_PUBLIC_BYTES]) {
+    struct keyring_household *h = &c->keyring.households[c->household_index];
+    struct diag ignored;
+    memcpy(h->sign, sign, sizeof h->sign);
+    (void)!client_store_keyring(c, &ignored); /* it is led there again the next time */
+}
+
+void client_log_key(const struct client *c, uint8_t out[HOUSEHOLD_LOG_KEY_BYTES]) {
+    _Static_assert(LOG_KEY_BYTES == HOUSEHOLD_LOG_KEY_BYTES, "one log key");
+    if (c->household.chain.count)
+        memcpy(out, c->household.log_key, HOUSEHOLD_LOG_KEY_BYTES);
+    else
+        log_key_derive(c->household.sign.seed, out);
+}
+
+/* The keys that the household had first: what is told of it before its successions. */
+static json_t *first_keys(const struct client *c) {
+    const struct succession_chain *chain = &c->household.chain;
+    const uint8_t *sign = chain->count ? chain->links[0].statement.former : c->household.sign.public_key;
+    const struct box_key *box = chain->count ? &c->household.former[0] : &c->household.box;
+    uint8_t log_key[HOUSEHOLD_LOG_KEY_BYTES];
+    client_log_key(c, log_key);
+    json_t *keys =
+        json_pack("{s:o, s:o, s:o}", "sign", json_base64(BYTES(sign, SIGN_PUBLIC_BYTES)), "box",
+                  json_base64(BYTES_OF(box->public_key)), "log_key", json_base64(BYTES_OF(log_key)));
+    wipe(log_key, sizeof log_key);
+    return keys;
+}
+
+/* The vault has the keys of before statement `from`: it is told the rest. */
+static err tell_chain(struct client *c, size_t from, struct diag *d) {
+    for (size_t i = from; i < c->household.chain.count; i++) {
+        const struct succession_link *link = &c->household.chain.links[i];
+        AUTO(json_release)
+        json_t *ask = json_pack("{s:o}", "succession", json_base64(BYTES(link->raw, link->len)));
+        if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+        err e = client_json(c, "PUT", "/v1/household", ask, NULL, d);
+        if (e == ERR_CONFLICT)
+            return diag_fail(
+                d, e,
+                "another owner renewed the household's keys at the same time, and this vault took "
+                "theirs: let them remove and invite you again");
+        if (e) return e;
+    }
+    return ERR_OK;
+}
+
+static err other_keys(struct diag *d) {
     return diag_fail(d, ERR_FORGED,
-                     "the vault's keys of '%s' are not those of the household that invited you", h->name);
+                     "the vault holds other keys of this household than yours: grant nothing there");
 }
 
 err client_open_household(struct client *c, struct diag *d) {
     AUTO(json_release) json_t *held = NULL;
-    uint8_t log_key[LOG_KEY_BYTES];
-    log_key_derive(c->household.sign.seed, log_key);
-    AUTO(json_release)
-    json_t *ours = json_pack("{s:o, s:o, s:o}", "sign", json_base64(BYTES_OF(c->household.sign.public_key)),
-                             "box", json_base64(BYTES_OF(c->household.box.public_key)), "log_key",
-                             json_base64(BYTES_OF(log_key)));
-    wipe(log_key, sizeof log_key);
-    if (!ours) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    AUTO(blob_clear) struct blob sign = {0}, box = {0};
+    const struct household_keys *k = &c->household;
     err e = client_json(c, "GET", "/v1/household", NULL, &held, d);
-    if (e == ERR_NOT_FOUND) return client_json(c, "PUT", "/v1/household", ours, NULL, d);
+    if (e == ERR_NOT_FOUND) {
+        AUTO(json_release) json_t *first = first_keys(c);
+        e = first ? client_json(c, "PUT", "/v1/household", first, NULL, d) : ERR_NO_MEMORY;
+        return e ? e : tell_chain(c, 0, d);
+    }
     if (e) return e;
-    if (strcmp(client_text(held, "sign"), client_text(ours, "sign")) != 0 ||
-        strcmp(client_text(held, "box"), client_text(ours, "box")) != 0)
-        return diag_fail(d, ERR_FORGED,
-                         "the vault holds other keys of this household than yours: grant nothing there");
-    return ERR_OK;
+    const char *sign_text = client_text(held, "sign"), *box_text = client_text(held, "box");
+    if (base64_decode(sign_text, strlen(sign_text), &sign) || base64_decode(box_text, strlen(box_text), &box))
+        return other_keys(d);
+    if (bytes_equal(blob_bytes(&sign), BYTES_OF(k->sign.public_key)))
+        return bytes_equal(blob_bytes(&box), BYTES_OF(k->box.public_key)) ? ERR_OK : other_keys(d);
+    for (size_t i = 0; i < k->chain.count; i++)
+        if (bytes_equal(blob_bytes(&sign), BYTES_OF(k->chain.links[i].statement.former)))
+            return tell_chain(c, i, d);
+    return other_keys(d);
 }
 
 err client_store_keyring(struct client *c, struct diag *d) {

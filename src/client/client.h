@@ -84,8 +84,8 @@ err client_resume(struct client *c, const char *login, const char *session, stru
  * this account is a member of: opens its grant instead (ERR_DENIED: it was ended). */
 err client_unlock(struct client *c, struct diag *d) CHECKED;
 
-/* Tells the vault the household's public keys and its log key, unless it has them: before anything is
- * granted. ERR_FORGED  it has others */
+/* Tells the vault the household's public keys and its log key, unless it has them, and the successions that
+ * it has not heard of: before anything is granted. ERR_FORGED  it has others */
 err client_open_household(struct client *c, struct diag *d) CHECKED;
 
 /* Seals and stores the keyring as it is now. ERR_CONFLICT: another device changed it meanwhile. */
@@ -105,6 +105,11 @@ err client_bytes(struct client *c, const char *path, const char *range, struct b
  * itself. ERR_FORGED: also when this device has seen a newer one, or the pins and they are gone. */
 err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,
                       struct object *out, struct diag *d) CHECKED;
+/* The same of any signer that is or was the household's key. Nothing is remembered. *former: by a key that
+ * was.
+ */
+err client_object_ours(struct client *c, const char *key, struct blob *raw, struct object *out, bool *former,
+                       struct diag *d) CHECKED;
 /* Signs with the household's key and stores; `version` is the new one, 1 to create. ERR_CONFLICT: somebody
  * was first. */
 err client_object_put(struct client *c, const char *key, uint64_t version, struct bytes payload,
@@ -117,6 +122,9 @@ bool client_remembers(const struct client *c, const char *name);
 typedef err client_key_fn(void *context, const char *key, int64_t version, struct diag *d);
 err client_object_list(struct client *c, const char *prefix, client_key_fn *fn, void *context,
                        struct diag *d) CHECKED;
+
+/* The key under which the household's entries of the log are tagged. Wipe it. */
+void client_log_key(const struct client *c, uint8_t out[HOUSEHOLD_LOG_KEY_BYTES]);
 
 /* Is this the signing key of one of the household's hubs? */
 const struct hub_certificate *client_hub_by_key(const struct client *c, const uint8_t sign[32]);

@@ -6,6 +6,7 @@
 #include "client/grants_private.h"
 #include "client/hub_command.h"
 #include "client/internal.h"
+#include "crypto/hash.h"
 
 #define LIST_MAX 4096
 #define EPOCH_POLL_MS 200
@@ -32,7 +33,7 @@ static json_t *open_note(const struct client *c, const struct grant_statement *s
     json_t *note = NULL;
     struct diag ignored;
     if (!*text || base64_decode(text, strlen(text), &sealed) ||
-        box_open(&c->household.box, "cardea/1 note", BYTES_OF(s->id), blob_bytes(&sealed), &plain) ||
+        household_keys_unbox(&c->household, "cardea/1 note", BYTES_OF(s->id), blob_bytes(&sealed), &plain) ||
         json_parse(blob_bytes(&plain), &note, &ignored))
         return NULL;
     return note;
@@ -53,7 +54,8 @@ static enum grant_state state_of(const struct grant_item *g, uint64_t now) {
 
 /* Is it ended by a revocation of this household's? The vault's word alone is shown, and nothing hangs on it.
  */
-static err read_revocation(const struct grant_statement *s, json_t *row, uint64_t *out, struct diag *d) {
+static err read_revocation(const struct client *c, const struct grant_statement *s, json_t *row,
+                           uint64_t *out, struct diag *d) {
     AUTO(blob_clear) struct blob raw = {0};
     struct grant_revocation revocation;
     const char *text = client_text(row, "revocation");
@@ -61,7 +63,10 @@ static err read_revocation(const struct grant_statement *s, json_t *row, uint64_
     if (!*text) return ERR_OK;
     if (base64_decode(text, strlen(text), &raw))
         return diag_fail(d, ERR_INVALID, "the vault's list holds a revocation that cannot be");
-    err e = grant_revocation_check(blob_bytes(&raw), s, &revocation, d);
+    const struct succession_chain *chain = &c->household.chain;
+    err e = grant_revocation_check(blob_bytes(&raw), s, c->household.sign.public_key, &revocation, d);
+    for (size_t i = chain->count; e == ERR_FORGED && i > 0; i--) /* from before the keys were succeeded */
+        e = grant_revocation_check(blob_bytes(&raw), s, chain->links[i - 1].statement.former, &revocation, d);
     if (!e && !*out) *out = revocation.time;
     return e;
 }
@@ -70,6 +75,12 @@ void grants_ended_name(const uint8_t id[GRANT_ID_BYTES], char out[GRANTS_ENDED_N
     char hex[2 * GRANT_ID_BYTES + 1];
     hex_encode(BYTES(id, GRANT_ID_BYTES), hex);
     snprintf(out, GRANTS_ENDED_NAME_BYTES, "grant/%s/revoked", hex);
+}
+
+void grants_again_name(const uint8_t hash[GRANT_HASH_BYTES], char out[GRANTS_AGAIN_NAME_BYTES]) {
+    char hex[2 * GRANT_HASH_BYTES + 1];
+    hex_encode(BYTES(hash, GRANT_HASH_BYTES), hex);
+    snprintf(out, GRANTS_AGAIN_NAME_BYTES, "again/%s", hex);
 }
 
 static err remember_end(struct client *c, const uint8_t id[GRANT_ID_BYTES], struct diag *d) {
@@ -84,7 +95,14 @@ static err read_item(struct client *c, json_t *row, struct grant_item *out, stru
     char id[2 * GRANT_ID_BYTES + 1];
     if (base64_decode(statement, strlen(statement), &raw))
         return diag_fail(d, ERR_INVALID, "the vault's list of grants holds one that cannot be");
-    err e = grant_statement_read(blob_bytes(&raw), c->household.sign.public_key, &out->statement, d);
+    uint8_t hash[HASH_BYTES];
+    const uint8_t *present = c->household.sign.public_key;
+    err e = grant_statement_read(blob_bytes(&raw), NULL, &out->statement, d);
+    if (!e) out->former = memcmp(out->statement.issuer, present, SIGN_PUBLIC_BYTES) != 0;
+    if (!e && out->former && !succession_chain_has(&c->household.chain, out->statement.issuer))
+        e = diag_fail(d, ERR_FORGED, "it is by another household");
+    hash_sha256(blob_bytes(&raw), hash);
+    memcpy(out->hash, hash, sizeof out->hash);
     if (e) {
         diag_prefix(d, "the vault lists a grant that this household did not make");
         return e;
@@ -97,7 +115,7 @@ static err read_item(struct client *c, json_t *row, struct grant_item *out, stru
     out->last_use = slot_of(row, "last_use");
     out->note = open_note(c, &out->statement, client_text(row, "note"));
     out->active = json_incref(json_object_get(row, "active"));
-    e = read_revocation(&out->statement, row, &out->revoked, d);
+    e = read_revocation(c, &out->statement, row, &out->revoked, d);
     if (!e && *client_text(row, "revocation")) e = remember_end(c, out->statement.id, d);
     out->state = state_of(out, wall_slot(wall_now()));
     return e;
@@ -175,7 +193,7 @@ static void pause_ms(long ms) { /* between two looks at something that tells nob
 }
 
 /* The hub has begun the epoch; its root reaches the vault by the hub's outbox. */
-static err await_root(struct client *c, const struct camera *cam, int64_t before, struct diag *d) {
+err grants_await_root(struct client *c, const struct camera *cam, int64_t before, struct diag *d) {
     int64_t until_us = steady_now().us + GRANT_EPOCH_WAIT_S * INT64_C(1000000);
     for (;;) {
         int64_t epoch;
@@ -210,8 +228,8 @@ static err rekey_camera(struct client *c, struct camera_list *all, struct camera
     err e = grants_newest_epoch(c, cam, &before, d);
     if (!e && sub) e = grants_newest_epoch(c, sub, &before_sub, d);
     if (!e) e = begin_epoch(c, hub, cam, d);
-    if (!e) e = await_root(c, cam, before, d);
-    if (!e && sub) e = await_root(c, sub, before_sub, d);
+    if (!e) e = grants_await_root(c, cam, before, d);
+    if (!e && sub) e = grants_await_root(c, sub, before_sub, d);
     return e;
 }
 

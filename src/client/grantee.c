@@ -54,13 +54,27 @@ err grantee_of_member(const struct keyring *k, const struct keyring_household *h
 
 /* ---- what is held against an answer ---- */
 
-static err check_statement(const struct grantee *who, const struct grant_statement *s, struct wall_us now,
-                           struct diag *d) {
-    uint8_t issuer[LINK_ISSUER_BYTES];
-    link_issuer(s->issuer, issuer);
-    bool known = who->by_key ? memcmp(s->issuer, who->issuer_key, sizeof s->issuer) == 0
-                             : memcmp(issuer, who->issuer, sizeof issuer) == 0;
-    if (!known)
+static bool is_known(const struct grantee *who, const uint8_t sign[SIGN_PUBLIC_BYTES]) {
+    uint8_t hash[LINK_ISSUER_BYTES];
+    if (who->by_key) return memcmp(sign, who->issuer_key, SIGN_PUBLIC_BYTES) == 0;
+    link_issuer(sign, hash);
+    return memcmp(hash, who->issuer, sizeof hash) == 0;
+}
+
+/* The issuer's key that the holder knows, or one to which it leads. */
+static bool may_issue(const struct grantee *who, const struct succession_chain *chain,
+                      const uint8_t sign[SIGN_PUBLIC_BYTES]) {
+    if (is_known(who, sign)) return true;
+    for (size_t i = 0; i < chain->count; i++) {
+        const uint8_t *former = chain->links[i].statement.former;
+        if (is_known(who, former)) return succession_chain_leads(chain, NULL, former, sign, NULL) == ERR_OK;
+    }
+    return false;
+}
+
+static err check_statement(const struct grantee *who, const struct succession_chain *chain,
+                           const struct grant_statement *s, struct wall_us now, struct diag *d) {
+    if (!may_issue(who, chain, s->issuer))
         return diag_fail(d, ERR_FORGED,
                          "the vault sent a grant that another household signed: nothing was opened");
     if (memcmp(s->id, who->grant, sizeof s->id) != 0)
@@ -136,7 +150,7 @@ err client_grant_check(struct client_grant *g, const struct grant_answer *a, str
     AUTO(grant_parts_clear) struct grant_parts keys = {0};
     err e = s && about ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "out of memory");
     if (!e) e = grant_read(blob_bytes(&a->grant), NULL, s, d);
-    if (!e) e = check_statement(&g->who, s, now, d);
+    if (!e) e = check_statement(&g->who, &a->chain, s, now, d);
     if (!e) e = check_proof(s, a, d);
     if (!e) e = grant_open(blob_bytes(&a->grant), s->issuer, &g->who.box, s, &keys, d);
     if (!e) e = grant_about_read(blob_bytes(&keys.about), s, about, d);
@@ -150,6 +164,9 @@ err client_grant_check(struct client_grant *g, const struct grant_answer *a, str
         g->keys = keys;
         keys = (struct grant_parts){0};
         g->entry = a->entry;
+        const struct succession *last = succession_chain_last(&a->chain);
+        bool led = last && may_issue(&g->who, &a->chain, last->sign);
+        memcpy(g->newest, led ? last->sign : s->issuer, sizeof g->newest);
         g->opened = true;
     }
     if (about) grant_about_clear(about);
@@ -177,6 +194,8 @@ static err read_answer(json_t *answer, struct grant_answer *out, struct diag *d)
     if (!json_is_integer(entry) || json_integer_value(entry) < 0 || !json_is_array(proof) ||
         json_array_size(proof) > PROOF_MAX || !*checkpoint)
         return diag_fail(d, ERR_INVALID, "the vault's answer holds no proof that this use is in its log");
+    e = succession_chain_parse(json_object_get(answer, "succession"), &out->chain, d);
+    if (e) return e;
     out->entry = (uint64_t)json_integer_value(entry);
     out->checkpoint = strdup(checkpoint);
     if (!out->checkpoint) return diag_fail(d, ERR_NO_MEMORY, "out of memory");

@@ -11,6 +11,7 @@
 #include "client/camera.h"
 #include "format/grant_about.h"
 #include "format/link.h"
+#include "format/succession.h"
 
 /* Who opens what. The issuer is known beforehand: a link knows the beginning of a hash, a member the key. */
 struct grantee {
@@ -28,7 +29,8 @@ struct client_grant {
     struct grant_statement statement;
     struct grant_about about;
     struct grant_parts keys;
-    uint64_t entry; /* of the last use in the log */
+    uint64_t entry;                    /* of the last use in the log */
+    uint8_t newest[SIGN_PUBLIC_BYTES]; /* of the issuer's keys, to which the known one leads */
     bool opened;
 };
 void client_grant_free(struct client_grant *g); /* wipes; NULL is fine */
@@ -39,6 +41,7 @@ struct grant_answer {
     char *checkpoint;
     uint64_t entry;
     uint64_t opening; /* ours: which opening the entry must be of (log_opening_fact) */
+    struct succession_chain chain; /* how the household's keys succeeded each other */
 };
 void grant_answer_clear(struct grant_answer *a);
 

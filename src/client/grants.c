@@ -169,7 +169,7 @@ static err make(struct client *c, struct camera_list *all, const struct grant_wi
     if (w->words && strlen(w->words) > GRANT_WORDS_MAX_BYTES)
         return diag_fail(d, ERR_LIMIT, "the words are longer than %d bytes", GRANT_WORDS_MAX_BYTES);
     snprintf(m->about.words, sizeof m->about.words, "%s", w->words ? w->words : "");
-    log_key_derive(c->household.sign.seed, log_key);
+    client_log_key(c, log_key);
     log_actor_private(log_key, w->grantee_sign, m->about.actor);
     wipe(log_key, sizeof log_key);
     m->about.has_actor = w->purpose != GRANT_SUPPORT; /* staff are known by their key */
@@ -379,6 +379,7 @@ static err tend_one(struct client *c, const struct newest_list *newest_epochs, c
     struct camera *cameras[STREAMS_MAX];
     bool lacking = false;
     if (g->state != GRANT_STATE_ACTIVE && g->state != GRANT_STATE_LATER) return ERR_OK;
+    if (g->former) return ERR_OK; /* whoever kept the former key could have made it since */
     if (g->statement.to <= wall_slot(wall_now())) return ERR_OK;
     size_t count = wanted(newest_epochs->all, &g->statement, cameras);
     for (size_t i = 0; i < count && !lacking; i++) lacking = lacks(newest_epochs, g, cameras[i]);
@@ -421,4 +422,48 @@ err grants_tend(struct client *c, struct camera_list *all, size_t *tended, struc
         "the vault acts as if you had not ended the grant %.8s (%.60s): no new keys were given to it. If "
         "the vault was restored from a backup, end it again",
         hex, grant_item_text(held_back, "name"));
+}
+
+/* ---- under the household's new key ---- */
+
+static err succeed_one(struct client *c, struct camera_list *all, const struct grant_item *g,
+                       struct grants_succeeded *out, struct diag *d) {
+    struct camera *cameras[STREAMS_MAX];
+    size_t count = wanted(all, &g->statement, cameras);
+    err e = count ? issue_again(c, all, g, cameras, count, &out->why)
+                  : diag_fail(&out->why, ERR_NOT_FOUND, "its cameras are gone");
+    if (!e) out->issued++;
+    if (!e || e == ERR_CONFLICT) return ERR_OK; /* another device was first */
+    if (e != ERR_NOT_FOUND && e != ERR_DENIED && e != ERR_INVALID)
+        return diag_fail(d, e, "%s", out->why.text);
+    out->failed++;
+    return ERR_OK;
+}
+
+err grants_succeed(struct client *c, struct camera_list *all, struct grants_succeeded *out, struct diag *d) {
+    AUTO(grant_list_clear) struct grant_list l = {0};
+    err e = grants_read(c, &l, d);
+    for (size_t i = 0; !e && i < l.count; i++) {
+        const struct grant_item *g = &l.items[i];
+        char name[GRANTS_AGAIN_NAME_BYTES];
+        if (!g->former || (g->state != GRANT_STATE_ACTIVE && g->state != GRANT_STATE_LATER)) continue;
+        grants_again_name(g->hash, name);
+        if (client_remembers(c, name))
+            e = succeed_one(c, all, g, out, d);
+        else
+            out->unknown++;
+    }
+    return e;
+}
+
+err grants_remember(struct client *c, struct diag *d) {
+    AUTO(grant_list_clear) struct grant_list l = {0};
+    err e = grants_read(c, &l, d);
+    for (size_t i = 0; !e && i < l.count; i++) {
+        char name[GRANTS_AGAIN_NAME_BYTES];
+        if (l.items[i].former) continue;
+        grants_again_name(l.items[i].hash, name);
+        e = client_remember(c, name, 1, d);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }

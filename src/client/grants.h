@@ -40,6 +40,8 @@ err grants_share(struct client *c, struct camera_list *all, const struct grant_w
                  struct bytes password, const char *vault, char out[LINK_TEXT_BYTES],
                  uint8_t id[GRANT_ID_BYTES], struct diag *d) CHECKED;
 
+#define GRANT_HASH_BYTES 16
+
 enum grant_state {
     GRANT_STATE_ACTIVE,
     GRANT_STATE_LATER,
@@ -53,6 +55,8 @@ extern const char *const grant_states[];
 struct grant_item {
     struct grant_statement statement;
     enum grant_state state;
+    bool former; /* signed by a former key of the household: an owner revokes it, or lets be */
+    uint8_t hash[GRANT_HASH_BYTES]; /* of its statement, as it is signed */
     uint64_t uses, entry;
     uint64_t last_use, revoked; /* slots; 0: never */
     json_t *note;               /* owned; NULL: there is none that opens */

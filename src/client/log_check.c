@@ -19,7 +19,7 @@
 const char *const log_failures[] = {"none",          "key",      "signature",     "shrank",
                                     "forked",        "tiles",    "missing",       "not_included",
                                     "altered",       "withheld", "grant_missing", "revocation_missing",
-                                    "unknown_grant", "witness",  "time"};
+                                    "unknown_grant", "witness",  "time",          "succession"};
 
 struct checking {
     struct client *c;
@@ -293,10 +293,13 @@ static err sought_tags(const struct checking *k, uint64_t from, struct sought *o
 static err sought_make(const struct checking *k, uint64_t from, struct sought *out) {
     const struct grant_list *grants = &k->r->grants;
     *out = (struct sought){.from = from,
-                           .actors = calloc(grants->count + 1, sizeof *out->actors),
+                           .actors = calloc(grants->count + 1 + SUCCESSIONS_MAX, sizeof *out->actors),
                            .grants = calloc(grants->count + 1, sizeof *out->grants)};
     if (!out->actors || !out->grants || sought_tags(k, from, out)) return ERR_NO_MEMORY;
+    const struct succession_chain *chain = &k->c->household.chain;
     log_actor_private(k->log_key, k->c->household.sign.public_key, out->actors[out->count++]);
+    for (size_t i = 0; i < chain->count; i++)
+        log_actor_private(k->log_key, chain->links[i].statement.former, out->actors[out->count++]);
     for (size_t i = 0; i < grants->count; i++) {
         const struct grant_statement *s = &grants->items[i].statement;
         if (s->purpose == GRANT_SUPPORT)
@@ -462,6 +465,7 @@ static void add_name(struct named *named, const char *id, size_t n) {
 
 struct acts {
     struct named created, revoked, used;
+    size_t successions;
 };
 
 static err read_acts(struct checking *k, struct acts *a, struct diag *d) {
@@ -476,6 +480,7 @@ static err read_acts(struct checking *k, struct acts *a, struct diag *d) {
         bool sound = strlen(id) == 2 * GRANT_ID_BYTES;
         if (sound && strcmp(kind, "grant.create") == 0) add_name(&a->created, id, n);
         if (sound && strcmp(kind, "grant.revoke") == 0) add_name(&a->revoked, id, n);
+        a->successions += strcmp(kind, "household.succeed") == 0;
         if (strcmp(kind, "grant.use") == 0) add_name(&a->used, sound ? id : "", n);
     }
     sort_names(&a->created);
@@ -509,16 +514,30 @@ static err check_grants(struct checking *k, const struct acts *a, struct diag *d
     return ERR_OK;
 }
 
+/* Each succession is in the log once, and none that this household's chain does not have: whoever kept a
+ * former key could have made another, for a hub or a device that was away. */
+static err check_successions(struct checking *k, const struct acts *a, struct diag *d) {
+    size_t had = k->c->household.chain.count;
+    if (a->successions == had) return ERR_OK;
+    return broken(
+        k, LOG_FAILURE_SUCCESSION, d,
+        "the log says that the household's keys were renewed %zu times, and you know of %zu: somebody "
+        "who kept former keys may have renewed them too, or the vault did not write it down",
+        a->successions, had);
+}
+
 static err hold_against(struct checking *k, struct diag *d) {
     size_t room = k->r->seen.count + 1;
     struct acts a = {{calloc(room, sizeof *a.created.list), 0},
                      {calloc(room, sizeof *a.revoked.list), 0},
-                     {calloc(room, sizeof *a.used.list), 0}};
+                     {calloc(room, sizeof *a.used.list), 0},
+                     0};
     err e = a.created.list && a.revoked.list && a.used.list
                 ? read_acts(k, &a, d)
                 : diag_fail(d, ERR_NO_MEMORY, "no memory for the log's entries");
     if (!e) e = check_uses(k, &a, d);
     if (!e) e = check_grants(k, &a, d);
+    if (!e) e = check_successions(k, &a, d);
     free(a.created.list);
     free(a.revoked.list);
     free(a.used.list);
@@ -615,7 +634,8 @@ static err check_once(struct checking *k, struct diag *d) {
 
 static bool may_pass(enum log_failure failure) {
     return failure == LOG_FAILURE_WITHHELD || failure == LOG_FAILURE_GRANT_MISSING ||
-           failure == LOG_FAILURE_REVOCATION_MISSING || failure == LOG_FAILURE_UNKNOWN_GRANT;
+           failure == LOG_FAILURE_REVOCATION_MISSING || failure == LOG_FAILURE_SUCCESSION ||
+           failure == LOG_FAILURE_UNKNOWN_GRANT;
 }
 
 static err check_all(struct checking *k, struct diag *d) {
@@ -632,7 +652,7 @@ static err begin(struct checking *k, struct diag *d) {
     struct log_checked *r = k->r;
     if (path_join(k->path, k->o->folder, "log-seen"))
         return diag_fail(d, ERR_LIMIT, "the path %s is too long", k->o->folder);
-    log_key_derive(k->c->household.sign.seed, k->log_key);
+    client_log_key(k->c, k->log_key);
     err e = log_seen_read(k->path, k->c->household.id, &r->seen, d);
     if (!e) e = log_pins_get(k->c, &r->pins, &r->first, d);
     if (e) return e;
@@ -734,7 +754,8 @@ err log_look_at(const struct client *c, const struct log_seen *seen, size_t n, s
     struct log_look look = {.n = n, .index = own.index};
     err e = log_entry_decode(own.raw, &look.entry, d);
     if (e) return e;
-    e = box_open(&c->household.box, LOG_BOX_INFO, BYTES_OF(look.entry.tag), look.entry.details, &plain);
+    e = household_keys_unbox(&c->household, LOG_BOX_INFO, BYTES_OF(look.entry.tag), look.entry.details,
+                             &plain);
     if (e)
         return diag_fail(d, ERR_FORGED, "your entry number %zu does not open with your household's key", n);
     if (json_parse(blob_bytes(&plain), &look.details, NULL))

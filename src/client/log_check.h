@@ -4,8 +4,8 @@
  *   the checkpoint is signed by the pinned key; it continues the one that this device saw before, and those
  * that the household's own hubs have witnessed; every number from 0 on of the household's entries is there,
  * included, and opens; none stands in the log that the vault keeps back, and none twice; each of the
- * household's own grants and revocations appears; a use is of a grant that it made; time does not go back,
- * and is not ahead of ours (log_clock.h).
+ * household's own grants and revocations appears; a use is of a grant that it made; the successions of the
+ * household's keys are those that it knows; time does not go back, and is not ahead of ours (log_clock.h).
  *
  * The whole log is read for entries that are kept back once, at a device's first check, if it is not larger
  * than LOG_WHOLE_MAX; from then on what came since. Of a larger one what came after the household's last
@@ -41,6 +41,7 @@ enum log_failure {
     LOG_FAILURE_UNKNOWN_GRANT,      /* a use of a grant that the household did not make */
     LOG_FAILURE_WITNESS,            /* contradicts what a hub of the household has witnessed */
     LOG_FAILURE_TIME,               /* an entry is older than those before it, or is not yet */
+    LOG_FAILURE_SUCCESSION,         /* more or fewer successions of keys than the household knows */
 };
 /* "missing", for --json and the names of evidence. */
 extern const char *const log_failures[];

@@ -36,7 +36,7 @@ static err get_boxed(struct client *c, const char *key, uint64_t *version, json_
     err e = client_object_get(c, key, c->household.sign.public_key, &raw, &object, d);
     if (e) return e;
     *version = object.version;
-    if (box_open(&c->household.box, INFO, bytes_text(key), object.payload, &text))
+    if (household_keys_unbox(&c->household, INFO, bytes_text(key), object.payload, &text))
         return diag_fail(d, ERR_FORGED, "%s is not sealed to this household", key);
     return json_parse(blob_bytes(&text), out, d);
 }

@@ -118,14 +118,25 @@ static bool one_signer(const char *key) {
     return strncmp(key, "camera/", 7) == 0 && end && strcmp(end, "/profile") == 0;
 }
 
-static bool same_signer(json_t *entry, const uint8_t signer[SIGN_PUBLIC_BYTES]) {
+static bool signer_of(json_t *entry, uint8_t out[SIGN_PUBLIC_BYTES]) {
     AUTO(blob_clear) struct blob raw = {0};
     const char *text = json_string_value(json_array_get(entry, 1));
-    return text && base64_decode(text, strlen(text), &raw) == ERR_OK && raw.len == SIGN_PUBLIC_BYTES &&
-           memcmp(raw.data, signer, SIGN_PUBLIC_BYTES) == 0;
+    if (!text || base64_decode(text, strlen(text), &raw) || raw.len != SIGN_PUBLIC_BYTES) return false;
+    memcpy(out, raw.data, SIGN_PUBLIC_BYTES);
+    return true;
 }
 
-static err compare(const struct seen *s, json_t *entry, const struct object *o, struct diag *d) {
+/* The signer of before, or one to whom it handed over. */
+static bool may_sign(json_t *entry, const struct object *o, const struct succession_chain *chain) {
+    uint8_t before[SIGN_PUBLIC_BYTES];
+    if (!signer_of(entry, before)) return false;
+    if (memcmp(before, o->signer, sizeof before) == 0) return true;
+    return chain && strncmp(o->key, "household/keys/", 15) == 0 &&
+           succession_chain_leads(chain, NULL, before, o->signer, NULL) == ERR_OK;
+}
+
+static err compare(const struct seen *s, json_t *entry, const struct object *o,
+                   const struct succession_chain *chain, struct diag *d) {
     uint64_t before = version_of(entry);
     if (o->version < before)
         return diag_fail(
@@ -133,7 +144,7 @@ static err compare(const struct seen *s, json_t *entry, const struct object *o, 
             "the vault sent version %llu of %s, of which this device has seen version %llu: it holds "
             "a change back. If it was restored from a backup, remove %.200s to accept that",
             (unsigned long long)o->version, o->key, (unsigned long long)before, s->path);
-    if (one_signer(o->key) && !same_signer(entry, o->signer))
+    if (one_signer(o->key) && !may_sign(entry, o, chain))
         return diag_fail(d, ERR_FORGED, "%s is signed by another key than this device has seen before",
                          o->key);
     return ERR_OK;
@@ -149,7 +160,7 @@ static err note(struct seen *s, json_t *household, const struct object *o, bool 
 }
 
 err seen_check(struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], const struct object *object,
-               struct diag *d) {
+               const struct succession_chain *chain, struct diag *d) {
     char id[2 * SEEN_HOUSEHOLD_BYTES + 1];
     hex_encode(BYTES(household, SEEN_HOUSEHOLD_BYTES), id);
     json_t *of = json_object_get(s->households, id);
@@ -158,7 +169,7 @@ err seen_check(struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], co
         if (json_object_set_new(s->households, id, of)) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     }
     json_t *entry = json_object_get(of, object->key);
-    err e = entry ? compare(s, entry, object, d) : ERR_OK;
+    err e = entry ? compare(s, entry, object, chain, d) : ERR_OK;
     if (e || (entry && object->version == version_of(entry))) return e;
     return note(s, of, object, !entry, d);
 }
@@ -167,4 +178,14 @@ bool seen_has(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES
     char id[2 * SEEN_HOUSEHOLD_BYTES + 1];
     hex_encode(BYTES(household, SEEN_HOUSEHOLD_BYTES), id);
     return json_object_get(json_object_get(s->households, id), key) != NULL;
+}
+
+bool seen_knows(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES],
+                const struct object *object) {
+    char id[2 * SEEN_HOUSEHOLD_BYTES + 1];
+    uint8_t signer[SIGN_PUBLIC_BYTES];
+    hex_encode(BYTES(household, SEEN_HOUSEHOLD_BYTES), id);
+    json_t *entry = json_object_get(json_object_get(s->households, id), object->key);
+    return entry && version_of(entry) == object->version && signer_of(entry, signer) &&
+           memcmp(signer, object->signer, sizeof signer) == 0;
 }

@@ -5,6 +5,7 @@
 #define CARDEA_CLIENT_SEEN_H
 
 #include "format/object.h"
+#include "format/succession.h"
 
 #define SEEN_HOUSEHOLD_BYTES 16
 #define SEEN_KEYS_MAX 16384u /* of all households; what comes after them is not remembered */
@@ -18,11 +19,16 @@ err seen_open(const char *path, struct seen **out, struct diag *d) CHECKED;
 err seen_save(struct seen *s, struct diag *d) CHECKED;
 void seen_free(struct seen *s); /* NULL is fine */
 
-/* Compares a verified object with what was seen before, and remembers it.
- *   ERR_FORGED  an older version, or one of a key whose signer cannot change (household/keys/…,
- * camera/…/profile) by another signer: d names the object */
+/* Compares a verified object with what was seen before, and remembers it. `chain` (may be NULL) leads from
+ * former keys of the household to its present one.
+ *   ERR_FORGED  an older version, or one of a key whose signer cannot change by another signer: d names the
+ * object. These are camera/…/profile, and household/keys/… unless the chain leads from the signer before. */
 err seen_check(struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], const struct object *object,
-               struct diag *d) CHECKED;
+               const struct succession_chain *chain, struct diag *d) CHECKED;
+
+/* Is this what was seen last of it: the same version, by the same signer? */
+bool seen_knows(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES],
+                const struct object *object);
 
 /* Has any version of it been seen? */
 bool seen_has(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], const char *key);

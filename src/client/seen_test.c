@@ -78,7 +78,7 @@ static void older_is_refused(void **state) {
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         struct diag d = {{0}};
         struct object o = object_of(steps[i].key, steps[i].version, steps[i].signer);
-        err e = seen_check(s, steps[i].household, &o, &d);
+        err e = seen_check(s, steps[i].household, &o, NULL, &d);
         if (e != steps[i].expected) fail_msg("%s: %s (%s)", steps[i].label, err_text(e), d.text);
         if (!strstr(d.text, steps[i].says)) fail_msg("%s: it says: %s", steps[i].label, d.text);
         reopen(&s); /* in the file as in memory */
@@ -95,14 +95,14 @@ static void writers_keep_each_others(void **state) {
                   more = object_of("hub/01", 1, 'h');
     reopen(&a);
     reopen(&b);
-    assert_int_equal(seen_check(a, home, &newer, &d), ERR_OK);
-    assert_int_equal(seen_check(b, home, &older, &d), ERR_OK); /* it has not heard of the newer one */
-    assert_int_equal(seen_check(b, home, &more, &d), ERR_OK);
+    assert_int_equal(seen_check(a, home, &newer, NULL, &d), ERR_OK);
+    assert_int_equal(seen_check(b, home, &older, NULL, &d), ERR_OK); /* it has not heard of the newer one */
+    assert_int_equal(seen_check(b, home, &more, NULL, &d), ERR_OK);
     assert_int_equal(seen_save(a, &d), ERR_OK);
     assert_int_equal(seen_save(b, &d), ERR_OK);
     reopen(&a);
-    assert_int_equal(seen_check(a, home, &older, &d), ERR_FORGED);
-    assert_int_equal(seen_check(a, home, &more, &d), ERR_OK);
+    assert_int_equal(seen_check(a, home, &older, NULL, &d), ERR_FORGED);
+    assert_int_equal(seen_check(a, home, &more, NULL, &d), ERR_OK);
     seen_free(a);
     seen_free(b);
 }
@@ -127,9 +127,9 @@ static void what_is_damaged_is_said(void **state) {
     assert_int_equal(file_replace(path, bytes_text(odd), 0600, &d), ERR_OK);
     reopen(&s);
     struct object o = object_of("hub/00", 4, 'h'), older = object_of("hub/00", 3, 'h');
-    assert_int_equal(seen_check(s, home, &o, &d), ERR_OK);
+    assert_int_equal(seen_check(s, home, &o, NULL, &d), ERR_OK);
     reopen(&s);
-    assert_int_equal(seen_check(s, home, &older, &d), ERR_FORGED);
+    assert_int_equal(seen_check(s, home, &older, NULL, &d), ERR_FORGED);
     seen_free(s);
 }
 
@@ -142,16 +142,16 @@ static void at_the_limit(void **state) {
     for (uint32_t i = 0; i <= SEEN_KEYS_MAX; i++) {
         snprintf(key, sizeof key, "camera/aa/root/%u", i);
         struct object o = object_of(key, 2, 'h');
-        assert_int_equal(seen_check(s, home, &o, &d), ERR_OK);
+        assert_int_equal(seen_check(s, home, &o, NULL, &d), ERR_OK);
     }
     reopen(&s);
     struct object first = object_of("camera/aa/root/0", 1, 'h'), last = object_of(key, 1, 'h');
-    assert_int_equal(seen_check(s, home, &first, &d), ERR_FORGED);
-    assert_int_equal(seen_check(s, home, &last, &d), ERR_OK); /* one past it is not remembered */
+    assert_int_equal(seen_check(s, home, &first, NULL, &d), ERR_FORGED);
+    assert_int_equal(seen_check(s, home, &last, NULL, &d), ERR_OK); /* one past it is not remembered */
     first.version = 3;
-    assert_int_equal(seen_check(s, home, &first, &d), ERR_OK); /* what is, goes on */
+    assert_int_equal(seen_check(s, home, &first, NULL, &d), ERR_OK); /* what is, goes on */
     first.version = 2;
-    assert_int_equal(seen_check(s, home, &first, &d), ERR_FORGED);
+    assert_int_equal(seen_check(s, home, &first, NULL, &d), ERR_FORGED);
     seen_free(s);
 }
 
