@@ -89,6 +89,14 @@ struct grants_ended {
     struct diag why;
     size_t tended;       /* grants of others that were issued again */
     bool reached_beyond; /* the grant reached beyond now, so there was something to re-key */
+    /* Of a succession of the household's keys: what it left, for a person to see to. */
+    struct {
+        size_t objects; /* by a former key, and not known to this device: not taken over */
+        size_t grants;  /* likewise; lists show them */
+        size_t owners;  /* whose box is not known: they are to be invited again */
+        size_t failed;  /* grants that could not be issued again; `why` says of the last */
+        struct diag why;
+    } left;
 };
 /* Ends it at the vault, which is at once; then, if its keys reach beyond now, has the hubs begin a new epoch
  * of its cameras and tends all other grants. What of that could not be done is in *out and no error: the

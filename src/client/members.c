@@ -6,11 +6,13 @@
 #include <strings.h>
 
 #include "client/internal.h"
+#include "client/members_private.h"
+#include "client/succession.h"
 #include "crypto/hash.h"
 
-#define INVITE_PREFIX "member/invite/"
-#define PREFIX "member/"
-#define INFO "cardea/1 member"
+#define INVITE_PREFIX MEMBERS_INVITE_PREFIX
+#define PREFIX MEMBERS_PREFIX
+#define INFO MEMBERS_INFO
 #define NAMES_BYTES 240
 #define WITHDRAWN 2 /* a version that no invitation has: they are written once */
 
@@ -41,7 +43,7 @@ static err get_boxed(struct client *c, const char *key, uint64_t *version, json_
     return json_parse(blob_bytes(&text), out, d);
 }
 
-static err drop(struct client *c, const char *key, struct diag *d) {
+err members_drop(struct client *c, const char *key, struct diag *d) {
     char path[OBJECT_KEY_MAX_BYTES + 32];
     snprintf(path, sizeof path, "/v1/objects/%s", key);
     err e = client_json(c, "DELETE", path, NULL, NULL, d);
@@ -50,7 +52,7 @@ static err drop(struct client *c, const char *key, struct diag *d) {
 
 /* One that was used or withdrawn lets nobody in again, should the vault bring it back. */
 static err drop_invitation(struct client *c, const struct invitation *i, struct diag *d) {
-    err e = drop(c, i->key, d);
+    err e = members_drop(c, i->key, d);
     return e ? e : client_remember(c, i->key, WITHDRAWN, d);
 }
 
@@ -73,7 +75,7 @@ static err fixed(json_t *value, const char *name, uint8_t *out, size_t len, stru
     return ERR_OK;
 }
 
-static err read_member(json_t *value, struct member *out, struct diag *d) {
+err members_parse(json_t *value, struct member *out, struct diag *d) {
     err e = role_of(value, &out->role, d);
     if (!e) e = fixed(value, "sign", out->sign, sizeof out->sign, d);
     if (!e) e = fixed(value, "box", out->box, sizeof out->box, d);
@@ -83,6 +85,8 @@ static err read_member(json_t *value, struct member *out, struct diag *d) {
         e = diag_fail(d, ERR_INVALID, "\"grant\" is no id");
     if (e) return e;
     snprintf(out->name, sizeof out->name, "%s", client_text(value, "name"));
+    json_int_t removed = json_integer_value(json_object_get(value, "removed"));
+    out->removed = removed > 0 && removed <= SUCCESSIONS_MAX ? (uint32_t)removed : 0;
     return wall_parse(client_text(value, "added"), (struct wall_us){0}, &out->added, d);
 }
 
@@ -129,7 +133,7 @@ static err add_one(void *context, const char *key, int64_t listed, struct diag *
         if (!e) l->invitation_count++;
     } else if (!e) {
         struct member *m = &l->members[l->count];
-        e = read_member(value, m, d);
+        e = members_parse(value, m, d);
         snprintf(m->key, sizeof m->key, "%s", key);
         m->version = version;
         if (!e) l->count++;
@@ -152,10 +156,43 @@ static err forget_old(struct client *c, struct member_list *l, struct diag *d) {
     return ERR_OK;
 }
 
+bool members_is_self(const struct client *c, const struct member *m) {
+    return memcmp(m->sign, c->keyring.sign.public_key, sizeof m->sign) == 0;
+}
+
+static void member_key(const uint8_t sign[SIGN_PUBLIC_BYTES], char out[MEMBER_KEY_BYTES]) {
+    uint8_t hash[HASH_BYTES];
+    hash_sha256(BYTES(sign, SIGN_PUBLIC_BYTES), hash);
+    memcpy(out, PREFIX, sizeof PREFIX);
+    hex_encode(BYTES(hash, 8), out + strlen(PREFIX));
+}
+
+static err members_put_self(struct client *c, struct diag *d) {
+    const struct sign_key *capability = &c->keyring.households[c->household_index].capability;
+    struct member m = {.role = INVITATION_OWNER, .added = wall_now(), .version = 1};
+    snprintf(m.name, sizeof m.name, "%.*s", INVITATION_NAME_MAX_BYTES, c->login);
+    memcpy(m.sign, c->keyring.sign.public_key, sizeof m.sign);
+    memcpy(m.box, c->keyring.box.public_key, sizeof m.box);
+    memcpy(m.capability, capability->public_key, sizeof m.capability);
+    member_key(m.sign, m.key);
+    err e = members_put(c, &m, d);
+    return e == ERR_CONFLICT ? ERR_OK : e; /* another device of this account was first */
+}
+
+static err put_self_beside(struct client *c, const struct member_list *l, struct diag *d) {
+    bool others = false;
+    for (size_t i = 0; i < l->count; i++) {
+        if (members_is_self(c, &l->members[i])) return ERR_OK;
+        others |= l->members[i].role == INVITATION_OWNER;
+    }
+    return others ? members_put_self(c, d) : ERR_OK;
+}
+
 err members_read(struct client *c, struct member_list *out, struct diag *d) {
     struct reading r = {c, out};
     member_list_clear(out);
     err e = client_object_list(c, PREFIX, add_one, &r, d);
+    if (!e) e = put_self_beside(c, out, d);
     return e ? e : forget_old(c, out, d);
 }
 
@@ -325,7 +362,7 @@ static err make_owner(struct client *c, const struct coming *who, struct sign_ke
     return client_object_put(c, key, version, blob_bytes(&payload), d);
 }
 
-static err remember(struct client *c, const struct member *m, struct diag *d) {
+err members_put(struct client *c, const struct member *m, struct diag *d) {
     char added[WALL_TEXT_BYTES];
     bool owner = m->role == INVITATION_OWNER;
     wall_format(m->added, added);
@@ -335,6 +372,7 @@ static err remember(struct client *c, const struct member *m, struct diag *d) {
                   invitation_roles[m->role], "sign", json_base64(BYTES_OF(m->sign)), "box",
                   json_base64(BYTES_OF(m->box)), "grant", owner ? NULL : json_hex(BYTES_OF(m->grant)),
                   "capability", owner ? json_base64(BYTES_OF(m->capability)) : NULL, "added", added);
+    if (value && m->removed) json_object_set_new(value, "removed", json_integer(m->removed));
     return put_boxed(c, m->key, m->version, value, d);
 }
 
@@ -361,15 +399,17 @@ static err end_before(struct client *c, struct camera_list *all, struct member *
         m->version = 1;
         return ERR_OK;
     }
-    if (!e) e = read_member(value, &old, d);
+    if (!e) e = members_parse(value, &old, d);
     if (e) return e;
     memcpy(old.key, m->key, sizeof old.key);
+    old.version = m->version;
     e = members_remove(c, all, &old, NULL, &ended, d);
-    if (ended.failed) /* the entry is kept then, and this one replaces it */
-        m->version++;
-    else
-        m->version = 1;
-    return e;
+    if (e) return e;
+    AUTO(json_release)
+    json_t *left = NULL; /* the entry is kept where something failed, and this one replaces it */
+    e = get_boxed(c, m->key, &m->version, &left, d);
+    m->version = e ? 1 : m->version + 1;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 err members_answer(struct client *c, struct camera_list *all, const struct invitation *i, bool *in,
@@ -377,15 +417,12 @@ err members_answer(struct client *c, struct camera_list *all, const struct invit
     AUTO(coming_clear) struct coming who = {0};
     struct member m = {.role = i->role, .added = wall_now(), .version = 1};
     AUTO(invitation_answer_clear) struct invitation_answer a = {.role = i->role};
-    uint8_t hash[HASH_BYTES];
     err e = find_coming(c, i, &who, in, d);
     if (e || !*in) return e;
     memcpy(m.name, i->name, sizeof m.name);
     memcpy(m.sign, who.sign, sizeof m.sign);
     memcpy(m.box, who.box, sizeof m.box);
-    hash_sha256(BYTES_OF(who.sign), hash);
-    memcpy(m.key, PREFIX, sizeof PREFIX);
-    hex_encode(BYTES(hash, 8), m.key + strlen(PREFIX));
+    member_key(who.sign, m.key);
     e = end_before(c, all, &m, d);
     if (!e && i->role == INVITATION_OWNER) e = make_owner(c, &who, &a.capability, d);
     if (!e && i->role != INVITATION_OWNER) e = issue_member(c, all, i, &who, a.grant, d);
@@ -395,30 +432,13 @@ err members_answer(struct client *c, struct camera_list *all, const struct invit
     memcpy(a.household, c->household.id, sizeof a.household);
     memcpy(a.name, c->household.name, sizeof a.name);
     memcpy(a.sign, c->household.sign.public_key, sizeof a.sign);
-    e = remember(c, &m, d);
+    if (i->role == INVITATION_OWNER) e = members_put_self(c, d); /* beside the other owners, unless it is */
+    if (!e) e = members_put(c, &m, d);
     if (!e) e = post_answer(c, &a, &who, d);
     return e ? e : members_cancel(c, i, d); /* it has done its work */
 }
 
 /* ---- removing ---- */
-
-static err remove_owner(struct client *c, struct camera_list *all, const struct member *m,
-                        const struct grants_progress *progress, struct grants_ended *out, struct diag *d) {
-    char path[128], hex[2 * SIGN_PUBLIC_BYTES + 1], key[HOUSEHOLD_KEY_TEXT_BYTES];
-    struct grant_statement every = {.role = GRANT_ROLE_MEMBER};
-    hex_encode(BYTES_OF(m->capability), hex);
-    snprintf(path, sizeof path, "/v1/capabilities/%s", hex);
-    err e = client_json(c, "DELETE", path, NULL, NULL, d);
-    if (e == ERR_NOT_FOUND) e = ERR_OK;
-    household_keys_key(m->box, key);
-    if (!e) e = drop(c, key, d);
-    if (e) return e;
-    for (size_t i = 0; i < all->count && every.camera_count < GRANT_CAMERAS_MAX; i++)
-        if (!all->cameras[i].is_sub)
-            memcpy(every.cameras[every.camera_count++], all->cameras[i].id, CAMERA_ID_BYTES);
-    out->reached_beyond = true;
-    return grants_rekey(c, all, &every, progress, out, d);
-}
 
 static err end_grant(struct client *c, struct camera_list *all, const struct member *m,
                      const struct grants_progress *progress, struct grants_ended *out, struct diag *d) {
@@ -435,10 +455,9 @@ static err end_grant(struct client *c, struct camera_list *all, const struct mem
 err members_remove(struct client *c, struct camera_list *all, const struct member *m,
                    const struct grants_progress *progress, struct grants_ended *out, struct diag *d) {
     *out = (struct grants_ended){0};
-    if (memcmp(m->sign, c->keyring.sign.public_key, sizeof m->sign) == 0)
-        return diag_fail(d, ERR_INVALID, "that is you: another owner can remove you");
-    err e = m->role == INVITATION_OWNER ? remove_owner(c, all, m, progress, out, d)
-                                        : end_grant(c, all, m, progress, out, d);
+    if (members_is_self(c, m)) return diag_fail(d, ERR_INVALID, "that is you: another owner can remove you");
+    if (m->role == INVITATION_OWNER) return succession_remove(c, m, progress, out, d);
+    err e = end_grant(c, all, m, progress, out, d);
     /* While cameras lack new keys the member stays on the list, so that this can be done again. */
-    return e || out->failed ? e : drop(c, m->key, d);
+    return e || out->failed ? e : members_drop(c, m->key, d);
 }

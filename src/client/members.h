@@ -33,6 +33,7 @@ struct member {
     uint8_t sign[SIGN_PUBLIC_BYTES], box[BOX_PUBLIC_BYTES];
     uint8_t grant[GRANT_ID_BYTES];         /* of a member or viewer */
     uint8_t capability[SIGN_PUBLIC_BYTES]; /* of an owner */
+    uint32_t removed; /* an owner who goes with this succession of the household's keys; 0: stays */
     struct wall_us added;
 };
 
@@ -44,7 +45,11 @@ struct member_list {
 };
 void member_list_clear(struct member_list *l); /* wipes */
 
-/* Reads both, and forgets invitations that are over. */
+/* Is it this account itself? */
+bool members_is_self(const struct client *c, const struct member *m);
+
+/* Reads both, and forgets invitations that are over. Where there are other owners, this one is put on the
+ * list too, so that their devices know to whom the household's keys are sealed. */
 err members_read(struct client *c, struct member_list *out, struct diag *d) CHECKED;
 /* By name (any case), or by a beginning that one alone has. ERR_NOT_FOUND: d lists the names. */
 err members_find(const struct member_list *l, const char *name, const struct member **out,
@@ -66,8 +71,8 @@ err members_answer(struct client *c, struct camera_list *all, const struct invit
                    struct diag *d) CHECKED;
 err members_cancel(struct client *c, const struct invitation *invitation, struct diag *d) CHECKED;
 
-/* Ends all that they were given, as grants_revoke; an owner's capability and copy of the keys too, with fresh
- * keys of all cameras. */
+/* Ends all that they were given, as grants_revoke; when an owner goes, the household's keys are succeeded
+ * (succession.h). */
 err members_remove(struct client *c, struct camera_list *all, const struct member *m,
                    const struct grants_progress *progress, struct grants_ended *out, struct diag *d) CHECKED;
 

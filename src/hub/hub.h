@@ -138,7 +138,7 @@ void hub_reply(struct hub *h, const uint8_t command[COMMAND_ID_BYTES], err e, js
 err hub_succession_open(const struct hub *h, const uint8_t id[COMMAND_ID_BYTES], struct bytes box,
                         struct command *out, uint8_t signer[SIGN_PUBLIC_BYTES], struct diag *d) CHECKED;
 err hub_succeed(struct hub *h, const struct command *c, const uint8_t signer[SIGN_PUBLIC_BYTES],
-                struct diag *d) CHECKED;
+                json_t **result, struct diag *d) CHECKED;
 void hub_rekey_tick(struct hub *h);
 
 /* hub_notice.c: what the vault tells of by a notice. ERR_INVALID: it is none. */

@@ -198,7 +198,7 @@ void hub_command(struct hub *h, const uint8_t id[COMMAND_ID_BYTES], struct bytes
     json_t *result = NULL;
     bool later = false;
     if (!e && strcmp(c.verb, "succeed") == 0)
-        e = hub_succeed(h, &c, signer, &d);
+        e = hub_succeed(h, &c, signer, &result, &d);
     else if (!e)
         e = run(h, &c, &result, &later, &d);
     if (e || !later) hub_reply(h, id, e, result, &d);

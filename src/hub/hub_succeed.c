@@ -99,7 +99,7 @@ void hub_rekey_tick(struct hub *h) {
 }
 
 err hub_succeed(struct hub *h, const struct command *c, const uint8_t signer[SIGN_PUBLIC_BYTES],
-                struct diag *d) {
+                json_t **result, struct diag *d) {
     AUTO(blob_clear) struct blob certificate = {0};
     struct succession_chain *chain = calloc(1, sizeof *chain);
     if (!chain) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
@@ -110,8 +110,9 @@ err hub_succeed(struct hub *h, const struct command *c, const uint8_t signer[SIG
         e = identity_succeed(h->identity, h->data, signer, succession_chain_last(chain)->box,
                              blob_bytes(&certificate), d);
     free(chain);
-    if (e || taken) return e;
-    log_info("the household's keys were succeeded");
-    rekey(h, true);
-    return ERR_OK;
+    if (e) return e;
+    if (!taken) log_info("the household's keys were succeeded");
+    if (!taken) rekey(h, true);
+    *result = json_pack("{s:b}", "fresh", !taken);
+    return *result ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "out of memory");
 }
