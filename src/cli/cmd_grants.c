@@ -48,6 +48,7 @@ static json_t *item_json(struct camera_list *all, const struct grant_item *g) {
                   streams, "from", slot_json(s->from), "to", slot_json(s->to), "live", (int)s->live, "export",
                   (int)s->may_export, "expires", slot_json(s->expires), "uses", (json_int_t)g->uses,
                   "last_use", slot_json(g->last_use), "revoked", slot_json(g->revoked), "active", g->active);
+    if (o && g->former) json_object_set_new(o, "former", json_true());
     if (o && s->role) json_object_set_new(o, "role", json_string(grant_roles[s->role]));
     if (o && *s->ticket) json_object_set_new(o, "ticket", json_string(s->ticket));
     if (o && s->views) json_object_set_new(o, "views", json_integer((json_int_t)s->views));
@@ -81,6 +82,8 @@ static void print_until(const struct grant_item *g, uint64_t now) {
         case GRANT_STATE_LATER: printf("; from %s on", when); return;
         default: break;
     }
+    if (g->former)
+        printf("; MADE BY A FORMER OWNER'S KEY, which gets nothing new: revoke it unless you know it");
     if (g->statement.expires < GRANTS_FOREVER) printf("; until %s", when);
     (void)now;
 }
@@ -136,6 +139,30 @@ int run_grants(struct cli *cli, const struct args *args) {
 void grants_say(void *context, const char *what) {
     (void)context;
     fprintf(stderr, "%s…\n", what);
+}
+
+void grants_print_left(const struct grants_ended *ended) {
+    if (ended->left.objects)
+        fprintf(
+            stderr,
+            "cardea: %zu of the household's objects are by a former key and not known to this device: they "
+            "were left out\n",
+            ended->left.objects);
+    if (ended->left.grants)
+        fprintf(
+            stderr,
+            "cardea: %zu grants are by a former owner's key: `cardea grants` shows them; end those that you "
+            "did not make\n",
+            ended->left.grants);
+    if (ended->left.failed)
+        fprintf(stderr, "cardea: %zu grants could not be given again by the new keys: %s\n",
+                ended->left.failed, ended->left.why.text);
+    if (ended->left.owners)
+        fprintf(
+            stderr,
+            "cardea: %zu copies of the household's former keys are of owners who are not on the list: invite "
+            "them again if they are to stay\n",
+            ended->left.owners);
 }
 
 int grants_print_ended(const struct grants_ended *ended) {

@@ -509,10 +509,12 @@ static int run_status(struct cli *cli, const struct args *args) {
     if (!vault) return cli_fail(&d);
     http_client_patience(s.client.http, HUB_PATIENCE_MS);
     if (!e && collect_hubs(&s.client, hubs, &well, !cli->json, &d)) return cli_fail(&d);
+    if (!cli->json && session_print_awaited(&s, stdout)) well = false;
     if (cli->json) {
         AUTO(json_release)
-        json_t *all = json_pack("{s:{s:s, s:s}, s:O, s:O}", "household", "name", s.client.household.name,
-                                "fingerprint", fingerprint, "vault", vault, "hubs", hubs);
+        json_t *all = json_pack("{s:{s:s, s:s}, s:O, s:O, s:o}", "household", "name", s.client.household.name,
+                                "fingerprint", fingerprint, "vault", vault, "hubs", hubs, "former_keys",
+                                session_awaited_json(&s));
         json_dumpf(all, stdout, JSON_INDENT(1));
         putchar('\n');
     } else {

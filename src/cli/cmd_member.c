@@ -149,17 +149,22 @@ static void answer_waiting(struct session *s, struct member_list *l, size_t *ans
     }
 }
 
-static json_t *list_json(const struct member_list *l) {
+static json_t *list_json(const struct session *s, const struct member_list *l) {
     json_t *list = json_array();
     for (size_t i = 0; i < l->count; i++) {
         const struct member *m = &l->members[i];
+        if (members_is_self(&s->client, m)) continue;
         char added[WALL_TEXT_BYTES];
         wall_format(m->added, added);
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:s, s:o*}", "name", m->name, "role",
-                                        invitation_roles[m->role], "state", "in", "added", added, "grant",
-                                        m->role == INVITATION_OWNER ? NULL : json_hex(BYTES_OF(m->grant))));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:s, s:o*}", "name", m->name, "role", invitation_roles[m->role],
+                            "state", m->removed ? "removed" : "in", "added", added, "grant",
+                            m->role == INVITATION_OWNER ? NULL : json_hex(BYTES_OF(m->grant))));
     }
+    if (succession_awaited(&s->client, &s->keys))
+        for (size_t i = 0; i < json_array_size(list); i++)
+            if (strcmp(json_string_value(json_object_get(json_array_get(list, i), "state")), "removed") == 0)
+                json_object_set_new(json_array_get(list, i), "hubs", session_awaited_json(s));
     for (size_t i = 0; i < l->invitation_count; i++)
         json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", l->invitations[i].name, "role",
                                               invitation_roles[l->invitations[i].role], "state", "invited"));
@@ -177,13 +182,17 @@ static int run_list(struct cli *cli, const struct args *args) {
     answer_waiting(&s, l, &answered);
     if (answered && members_read(&s.client, l, &d)) return cli_fail(&d);
     if (cli->json) {
-        AUTO(json_release) json_t *list = list_json(l);
+        AUTO(json_release) json_t *list = list_json(&s, l);
         return cli_print_json(list);
     }
+    size_t others = 0;
     for (size_t i = 0; i < l->count; i++) {
         char added[48];
+        if (members_is_self(&s.client, &l->members[i])) continue;
+        others++;
         cli_time_text(l->members[i].added, added);
-        printf("%-20s %-7s since %s\n", l->members[i].name, invitation_roles[l->members[i].role], added);
+        printf("%-20s %-7s since %s%s\n", l->members[i].name, invitation_roles[l->members[i].role], added,
+               l->members[i].removed ? "; REMOVED, but see below" : "");
     }
     for (size_t i = 0; i < l->invitation_count; i++) {
         char until[48];
@@ -191,7 +200,8 @@ static int run_list(struct cli *cli, const struct args *args) {
         printf("%-20s %-7s invited; the link holds until %s\n", l->invitations[i].name,
                invitation_roles[l->invitations[i].role], until);
     }
-    if (l->count + l->invitation_count == 0)
+    (void)session_print_awaited(&s, stdout);
+    if (others + l->invitation_count == 0)
         puts("nobody but you; `cardea member add NAME --role owner|member|viewer` invites somebody");
     return STATUS_DONE;
 }
@@ -223,7 +233,11 @@ static int run_remove(struct cli *cli, const struct args *args) {
     if (cancelled >= 0) return cancelled;
     if (members_find(l, args->positional[0], &m, &d)) return cli_fail(&d);
     snprintf(question, sizeof question,
-             "remove %.120s? They see nothing from now on, and the cameras get new keys", m->name);
+             m->role == INVITATION_OWNER
+                 ? "remove %.120s? The household, its hubs and cameras get new keys; open invitations are "
+                   "withdrawn"
+                 : "remove %.120s? They see nothing from now on, and the cameras get new keys",
+             m->name);
     if (!args_has(args, "yes") && !cli_confirm(question))
         return cli_fail_text("nothing was removed (--yes removes without asking)");
     if (members_remove(&s.client, &s.cameras, m, &progress, &ended, &d)) return cli_fail(&d);
@@ -231,8 +245,8 @@ static int run_remove(struct cli *cli, const struct args *args) {
            m->name);
     if (m->role == INVITATION_OWNER)
         puts("an owner has held the household's keys: whatever they copied from the vault while they were "
-             "one still "
-             "opens for them");
+             "one still opens for them; nothing that is recorded from now on does");
+    grants_print_left(&ended);
     return grants_print_ended(&ended);
 }
 
@@ -350,9 +364,17 @@ const struct command commands_member[] = {
     {.name = "member remove",
      .summary = "Remove somebody: new keys for all that they saw",
      .usage = "NAME [--yes]",
-     .help = "The vault ends at once what they look at, the cameras get new keys, and everybody else is "
-             "handed them.\n"
-             "A NAME that is only invited: withdraws the invitation.\n",
+     .help =
+         "The vault ends at once what they look at, the cameras get new keys, and everybody else is "
+         "handed them.\n"
+         "An owner has held the household's own keys, so these are made anew: other owners go on without "
+         "signing in\n"
+         "again, grants and links hold, invitations that are open are withdrawn. A hub that is away seals to "
+         "the\n"
+         "former keys until it is back and an owner uses Cardea; `cardea member list` and `cardea status` "
+         "name "
+         "it.\n"
+         "A NAME that is only invited: withdraws the invitation.\n",
      .options = remove_options,
      .least = 1,
      .most = 1,

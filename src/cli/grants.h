@@ -12,5 +12,7 @@ int run_grants_revoke(struct cli *cli, const struct args *args);
 void grants_say(void *context, const char *what);
 /* What was done beside ending it. Returns the command's status. */
 int grants_print_ended(const struct grants_ended *ended);
+/* What a succession of the household's keys left to be seen to, on standard error. */
+void grants_print_left(const struct grants_ended *ended);
 
 #endif

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/grants.h"
 #include "cli/home.h"
 #include "client/account.h"
 #include "client/grantee.h"
@@ -138,6 +139,68 @@ err session_account(const struct cli *cli, struct session *out, struct diag *d) 
     return e;
 }
 
+/* The folder's memory of whose household it is follows the household's keys. */
+static void keep_signer(const struct cli *cli, const struct client *c) {
+    struct home_owner owner;
+    struct diag ignored;
+    char hex[2 * HOUSEHOLD_ID_BYTES + 1];
+    const uint8_t *present = c->household.sign.public_key;
+    hex_encode(BYTES_OF(c->household.id), hex);
+    if (home_owner_read(cli->data, &owner, &ignored) || strcmp(owner.household, hex) != 0 ||
+        memcmp(owner.sign, present, sizeof owner.sign) == 0 ||
+        succession_chain_leads(&c->household.chain, c->household.id, owner.sign, present, &ignored))
+        return;
+    memcpy(owner.sign, present, sizeof owner.sign);
+    (void)!home_owner_write(cli->data, &owner, &ignored);
+}
+
+static void say_step(void *context, const char *what) {
+    (void)context;
+    fprintf(stderr, "%s…\n", what);
+}
+
+/* What another command, or another owner's device, left half done. What cannot be done now is for next time.
+ */
+static void tend_keys(struct session *s) {
+    struct diag why = {{0}};
+    struct grants_ended ended;
+    const struct grants_progress progress = {say_step, NULL};
+    bool did = false;
+    err e = succession_tend(&s->client, &progress, &ended, &did, &why);
+    if (e) fprintf(stderr, "cardea: the household's new keys are not everywhere yet: %s\n", why.text);
+    if (!e && did) grants_print_left(&ended);
+    if (succession_look(&s->client, &s->keys, &why)) s->keys = (struct succession_state){0};
+    if (!e && did) (void)session_print_awaited(s, stderr);
+}
+
+static void awaited_name(const struct client *c, size_t i, char out[17]) {
+    hex_encode(BYTES(c->hubs[i].hub, 8), out);
+}
+
+size_t session_print_awaited(const struct session *s, FILE *to) {
+    size_t count = 0;
+    for (size_t i = 0; i < s->client.hub_count; i++) {
+        char name[17];
+        if (!succession_awaits(&s->client, &s->keys, s->client.hubs[i].hub)) continue;
+        awaited_name(&s->client, i, name);
+        fprintf(
+            to,
+            "hub %s is away and still seals to the household's former keys, which a removed owner may have "
+            "kept; it gets the new ones when it is back and you use Cardea\n",
+            name);
+        count++;
+    }
+    return count;
+}
+
+json_t *session_awaited_json(const struct session *s) {
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < s->client.hub_count; i++)
+        if (succession_awaits(&s->client, &s->keys, s->client.hubs[i].hub))
+            json_array_append_new(list, json_hex(BYTES_OF(s->client.hubs[i].hub)));
+    return list;
+}
+
 err session_open_any(const struct cli *cli, struct session *out, struct diag *d) {
     err e = session_account(cli, out, d);
     if (e) return e;
@@ -145,6 +208,11 @@ err session_open_any(const struct cli *cli, struct session *out, struct diag *d)
     e = open_seen(cli, out, d);
     if (!e) e = client_unlock(&out->client, d);
     if (!e) save_seen(cli, out);
+    if (!e && !out->client.grant) {
+        tend_keys(out);
+        keep_signer(cli, &out->client);
+        save_seen(cli, out);
+    }
     if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT) diag_prefix(d, "no vault answers at %s", out->client.url);
     if (e) session_close(out);
     return e;

@@ -2,8 +2,11 @@
 #ifndef CARDEA_CLI_SESSION_H
 #define CARDEA_CLI_SESSION_H
 
+#include <stdio.h>
+
 #include "cli/cli.h"
 #include "client/camera.h"
+#include "client/succession.h"
 
 /* The vault that --vault or the running home names; *ca_file is a path or empty.
  *   ERR_NOT_FOUND  no home runs on --data: d says what to do */
@@ -22,10 +25,12 @@ struct session {
     struct client client;
     struct seen *seen; /* DIR/seen.json; NULL where the folder cannot be read */
     struct camera_list cameras;
+    struct succession_state keys; /* of an owner's: how far the household's present keys have come */
 };
 /* As far as the account: nothing of the household is asked for, and there need be none. */
 err session_account(const struct cli *cli, struct session *out, struct diag *d) CHECKED;
-/* An owner's. ERR_DENIED: the account is a member of the household, and this needs its keys. */
+/* An owner's; a succession of the household's keys that is half done is gone on with. ERR_DENIED: the account
+ * is a member of the household, and this needs its keys. */
 err session_open(const struct cli *cli, struct session *out, struct diag *d) CHECKED;
 /* An owner's or a member's, who has the keys of a grant alone (session->client.grant). */
 err session_open_any(const struct cli *cli, struct session *out, struct diag *d) CHECKED;
@@ -37,6 +42,9 @@ err session_camera(const struct cli *cli, const char *name, struct session *s, s
 err session_view(const struct cli *cli, const char *name, struct session *s, struct camera **out,
                  struct diag *d) CHECKED;
 void session_close(struct session *s);
+/* Says, on `to`, which hubs still seal to the household's former keys. How many they are. */
+size_t session_print_awaited(const struct session *s, FILE *to);
+json_t *session_awaited_json(const struct session *s);
 
 /* What an owner may do anyway, and a grantee if the grant says so. False: d says why not. */
 bool session_may_live(const struct session *s, struct diag *d);
