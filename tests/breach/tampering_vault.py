@@ -7,7 +7,7 @@ A rule is given the request (method, path, headers, body) and the real vault's r
 what is answered: the response, changed, or another. A rule made with `ask=` is given the request before the vault sees it,
 and may change it or answer itself. Live views pass through in pieces; a rule on one is given each piece. What was answered
 is kept in `seen`, so that it may be answered again: a replay. For any test that plays a vault that lies."""
-import http.client, json, re, threading, urllib.parse
+import http.client, json, re, sys, threading, traceback, urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PIECE = 65536
@@ -55,6 +55,7 @@ class TamperingVault:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = self.on_error
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
@@ -75,6 +76,12 @@ class TamperingVault:
         wanted = re.compile(path)
         with self.lock:
             return [(q, r) for q, r in self.seen if q.method == method and wanted.fullmatch(q.path.split("?")[0])]
+
+    @staticmethod
+    def on_error(request, address):
+        """A program that was killed hangs up: no failure of this one's."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            traceback.print_exc()
 
     def stop(self):
         self.server.shutdown()
