@@ -211,4 +211,5 @@ def test_a_removal_that_is_killed_is_finished(folder):
 
 
 if __name__ == "__main__":
-    main([test_an_ex_owner_has_nothing, test_the_hub_is_away_when_an_owner_is_removed, test_a_removal_that_is_killed_is_finished])
+    tests = [test_an_ex_owner_has_nothing, test_the_hub_is_away_when_an_owner_is_removed, test_a_removal_that_is_killed_is_finished]
+    main([t for t in tests if not sys.argv[1:] or t.__name__ in sys.argv[1:]])
