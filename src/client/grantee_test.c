@@ -30,7 +30,8 @@ struct scene {
     uint8_t log_key[LOG_KEY_BYTES];
     struct sign_key *signs, *logs; /* who signs the grant, and the checkpoint */
     bool witnessed;
-    uint64_t index; /* said to be the entry's */
+    uint64_t index;              /* said to be the entry's */
+    struct household_keys *next; /* what `household` handed over to; owned */
     struct wall_us now;
     struct grant_answer answer;
 };
@@ -41,6 +42,8 @@ static void scene_clear(struct scene *s) {
     timekey_set_clear(&s->part.keys);
     grant_about_clear(&s->grant.about);
     grant_parts_clear(&s->grant.keys);
+    household_keys_clear(s->next);
+    free(s->next);
 }
 
 static void scene_set(struct scene *s) {
@@ -207,6 +210,46 @@ static void a_member_of_another(struct scene *s) {
     a_member(s);
     s->grant.who.issuer_key[0] ^= 1;
 }
+/* The household's keys were succeeded, and the vault says how. */
+static void succeeded(struct scene *s) {
+    static const uint8_t log_key[HOUSEHOLD_LOG_KEY_BYTES];
+    struct household_keys *before = calloc(1, sizeof *before);
+    s->next = calloc(1, sizeof *s->next);
+    assert_true(before && s->next);
+    before->sign = s->household;
+    box_key_generate(&before->box);
+    assert_int_equal(household_keys_succeed(before, log_key, NOW, s->next, NULL), ERR_OK);
+    household_keys_clear(before);
+    free(before);
+    s->answer.chain = s->next->chain;
+    s->signs = &s->next->sign;
+}
+static void succeeded_and_by_the_former(struct scene *s) {
+    succeeded(s);
+    s->signs = &s->household;
+}
+static void a_members_succeeded(struct scene *s) {
+    succeeded(s);
+    a_member(s);
+}
+static void a_chain_held_back(struct scene *s) {
+    succeeded(s);
+    s->answer.chain.count = 0;
+}
+static void a_strangers_chain(struct scene *s) {
+    struct sign_key household = s->household;
+    s->household = s->stranger;
+    succeeded(s);
+    s->household = household;
+}
+static void a_member_who_followed(struct scene *s) {
+    a_members_succeeded(s);
+    memcpy(s->grant.who.issuer_key, s->next->sign.public_key, SIGN_PUBLIC_BYTES);
+}
+static void back_to_the_former(struct scene *s) {
+    a_member_who_followed(s);
+    s->signs = &s->household;
+}
 static void the_truth(struct scene *s) {
     (void)s;
 }
@@ -224,6 +267,13 @@ static void an_answer_is_believed_when_all_of_it_is_proven(void **state) {
         {"a vault whose clock is five minutes off", a_slow_clock, ERR_OK, NULL},
         {"a member's", a_member, ERR_OK, NULL},
         {"witnessed, as it asks", witnessed, ERR_OK, NULL},
+        {"by the key that the issuer's led to", succeeded, ERR_OK, NULL},
+        {"a member's, likewise", a_members_succeeded, ERR_OK, NULL},
+        {"of before a succession", succeeded_and_by_the_former, ERR_OK, NULL},
+        {"a member's who knows the newer key", a_member_who_followed, ERR_OK, NULL},
+        {"by a former key, of who knows the newer", back_to_the_former, ERR_FORGED, "another household"},
+        {"by a newer key, and no chain", a_chain_held_back, ERR_FORGED, "another household"},
+        {"by a key to which a stranger's led", a_strangers_chain, ERR_FORGED, "another household"},
         {"signed by another household", another_household, ERR_FORGED, "another household"},
         {"a member's, by another household", a_member_of_another, ERR_FORGED, "another household"},
         {"another grant", another_grant, ERR_FORGED, "another grant"},
@@ -258,6 +308,8 @@ static void an_answer_is_believed_when_all_of_it_is_proven(void **state) {
             fail_msg("%s: %s (%s)", cases[i].label, err_text(e), d.text);
         /* Nothing is opened before everything is proven. */
         assert_int_equal(s->grant.keys.count, e ? 0 : 1);
+        const uint8_t *newest = s->next ? s->next->sign.public_key : s->household.public_key;
+        if (!e) assert_memory_equal(s->grant.newest, newest, SIGN_PUBLIC_BYTES);
         scene_clear(s);
         free(s);
     }

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "client/seen.h"
+#include "format/household.h"
 
 static char path[64];
 static const uint8_t home[SEEN_HOUSEHOLD_BYTES] = {1}, other[SEEN_HOUSEHOLD_BYTES] = {2};
@@ -86,6 +87,43 @@ static void older_is_refused(void **state) {
     seen_free(s);
 }
 
+/* The household's keys are signed by the key to which the one that was seen led; nothing else is. */
+static void a_succession_is_followed(void **state) {
+    (void)state;
+    static const uint8_t log_key[HOUSEHOLD_LOG_KEY_BYTES];
+    struct household_keys *before = calloc(1, sizeof *before), *next = calloc(1, sizeof *next);
+    struct seen *s = NULL;
+    struct diag d = {{0}};
+    assert_true(before && next);
+    sign_key_generate(&before->sign);
+    assert_int_equal(household_keys_succeed(before, log_key, 1, next, &d), ERR_OK);
+    struct object keys = object_of("household/keys/11", 1, 'x'),
+                  profile = object_of("camera/bb/profile", 1, 'x');
+    memcpy(keys.signer, before->sign.public_key, sizeof keys.signer);
+    memcpy(profile.signer, before->sign.public_key, sizeof profile.signer);
+    reopen(&s);
+    assert_int_equal(seen_check(s, home, &keys, NULL, &d), ERR_OK);
+    assert_int_equal(seen_check(s, home, &profile, NULL, &d), ERR_OK);
+    assert_true(seen_knows(s, home, &keys));
+    keys.version = profile.version = 2;
+    assert_false(seen_knows(s, home, &keys));
+    memcpy(keys.signer, next->sign.public_key, sizeof keys.signer);
+    memcpy(profile.signer, next->sign.public_key, sizeof profile.signer);
+    assert_int_equal(seen_check(s, home, &keys, NULL, &d), ERR_FORGED);
+    assert_int_equal(seen_check(s, home, &profile, &next->chain, &d), ERR_FORGED);
+    assert_int_equal(seen_check(s, home, &keys, &next->chain, &d), ERR_OK);
+    reopen(&s);
+    /* And is pinned: back it does not go. */
+    keys.version = 3;
+    memcpy(keys.signer, before->sign.public_key, sizeof keys.signer);
+    assert_int_equal(seen_check(s, home, &keys, &next->chain, &d), ERR_FORGED);
+    seen_free(s);
+    household_keys_clear(before);
+    household_keys_clear(next);
+    free(before);
+    free(next);
+}
+
 /* Two commands at once: neither forgets what the other saw. */
 static void writers_keep_each_others(void **state) {
     (void)state;
@@ -158,6 +196,7 @@ static void at_the_limit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(older_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_succession_is_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(writers_keep_each_others, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_damaged_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(at_the_limit, setup, teardown),

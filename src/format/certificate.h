@@ -8,7 +8,7 @@
 
 #define HUB_ID_BYTES 16
 #define HUB_CERTIFICATE_MAX_BYTES 1024 /* the whole object */
-#define HUB_KEY_TEXT_BYTES 40 /* "hub/" and the id in hex */
+#define HUB_KEY_TEXT_BYTES 40          /* "hub/" and the id in hex */
 
 struct hub_certificate {
     uint8_t hub[HUB_ID_BYTES];
