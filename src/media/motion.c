@@ -373,7 +373,8 @@ static void busy_frame(struct motion *m, const struct media_sample *s, struct mo
     if (m->model.calibrated) offer(m, m->frame, s->arrived.us, true, out);
     int64_t still_us = s->arrived.us - m->moved_us;
     if (m->moving && still_us < AFTER_US) offer(m, m->frame, s->arrived.us, false, out);
-    if (still_us < (m->large ? LARGE_STILL_US : STILL_US)) return;
+    /* A picture that was just offered is the decoder's: it goes away at the next frame. */
+    if (out->picture || still_us < (m->large ? LARGE_STILL_US : STILL_US)) return;
     stop_decoder(m);
     out->tell = m->moving; /* score 0: it has ended */
     m->moving = false;

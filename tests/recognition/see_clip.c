@@ -3,11 +3,13 @@
  * too slow for it, and the same clip gives the same alerts. (What processes, queues and channels add is
  * measured by latency.py on a real home.)
  *
- * Usage: see_clip [-l LABEL,…] [-z JSON] [-p FOLDER] [-m MS] [-v] SECONDS CLIP MODEL... (model.h)
+ * Usage: see_clip [-l LABEL,…] [-z JSON] [-p FOLDER] [-m MS] [-b SEED] [-v] SECONDS CLIP MODEL... (model.h)
  *   -l  what alerts; without: person, all vehicles, all animals
  *   -z  zones of the camera (docs/seeing.md)
  *   -p  writes each alert's picture there
  *   -m  looks at a frame only so long after the last one, as a machine that is too slow for all of them
+ *   -b  a machine that is too busy: the worker and vision each stand still for up to PAUSE_MOST_US at times drawn
+ *       from SEED (not 0). What comes meanwhile reaches the worker all at once, and vision as the newest frame alone
  *   -v  prints sightings too
  * Prints a JSON object for each alert and each event, then one with counts. */
 #include <fcntl.h>
@@ -28,6 +30,9 @@
 #define BASE_US 1800000000000000 /* the wall's time when the clip begins */
 #define STEP_US 20000
 #define COOLDOWN_S 0
+#define PAUSE_LEAST_US 50000
+#define PAUSE_MOST_US 1600000
+#define PAUSES 6 /* one in so many of the worker's turns, and of vision's, is a pause */
 #define ALL_LABELS "person,car,truck,bus,motorcycle,bicycle,dog,cat,bird,animal"
 
 /* What limits itself by the clock, as decoding does, must not find a busy machine slower: no time passes
@@ -50,6 +55,9 @@ struct see_clip {
     struct worker_reader reader;
     uint32_t clock_hz;
     int64_t first_dts, wall_us, ticked_us, looked_us, least_us; /* least_us: between two looks */
+    uint64_t busy;       /* the seed, and what is drawn from it; 0: nothing is */
+    int64_t busy_until;  /* of steady_us: vision */
+    struct blob waiting; /* the newest frame that vision has not had */
     bool begun;
     unsigned entries, alerts, frames;
 };
@@ -143,6 +151,17 @@ static err on_picture(void *context, const struct vision_picture *m) {
 
 /* --- What the camera sends --- */
 
+/* Of a busy machine: now and then a pause, of which most are short (the square of an even draw). */
+static int64_t pause_us(struct see_clip *c) {
+    if (!c->busy) return 0;
+    c->busy ^= c->busy << 13; /* xorshift64 */
+    c->busy ^= c->busy >> 7;
+    c->busy ^= c->busy << 17;
+    if (c->busy % PAUSES) return 0;
+    double even = (double)(c->busy >> 40) / (1 << 24);
+    return PAUSE_LEAST_US + (int64_t)(even * even * (PAUSE_MOST_US - PAUSE_LEAST_US));
+}
+
 /* As the hub does it: worker's bytes in, vision's bytes out. */
 static err pass_frame(struct see_clip *c, struct bytes payload, struct diag *d) {
     struct worker_frame f;
@@ -181,7 +200,17 @@ static err see(struct see_clip *c, const struct motion_seen *seen, struct diag *
     err e = frame_scaler_append(&c->scaler, seen->picture, &head, &out, d);
     if (!e) e = worker_reader_feed(&c->reader, blob_bytes(&out));
     if (!e) e = worker_reader_next(&c->reader, &m, d);
-    return e ? e : pass_frame(c, m.payload, d);
+    c->waiting.len = 0;
+    return e ? e : blob_append(&c->waiting, m.payload);
+}
+
+/* The newest frame goes to vision once that is free. */
+static err feed(struct see_clip *c, struct diag *d) {
+    if (c->waiting.len == 0 || steady_us < c->busy_until) return ERR_OK;
+    err e = pass_frame(c, blob_bytes(&c->waiting), d);
+    c->waiting.len = 0;
+    c->busy_until = steady_us + pause_us(c);
+    return e;
 }
 
 static err on_tracks(void *context, const struct media_track *tracks, size_t count, struct diag *d) {
@@ -200,10 +229,10 @@ static err on_sample(void *context, const struct media_sample *s, struct diag *d
     if (!c->begun) c->first_dts = s->dts_ticks;
     c->begun = true;
     c->wall_us = BASE_US + (s->dts_ticks - c->first_dts) * 1000000 / (int64_t)c->clock_hz;
-    steady_us = 1000000 + c->wall_us - BASE_US;
     motion_frame(c->motion, s, (struct wall_us){c->wall_us}, &seen);
     if (seen.tell) seeing_motion(c->seeing, camera_id, seen.motion.wall, seen.motion.score);
     err e = seen.picture ? see(c, &seen, d) : ERR_OK;
+    if (!e) e = feed(c, d);
     if (c->wall_us - c->ticked_us >= 500000) {
         c->ticked_us = c->wall_us;
         seeing_tick(c->seeing, (struct wall_us){c->wall_us});
@@ -256,11 +285,12 @@ static err play(struct see_clip *c, const char *path, double length_s, struct di
     if (fd < 0) return diag_fail(d, ERR_NOT_FOUND, "cannot open %s", path);
     err e = file_source_new(fd, false, &sink, &source, d);
     /* From one time that it has something to do to the next: the same steps each time. */
-    int64_t first = e ? 0 : file_source_deadline(source).us, at = first;
-    while (!e && at - first <= (int64_t)(length_s * 1e6)) {
+    int64_t at = e ? 0 : file_source_deadline(source).us, length_us = (int64_t)(length_s * 1e6);
+    while (!e && c->wall_us - BASE_US <= length_us) {
+        steady_us = at;
         e = file_source_ready(source, (struct steady_us){at}, d);
         int64_t next = file_source_deadline(source).us;
-        at = next > at ? next : at + STEP_US;
+        at = (next > at ? next : at + STEP_US) + pause_us(c);
     }
     file_source_free(source);
     return e;
@@ -295,11 +325,11 @@ static err begin(struct see_clip *c, const char *folder, const char *labels, con
 
 int main(int argc, char **argv) {
     const char *labels = ALL_LABELS, *zones = NULL;
-    struct see_clip c = {0};
+    struct see_clip c = {.wall_us = BASE_US};
     struct model model = {0};
     struct diag d = {0};
     char folder[] = "/tmp/cardea-see-XXXXXX";
-    for (int k; (k = getopt(argc, argv, "+l:z:p:m:v")) != -1;) {
+    for (int k; (k = getopt(argc, argv, "+l:z:p:m:b:v")) != -1;) {
         if (k == 'l')
             labels = optarg;
         else if (k == 'z')
@@ -308,6 +338,8 @@ int main(int argc, char **argv) {
             c.pictures = optarg;
         else if (k == 'm')
             c.least_us = strtol(optarg, NULL, 10) * 1000;
+        else if (k == 'b')
+            c.busy = strtoull(optarg, NULL, 10) * 0x9e3779b97f4a7c15u;
         else if (k == 'v')
             c.verbose = true;
         else
@@ -328,6 +360,7 @@ int main(int argc, char **argv) {
     motion_free(c.motion);
     frame_scaler_clear(&c.scaler);
     worker_reader_clear(&c.reader);
+    blob_clear(&c.waiting);
     model_clear(&model);
     char path[PATH_TEXT_BYTES];
     if (!path_join(path, folder, "seeing.json")) unlink(path);
