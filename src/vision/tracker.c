@@ -23,6 +23,8 @@
 #define DUPLICATE_IOU 0.45f
 #define DUPLICATE_PART 0.9f
 #define CLEARLY 0.12f           /* above its threshold */
+#define WORD_CERTAIN 0.85f      /* a classifier's median, of what stays in its place */
+#define WORD_CLEARLY 0.1f       /* above its threshold, of what goes somewhere */
 #define SHIFTED 0.2f            /* of a box's side, by both of its edges: more than boxes are off by */
 #define SHIFTED_HITS 2          /* in a row */
 #define MOTION_AROUND 0.2f      /* of a box's sides: motion there is its own */
@@ -160,6 +162,12 @@ static float shift_of(float from0, float from1, float to0, float to1) {
     return a * b > 0 ? fminf(fabsf(a), fabsf(b)) / fmaxf(side, 1e-3f) : 0;
 }
 
+/* Somewhere else, by its box as a whole, than where it was first seen? */
+static bool is_away(const struct track *t, struct area box) {
+    return shift_of(t->origin.x0, t->origin.x1, box.x0, box.x1) > SHIFTED ||
+           shift_of(t->origin.y0, t->origin.y1, box.y0, box.y1) > SHIFTED;
+}
+
 /* Where nothing moves, nothing has moved: then its box is wrong, or that of another thing. */
 static bool in_motion(const struct tracker_input *in, struct area box) {
     for (size_t i = 0; i < in->moving_count; i++)
@@ -171,9 +179,7 @@ static void arrive(const struct tracker *k, struct track *t, const struct detect
                    const struct tracker_input *in) {
     if (t->arrived) return;
     if (t->whole_hits == 1 && !f->cut) t->origin = f->box;
-    bool away = shift_of(t->origin.x0, t->origin.x1, f->box.x0, f->box.x1) > SHIFTED ||
-                shift_of(t->origin.y0, t->origin.y1, f->box.y0, f->box.y1) > SHIFTED;
-    t->shifted = away && !f->cut && in_motion(in, f->box) ? t->shifted + 1 : 0;
+    t->shifted = is_away(t, f->box) && !f->cut && in_motion(in, f->box) ? t->shifted + 1 : 0;
     t->arrived = t->shifted >= SHIFTED_HITS || moves_there(k, t, in->wall);
 }
 
@@ -186,9 +192,18 @@ static bool reaches_in(const struct track *t) {
     return t->label == SEEN_PERSON && corner && t->box.y1 < HANGS;
 }
 
+/* A classifier's word has to be repeated for a while, at whatever rate there are looks. */
+static bool sure_of_word(const struct track *t, float threshold) {
+    if (t->hits < TRACK_WORD_HITS || t->seen.us - t->first.us < TRACK_WORD_US) return false;
+    if (t->score >= fmaxf(threshold, WORD_CERTAIN)) return true;
+    return t->score >= threshold + WORD_CLEARLY && is_away(t, t->box);
+}
+
 /* What is only just believed has to be seen more often: half of a person who comes in is no dog for long. */
-static bool sure_of(const struct track *t, float threshold) {
+static bool sure_of(const struct track *t, const struct tracker_input *in) {
+    float threshold = in->threshold(in->context, t->label);
     if (reaches_in(t) && t->seen.us - t->first.us < TRACK_REACHES_US) return false;
+    if (in->words) return sure_of_word(t, threshold);
     bool clear = t->score >= threshold + CLEARLY && t->whole_hits;
     uint32_t needed = clear ? TRACK_CONFIRM_HITS : TRACK_DOUBTED_HITS;
     return t->hits >= needed && t->score >= threshold;
@@ -222,7 +237,7 @@ static void hit(const struct tracker *k, struct track *t, const struct detection
     t->score = median(t);
     settle(t, wall);
     arrive(k, t, f, in);
-    if (!t->confirmed && sure_of(t, in->threshold(in->context, t->label))) {
+    if (!t->confirmed && sure_of(t, in)) {
         t->confirmed = true;
         t->state = TRACK_NEW;
     }

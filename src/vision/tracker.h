@@ -8,6 +8,11 @@
  * looked at, as closely as when it was found, so often that a miss each time would be a chance below 1 in
  * 100, and does not look as it did.
  *
+ * A classifier's word is weaker than a detector's box: it says what a place that moved looks like, not that a
+ * thing is there, and a shadow or an arm looks like somebody for a moment. Three looks are soon had of such a
+ * moment, and on a busy machine they are all there is. So its word counts by time, not by frames, and only
+ * when it is all but certain, or when what it names also goes somewhere: what sways stays where it is.
+ *
  * An arrival has to arrive. What is found where nothing moved was there before: other light, or the first
  * look at a place, only brought it to light. It has arrived once its box as a whole was seen elsewhere, or
  * once motion of about its own extent was seen in its place.
@@ -21,6 +26,8 @@
 #define TRACK_SCORES 15 /* of which the median confirms, the newest ones */
 #define TRACK_CONFIRM_HITS 3
 #define TRACK_DOUBTED_HITS 6 /* where the median is hardly above the threshold, or only pieces were seen */
+#define TRACK_WORD_HITS 4    /* of a classifier's word, */
+#define TRACK_WORD_US 750000 /* and from the first of them to the last */
 #define TRACK_REACHES_US 5000000 /* a person who hangs in from an upper corner may be an arm so long */
 #define TRACK_STILL_US 4000000   /* without moving */
 #define TRACK_ANEW_US 1000000    /* unseen, and its way begins anew */
@@ -70,6 +77,7 @@ struct tracker_input {
     struct wall_us wall;
     const struct detections *found;
     const int8_t (*looks)[VISION_LOOK_BYTES]; /* of each */
+    bool words;                               /* found are a classifier's words about what moved */
     size_t looked_count;
     struct looked looked[TRACK_LOOKED_MAX];
     const struct area *moving; /* where something moves, as far as that is told of a picture as a whole */

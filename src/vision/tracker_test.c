@@ -381,7 +381,45 @@ static void test_arrives_by_motion(void **state) {
     }
 }
 
-/* Nobody looks at what stands in the dark: that its box wandered a little is no speed to go on at. */
+/* A classifier's word: by time and not by frames, and certain, or of what goes somewhere. */
+static void test_words(void **state) {
+    static const struct {
+        const char *what;
+        float score, way; /* way: to every second look's place, or with `goes` from each look to the next */
+        bool goes, words;
+        int64_t step_us;
+        int told; /* at which look; 0: not within 40 */
+    } cases[] = {
+        {"certain, five looks a second", 0.9f, 0, false, true, FRAME_US, 5},
+        {"certain, so few looks that the last is just in time", 0.9f, 0, false, true, 250000,
+         TRACK_WORD_HITS},
+        {"certain, but over too short a time", 0.9f, 0, false, true, 249999, TRACK_WORD_HITS + 1},
+        {"certain, a look a second", 0.9f, 0, false, true, 1000000, TRACK_WORD_HITS},
+        {"certain, looks close together", 0.9f, 0, false, true, 30000, 26},
+        {"stands, just certain", 0.85f, 0, false, true, FRAME_US, 5},
+        {"stands, not quite certain", 0.84f, 0, false, true, FRAME_US, 0},
+        {"sways in its place", 0.8f, 0.018f, false, true, FRAME_US, 0},
+        {"goes, clearly", 0.61f, 0.02f, true, true, FRAME_US, 5},
+        {"goes, hardly believed", 0.59f, 0.02f, true, true, FRAME_US, 0},
+        {"goes slowly: once it is away", 0.7f, 0.0021f, true, true, FRAME_US, 11},
+        {"a detector's box", 0.7f, 0, false, false, FRAME_US, TRACK_CONFIRM_HITS},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct scene *s = scene_new();
+        int told = 0;
+        s->in.words = cases[c].words;
+        for (int look = 1; look <= 40 && !told; look++) {
+            float x = 0.1f + cases[c].way * (float)(cases[c].goes ? look - 1 : look % 2);
+            see(s, SEEN_PERSON, cases[c].score, x, 0.4f, 0.1f, 0.3f, 1);
+            frame(s);
+            s->wall += cases[c].step_us - FRAME_US;
+            if (the_one(s)) told = look;
+        }
+        if (told != cases[c].told) fail_msg("%s: told at look %d", cases[c].what, told);
+        free(s);
+    }
+}
+
 /* How many frames a person at this place is seen before it is told of; 0: not within 30. */
 static int frames_until_told(float x, float y, float w, float h) {
     struct scene *s = scene_new();
@@ -405,6 +443,7 @@ static void test_reaches_in(void **state) {
     assert_int_equal(frames_until_told(0, 0.02f, 0.2f, 0.66f), at_once); /* comes in from the side */
 }
 
+/* Nobody looks at what stands in the dark: that its box wandered a little is no speed to go on at. */
 static void test_does_not_drift(void **state) {
     struct scene *s = scene_new();
     for (int i = 0; i < 6; i++) {
@@ -435,6 +474,7 @@ int main(void) {
         cmocka_unit_test(test_arrives_by_its_way),
         cmocka_unit_test(test_arrives_by_motion),
         cmocka_unit_test(test_reaches_in),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_does_not_drift),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,6 +232,7 @@ static err track(struct glance *g) {
     for (size_t i = 0; i < g->found.count; i++) look_of(&g->image, g->found.list[i].box, g->looks[i]);
     g->in.wall = g->frame->wall;
     g->in.found = &g->found;
+    g->in.words = detector_classifies(g->w->detector);
     g->in.looks = (const int8_t(*)[VISION_LOOK_BYTES])g->looks;
     for (size_t i = 0; i < g->frame->region_count; i++) g->moving[i] = region_area(g->frame->regions[i]);
     g->in.moving = g->moving;

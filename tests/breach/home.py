@@ -103,8 +103,8 @@ class Home:
     def json(self, *args):
         return json.loads(self.cardea(*args, "--json").stdout)
 
-    def start(self, listen="127.0.0.1:0"):
-        self.process = Process([CARDEA, "home", "--data", self.data, "--listen", listen], ready="http",
+    def start(self, listen="127.0.0.1:0", env=None):
+        self.process = Process([CARDEA, "home", "--data", self.data, "--listen", listen], env=env, ready="http",
                                log=os.path.join(self.root, "home.log"))
         return self
 

@@ -2,8 +2,11 @@
 """leaf: alerts about leaves, shadows, rain and things beyond the zone, until nobody reads alerts any more.
 
 A real home watches clips in which nothing noteworthy happens, with a rule that would tell of every person, vehicle and
-animal. It must say nothing about them. Honest path, in the same home at the same time: somebody comes, and is told of once."""
-import os, subprocess, sys
+animal. It must say nothing about them. Honest path, in the same home at the same time: somebody comes, and is told of once.
+
+Once with the classifier that is built in, which is the weakest that looks and all that a machine without a network has, and
+once with the detector that Cardea recommends, where its weights are."""
+import os, subprocess, sys, tempfile
 from home import SOURCE, Home, main, wait_for
 
 sys.path.insert(0, os.path.join(SOURCE, "tests/recognition"))
@@ -16,8 +19,7 @@ COMES = (4.0, 26.0)  # of one-by-one: one person comes at 6 s and is gone at 19.
 
 def prepared(folder, name):
     clip = next(c for c in clips.all_clips() if c.name == name)
-    path = clips.prepare(clip, folder)
-    return clip, path
+    return clip, clips.prepare(clip, folder)
 
 
 def alerts(home, camera):
@@ -35,16 +37,18 @@ def cut(source, out, begin, end):
     return out
 
 
-def test_leaves_are_not_worth_an_alert(folder):
-    home = Home(folder).start().init()
+def watch(folder, models, model):
+    home = Home(folder).start(env={"CARDEA_MODELS": models}).init()
     try:
         home.cardea("rule", "add", "everything", *RULE)
-        leaves = [prepared(folder, name) for name in LEAVES]
-        _, walk = prepared(folder, "one-by-one")
+        leaves = [prepared(CLIPS, name) for name in LEAVES]
+        _, walk = prepared(CLIPS, "one-by-one")
         for clip, path in leaves:
             home.add_camera(clip.name, "file:" + path)
         home.add_camera("arrival", "file:" + cut(walk, os.path.join(folder, "walk.mp4"), *COMES))
         wait_for("frames to be looked at", lambda: looks(home), 120)
+        at_work = home.json("see")["model"]["name"]
+        assert at_work == model, f"{model} was to look, not {at_work}"
         told = wait_for("the arrival to be told", lambda: alerts(home, "arrival"), 180)
         assert told[0]["label"] == "person", f"it was a person, not {told[0]['label']}"
         for clip, _ in leaves:  # all of it, once
@@ -57,5 +61,19 @@ def test_leaves_are_not_worth_an_alert(folder):
         home.stop()
 
 
+def test_leaves_are_not_worth_an_alert_of_the_built_in_classifier(folder):
+    nothing = os.path.join(folder, "no-weights")
+    os.mkdir(nothing)
+    watch(folder, nothing, "motion-classifier")
+
+
+def test_leaves_are_not_worth_an_alert_of_the_detector(folder):
+    watch(folder, clips.MODELS, "picodet-s-416")
+
+
 if __name__ == "__main__":
-    main([test_leaves_are_not_worth_an_alert])
+    tests = [test_leaves_are_not_worth_an_alert_of_the_built_in_classifier]
+    if os.path.exists(clips.model("picodet-s-416")[-1]):
+        tests.append(test_leaves_are_not_worth_an_alert_of_the_detector)
+    with tempfile.TemporaryDirectory(prefix="cardea-leaf-") as CLIPS:
+        main(tests)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """evaluate: alerts on the leaf set, arrivals found, for one or more models; tables as in docs/recognition.md.
 
-  evaluate.py [--clips FOLDER] [--only NAME,…] [--peers] MODEL…
+  evaluate.py [--clips FOLDER] [--only NAME,…] [--every MS,…] [--busy SEED,…] [--peers] MODEL…
 
-FOLDER keeps the prepared clips (default: build/recognition). --peers adds Debian's motion and OpenCV's MOG2 with HOG."""
+FOLDER keeps the prepared clips (default: build/recognition). --every and --busy are machines that are too slow: one that looks only
+so often, and one that stands still at times drawn from SEED (see_clip's -m and -b). --peers adds Debian's motion and OpenCV's MOG2 with HOG."""
 import argparse
 import json
 import os
@@ -46,13 +47,18 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--clips", default=os.path.join(BUILD, "recognition"))
     p.add_argument("--only")
+    p.add_argument("--every", default="")
+    p.add_argument("--busy", default="")
     p.add_argument("--peers", action="store_true")
     p.add_argument("models", nargs="*")
     args = p.parse_args()
     os.makedirs(args.clips, exist_ok=True)
     clips = [c for c in all_clips() if not args.only or c.name in args.only.split(",")]
+    slow = [(f", a look every {ms} ms", ("-m", ms)) for ms in args.every.split(",") if ms]
+    slow += [(f", busy {seed}", ("-b", seed)) for seed in args.busy.split(",") if seed]
     for name in args.models:
-        evaluate(name, clips, args.clips, lambda clip, path: see(clip, path, name))
+        for title, options in slow or [("", ())]:
+            evaluate(name + title, clips, args.clips, lambda clip, path: see(clip, path, name, options))
     if args.peers:
         evaluate("Debian's motion", clips, args.clips, peers.motion)
         evaluate("OpenCV, MOG2 and HOG", clips, args.clips, peers.mog2_hog)

@@ -45,6 +45,16 @@ def test_a_person_is_told_once_and_a_still_scene_never():
         assert not alerts, f"alerts about a tree: {alerts}"
 
 
+def test_no_machine_is_so_busy_that_leaves_are_told():
+    """What ever looked like somebody to the built-in classifier, at five looks a second, at fewer, and at what a busy machine leaves."""
+    with tempfile.TemporaryDirectory(prefix="cardea-recognition-") as folder:
+        for clip in [c for c in clips.all_clips() if c.name in ("tree", "bottles", "beyond-the-zone", "tree-shadow")]:
+            path = clips.prepare(clip, folder)
+            for options in ((), ("-m", "700"), ("-b", "1"), ("-b", "2"), ("-b", "3")):
+                alerts, _ = evaluate.see(clip, path, "motion-classifier", options)
+                assert not alerts, f"{clip.name} {' '.join(options)}: {alerts}"
+
+
 def test_a_slow_machine_tells_who_comes_next():
     """At one look a second the first person's end is not mistaken for the second one's beginning."""
     with tempfile.TemporaryDirectory(prefix="cardea-recognition-") as folder:
@@ -65,7 +75,7 @@ def test_average_precision():
 def main():
     tests = [test_scores]
     if os.path.isdir(os.path.join(clips.FOOTAGE, "clips")):
-        tests.append(test_a_person_is_told_once_and_a_still_scene_never)
+        tests += [test_a_person_is_told_once_and_a_still_scene_never, test_no_machine_is_so_busy_that_leaves_are_told]
     if os.path.exists(clips.model("picodet-s-416")[-1]) and os.path.isdir(os.path.join(clips.FOOTAGE, "restricted-test-only")):
         tests += [test_a_slow_machine_tells_who_comes_next, test_average_precision]
     print(f"1..{len(tests)}", flush=True)
