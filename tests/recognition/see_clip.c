@@ -8,10 +8,11 @@
  *   -z  zones of the camera (docs/seeing.md)
  *   -p  writes each alert's picture there
  *   -m  looks at a frame only so long after the last one, as a machine that is too slow for all of them
- *   -b  a machine that is too busy: the worker and vision each stand still for up to PAUSE_MOST_US at times
- * drawn from SEED (not 0). What comes meanwhile reaches the worker all at once, and vision as the newest
- * frame alone -v  prints sightings too Prints a JSON object for each alert and each event, then one with
- * counts. */
+ *   -b  a machine that is too busy: the worker and vision each stand still for up to PAUSE_MOST_US at
+ *       times drawn from SEED (not 0). What comes meanwhile reaches the worker all at once, and vision as
+ *       the newest frame alone
+ *   -v  prints sightings too
+ * Prints a JSON object for each alert and each event, then one with counts. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
