@@ -25,6 +25,7 @@ struct kept {
     uint64_t id;
     float told, face; /* the quality of what was told */
     struct wall_us told_at, face_at, looked_at;
+    struct area box; /* where it was seen last */
 };
 
 struct watched {
@@ -302,6 +303,15 @@ static err find_face(struct glance *g, const struct track *t, struct seen_track 
     return ERR_OK;
 }
 
+/* Where it is. A classifier sees all that moves: where it thinks that what it does not see has gone by now
+ * helps it to know it again, but nobody was seen there, in a zone say. */
+static struct area told_box(struct glance *g, const struct track *t) {
+    struct kept *k = detector_classifies(g->w->detector) ? kept_of(g->c, t->id) : NULL;
+    if (!k) return t->box;
+    if (t->seen_now) k->box = t->box;
+    return area_size(k->box) > 0 ? k->box : t->box;
+}
+
 static err tell(struct glance *g, struct steady_us begin, struct diag *d) {
     struct vision_sightings *s = &g->w->sightings;
     *s = (struct vision_sightings){.camera = g->frame->camera, .wall = g->frame->wall};
@@ -313,7 +323,7 @@ static err tell(struct glance *g, struct steady_us begin, struct diag *d) {
         *out = (struct seen_track){.id = t->id,
                                    .label = t->label,
                                    .score = t->score,
-                                   .box = area_box(t->box),
+                                   .box = area_box(told_box(g, t)),
                                    .first = t->first,
                                    .state = g->late ? TRACK_SEEN : t->state,
                                    .still = t->still || !t->arrived};
