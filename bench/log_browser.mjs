@@ -37,13 +37,17 @@ onmessage = async ({ data }) => {
     const keys = { id: "0a".repeat(16), name: "home", box, boxPublic: await boxPublic(box), sign: await signKey(unhex(data.seed)) };
     const memory = { seen: async () => nothingSeen(), keepSeen: async () => {}, rest: async () => null, keepRest: async () => {} };
     const steps = [];
+    let proven = 0;
     const began = performance.now();
     const looked = new Looked({ api, household: { keys, hubs: [] }, memory, objects: { get: async () => undefined, put: async () => {} }, now: () => Date.now() / 1000, command: async () => ({}), staying: () => false,
-        emit: (s) => { if (steps.at(-1)?.[0] !== s.step) steps.push([s.step, Math.round(performance.now() - began)]); } });
+        emit: (s) => { if (s.proven) proven ||= performance.now() - began; if (steps.at(-1)?.[0] !== s.step) steps.push([s.step, Math.round(performance.now() - began)]); } });
+    await looked.check(); /* what stands before our last entry is read after it is shown, where the log is not too large */
+    const cold = proven;
+    const first = performance.now();
     await looked.check();
-    const cold = performance.now() - began;
-    await looked.check();
-    postMessage({ cold, warm: performance.now() - began - cold, steps, state: looked.state });
+    const warm = performance.now() - first;
+    await looked.check(true); /* now whatever its size */
+    postMessage({ cold, warm, whole: performance.now() - began - warm, steps, state: looked.state });
 };`;
 
 const folder = await mkdtemp(join(tmpdir(), "cardea-log-"));
@@ -101,9 +105,9 @@ try {
             w.onmessage = ({ data }) => done(data);
             w.postMessage(k);
         }), keys);
-        if (r.state.failure || r.state.problem || r.state.proven?.entries !== OWN) throw new Error(JSON.stringify(r.state));
+        if (r.state.failure || r.state.problem || r.state.proven?.entries !== OWN || r.state.proven.from !== 0) throw new Error(JSON.stringify(r.state));
         times.push(r.cold);
-        console.log(`  cold ${(r.cold / 1000).toFixed(2)} s (${r.steps.map(([s, t]) => `${s} at ${t}`).join(", ")} ms), again ${r.warm.toFixed(0)} ms; ${served.files} files, ${(served.bytes / 1e6).toFixed(1)} MB`);
+        console.log(`  cold ${(r.cold / 1000).toFixed(2)} s (${r.steps.map(([s, t]) => `${s} at ${t}`).join(", ")} ms), again ${r.warm.toFixed(0)} ms, all of it read after ${(r.whole / 1000).toFixed(1)} s; ${served.files} files, ${(served.bytes / 1e6).toFixed(1)} MB`);
         await page.close();
     }
     const worst = Math.max(...times) / 1000;

@@ -721,7 +721,8 @@ err log_check(struct client *c, const struct log_check_options *o, struct log_ch
 
 err log_accept(const char *folder, const struct log_checked *r, struct diag *d) {
     char path[PATH_TEXT_BYTES], kept[PATH_TEXT_BYTES];
-    AUTO(log_seen_clear) struct log_seen next = {.known = true, .checkpoint = r->checkpoint};
+    AUTO(log_seen_clear)
+    struct log_seen next = {.known = true, .checkpoint = r->checkpoint, .timed = r->seen.timed};
     if (r->failure != LOG_FAILURE_SHRANK && r->failure != LOG_FAILURE_FORKED)
         return diag_fail(d, ERR_INVALID, "what is wrong is not what this device remembers (%s)",
                          log_failures[r->failure]);
