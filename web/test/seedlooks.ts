@@ -37,6 +37,7 @@ export async function madeLooks(origin: string, login: string, passphrase: strin
     const camera = (i: number): string => cameras[i % cameras.length]!;
     const now = Math.floor(Date.now() / 1000);
     const today = new Date().setHours(0, 0, 0, 0) / 1000;
+    v.time = today - 13 * DAY;
     await v.others(400);
     if (!quiet) await fill(v, camera, now, today);
     await v.others(60);
@@ -78,24 +79,29 @@ async function fill(v: MadeVault, camera: (i: number) => string, now: number, to
     grandma.details["to"] = today - 10 * DAY + 43_380;
     tom.details["from"] = 0;
     tom.details["to"] = 4294967295;
+    /* A log is in the order of its times. */
+    const plan: [number, () => Promise<unknown>][] = [];
+    const then = (t: number, act: () => Promise<unknown>) => void plan.push([t, act]);
     for (let d = 6; d >= 1; d--) {
-        for (const h of [7.4, 12.1, 18.6]) await watch(tom, today - d * DAY + h * 3600 + d * 311, h > 12 ? 95 + d * 40 : 0, [camera(d)]);
-        if (d === 5 || d === 2) await watch(grandma, today - d * DAY + 15.3 * 3600, 0, []);
-        if (d === 3) {
+        const day = today - d * DAY;
+        for (const h of [7.4, 12.1, 18.6]) then(day + h * 3600 + d * 311, () => watch(tom, today - d * DAY + h * 3600 + d * 311, h > 12 ? 95 + d * 40 : 0, [camera(d)]));
+        if (d === 5 || d === 2) then(day + 15.3 * 3600, () => watch(grandma, day + 15.3 * 3600, 0, []));
+        if (d === 3) then(day + 60_000, async () => {
             const police = await given(today - 3 * DAY + 60_000, { name: "Officer Lindqvist", cameras: [camera(0)], words: "The bicycle, on Tuesday" });
             Object.assign(police.details, past);
             await watch(police, today - 3 * DAY + 63_000, 0, []);
             await v.revoke(police.id);
-        }
-        if (d === 2) {
+        });
+        if (d === 2) then(day + 33_000, async () => {
             const agent = await given(today - 2 * DAY + 33_000, { purpose: "support", name: "Agent 7", words: "picture is dark", cameras: [camera(3)] });
             await watch(agent, today - 2 * DAY + 34_200, 180, [camera(3)], { cameras: 1, minutes: 15, live: 1, ticket: 1 });
             await watch(agent, today - 2 * DAY + 36_900, 74, [camera(3)], { cameras: 1, minutes: 15, live: 1, ticket: 1 });
-        }
-        await v.others(30);
+        });
+        then(day + DAY - 1, () => v.others(30));
     }
+    for (const [, act] of plan.sort(([a], [b]) => a - b)) await act();
     const third = await newSignKey();
-    const night = await given(today + 600, { purpose: "support", name: "Agent 12", words: "hub does not come back", cameras: [camera(0), camera(1)], who: third });
+    const night = await given(Math.min(now - 3100, today + 600), { purpose: "support", name: "Agent 12", words: "hub does not come back", cameras: [camera(0), camera(1)], who: third });
     await watch(night, Math.min(now - 3000, today + 2 * 3600 + 900), 240, [camera(0)], { cameras: 2, minutes: 90, live: 1, ticket: 1 });
     await watch(tom, now - 2400, 300, [camera(1)]);
     await watch(grandma, now - 130, -1, [camera(3)]);
