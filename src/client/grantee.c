@@ -228,9 +228,9 @@ static err post_open(struct client *c, const struct grantee *who, uint64_t *open
     /* With the token before it this goes on with that opening, and is no further view. */
     const char *renews = c->grant->opened && strncmp(c->access, "Access ", 7) == 0 ? c->access + 7 : NULL;
     AUTO(json_release)
-    json_t *ask = json_pack("{s:s, s:o, s:o, s:s*}", "challenge", client_text(challenge, "challenge"), "signature",
-                            json_base64(BYTES_OF(signature)), "nonce", json_base64(BYTES_OF(nonce)), "renews",
-                            renews);
+    json_t *ask =
+        json_pack("{s:s, s:o, s:o, s:s*}", "challenge", client_text(challenge, "challenge"), "signature",
+                  json_base64(BYTES_OF(signature)), "nonce", json_base64(BYTES_OF(nonce)), "renews", renews);
     if (!ask) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     hex_encode(BYTES_OF(who->grant), id);
     snprintf(path, sizeof path, "/v1/grants/%s/open", id);

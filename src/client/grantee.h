@@ -40,7 +40,7 @@ struct grant_answer {
     struct blob grant, leaf, proof; /* proof: hashes, one after another */
     char *checkpoint;
     uint64_t entry;
-    uint64_t opening; /* ours: which opening the entry must be of (log_opening_fact) */
+    uint64_t opening;              /* ours: which opening the entry must be of (log_opening_fact) */
     struct succession_chain chain; /* how the household's keys succeeded each other */
 };
 void grant_answer_clear(struct grant_answer *a);

@@ -110,8 +110,9 @@ static void open_with(const struct daemon *d, const struct grantee *g, const uin
     assert_int_equal(grant_open_sign(&g->sign, blob_bytes(&challenge), grant, signature), ERR_OK);
     if (nonce.len == LOG_OPENING_NONCE_BYTES) *opening = log_opening_fact(nonce.data, signature);
     ASK(d, status, &b, "POST", grant_path(grant, "/open", path),
-        .json = json_pack("{s:s,s:o,s:o*,s:s*}", "challenge", text, "signature", json_base64(BYTES_OF(signature)),
-                          "nonce", nonce.len ? json_base64(nonce) : NULL, "renews", renews));
+        .json =
+            json_pack("{s:s,s:o,s:o*,s:s*}", "challenge", text, "signature", json_base64(BYTES_OF(signature)),
+                      "nonce", nonce.len ? json_base64(nonce) : NULL, "renews", renews));
     if (status == 200 && auth) snprintf(auth, 128, "Access %s", answer_text(&b, "token"));
     if (!out) return;
     answer_clear(out);
