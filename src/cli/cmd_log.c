@@ -226,7 +226,9 @@ static void who_text(const struct shown *w, const struct log_look *l, char out[W
     const char *name = g ? grant_item_text(g, "name") : "";
     char actor[2 * LOG_ACTOR_BYTES + 1] = "";
     if (l->entry.acted) hex_encode(BYTES_OF(l->entry.actor), actor);
-    if (strcmp(purpose, "support") == 0)
+    if (strcmp(l->entry.kind, "household.succeed") == 0)
+        snprintf(out, WHO_BYTES, "an owner");
+    else if (strcmp(purpose, "support") == 0)
         support_text(w, l, out);
     else if (strcmp(purpose, "link") == 0)
         snprintf(out, WHO_BYTES, "%sthe link%s%.80s",
@@ -253,6 +255,7 @@ static const char *what_text(const char *kind, const json_t *details) {
         {"grant.cancel", "was not given access after all"},
         {"live.begin", "began to watch"},
         {"live.end", "stopped watching"},
+        {"household.succeed", "renewed the household's keys"},
         {"consent.give", "consent given"},
         {"consent.withdraw", "consent withdrawn"},
     };

@@ -465,7 +465,6 @@ static void add_name(struct named *named, const char *id, size_t n) {
 
 struct acts {
     struct named created, revoked, used;
-    size_t successions;
 };
 
 static err read_acts(struct checking *k, struct acts *a, struct diag *d) {
@@ -480,7 +479,6 @@ static err read_acts(struct checking *k, struct acts *a, struct diag *d) {
         bool sound = strlen(id) == 2 * GRANT_ID_BYTES;
         if (sound && strcmp(kind, "grant.create") == 0) add_name(&a->created, id, n);
         if (sound && strcmp(kind, "grant.revoke") == 0) add_name(&a->revoked, id, n);
-        a->successions += strcmp(kind, "household.succeed") == 0;
         if (strcmp(kind, "grant.use") == 0) add_name(&a->used, sound ? id : "", n);
     }
     sort_names(&a->created);
@@ -514,30 +512,37 @@ static err check_grants(struct checking *k, const struct acts *a, struct diag *d
     return ERR_OK;
 }
 
+static bool is_succession(const struct log_seen *seen, size_t n) {
+    struct log_entry entry;
+    return log_entry_decode(log_seen_at(seen, n).raw, &entry, NULL) == ERR_OK &&
+           strcmp(entry.kind, "household.succeed") == 0;
+}
+
 /* Each succession is in the log once, and none that this household's chain does not have: whoever kept a
- * former key could have made another, for a hub or a device that was away. */
-static err check_successions(struct checking *k, const struct acts *a, struct diag *d) {
-    size_t had = k->c->household.chain.count;
-    if (a->successions == had) return ERR_OK;
+ * former key could have made another, for a hub or a device that was away. Counted before anything is opened:
+ * what follows another's is sealed to another's box. */
+static err check_successions(struct checking *k, struct diag *d) {
+    size_t found = 0, had = k->c->household.chain.count;
+    for (size_t n = 0; n < k->r->seen.count; n++) found += is_succession(&k->r->seen, n);
+    if (found == had) return ERR_OK;
     return broken(
         k, LOG_FAILURE_SUCCESSION, d,
         "the log says that the household's keys were renewed %zu times, and you know of %zu: somebody "
         "who kept former keys may have renewed them too, or the vault did not write it down",
-        a->successions, had);
+        found, had);
 }
 
 static err hold_against(struct checking *k, struct diag *d) {
     size_t room = k->r->seen.count + 1;
     struct acts a = {{calloc(room, sizeof *a.created.list), 0},
                      {calloc(room, sizeof *a.revoked.list), 0},
-                     {calloc(room, sizeof *a.used.list), 0},
-                     0};
+                     {calloc(room, sizeof *a.used.list), 0}};
     err e = a.created.list && a.revoked.list && a.used.list
-                ? read_acts(k, &a, d)
+                ? check_successions(k, d)
                 : diag_fail(d, ERR_NO_MEMORY, "no memory for the log's entries");
+    if (!e) e = read_acts(k, &a, d);
     if (!e) e = check_uses(k, &a, d);
     if (!e) e = check_grants(k, &a, d);
-    if (!e) e = check_successions(k, &a, d);
     free(a.created.list);
     free(a.revoked.list);
     free(a.used.list);
