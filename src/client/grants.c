@@ -456,6 +456,15 @@ err grants_succeed(struct client *c, struct camera_list *all, struct grants_succ
     return e;
 }
 
+err grants_remember_again(struct client *c, const char *name, struct diag *d) {
+    err e = client_remember(c, name, 1, d);
+    if (e || client_remembers(c, name)) return e;
+    return diag_fail(
+        d, ERR_LIMIT,
+        "this device cannot remember what it is to sign again (its folder cannot be read, or it has "
+        "seen too much): the household's keys are not renewed. Use another device of an owner's");
+}
+
 err grants_remember(struct client *c, struct diag *d) {
     AUTO(grant_list_clear) struct grant_list l = {0};
     err e = grants_read(c, &l, d);
@@ -463,7 +472,7 @@ err grants_remember(struct client *c, struct diag *d) {
         char name[GRANTS_AGAIN_NAME_BYTES];
         if (l.items[i].former) continue;
         grants_again_name(l.items[i].hash, name);
-        e = client_remember(c, name, 1, d);
+        e = grants_remember_again(c, name, d);
     }
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }

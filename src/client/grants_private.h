@@ -28,6 +28,8 @@ struct grants_succeeded {
     struct diag why;
 };
 err grants_remember(struct client *c, struct diag *d) CHECKED;
+/* Something that will be signed again. ERR_LIMIT: this device remembers nothing, or no more. */
+err grants_remember_again(struct client *c, const char *name, struct diag *d) CHECKED;
 err grants_succeed(struct client *c, struct camera_list *all, struct grants_succeeded *out,
                    struct diag *d) CHECKED;
 /* Waits until the hub's new root of a stream, of a later epoch than `before`, is in the vault. */

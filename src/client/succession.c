@@ -144,7 +144,7 @@ static err remember_object(void *context, const char *key, int64_t version, stru
     if (e == ERR_NOT_FOUND || (!e && former)) return ERR_OK;
     if (e) return e;
     again_name(blob_bytes(&raw), name);
-    return client_remember(c, name, 1, d);
+    return grants_remember_again(c, name, d);
 }
 
 static const char *const signed_again[] = {"hub/", "member/", "trust/"};
@@ -157,7 +157,7 @@ static err remember_all(struct client *c, struct diag *d) {
         e = client_object_list(c, signed_again[i], remember_object, c, d);
     if (!e) e = grants_remember(c, d);
     begun_name(c->household.chain.count + 1, begun);
-    if (!e) e = client_remember(c, begun, 1, d);
+    if (!e) e = grants_remember_again(c, begun, d);
     return e || !c->seen ? e : seen_save(c->seen, d);
 }
 
@@ -206,7 +206,8 @@ static err hand_keys(struct going_on *g, const struct member *m, struct diag *d)
     snprintf(what, sizeof what, "handing the household's new keys to %s", m->name);
     say(g, what);
     e = household_keys_seal(&c->household, m->box, &payload);
-    return e ? e : client_object_put(c, key, object.version + 1, blob_bytes(&payload), d);
+    if (!e) e = client_object_put(c, key, object.version + 1, blob_bytes(&payload), d);
+    return e == ERR_CONFLICT ? ERR_OK : e; /* another device of an owner's was first */
 }
 
 static bool is_owners(const struct going_on *g, const char *key) {
@@ -482,6 +483,11 @@ err succession_remove(struct client *c, const struct member *m, const struct gra
     struct member going = *m;
     bool did;
     if (!g) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
+    if (!c->seen)
+        return diag_fail(
+            d, ERR_UNSUPPORTED,
+            "this device remembers nothing of the household, and could not tell afterwards what is to "
+            "be signed again: remove them from another device of an owner's");
     err e = succession_tend(c, progress, ended, &did, d);
     if (e || m->removed) return e; /* it has happened; what was left was tried again */
     *g = (struct going_on){.c = c, .progress = progress, .ended = ended};

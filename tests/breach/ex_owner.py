@@ -29,6 +29,8 @@ class Kept:
         ben.run("camera", "list", "--vault", through.url)
         ben.run("grants", "--vault", through.url)
         ben.run("share", "porch", "--from", "-1m", "--to", "now", "--vault", through.url)
+        ben.run("log", "verify", "--vault", through.url)
+        self.pins = through.answers("GET", "/v1/objects/trust/pins")[-1][1].body
         self.keys = through.answers("GET", KEYS)[-1][1].body
         self.hubs = {q.path: r.body for q, r in through.answers("GET", HUB)}
         self.household = through.answers("GET", "/v1/household")[-1][1].body
@@ -40,6 +42,7 @@ class Kept:
         token = {"token": access.removeprefix("Access "), "expires_in_s": 600, "household": "0" * 32, "role": "owner"}
         proxy.rule("POST", "/v1/access", ask=said(json.dumps(token).encode()))
         proxy.rule("GET", KEYS, ask=said(self.keys, "application/octet-stream"))
+        proxy.rule("GET", "/v1/objects/trust/pins", ask=said(self.pins, "application/octet-stream"))
         for path, body in self.hubs.items():
             proxy.rule("GET", re.escape(path), ask=said(body, "application/octet-stream"))
         proxy.rule("GET", "/v1/household", ask=said(self.household))
@@ -85,6 +88,7 @@ def test_an_ex_owner_has_nothing(folder):
         before = os.path.join(folder, "before.mp4")
         ben.run("export", "porch", "--from", "-10m", "--to", "now", "-o", before)
         assert frames_of(before) > 25, "while he was an owner he saw"
+        home.cardea("log", "verify")  # from here on the household has pins
         kept, newest = Kept(folder, ben), epochs(folder, home)
         dora.run("camera", "list")
         home.cardea("member", "add", "eve", "--role", "owner", "--no-wait")
