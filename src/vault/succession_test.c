@@ -1,6 +1,7 @@
 /* A household's keys are succeeded: over HTTP, against the real daemon. */
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,12 +178,71 @@ static void test_kept_over_a_restart(void **state) {
     sharing_clear(&s);
 }
 
+/* As a vault leaves its index that ended before it noted that the log has it, or before the log had it. */
+static void forget_logged(const struct sharing *s, uint32_t n) {
+    char path[300], sql[200], hex[33];
+    sqlite3 *db = NULL;
+    hex_encode(BYTES_OF(s->h.id), hex);
+    snprintf(path, sizeof path, "%s/index/index.db", vault.folder);
+    snprintf(sql, sizeof sql, "UPDATE successions SET logged=0 WHERE household=x'%s' AND n=%u", hex, n);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s", sqlite3_errmsg(db));
+    assert_int_equal(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+}
+
+static void succeed_in_the_index_alone(const struct sharing *s, const struct successor *next) {
+    char path[300], sql[400], id[33], sign[65], box[65];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    hex_encode(BYTES_OF(s->h.id), id);
+    hex_encode(BYTES_OF(next->sign.public_key), sign);
+    hex_encode(BYTES_OF(next->box.public_key), box);
+    snprintf(path, sizeof path, "%s/index/index.db", vault.folder);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    snprintf(sql, sizeof sql, "UPDATE households SET sign=x'%s', box=x'%s' WHERE household=x'%s'", sign, box,
+             id);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s", sqlite3_errmsg(db));
+    snprintf(sql, sizeof sql,
+             "INSERT INTO successions(household, n, sign, box, statement) VALUES(x'%s', 1, x'%s', x'%s', ?1)",
+             id, sign, box);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    sqlite3_bind_blob(stmt, 1, next->statement.data, (int)next->statement.len, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+}
+
+static void test_logged_once_whatever_was_cut_off(void **state) {
+    struct sharing s;
+    AUTO(successor_clear) struct successor next = {0};
+    sharing_make(&vault, &s);
+    successor_make(s.h.id, &s.sign, 1, &next);
+    put(&s, &next, 204, NULL);
+    forget_logged(&s, 1);
+    put(&s, &next, 204, NULL);
+    assert_int_equal(logged(&s, &next.box), 1);
+    sharing_clear(&s);
+    /* The other side: the index has it, and the log does not. */
+    sharing_make(&vault, &s);
+    successor_make(s.h.id, &s.sign, 1, &next);
+    succeed_in_the_index_alone(&s, &next);
+    assert_int_equal(logged(&s, &next.box), 0);
+    put(&s, &next, 204, NULL);
+    put(&s, &next, 204, NULL);
+    assert_int_equal(logged(&s, &next.box), 1);
+    sharing_clear(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_succeeded),
         cmocka_unit_test(test_the_request_is_one_of_two),
         cmocka_unit_test(test_grants_follow),
         cmocka_unit_test(test_kept_over_a_restart),
+        cmocka_unit_test(test_logged_once_whatever_was_cut_off),
     };
     return cmocka_run_group_tests(tests, vault_start, vault_stop);
 }
