@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "client/grants_private.h"
 #include "client/hub_command.h"
@@ -11,6 +12,8 @@
 
 #define STATE_KEY "household/succession"
 #define HUB_WAIT_S 15
+#define LATE_S 15 /* whoever set out to make new keys makes them within, or was cut off */
+#define LATE_POLL_MS 500
 
 struct going_on {
     struct client *c;
@@ -464,6 +467,23 @@ static err tend_hubs(struct going_on *g, struct diag *d) {
     return e ? e : keep_state(g, d);
 }
 
+/* Another device has set out to make new keys. It may be at it right now, and two must not: it is begun again
+ * when nothing came of it for a while. */
+static err await_other(struct going_on *g, struct diag *d) {
+    const struct timespec pause = {0, LATE_POLL_MS * 1000000L};
+    uint64_t version = g->state.version;
+    int64_t until_us = steady_now().us + LATE_S * INT64_C(1000000);
+    err e = ERR_OK;
+    say(g, "somebody else's device set out to renew the household's keys; waiting for it");
+    while (!e && g->state.version == version && steady_now().us < until_us) {
+        nanosleep(&pause, NULL);
+        e = succession_look(g->c, &g->state, d);
+        if (e == ERR_FORGED) break; /* it is by the new key, which this device has not read yet */
+    }
+    if (!e || e == ERR_FORGED) e = client_unlock(g->c, d);
+    return e ? e : succession_look(g->c, &g->state, d);
+}
+
 err succession_tend(struct client *c, const struct grants_progress *progress, struct grants_ended *ended,
                     bool *did, struct diag *d) {
     AUTO(going_on_free) struct going_on *g = calloc(1, sizeof *g);
@@ -474,6 +494,8 @@ err succession_tend(struct client *c, const struct grants_progress *progress, st
     err e = succession_look(c, &g->state, d);
     if (e || (!g->state.unfinished && succession_awaited(c, &g->state) == 0)) return e;
     *did = ended->reached_beyond = true;
+    if (g->state.begun > c->household.chain.count) e = await_other(g, d);
+    if (e) return e;
     return g->state.unfinished ? finish(g, d) : tend_hubs(g, d);
 }
 
