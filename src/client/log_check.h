@@ -49,7 +49,7 @@ extern const char *const log_failures[];
 /* Told what goes on, for whoever waits; may be NULL. */
 typedef void log_progress_fn(void *context, const char *what, uint64_t done, uint64_t of);
 
-#define LOG_WHOLE_MAX 1000000u
+#define LOG_WHOLE_MAX 250000u /* read in less than 2 s; the app's limit too */
 
 struct log_check_options {
     const char *folder; /* DIR: log-seen and log-evidence are in it */
