@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import * as h from "./home.mjs";
 
 const lacking = h.missing();
+const SECOND = { login: "carl@example.org", passphrase: "nine brown otters under a bridge" };
 const GUEST = { login: "ben@example.org", passphrase: "seven grey herons by the pond" };
 
 describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
@@ -36,6 +37,24 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         const address = await link.inputValue();
         await dialog.getByRole("button", { name: "Done" }).click();
         return address;
+    }
+
+    /* Somebody who was invited makes an account, and is let in by the owner's open app. */
+    async function join(link, { login, passphrase }) {
+        const guest = await stranger();
+        await guest.goto(link);
+        assert.equal(new URL(guest.url()).hash, "", "the code leaves the address");
+        await guest.fill("[name=login]", login);
+        await guest.fill("[name=passphrase]", passphrase);
+        await guest.getByRole("button", { name: "Make my account" }).click();
+        await guest.waitForSelector(".words code");
+        const words = await guest.$$eval(".words code", (all) => all.map((e) => e.textContent));
+        const asked = await guest.$$eval(".kit .field label", (all) => all.map((e) => Number(/\d+/.exec(e.textContent)[0])));
+        await guest.fill("[name=word0]", words[asked[0] - 1]);
+        await guest.fill("[name=word1]", words[asked[1] - 1]);
+        await guest.click(".kit button[type=submit]");
+        await guest.waitForSelector("nav.nav");
+        return guest;
     }
 
     const range = async (dialog, from, to) => {
@@ -206,19 +225,7 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         assert.match(link, /#join=[0-9A-Z-]{19}&signup=[0-9A-Z-]{19}$/);
         await owner.getByRole("button", { name: "Done" }).click();
         await h.says(owner, ".invited", /Ben/);
-        const guest = await stranger();
-        await guest.goto(link);
-        assert.equal(new URL(guest.url()).hash, "", "the code leaves the address");
-        await guest.fill("[name=login]", GUEST.login);
-        await guest.fill("[name=passphrase]", GUEST.passphrase);
-        await guest.getByRole("button", { name: "Make my account" }).click();
-        await guest.waitForSelector(".words code");
-        const words = await guest.$$eval(".words code", (all) => all.map((e) => e.textContent));
-        const asked = await guest.$$eval(".kit .field label", (all) => all.map((e) => Number(/\d+/.exec(e.textContent)[0])));
-        await guest.fill("[name=word0]", words[asked[0] - 1]);
-        await guest.fill("[name=word1]", words[asked[1] - 1]);
-        await guest.click(".kit button[type=submit]");
-        await guest.waitForSelector("nav.nav");
+        const guest = await join(link, GUEST);
         await h.until("a live picture in the member's tile", () => h.shown(guest, ".tile video"));
         assert.equal(await guest.getByRole("link", { name: "Alerts" }).count(), 0, "rules are the owners'");
         await guest.goto(`${home.url}/#/people`);
@@ -241,5 +248,81 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         await h.says(guest, "h1", /closed to you/);
         await h.until("an empty list", async () => !(await owner.locator(".members").first().innerText()).includes("Ben"));
         assert.deepEqual(owner.wrong, []);
+    });
+
+    test("an owner is removed: they see nothing more, and all else goes on under new keys", async () => {
+        const link = await share(async (dialog) => {
+            await range(dialog, begin + 4, begin + 12);
+            await dialog.locator("[name=name]").fill("Aunt May");
+        });
+        await owner.goto(`${home.url}/#/people`);
+        await owner.getByRole("button", { name: "Invite" }).click();
+        await owner.fill("dialog [name=name]", "Carl");
+        await owner.locator("dialog [name=role][value=owner]").check();
+        await owner.getByRole("button", { name: "Make the invitation" }).click();
+        const invitation = await owner.getByLabel("The link", { exact: true }).inputValue();
+        await owner.getByRole("button", { name: "Done" }).click();
+        const carl = await join(invitation, SECOND);
+        await h.until("a live picture in the second owner's tile", () => h.shown(carl, ".tile video"));
+        await carl.evaluate(() => window.cardea.client.stay());
+        await h.says(owner, ".members", /Carl[\s\S]*Owner/);
+        await carl.goto(`${home.url}/#/people`);
+        await h.says(carl, ".members", new RegExp(h.LOGIN));
+        await carl.goto(`${home.url}/#/camera/${camera}`);
+        await h.until("a live picture", async () => (await h.player(carl, "p.mode.peek() === 'live' && !p.loading.peek()")) && h.shown(carl));
+        const fingerprint = () => owner.evaluate(() => window.cardea.client.fingerprint());
+        const before = await fingerprint();
+        const began = Math.floor(Date.now() / 1000);
+
+        await owner.getByRole("button", { name: "Remove" }).click();
+        const dialog = owner.locator("dialog");
+        await h.says(owner, "dialog", /Carl can see nothing that is recorded from now on[\s\S]*new keys/);
+        assert.ok(await dialog.getByRole("button", { name: "Remove" }).isDisabled());
+        await dialog.locator("input").fill("Carl");
+        await dialog.getByRole("button", { name: "Remove" }).click();
+        await h.says(owner, "dialog h2", /Carl is removed/);
+        assert.equal(await dialog.locator(".message").count(), 0, "nothing is left to be done");
+        await dialog.getByRole("button", { name: "Done" }).click();
+        assert.notEqual(await fingerprint(), before);
+        await h.until("a list without Carl", async () => !(await owner.locator(".members").first().innerText()).includes("Carl"));
+
+        await h.says(carl, ".stage-stop, h1", /ended|closed/i);
+        await carl.goto(home.url);
+        await carl.reload();
+        await h.says(carl, "h1", /closed to you/);
+        await h.says(carl, ".door", /An owner of that home has ended your access/);
+        assert.equal(await carl.evaluate(() => window.cardea.client.view().then(() => "open", (e) => e.word ?? String(e))), "denied");
+
+        await owner.goto(`${home.url}/#/camera/${camera}`);
+        await h.until("the owner's live picture", async () => (await h.player(owner, "p.mode.peek() === 'live' && !p.loading.peek()")) && h.shown(owner));
+        const spans = () => owner.evaluate(({ camera, began }) => window.cardea.client.spans(camera, began - 600, Math.ceil(Date.now() / 1000) + 1), { camera, began });
+        const after = await h.until("seconds recorded under the new keys", async () => (await spans()).find((s) => s.from > began + 1 && s.to - s.from >= 6));
+        for (const at of [begin + 6, after.from + 2]) {
+            await owner.goto(`${home.url}/#/camera/${camera}?t=${at}&play=0`);
+            const picture = await h.until(`a picture of second ${at}`, async () => {
+                const p = (await h.player(owner, "!p.loading.peek() && p.mode.peek() !== 'live'")) && (await h.shown(owner));
+                return p && h.nearest(p, frames).difference < 6 ? p : null;
+            });
+            assert.ok(picture);
+        }
+        const guest = await stranger();
+        await guest.goto(link);
+        await h.until("a picture by the link from before", async () => {
+            const p = await h.shown(guest);
+            return p && h.nearest(p, frames).difference < 6;
+        });
+        await owner.goto(`${home.url}/#/shared`);
+        await h.says(owner, ".share", /Aunt May[\s\S]*Opened once/);
+        assert.equal(await owner.locator(".shares-former").count(), 0);
+        await owner.goto(`${home.url}/#/looked`);
+        await owner.evaluate(() => window.cardea.client.checkLooks());
+        const story = await owner.evaluate(() => window.cardea.client.whoLooked());
+        assert.equal(story.state.failure, null);
+        assert.equal(story.entries.filter((e) => e.kind === "household.succeed").length, 1);
+        await owner.locator(".given summary").click();
+        await h.says(owner, ".given", /An owner was removed, and your home got new keys/);
+        assert.deepEqual(owner.wrong, []);
+        assert.deepEqual(carl.wrong, []);
+        assert.deepEqual(guest.wrong, []);
     });
 });

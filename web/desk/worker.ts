@@ -1,7 +1,7 @@
 /* The portal's worker: an agent's keys, tickets, and what grants open. Everything is held in memory and ends with the page; nothing is
  * written to the device, and nothing that was opened can be saved: there is no export in it to be called. */
 import { Api, type Proven } from "../shared/api.ts";
-import { boxPublic } from "../shared/box.ts";
+import { boxOpener, boxPublic } from "../shared/box.ts";
 import { b64, hex, random, unb64, type Bytes } from "../shared/bytes.ts";
 import type { ClientEvent } from "../shared/views.ts";
 import { CardeaError, messageOf, wordOf } from "../shared/errors.ts";
@@ -184,7 +184,8 @@ export class DeskClient {
 
     async ticket(id: string, after: number, wait: number): Promise<Thread> {
         const raw = await this.session.get<RawThread>(`/v1/tickets/${id}?after=${after}&wait_s=${wait}`);
-        const said = await openThread(raw.messages, id, { as: "desk", secret: this.deskSecret!, household: this.households.get(id) ?? null, staff: this.provider!.staff });
+        const household = this.households.get(id);
+        const said = await openThread(raw.messages, id, { as: "desk", open: await boxOpener(this.deskSecret!), household: household ? [household] : null, staff: this.provider!.staff });
         const open = said.find((s) => s.message?.kind === "open")?.message;
         if (open) {
             this.subjects.set(id, subjectOf(open.text!).subject);

@@ -160,5 +160,6 @@ export const CASES: Record<FailureCase, { title: string; means: string }> = {
     revocation_missing: { title: "Something you ended was not logged", means: "You ended an access, and the log does not have that. Others could be made to believe that it still holds." },
     unknown_grant: { title: "Somebody used an access that you did not give", means: "The log has a use, or the vault lists a grant, that no device of your household has signed." },
     time: { title: "Times in the log cannot be", means: "An entry is older than one before it by more than five minutes, or is not yet. Either the vault's clock was set, or this device's is wrong, or somebody wrote down another time than when they looked." },
+    succession: { title: "Your home's keys were replaced by somebody else", means: "The log does not have exactly the changes of keys that your home has made. Somebody who was an owner, together with the vault, may have told a hub or a device that other keys are yours." },
     witness: { title: "Your hub has seen another log", means: "The hub in your home has witnessed a log that the one shown here does not continue. The vault shows different logs to you and to your hub." },
 };

@@ -348,10 +348,12 @@ function ByCamera({ of: t }: { of: Story }) {
 }
 
 /* What was given and ended: not a look, but it belongs to the proof. */
-const GIVEN: Record<string, string> = { "grant.create": "You gave", "grant.cancel": "It did not come to be:", "grant.revoke": "You ended", "grant.expire": "It ended by itself:" };
+const SUCCEED = "household.succeed";
+const GIVEN: Record<string, string> = { [SUCCEED]: "", "grant.create": "You gave", "grant.cancel": "It did not come to be:", "grant.revoke": "You ended", "grant.expire": "It ended by itself:" };
 function Allowed({ of: t }: { of: Story }) {
     const given = t.entries.filter((e) => e.kind in GIVEN).reverse();
     if (given.length === 0) return null;
+    const words = (e: OwnEntry): string => (e.kind === SUCCEED ? "An owner was removed, and your home got new keys" : `${GIVEN[e.kind]} ${name(e)}`);
     const name = (e: OwnEntry): string => {
         const g = t.grants[e.details.grant ?? ""];
         const purpose = g?.purpose ?? e.details.purpose ?? "";
@@ -362,7 +364,7 @@ function Allowed({ of: t }: { of: Story }) {
     return (
         <details class="card given">
             <summary>What you allowed and ended <span class="muted">({given.length})</span></summary>
-            <ul>{given.slice(0, 200).map((e) => <li key={e.n}><span>{GIVEN[e.kind]} {name(e)}</span><small class="muted num">{isToday(e.time) ? minuteTime(e.time) : `${shortDay(e.time)}, ${minuteTime(e.time)}`}</small></li>)}</ul>
+            <ul>{given.slice(0, 200).map((e) => <li key={e.n}><span>{words(e)}</span><small class="muted num">{isToday(e.time) ? minuteTime(e.time) : `${shortDay(e.time)}, ${minuteTime(e.time)}`}</small></li>)}</ul>
         </details>
     );
 }

@@ -3,10 +3,11 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { messageOf } from "../shared/errors.ts";
 import type { Invited, InviteOptions, MemberRole, People, Person } from "../shared/members.ts";
+import type { SuccessionProgress, SuccessionRest, SuccessionStep } from "../shared/succeed.ts";
 import { grantOf, loadShares, watching } from "./activity.ts";
 import { dayName, isToday, minuteTime } from "./format.ts";
 import { Handover } from "./handover.tsx";
-import { client, household, now, say } from "./state.ts";
+import { client, household, listen, now, say } from "./state.ts";
 import { Button, Confirm, Dialog, Field, Icon, Message, Page, sentence, Switch, useAction } from "./ui.tsx";
 
 const ROLES: Record<MemberRole, [string, string]> = {
@@ -49,6 +50,12 @@ export function PeoplePage() {
     return (
         <Page title="People" actions={<Button look="main" icon="plus" onClick={() => setInviting(true)}>Invite</Button>}>
             {problem.value && <Message kind="bad">{problem.value}</Message>}
+            {p && (p.rest || p.problems.length > 0) && (
+                <div class="people-rest">
+                    {p.rest && <Pending of={p.rest} />}
+                    {p.problems.map((x) => <Message kind="bad" key={x} title="An entry of your list cannot be believed">{sentence(x)}</Message>)}
+                </div>
+            )}
             {!p && !problem.value && <div class="page-wait"><span class="spinner" role="status" aria-label="Loading" /></div>}
             {p && (
                 <>
@@ -95,6 +102,7 @@ function Member({ of: m, onChanged }: { of: Person; onChanged: () => Promise<voi
             <div class="member-words">
                 <strong>{m.name}</strong>
                 <small class="muted">{sees} · here since {isToday(since) ? `today, ${minuteTime(since)}` : dayName(since)}{grant && grant.uses > 0 && grant.lastUse ? ` · last here ${isToday(grant.lastUse) ? minuteTime(grant.lastUse) : dayName(grant.lastUse)}` : ""}</small>
+                {m.leaving && <small class="bad-text">Their removal was begun, and is not finished: remove them again.</small>}
                 {here && <small class="share-now"><i class="dot" />Watching now</small>}
             </div>
             <span class={`pill ${m.role === "owner" ? "good" : ""}`}>{ROLES[m.role][0]}</span>
@@ -102,19 +110,92 @@ function Member({ of: m, onChanged }: { of: Person; onChanged: () => Promise<voi
                 {m.role === "viewer" && <Button icon="photo" look="quiet" onClick={() => setDoing("cameras")}>Cameras</Button>}
                 <Button look="danger" onClick={() => setDoing("remove")}>Remove</Button>
             </div>
-            {doing === "remove" && (
-                <Confirm title={`Remove ${m.name}?`} word={m.role === "owner" ? m.name : undefined} action="Remove" keep={`Keep ${m.name}`} onClose={() => setDoing(null)} onDone={async () => {
-                    const rest = await client.removePerson(m.key);
-                    say(rest ?? `${m.name} sees nothing more`, rest ? "bad" : "info");
+            {doing === "remove" && (m.role === "owner" ? <RemoveOwner of={m} onClose={() => setDoing(null)} onChanged={onChanged} /> : (
+                <Confirm title={`Remove ${m.name}?`} action="Remove" keep={`Keep ${m.name}`} onClose={() => setDoing(null)} onDone={async () => {
+                    const { left } = await client.removePerson(m.key);
+                    say(left ?? `${m.name} sees nothing more`, left ? "bad" : "info");
                     await onChanged();
                 }}>
                     <p>{m.name} sees nothing new from this moment on: what runs ends, and the cameras get new keys.</p>
                     <p>What {m.name} has watched or downloaded cannot be taken back.</p>
-                    {m.role === "owner" && <p>An owner had the keys of this home. The vault refuses {m.name} from now on; if you do not trust whoever runs it, make a new home.</p>}
                 </Confirm>
-            )}
+            ))}
             {doing === "cameras" && <Choose of={m} now={grant?.statement.cameras ?? []} onClose={() => setDoing(null)} onChanged={onChanged} />}
         </li>
+    );
+}
+
+const STEPS: Record<SuccessionStep, string> = {
+    end: "Ending their access", keys: "Making new keys", vault: "Telling the vault", objects: "Renewing your home's certificates",
+    hubs: "Handing the new keys to your hubs", grants: "Handing them to those who may still look", done: "Done",
+};
+const ORDER: SuccessionStep[] = ["end", "keys", "vault", "objects", "hubs", "grants"];
+
+/* Who had all the keys: the home gets others, which is told before, while it happens, and with what is left afterwards. */
+function RemoveOwner({ of: m, onClose, onChanged }: { of: Person; onClose: () => void; onChanged: () => Promise<void> }) {
+    const [typed, setTyped] = useState("");
+    const [step, setStep] = useState<SuccessionProgress | null>(null);
+    const [after, setAfter] = useState<{ rest: SuccessionRest | null } | null>(null);
+    const { busy, error, run } = useAction();
+    useEffect(() => listen((e) => e.type === "succession" && setStep(e)), []);
+    const remove = (e: Event): void => {
+        e.preventDefault();
+        void run(async () => {
+            const { rest } = await client.removePerson(m.key);
+            setAfter({ rest });
+            await Promise.all([loadShares(), onChanged()]);
+        });
+    };
+    if (after)
+        return (
+            <Dialog title={`${m.name} is removed`} onClose={onClose}>
+                <p class="lead">{m.name} can see nothing that is recorded from now on{after.rest?.hubs.length ? ", but for one thing" : ""}. Your home has new keys; the devices of all other owners go on by themselves.</p>
+                {after.rest && <Pending of={after.rest} />}
+                <div class="actions"><Button look="main" onClick={onClose}>Done</Button></div>
+            </Dialog>
+        );
+    const at = busy && step ? ORDER.indexOf(step.step) : -1;
+    return (
+        <Dialog title={busy ? `Removing ${m.name}` : `Remove ${m.name}?`} onClose={() => !busy && onClose()}>
+            <form onSubmit={remove}>
+                <div class="prose">
+                    <p><strong>{m.name} can see nothing that is recorded from now on.</strong> Your home gets new keys; this takes a few seconds.</p>
+                    {!busy && <p>What was recorded until now was {m.name}'s to see as well: whatever they have kept, pictures or keys, cannot be taken back. Links and members that you have now go on as they are; open invitations are withdrawn.</p>}
+                </div>
+                {busy && (
+                    <ol class="succession-steps" aria-live="polite">
+                        {ORDER.map((s, i) => (
+                            <li key={s} class={i < at ? "done" : i === at ? "now" : ""}>
+                                {i < at ? <Icon name="check" /> : <i class="dot" />}
+                                <span>{STEPS[s]}{i === at && step && step.of > 1 ? `, ${step.done} of ${step.of}` : ""}</span>
+                            </li>
+                        ))}
+                    </ol>
+                )}
+                {!busy && <Field label={`Type “${m.name}” to confirm`} value={typed} autocomplete="off" onInput={(e) => setTyped(e.currentTarget.value)} />}
+                {error && <Message kind="bad">{error}. Nothing is lost: remove {m.name} again to go on from here.</Message>}
+                <div class="actions">
+                    {!busy && <Button look="quiet" onClick={onClose}>Keep {m.name}</Button>}
+                    <Button look="danger" type="submit" busy={busy} disabled={typed.trim() !== m.name}>Remove</Button>
+                </div>
+            </form>
+        </Dialog>
+    );
+}
+
+/* A hub has no name of its own: it is the one of these cameras. */
+const hubName = (cameras: string[]): string => (cameras.length === 0 ? "A hub" : `The hub of ${cameras.length < 3 ? cameras.join(" and ") : `${cameras[0]} and ${cameras.length - 1} more`}`);
+
+function Pending({ of: rest }: { of: SuccessionRest }) {
+    return (
+        <>
+            {rest.hubs.map((h) => (
+                <Message kind="warn" key={h.id} title={`${hubName(h.cameras)} has not been reachable`}>
+                    Until it is back, it records under the former keys, which a removed owner may have kept. It gets the new ones by itself as soon as it is back and this app is open.
+                </Message>
+            ))}
+            {rest.problems.map((p) => <Message kind="bad" key={p} title="Something could not follow">{sentence(p)}</Message>)}
+        </>
     );
 }
 

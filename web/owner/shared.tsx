@@ -9,6 +9,8 @@ import { client, household, now, say } from "./state.ts";
 import { Button, Confirm, Dialog, Icon, Message, Page, sentence, Tool } from "./ui.tsx";
 import { cameraWords } from "./watchers.tsx";
 
+const isOpen = (g: GrantView): boolean => g.state === "active" || g.state === "later";
+const KINDS: Record<string, string> = { link: "A link", member: "Access for a member", support: "Access for support" };
 const soon = (s: number): string => (isToday(s) ? minuteTime(s) : `${dayName(s)}, ${minuteTime(s)}`);
 const STATES: Record<GrantView["state"], [string, string]> = { active: ["Open", "good"], later: ["Not yet", ""], expired: ["Expired", ""], revoked: ["Ended", ""], used: ["Used up", ""] };
 
@@ -20,12 +22,23 @@ export function SharedPage() {
     }, []);
     const links = shares.value?.filter((g) => g.statement.purpose === "link");
     if (!links) return <Page title="Shared links">{sharesProblem.value ? <Message kind="bad">{sentence(sharesProblem.value)}</Message> : <div class="page-wait"><span class="spinner" role="status" aria-label="Loading" /></div>}</Page>;
-    const open = links.filter((g) => g.state === "active" || g.state === "later");
-    const over = links.filter((g) => !open.includes(g));
+    /* Of whatever purpose: nobody of this home may know that it is there. */
+    const former = shares.value!.filter((g) => g.former && isOpen(g));
+    const open = links.filter((g) => isOpen(g) && !g.former);
+    const over = links.filter((g) => !isOpen(g));
+    const count = links.length - over.length;
     return (
-        <Page title="Shared links" actions={links.length > 0 ? <span class="muted">{open.length === 0 ? "None is open" : open.length === 1 ? "1 is open" : `${open.length} are open`}</span> : undefined}>
+        <Page title="Shared links" actions={links.length > 0 ? <span class="muted">{count === 0 ? "None is open" : count === 1 ? "1 is open" : `${count} are open`}</span> : undefined}>
             {sharesProblem.value && <Message kind="bad">{sentence(sharesProblem.value)}</Message>}
-            {links.length === 0 && <Nothing />}
+            {former.length > 0 && (
+                <section class="shares-former" aria-label="Made by a former owner's key">
+                    <Message kind="warn" title="Made by a former owner's key">
+                        {former.length === 1 ? "This access was" : "These accesses were"} given before your home got new keys, or by somebody who kept the former ones, and {former.length === 1 ? "was" : "were"} not taken over. {former.length === 1 ? "It gets" : "They get"} no new keys. End what you do not know.
+                    </Message>
+                    <ul class="shares">{former.map((g) => <Share key={g.id} of={g} />)}</ul>
+                </section>
+            )}
+            {links.length === 0 && former.length === 0 && <Nothing />}
             <ul class="shares">{open.map((g) => <Share key={g.id} of={g} />)}</ul>
             {over.length > 0 && (
                 <details class="shares-over" open={open.length === 0}>
@@ -71,7 +84,7 @@ function opened({ uses, lastUse, statement: s }: GrantView): string {
 function Share({ of: g }: { of: GrantView }) {
     const [doing, setDoing] = useState<"end" | "show" | null>(null);
     const [word, look] = STATES[g.state];
-    const open = g.state === "active" || g.state === "later";
+    const open = isOpen(g);
     const forget = async (): Promise<void> => {
         await client.forgetShare(g.id).then(() => say("Taken off this list; the log keeps that it was"), (e) => say(String(e.message), "bad"));
         await loadShares();
@@ -80,8 +93,9 @@ function Share({ of: g }: { of: GrantView }) {
         <li class={`card share ${open ? "" : "over"}`}>
             <div class="share-words">
                 <div class="share-name">
-                    <h2>{g.note?.name ?? "A link"}</h2>
+                    <h2>{g.note?.name ?? KINDS[g.statement.purpose] ?? "An access"}</h2>
                     <span class={`pill ${look}`}>{word}</span>
+                    {g.former && open && <span class="pill warn">Former key</span>}
                     {g.note?.password && <span class="pill"><Icon name="key" />Password</span>}
                 </div>
                 <p class="share-what">{what(g).charAt(0).toUpperCase() + what(g).slice(1)}</p>
@@ -97,7 +111,7 @@ function Share({ of: g }: { of: GrantView }) {
             {doing === "show" && <Dialog title={g.note?.name ?? "The link"} onClose={() => setDoing(null)}><Handover link={g.link!} what="Shared with you" /></Dialog>}
             {doing === "end" && (
                 <Confirm title="End this share?" action="End it" onClose={() => setDoing(null)} onDone={async () => void (await endShare(g.id))}>
-                    <p>The link stops working at once, and whoever is watching sees nothing more. What they have seen they have seen.</p>
+                    <p>{g.statement.purpose === "link" ? "The link" : "This access"} stops working at once, and whoever is watching sees nothing more. What they have seen they have seen.</p>
                     {g.statement.to > now() && <p>The camera also gets new keys, so that the old ones open nothing of what comes.</p>}
                 </Confirm>
             )}

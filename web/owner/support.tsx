@@ -152,11 +152,13 @@ function TicketPage({ id }: { id: string }) {
         )}>
             <a class="link support-back" href="#/support"><Icon name="back" /> Support</a>
             {problem && <Message kind="warn" title="The ticket could not be read">{sentence(problem)}</Message>}
-            {waiting.map((r) => <RequestCard key={r.request.id} asked={r} ticket={id} />)}
+            {!thread?.former && waiting.map((r) => <RequestCard key={r.request.id} asked={r} ticket={id} />)}
             {thread && (
                 <section class="card" aria-label="Conversation">
                     <ol class="thread">{thread.said.map((s) => <Line key={s.n} said={s} />)}</ol>
-                    {thread.state === "open" ? <Answer id={id} onFigures={() => setSending(true)} /> : <p class="muted">This ticket is closed. What ran under it has ended; <a class="link" href="#/support">open another</a> if something is left.</p>}
+                    {thread.state === "open" && thread.former ? (
+                        <Message kind="warn" title="Your home has got new keys since">The desk knows this ticket by the former ones, and cannot tell that what you write now is from you. <a class="link" href="#/support">Open a new ticket</a> if something is left, and close this one.</Message>
+                    ) : thread.state === "open" ? <Answer id={id} onFigures={() => setSending(true)} /> : <p class="muted">This ticket is closed. What ran under it has ended; <a class="link" href="#/support">open another</a> if something is left.</p>}
                 </section>
             )}
             {requests.some((r) => r.answer?.kind === "answer") && <p class="muted support-foot"><Icon name="eye" /> <span>What they looked at, and when, is in <a href="#/looked">Who looked?</a></span></p>}

@@ -8,6 +8,7 @@ export interface Followed {
     state: "open" | "closed";
     said: Said[];
     grants: string[];
+    former?: boolean;
 }
 
 const WAIT_S = 20;

@@ -3,7 +3,7 @@ import { b64, hex, own, random, unb64, type Bytes } from "./bytes.ts";
 import { boxPublic } from "./box.ts";
 import type { Api, SessionAnswer } from "./api.ts";
 import { CardeaError, forged } from "./errors.ts";
-import { makeHouseholdKeys, sealHouseholdKeys } from "./household.ts";
+import { makeHouseholdKeys, sealHouseholdKeys } from "./householdkeys.ts";
 import { bodyOf, openKeyring, rewriteKeyring, sealKeyring, wrapForPasskey, type Keyring, type KeyringBody, type KeyringHousehold } from "./keyring.ts";
 import { COST, derive } from "./passphrase.ts";
 import { newRecovery, parseRecovery, recoveryKeys, type DerivedKeys } from "./recovery.ts";
@@ -152,11 +152,13 @@ export async function signUpAlone(api: Api, o: Omit<SignUp, "household">): Promi
     return makeAccount(api, o, []);
 }
 
-/* Another household in the keyring. What seals the keyring stays as it is, and so does every session. */
+/* Another household in the keyring, or another version of one that is there. What seals the keyring stays as it is, and so does every session. */
 export async function addHousehold(api: Api, account: Account, household: KeyringHousehold): Promise<Account> {
     const { keyring, version: before } = await api.get<{ keyring: string; version: number }>("/v1/keyring", { who: "session" });
     const stored = await bodyOf(unb64(keyring), account.ring.key); /* another device may have changed it */
-    const body = { ...stored, households: [...stored.households.filter((h) => h.id !== household.id), household] };
+    const held = stored.households.some((h) => h.id === household.id);
+    const households = held ? stored.households.map((h) => (h.id === household.id ? household : h)) : [...stored.households, household];
+    const body = { ...stored, households };
     const raw = await rewriteKeyring(unb64(keyring), account.ring.key, body);
     const version = before + 1;
     await api.send("PUT", "/v1/keyring", { who: "session", json: { keyring: b64(raw), version } });

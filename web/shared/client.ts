@@ -7,11 +7,12 @@ import { GrantAccess } from "./grantee.ts";
 import type { Grants, GrantView, ShareOptions } from "./grants.ts";
 import { sha256 } from "./hash.ts";
 import type { Household } from "./household.ts";
+import { householdOpen } from "./householdkeys.ts";
 import { command, pair } from "./hub.ts";
 import { Message, readLive } from "./live.ts";
 import { openCheckpoint, Tiles } from "./log.ts";
 import { looksOf, type Look, type OwnEntry } from "./looks.ts";
-import type { Invited, InviteOptions, Members, People } from "./members.ts";
+import type { Invited, InviteOptions, Members, People, Removed } from "./members.ts";
 import type { Recordings } from "./recordings.ts";
 import { checkUpdate } from "./release.ts";
 import { tryRule, type Trial } from "./rules.ts";
@@ -285,7 +286,7 @@ export class Client extends Session {
             const agents = new Map<string, number>();
             for (const [, , , m] of messages) {
                 if (!m.household) continue;
-                const opened = await openTicketMessage(unb64(m.household), ticket, household.keys.box).catch(() => null);
+                const opened = await openTicketMessage(unb64(m.household), ticket, (info, aad, sealed) => householdOpen(household.keys, info, aad, sealed)).catch(() => null);
                 if (opened?.kind === "open") text ||= opened.text?.split("\n", 1)[0] ?? "";
                 const staff = (await this.looks().pins()).staff;
                 if (!opened?.certificate || !staff) continue;
@@ -347,7 +348,7 @@ export class Client extends Session {
         return this.sharing().members.withdraw(key);
     }
 
-    removePerson(key: string): Promise<string | null> {
+    removePerson(key: string): Promise<Removed> {
         return this.sharing().members.remove(key);
     }
 
@@ -357,10 +358,14 @@ export class Client extends Session {
 
     /* What an owner's device does by itself while it is open: lets in who was invited, hands over new keys. Who was let in, by name. */
     async tend(): Promise<string[]> {
-        if (!this.grants || !this.members) return [];
-        const came = await this.members.complete();
-        await this.grants.tend();
-        return came;
+        const { grants, members, succession } = this;
+        if (!grants || !members || !succession) return [];
+        await succession.goOn();
+        try {
+            return await members.complete();
+        } finally {
+            await grants.tend();
+        }
     }
 
     /* ---- the support desk (support.ts) ---- */

@@ -9,9 +9,11 @@ import type { Camera, Hub, Profile } from "./household.ts";
 import { issuerOf, type Link, type LinkKeys } from "./link.ts";
 import { checkProof, decodeEntry, grantFact, LOG_CLOCK_OFF_S, OPENING, OPENING_NONCE_BYTES, openingFact, staffActor } from "./log.ts";
 import type { SignKey } from "./sign.ts";
+import { followedFrom, readChainText } from "./succession.ts";
 import { TimeKeys } from "./timekey.ts";
 
-/* Who opens it, and from whom it must be: a member knows the household's whole key, a link the first half of its hash. */
+/* Who opens it, and from whom it must be: a member knows the household's whole key, a link the first half of its hash. When the household's
+ * keys have been succeeded since, the chain that comes with the grant leads from there to who signed it. */
 export interface Holder {
     grant: string;
     box: { secret: Bytes; public: Bytes };
@@ -30,6 +32,7 @@ interface Opened {
     leaf: string;
     checkpoint: string;
     proof: string[];
+    succession?: string[];
 }
 
 /* Keys of an epoch that began since the grant was opened: the owner's device hands them over within seconds. */
@@ -86,8 +89,8 @@ export class GrantAccess implements Access {
         const grant = await readGrant(unb64(answer.grant));
         const s = grant.statement;
         const { issuer, box, sign } = this.holder;
-        const right = "key" in issuer ? equal(issuer.key, grant.household) : equal(issuer.hash, issuerOf(grant.household));
-        if (!right) throw forged("what the vault sent is not from the household that shared this with you");
+        const known = (key: Uint8Array): boolean => ("key" in issuer ? equal(issuer.key, key) : equal(issuer.hash, issuerOf(key)));
+        if (!known(grant.household) && !followedFrom(await readChainText(answer.succession), known).some((k) => equal(k, grant.household))) throw forged("what the vault sent is not from the household that shared this with you");
         if (s.id !== this.holder.grant) throw forged("the vault sent another share than the one that was asked for");
         if (!equal(unb64(s.grantee_sign), sign.public)) throw forged("what the vault sent is for somebody else");
         checkValid(s, Math.floor(this.now()));

@@ -1,12 +1,13 @@
 /* What an owner's device does with grants: issues, lists, revokes and tends them (docs/trust.md, "One statement, two enforcers"). */
 import type { Api } from "./api.ts";
 import { b64, equal, hex, random, text, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
-import { boxOpen, boxSeal } from "./box.ts";
+import { boxPublic, boxSeal } from "./box.ts";
 import { CardeaError, messageOf, wordOf } from "./errors.ts";
 import { issueGrant, makeRevocation, readStatement, type About, type GrantKeys, type Statement } from "./grant.ts";
 import type { Household } from "./household.ts";
+import { householdOpen, householdSigners, type HouseholdKeys } from "./householdkeys.ts";
 import { command } from "./hub.ts";
-import { logKeyOf, privateActor } from "./log.ts";
+import { privateActor } from "./log.ts";
 import { formatLink, issuerOf, linkKeys, type Link } from "./link.ts";
 import { openEnvelope } from "./sign.ts";
 import { intersect } from "./timekey.ts";
@@ -23,6 +24,8 @@ export interface Note {
 export interface GrantView {
     id: string;
     statement: Statement;
+    signed: string; /* by whom, base64url */
+    former: boolean; /* by a key that a removed owner has held: nobody tends it */
     note: Note | null; /* null: it does not open, or there is none */
     state: "active" | "later" | "expired" | "revoked" | "used";
     uses: number;
@@ -57,6 +60,19 @@ interface Listed {
     active: { camera: string; live: boolean; since: string }[];
 }
 
+interface HeldKeys {
+    sign: string;
+    box: string;
+    log_key?: string;
+    succession?: string[];
+}
+
+/* The keys that the household began with, as the vault is told them. */
+async function firstKeys(keys: HouseholdKeys): Promise<HeldKeys & { log_key: string }> {
+    const box = keys.former.length > 0 ? await boxPublic(keys.former[0]!) : keys.boxPublic;
+    return { sign: b64(householdSigners(keys)[0]!), box: b64(box), log_key: b64(keys.log) };
+}
+
 /* Who is to open it, and what for: what a statement says beside what it is of. */
 export type To = Pick<Statement, "grantee" | "grantee_sign" | "purpose"> & Partial<Pick<Statement, "role" | "ticket" | "views" | "witnesses">>;
 export type Of = Omit<ShareOptions, "password" | "views"> & { time?: number | undefined; id?: string | undefined; not_before?: number | undefined };
@@ -65,7 +81,7 @@ export type Of = Omit<ShareOptions, "password" | "views"> & { time?: number | un
 const endedName = (id: string): string => `grant/${id}/revoked`;
 
 export class Grants {
-    private told = false; /* the vault knows the household's public keys */
+    private told = ""; /* the signing key, once the vault knows that it is the household's */
 
     constructor(
         private readonly api: Api,
@@ -79,19 +95,34 @@ export class Grants {
         return Math.floor(this.now());
     }
 
-    /* What the vault must know of a household before it takes a grant. Said once, and the same for ever. */
+    /* What the vault must know of a household before it takes a grant: its keys, and each succession of them. Said once, and the same
+     * until the next succession. */
     async introduce(): Promise<void> {
-        if (this.told) return;
         const { keys } = this.household;
-        const mine = { sign: b64(keys.sign.public), box: b64(keys.boxPublic), log_key: b64(logKeyOf(keys.sign.seed)) };
-        const held = await this.api.get<{ sign: string; box: string }>("/v1/household").catch((e) => {
+        if (this.told === b64(keys.sign.public)) return;
+        const first = await firstKeys(keys);
+        let held = await this.held();
+        if (!held) {
+            await this.api.send("PUT", "/v1/household", { json: first });
+            held = first;
+        }
+        const said = held.succession ?? [];
+        const mine = keys.chain.map((s) => b64(s.raw));
+        /* Another owner's device was there first. */
+        if (said.length > mine.length && (await this.household.renewKeys())) return this.introduce();
+        const last = keys.chain[said.length - 1];
+        const at = last ? { sign: b64(last.sign), box: b64(last.box) } : first;
+        if (said.some((s, i) => s !== mine[i]) || held.sign !== at.sign || held.box !== at.box)
+            throw new CardeaError("forged", "the vault holds other keys for this household than yours: it cannot be trusted with a share");
+        for (const succession of mine.slice(said.length)) await this.api.send("PUT", "/v1/household", { json: { succession } });
+        this.told = b64(keys.sign.public);
+    }
+
+    private held(): Promise<HeldKeys | null> {
+        return this.api.get<HeldKeys>("/v1/household").catch((e) => {
             if (wordOf(e) !== "not_found") throw e;
             return null;
         });
-        if (held && (held.sign !== mine.sign || held.box !== mine.box))
-            throw new CardeaError("forged", "the vault holds other keys for this household than yours: it cannot be trusted with a share");
-        if (!held) await this.api.send("PUT", "/v1/household", { json: mine });
-        this.told = true;
     }
 
     /* ---- issuing ---- */
@@ -149,7 +180,7 @@ export class Grants {
         };
         const parts = await this.parts(streams, of.from, of.to);
         /* Staff know what the log calls them: it is made of their key alone. */
-        const actor = to.purpose === "support" ? null : hex(privateActor(logKeyOf(this.household.keys.sign.seed), unb64(to.grantee_sign)));
+        const actor = to.purpose === "support" ? null : hex(privateActor(this.household.keys.log, unb64(to.grantee_sign)));
         const about = this.about(streams, actor, of.words);
         const raw = await issueGrant(statement, this.household.keys.sign, about, parts);
         const epochs: Record<string, number[]> = {};
@@ -191,25 +222,26 @@ export class Grants {
     }
 
     private async view(g: Listed): Promise<GrantView> {
-        /* The vault lists what this household signed, and nothing that it made up itself. */
+        /* The vault lists what this household signed, now or under a former key, and nothing that it made up itself. */
         const { statement, household } = await readStatement(unb64(g.statement));
-        if (!equal(household, this.household.keys.sign.public)) throw new CardeaError("forged", "the vault lists a share that this household did not make");
+        const { keys } = this.household;
+        if (!householdSigners(keys).some((k) => equal(k, household))) throw new CardeaError("forged", "the vault lists a share that this household did not make");
         if (statement.id !== g.id) throw new CardeaError("forged", "the vault lists a share under another one's number");
         const note = g.note ? await this.openNote(g.id, g.note) : null;
         if (g.revocation && (await this.endedBy(g.id, g.revocation))) await this.household.remember(endedName(g.id));
         const now = this.slot;
         const state = g.revoked != null ? "revoked" : now >= statement.expires ? "expired" : statement.views && g.uses >= statement.views && g.active.length === 0 ? "used" : now < statement.not_before ? "later" : "active";
         return {
-            id: g.id, statement, note, state, uses: g.uses, lastUse: g.last_use, revoked: g.revoked, watching: g.active,
+            id: g.id, statement, signed: b64(household), former: !equal(household, keys.sign.public), note, state, uses: g.uses, lastUse: g.last_use, revoked: g.revoked, watching: g.active,
             link: note?.link ? this.address(note.link) : null,
         };
     }
 
-    /* Is that a revocation of this grant, by this household? */
+    /* Is that a revocation of this grant, by this household? One that was made before a succession stays what it is. */
     private async endedBy(id: string, revocation: string): Promise<boolean> {
         try {
             const { signer, body } = await openEnvelope(unb64(revocation), "cardea/1 revoke");
-            return equal(signer, this.household.keys.sign.public) && (JSON.parse(text(body)) as { grant?: string }).grant === id;
+            return householdSigners(this.household.keys).some((k) => equal(k, signer)) && (JSON.parse(text(body)) as { grant?: string }).grant === id;
         } catch {
             return false;
         }
@@ -217,7 +249,7 @@ export class Grants {
 
     private async openNote(id: string, sealed: string): Promise<Note | null> {
         try {
-            const plain = await boxOpen(this.household.keys.box, "cardea/1 note", unhex(id), unb64(sealed));
+            const plain = await householdOpen(this.household.keys, "cardea/1 note", unhex(id), unb64(sealed));
             const note = JSON.parse(text(plain)) as Note;
             return note.v === 1 && typeof note.epochs === "object" && note.epochs !== null ? note : null;
         } catch {
@@ -273,6 +305,7 @@ export class Grants {
         const heldBack: string[] = [];
         for (const g of await this.list()) {
             const { statement: s, note } = g;
+            if (g.former) continue; /* whoever made it may not be an owner any more */
             if ((g.state !== "active" && g.state !== "later") || s.to <= this.slot) continue;
             if (await this.household.remembers(endedName(s.id))) {
                 heldBack.push(note?.name ?? s.id);
@@ -281,10 +314,7 @@ export class Grants {
             if (!note) continue;
             const cameras = this.wanted(s);
             if (cameras.length === 0 || !this.lacks(this.streams(cameras), note)) continue;
-            const of: Of = { ...s, cameras, time: Math.max(this.slot, s.time + 1), name: note.name, words: note.words };
-            const made = await this.make(s, of);
-            made.note = { ...note, epochs: made.note.epochs };
-            await this.api.send("PUT", `/v1/grants/${s.id}`, { json: { grant: b64(made.raw), note: await this.sealNote(s.id, made.note) } });
+            await this.again(g, cameras);
             tended++;
         }
         if (heldBack.length > 0)
@@ -292,13 +322,25 @@ export class Grants {
         return tended;
     }
 
-    /* The same grant, of other cameras (main streams). Answers with the streams that it names no more. */
-    async change(id: string, cameras: string[]): Promise<string[]> {
-        const { statement: s, note } = await this.view(await this.api.get<Listed>(`/v1/grants/${id}`));
+    /* The same grant once more, with the keys that there are now and by the household's present one. */
+    private async again({ statement: s, note }: GrantView, cameras: string[]): Promise<Statement> {
         const made = await this.make(s, { ...s, cameras, time: Math.max(this.slot, s.time + 1), name: note?.name, words: note?.words });
         made.note = { ...note, v: 1, epochs: made.note.epochs };
         await this.api.send("PUT", `/v1/grants/${s.id}`, { json: { grant: b64(made.raw), note: await this.sealNote(s.id, made.note) } });
-        return s.cameras.filter((c) => !made.statement.cameras.includes(c));
+        return made.statement;
+    }
+
+    /* After a succession: signs a grant that is alive again. */
+    async renew(g: GrantView): Promise<void> {
+        const cameras = this.wanted(g.statement);
+        if (cameras.length > 0) await this.again(g, cameras);
+    }
+
+    /* The same grant, of other cameras (main streams). Answers with the streams that it names no more. */
+    async change(id: string, cameras: string[]): Promise<string[]> {
+        const g = await this.view(await this.api.get<Listed>(`/v1/grants/${id}`));
+        const made = await this.again(g, cameras);
+        return g.statement.cameras.filter((c) => !made.cameras.includes(c));
     }
 
     /* Main streams: a member's are all there are, anybody else's those that were named and are still there. */

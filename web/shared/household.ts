@@ -1,21 +1,15 @@
 /* The household as its objects say, each verified: keys, hubs, cameras, roots (docs/formats.md, "Household objects"). */
-import { b64, concat, equal, hex, random, text, u32, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
-import { boxOpen, boxPublic, boxSeal } from "./box.ts";
+import { b64, concat, equal, hex, text, u32, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
+import { boxPublic, boxSeal } from "./box.ts";
 import type { Access } from "./access.ts";
 import type { Api } from "./api.ts";
-import { CardeaError, forged, invalid, messageOf } from "./errors.ts";
+import { CardeaError, forged, invalid, messageOf, wordOf } from "./errors.ts";
 import { sha256 } from "./hash.ts";
 import type { Memory } from "./device.ts";
-import { openObject, sealObject, signKey, type SignKey } from "./sign.ts";
+import { householdOpen, householdSigners, keysObject, openHouseholdKeys, type HouseholdKeys } from "./householdkeys.ts";
+import { openObject, sealObject } from "./sign.ts";
+import { leads, type Succession } from "./succession.ts";
 import { decodeSet, encodeSet, remove, TimeKeys } from "./timekey.ts";
-
-export interface HouseholdKeys {
-    id: string;
-    name: string;
-    box: Bytes; /* secret */
-    boxPublic: Bytes;
-    sign: SignKey;
-}
 
 export interface Hub {
     id: string;
@@ -60,33 +54,6 @@ interface Listed {
     bytes: number;
 }
 
-export async function makeHouseholdKeys(name: string, id: string): Promise<HouseholdKeys> {
-    const box = random(32);
-    return { id, name, box, boxPublic: await boxPublic(box), sign: await signKey(random(32)) };
-}
-
-/* The object that holds the household's keys for one owner. */
-export async function sealHouseholdKeys(keys: HouseholdKeys, accountPublic: Uint8Array): Promise<{ key: string; raw: Bytes }> {
-    const key = `household/keys/${hex(sha256(accountPublic).subarray(0, 8))}`;
-    const json = JSON.stringify({ v: 1, id: keys.id, name: keys.name, box: b64(keys.box), sign: b64(keys.sign.seed) });
-    const payload = await boxSeal(accountPublic, "cardea/1 household", new Uint8Array(0), utf8(json));
-    return { key, raw: await sealObject(keys.sign, key, 1, payload) };
-}
-
-/* An owner's copy of the household's keys: the signer must be the key inside, since anybody can seal a box to an account. */
-export async function openHouseholdKeys(raw: Bytes, key: string, id: string, accountSecret: Uint8Array): Promise<HouseholdKeys> {
-    const { signer, payload } = await openObject(raw, key, null);
-    const json = JSON.parse(text(await boxOpen(accountSecret, "cardea/1 household", new Uint8Array(0), payload))) as {
-        v: number; id: string; name: string; box: string; sign: string;
-    };
-    if (json.v !== 1) throw invalid(`${key}: v`);
-    if (json.id !== id) throw forged(`${key}: of another household`);
-    const sign = await signKey(unb64(json.sign));
-    if (!equal(sign.public, signer)) throw forged(`${key}: signed by somebody else`);
-    const box = unb64(json.box);
-    return { id, name: json.name, box, boxPublic: await boxPublic(box), sign };
-}
-
 const hubId = (sign: Uint8Array): string => hex(sha256(sign).subarray(0, 16));
 
 /* A household's statement that a hub is its own. */
@@ -103,7 +70,7 @@ export async function readCertificate(certificate: Bytes, key: string, household
 export async function openProfile(raw: Bytes, key: string, keys: HouseholdKeys, hubs: Hub[]): Promise<Camera> {
     const id = key.split("/")[1]!;
     const { signer, payload } = await openObject(raw, key, hubs.map((h) => h.sign));
-    const plain = await boxOpen(keys.box, "cardea/1 profile", unhex(id), payload);
+    const plain = await householdOpen(keys, "cardea/1 profile", unhex(id), payload);
     const profile = JSON.parse(text(plain)) as Profile;
     if (profile.hub !== hubId(signer)) throw forged(`${key}: signed by another hub than it names`);
     return { id, profile };
@@ -111,11 +78,11 @@ export async function openProfile(raw: Bytes, key: string, keys: HouseholdKeys, 
 
 const rootAad = (camera: string, epoch: number): Bytes => concat(unhex(camera), u32(epoch));
 
-/* A camera's root is its own hub's or, after shredding, the household's. */
+/* A camera's root is its own hub's or, after shredding, the household's: of an epoch that is over perhaps by a former key of it. */
 export async function openRoot(raw: Bytes, camera: string, epoch: number, keys: HouseholdKeys, hub: Hub | null) {
     const key = `camera/${camera}/root/${epoch}`;
-    const { payload, version } = await openObject(raw, key, [keys.sign.public, ...(hub ? [hub.sign] : [])]);
-    const plain = await boxOpen(keys.box, "cardea/1 root", rootAad(camera, epoch), payload);
+    const { payload, version } = await openObject(raw, key, [...householdSigners(keys), ...(hub ? [hub.sign] : [])]);
+    const plain = await householdOpen(keys, "cardea/1 root", rootAad(camera, epoch), payload);
     return { nodes: decodeSet(plain), version };
 }
 
@@ -125,6 +92,8 @@ export function checkMarkHub(hub: Hub | null, sign: Uint8Array): Hub {
     return hub;
 }
 
+const KEYS = "household/keys/";
+
 /* Keys of which one signer alone can ever speak. */
 const oneSigner = (key: string): boolean => /^household\/keys\/|^camera\/[^/]+\/profile$/.test(key);
 
@@ -133,16 +102,21 @@ const nameOf = (household: string, key: string): string => b64(sha256(concat(unh
 /* Has this device seen any version of it? A vault that denies it then holds it back. */
 export const recalls = async (memory: Memory, household: string, key: string): Promise<boolean> => (await memory.get(nameOf(household, key))) !== undefined;
 
-/* Compares a verified object with what this device has seen before, and remembers it: a vault cannot go back to an older one. */
-export async function recall(memory: Memory, household: string, key: string, object: { version: number; signer: Uint8Array }): Promise<void> {
+/* Compares a verified object with what this device has seen before, and remembers it: a vault cannot go back to an older one. Another
+ * signer of the household's keys is one to whom `chain`, which is in them, leads from the one that was seen. */
+export async function recall(memory: Memory, household: string, key: string, object: { version: number; signer: Uint8Array }, chain: readonly Succession[] = []): Promise<void> {
     const name = nameOf(household, key);
     const signer = b64(object.signer);
     const before = await memory.get(name);
     if (before && object.version < before.version)
         throw forged(`${key}: the vault sent version ${object.version}, and this device has seen version ${before.version}: it holds a change back. If the vault was restored from a backup, clear this site's data in the browser to accept that`);
-    if (before && before.signer !== signer && oneSigner(key)) throw forged(`${key}: signed by another key than this device has seen before`);
-    if (!before || object.version > before.version) await memory.put(name, { version: object.version, signer });
+    const other = before !== undefined && before.signer !== signer;
+    if (other && oneSigner(key) && !(key.startsWith(KEYS) && leads(chain, unb64(before.signer), object.signer)))
+        throw forged(`${key}: signed by another key than this device has seen before`);
+    if (!before || object.version > before.version || other) await memory.put(name, { version: object.version, signer });
 }
+
+const againName = (raw: Uint8Array): string => `again/${hex(sha256(raw).subarray(0, 16))}`;
 
 function epochsOf(objects: Listed[]): Map<string, number[]> {
     const out = new Map<string, number[]>();
@@ -163,9 +137,15 @@ export class Household implements Access {
 
     private constructor(
         private readonly api: Api,
-        readonly keys: HouseholdKeys,
+        private held: HouseholdKeys,
+        private readonly account: Uint8Array, /* secret */
         private readonly memory: Memory,
     ) {}
+
+    /* The present ones: another owner's device, or this one, may make successors at any time. */
+    get keys(): HouseholdKeys {
+        return this.held;
+    }
 
     get id(): string {
         return this.keys.id;
@@ -177,21 +157,45 @@ export class Household implements Access {
         return this.keys.sign.public;
     }
 
-    static async open(api: Api, id: string, accountSecret: Uint8Array, memory: Memory): Promise<Household> {
-        const { objects } = await api.get<{ objects: Listed[] }>("/v1/objects?prefix=household/keys/");
-        for (const o of objects) {
-            const raw = await api.bytes(`/v1/objects/${o.key}`);
-            const keys = await openHouseholdKeys(raw, o.key, id, accountSecret).catch(() => null);
-            if (!keys) continue;
-            const household = new Household(api, keys, memory);
-            await household.seen(o.key, raw);
-            return household;
-        }
-        throw new CardeaError("no_key", "the vault holds no keys of this household for you: set it up again, or ask another owner");
+    /* `known`: the household's signing key as an owner who was invited has it in their keyring. */
+    static async open(api: Api, id: string, accountSecret: Uint8Array, memory: Memory, known?: Uint8Array): Promise<Household> {
+        const { keys, raw, key } = await readKeys(api, id, accountSecret);
+        if (known && !leads(keys.chain, known, keys.sign.public)) throw forged(`${key}: these are not the keys of the household that you were invited to`);
+        const household = new Household(api, keys, accountSecret, memory);
+        await household.seen(key, raw, keys.chain);
+        household.keysVersion = (await openObject(raw, key, null)).version;
+        return household;
     }
 
-    private async seen(key: string, raw: Bytes): Promise<void> {
-        await recall(this.memory, this.keys.id, key, await openObject(raw, key, null));
+    private keysVersion = 0;
+
+    /* The keys as the vault has them now: another owner's device may have made successors. True: they are others than before. */
+    async renewKeys(): Promise<boolean> {
+        const { keys, raw, key } = await readKeys(this.api, this.id, this.account);
+        await this.seen(key, raw, keys.chain);
+        return this.adopt(keys, (await openObject(raw, key, null)).version);
+    }
+
+    /* Goes on with these. All that was opened stays open; what was by a former key is looked at anew. */
+    adopt(keys: HouseholdKeys, version: number): boolean {
+        const others = !equal(keys.sign.public, this.held.sign.public);
+        this.held = keys;
+        this.keysVersion = version;
+        return others;
+    }
+
+    accountPublic(): Promise<Bytes> {
+        return boxPublic(this.account);
+    }
+
+    /* The object that has this owner's copy of the keys. */
+    async keysObject(): Promise<{ key: string; version: number }> {
+        return { key: keysObject(await this.accountPublic()), version: this.keysVersion };
+    }
+
+    /* Compares with what was seen before, and remembers. */
+    async seen(key: string, raw: Bytes, chain: readonly Succession[] = []): Promise<void> {
+        await recall(this.memory, this.keys.id, key, await openObject(raw, key, null), chain);
     }
 
     /* What this device did or saw once, under a name as objects have; the vault could act as if it had never been. */
@@ -202,6 +206,21 @@ export class Household implements Access {
     remembers(what: string): Promise<boolean> {
         return recalls(this.memory, this.keys.id, what);
     }
+
+    /* What this device has read while it was by the present key. After a succession this, and nothing else, is signed again: whoever kept a
+     * former key could have made the rest since. */
+    async know(raw: Bytes): Promise<void> {
+        const name = againName(raw);
+        if (this.noted.has(name)) return;
+        await this.remember(name);
+        this.noted.add(name);
+    }
+
+    knows(raw: Bytes): Promise<boolean> {
+        return this.remembers(againName(raw));
+    }
+
+    private readonly noted = new Set<string>(); /* what was remembered since this was opened */
 
     private fetchObject(o: Listed): Promise<Bytes> {
         const held = this.raw.get(o.key);
@@ -216,6 +235,8 @@ export class Household implements Access {
     /* Reads hubs and cameras anew; unchanged objects are not fetched again. */
     async refresh(): Promise<void> {
         const { objects } = await this.api.get<{ objects: Listed[] }>("/v1/objects?prefix=");
+        const own = (await this.keysObject()).key;
+        if (objects.some((o) => o.key === own && o.version > this.keysVersion)) await this.renewKeys();
         const problems: string[] = [];
         const attempt = async <T>(o: Listed, work: (o: Listed) => Promise<T>): Promise<T | null> => {
             try {
@@ -241,8 +262,12 @@ export class Household implements Access {
 
     private async readHub(o: Listed): Promise<Hub> {
         const certificate = await this.fetchObject(o);
+        /* While another device makes successor keys, what was read under the former one goes on to hold. */
+        const held = this.hubs.find((h) => equal(h.certificate, certificate));
+        if (held) return held;
         const hub = await readCertificate(certificate, o.key, this.keys.sign.public);
         await this.seen(o.key, certificate);
+        await this.know(certificate);
         return hub;
     }
 
@@ -306,4 +331,13 @@ export class Household implements Access {
             await this.seen(o.key, raw);
         }
     }
+}
+
+async function readKeys(api: Api, id: string, accountSecret: Uint8Array): Promise<{ keys: HouseholdKeys; raw: Bytes; key: string }> {
+    const key = keysObject(await boxPublic(accountSecret));
+    const raw = await api.bytes(`/v1/objects/${key}`).catch((e) => {
+        if (wordOf(e) !== "not_found") throw e;
+        throw new CardeaError("no_key", "the vault holds no keys of this household for you: set it up again, or ask another owner");
+    });
+    return { keys: await openHouseholdKeys(raw, key, id, accountSecret), raw, key };
 }

@@ -1,10 +1,11 @@
 /* Speaking with a hub through the vault: pairing and commands (docs/protocol.md, "Hub"). */
 import { b64, concat, equal, hex, random, text, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
-import { boxOpen, boxSeal } from "./box.ts";
+import { boxSeal, type BoxOpener } from "./box.ts";
 import type { Api } from "./api.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
 import { hkdfExpand, hmac, NOTHING, sha256 } from "./hash.ts";
-import type { HouseholdKeys, Hub } from "./household.ts";
+import type { Hub } from "./household.ts";
+import { householdOpen, type HouseholdKeys } from "./householdkeys.ts";
 import { newSignKey, openEnvelope, seal, sealObject } from "./sign.ts";
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -83,9 +84,14 @@ export async function command<T>(api: Api, keys: HouseholdKeys, hub: Hub, verb: 
     const sealed = await boxSeal(hub.box, "cardea/1 command", unhex(hub.id), envelope);
     const response = await api.fetch("POST", `/v1/hubs/${hub.id}/commands?wait_s=25`, { body: concat(id, sealed) });
     const raw = new Uint8Array(await response.arrayBuffer());
-    const reply = await openReply<T>(raw, keys.box, hub.sign, id);
+    const reply = await openReply<T>(raw, (info, aad, sealed) => householdOpen(keys, info, aad, sealed), hub.sign, id);
     if (!reply.ok) throw new CardeaError(reply.error ?? "internal", reply.message ?? "the hub refused");
     return reply.result as T;
+}
+
+/* Tells a hub the household's present keys. It begins new epochs under them before it answers; one that has them already does nothing. */
+export async function succeed(api: Api, keys: HouseholdKeys, hub: Hub, nowMs: number): Promise<{ fresh?: boolean }> {
+    return command(api, keys, hub, "succeed", { succession: keys.chain.map((s) => b64(s.raw)), certificate: b64(hub.certificate) }, nowMs);
 }
 
 interface Reply<T> {
@@ -96,8 +102,9 @@ interface Reply<T> {
     message?: string;
 }
 
-export async function openReply<T>(raw: Bytes, householdSecret: Bytes, hubSign: Bytes, id: Bytes): Promise<Reply<T>> {
-    const opened = await openEnvelope(await boxOpen(householdSecret, "cardea/1 reply", id, raw), "cardea/1 reply");
+/* `open` opens a box to the household: a hub that has not taken its present keys answers to the former ones. */
+export async function openReply<T>(raw: Bytes, open: BoxOpener, hubSign: Bytes, id: Bytes): Promise<Reply<T>> {
+    const opened = await openEnvelope(await open("cardea/1 reply", id, raw), "cardea/1 reply");
     if (!equal(opened.signer, hubSign)) throw forged("the reply is not from the hub");
     const reply = JSON.parse(text(opened.body)) as Reply<T>;
     if (reply.id !== hex(id)) throw forged("the reply is to another command");

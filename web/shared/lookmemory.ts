@@ -20,6 +20,7 @@ export type FailureCase =
     | "revocation_missing"
     | "unknown_grant" /* a use of a grant that we did not make */
     | "time" /* an entry is older than those before it, or is not yet */
+    | "succession" /* another number of successions than our keys know */
     | "witness"; /* the own hub witnessed a log that this one does not continue */
 
 export interface Failure {

@@ -1,14 +1,16 @@
 /* People of a household, on an owner's device: invitations, who came by them, and removing them (docs/trust.md, "Members"). */
 import type { Api } from "./api.ts";
 import { b64, concat, equal, hex, random, text, unb64, utf8, type Bytes } from "./bytes.ts";
-import { boxOpen, boxSeal } from "./box.ts";
+import { boxSeal } from "./box.ts";
 import { CardeaError, forged, messageOf, wordOf } from "./errors.ts";
 import type { Grants } from "./grants.ts";
 import { hmac, sha256 } from "./hash.ts";
-import { sealHouseholdKeys, type Household } from "./household.ts";
+import type { Household } from "./household.ts";
+import { householdOpen, sealHouseholdKeys } from "./householdkeys.ts";
 import { formatCode, pairingOf, parseCode } from "./hub.ts";
 import { FOREVER } from "./limits.ts";
 import { newSignKey, openObject, sealObject } from "./sign.ts";
+import type { Succeeding, SuccessionRest } from "./succeed.ts";
 
 export type MemberRole = "owner" | "member" | "viewer";
 
@@ -36,6 +38,7 @@ interface Member {
     grant?: string;
     capability?: string;
     added: string; /* ISO */
+    removed?: number; /* of an owner who goes: the succession that follows, see succeed.ts */
 }
 
 export interface Invited extends InviteOptions {
@@ -51,11 +54,28 @@ export interface Person {
     role: MemberRole;
     added: string;
     grant: string | null;
+    leaving: boolean; /* an owner whom somebody began to remove, before there were new keys */
 }
 
 export interface People {
     people: Person[];
     invited: Invited[];
+    gone: string[]; /* owners who were removed, while something of that is left to be done */
+    rest: SuccessionRest | null;
+    problems: string[]; /* entries that cannot be believed */
+}
+
+/* Who this is: each owner is on the list, so that another one's device knows to whom the household's keys are sealed. */
+export interface Self {
+    name: string;
+    sign: Bytes; /* all public */
+    box: Bytes;
+    capability: Bytes;
+}
+
+export interface Removed {
+    left: string | null; /* what could not be done, in words */
+    rest: SuccessionRest | null;
 }
 
 interface Kept<T> {
@@ -69,6 +89,8 @@ const INVITE = "member/invite/";
 const WITHDRAWN = 2; /* a version that none has: they are written once */
 const INVITE_S = 7 * 86_400;
 
+const memberKey = (sign: Uint8Array): string => `${PREFIX}${hex(sha256(sign).subarray(0, 8))}`;
+
 /* What an invited person's device posts is made with the code that only they and the owner have. */
 export const memberMac = (k: Bytes, sign: Uint8Array, box: Uint8Array): Bytes => hmac(k, concat(utf8("member"), sign, box));
 
@@ -81,14 +103,18 @@ export class Members {
         private readonly grants: Grants,
         private readonly now: () => number, /* s */
         private readonly origin: string,
+        private readonly succession: Succeeding,
+        private readonly self: Self,
     ) {}
 
     /* ---- objects ---- */
 
     private async read<T>(key: string): Promise<Kept<T>> {
         const { keys } = this.household;
-        const { version, payload } = await openObject(await this.api.bytes(`/v1/objects/${key}`), key, [keys.sign.public]);
-        const plain = await boxOpen(keys.box, "cardea/1 member", utf8(key), payload);
+        const raw = await this.api.bytes(`/v1/objects/${key}`);
+        const { version, payload } = await openObject(raw, key, [keys.sign.public]);
+        if (!key.startsWith(INVITE)) await this.household.know(raw);
+        const plain = await householdOpen(keys, "cardea/1 member", utf8(key), payload);
         const value = JSON.parse(text(plain)) as T & { v: number };
         if (value.v !== 1) throw new CardeaError("invalid", `${key}: v`);
         if (key.startsWith(INVITE)) await this.household.remember(key, version);
@@ -102,24 +128,55 @@ export class Members {
         await this.api.send("PUT", `/v1/objects/${key}`, { body: raw, headers: { "If-Match": `"${before}"` } });
     }
 
-    private async all(): Promise<{ members: Kept<Member>[]; invites: Kept<Invite>[] }> {
+    /* One that cannot be believed does not keep the others from being read. */
+    private async all(): Promise<{ members: Kept<Member>[]; invites: Kept<Invite>[]; problems: string[] }> {
         const { objects } = await this.api.get<{ objects: { key: string }[] }>(`/v1/objects?prefix=${PREFIX}`);
         const keys = objects.map((o) => o.key);
+        const problems: string[] = [];
+        const read = async <T>(key: string): Promise<Kept<T> | null> => {
+            try {
+                return await this.read<T>(key);
+            } catch (e) {
+                if (wordOf(e) === "offline") throw e;
+                if (wordOf(e) !== "not_found") problems.push(`${key}: ${messageOf(e)}`); /* another device removed it meanwhile */
+                return null;
+            }
+        };
         const [members, invites] = await Promise.all([
-            Promise.all(keys.filter((k) => !k.startsWith(INVITE)).map((k) => this.read<Member>(k))),
-            Promise.all(keys.filter((k) => k.startsWith(INVITE)).map((k) => this.read<Invite>(k))),
+            Promise.all(keys.filter((k) => !k.startsWith(INVITE)).map((k) => read<Member>(k))),
+            Promise.all(keys.filter((k) => k.startsWith(INVITE)).map((k) => read<Invite>(k))),
         ]);
-        return { members, invites };
+        return { members: members.filter((m) => m !== null), invites: invites.filter((i) => i !== null), problems };
+    }
+
+    private get own(): string {
+        return memberKey(this.self.sign);
     }
 
     async list(): Promise<People> {
-        const { members, invites } = await this.all();
+        const { members, invites, problems } = await this.all();
+        const successions = this.household.keys.chain.length;
+        const gone = (m: Member): boolean => m.removed !== undefined && m.removed <= successions;
         return {
             people: members
-                .map(({ key, value: m }) => ({ key, name: m.name, role: m.role, added: m.added, grant: m.grant ?? null }))
+                .filter(({ key, value }) => key !== this.own && !gone(value))
+                .map(({ key, value: m }) => ({ key, name: m.name, role: m.role, added: m.added, grant: m.grant ?? null, leaving: m.removed !== undefined }))
                 .sort((a, b) => a.added.localeCompare(b.added)),
             invited: invites.map(({ key, value }) => this.invited(key, value)).sort((a, b) => a.until - b.until),
+            gone: members.filter(({ value }) => gone(value)).map(({ value }) => value.name),
+            rest: this.succession.rest(),
+            problems,
         };
+    }
+
+    /* An owner who was there before there were others puts themselves on the list. */
+    private async listSelf(members: Kept<Member>[]): Promise<void> {
+        if (!members.some(({ value }) => value.role === "owner") || members.some(({ key }) => key === this.own)) return;
+        const { name, sign, box, capability } = this.self;
+        const member: Member = {
+            v: 1, name, role: "owner", sign: b64(sign), box: b64(box), capability: b64(capability), added: new Date(this.now() * 1000).toISOString(),
+        };
+        await this.write(this.own, 0, member);
     }
 
     private invited(key: string, i: Invite): Invited {
@@ -142,13 +199,14 @@ export class Members {
 
     /* One that was used or withdrawn lets nobody in again, should the vault bring it back. */
     async withdraw(key: string): Promise<void> {
-        await this.api.send("DELETE", `/v1/objects/${key}`);
+        await this.api.send("DELETE", `/v1/objects/${key}`).catch(goneIsFine);
         if (key.startsWith(INVITE)) await this.household.remember(key, WITHDRAWN);
     }
 
     /* Lets in whoever came with a code of this household's. Answers with the names of those who did. */
     async complete(): Promise<string[]> {
-        const { invites } = await this.all();
+        const { members, invites, problems } = await this.all();
+        await this.listSelf(members);
         const done: string[] = [];
         for (const { key, value } of invites) {
             if (value.until < this.now()) {
@@ -162,6 +220,7 @@ export class Members {
                 this.problems.set(key, messageOf(e));
             }
         }
+        if (problems.length > 0) throw forged(problems[0]!);
         return done;
     }
 
@@ -177,7 +236,7 @@ export class Members {
         if (!equal(memberMac(k, sign, box), unb64(offer.mac)))
             throw forged("somebody answered this invitation without its code: withdraw it, and invite anew by a way that nobody else reads");
         const { keys } = this.household;
-        const object = `${PREFIX}${hex(sha256(sign).subarray(0, 8))}`;
+        const object = memberKey(sign);
         if ((await this.versionOf(object)) > 0) await this.remove(object); /* let in again, perhaps as something else: what was given before ends */
         const given = invite.role === "owner" ? await this.makeOwner(box) : { grant: await this.makeMember(invite, sign, box) };
         const answer = {
@@ -190,6 +249,7 @@ export class Members {
         };
         /* Remembered first: whoever has got in can be seen and removed, be this device cut off now or not. */
         await this.write(object, await this.versionOf(object), member);
+        if (invite.role === "owner") await this.listSelf((await this.all()).members);
         const sealed = await boxSeal(box, "cardea/1 pairing", k, utf8(JSON.stringify(answer)));
         await this.api.send("POST", `/v1/pairing/${id}/answer`, { who: "nobody", json: { answer: b64(sealed) } });
         await this.withdraw(key);
@@ -218,29 +278,31 @@ export class Members {
         const capability = await newSignKey();
         await this.api.send("POST", "/v1/capabilities", { json: { capability: b64(capability.public), role: "owner" } });
         const object = await sealHouseholdKeys(this.household.keys, box);
-        const before = await this.versionOf(object.key);
-        if (before === 0) await this.api.send("PUT", `/v1/objects/${object.key}`, { body: object.raw, headers: { "If-Match": '"0"' } });
+        if ((await this.versionOf(object.key)) === 0) await this.api.send("PUT", `/v1/objects/${object.key}`, { body: object.raw, headers: { "If-Match": '"0"' } });
         return { seed: b64(capability.seed), public: b64(capability.public) };
     }
 
     /* ---- changes ---- */
 
-    /* What they opened they have seen; from now on nothing new opens. Answers with what could not be done of it, or null. */
-    async remove(key: string): Promise<string | null> {
+    /* What they opened they have seen; from now on nothing new opens. */
+    async remove(key: string): Promise<Removed> {
+        if (key === this.own) throw new CardeaError("invalid", "that is you: another owner can remove you");
         const { value: m } = await this.read<Member>(key);
-        if (m.role === "owner") return this.removeOwner(key, m);
+        if (m.role === "owner") return { left: null, rest: await this.removeOwner(key, m) };
         const left = m.grant ? await this.grants.revoke(m.grant).catch(goneIsFine) : null;
         await this.withdraw(key);
-        return left;
+        return { left, rest: null };
     }
 
-    /* Their capability ends at once and their copy of the household's keys goes. Who has copied those keys keeps them: new epochs
-     * are sealed to the same household, so that what is said is what the vault now refuses. */
-    private async removeOwner(key: string, m: Member): Promise<string | null> {
-        if (m.capability) await this.api.send("DELETE", `/v1/capabilities/${hex(unb64(m.capability))}`).catch(goneIsFine);
-        await this.api.send("DELETE", `/v1/objects/household/keys/${hex(sha256(unb64(m.box)).subarray(0, 8))}`).catch(goneIsFine);
-        await this.withdraw(key);
-        return this.grants.rekey(this.household.cameras.filter((c) => c.profile.kind === "main").map((c) => c.id));
+    /* Who was an owner may have kept the household's keys: it gets others. */
+    private removeOwner(key: string, m: Member): Promise<SuccessionRest | null> {
+        const mark = async (n: number): Promise<number> => {
+            const now = await this.read<Member>(key);
+            if (now.value.removed !== undefined) return now.value.removed;
+            await this.write(key, now.version, { ...now.value, removed: n });
+            return n;
+        };
+        return this.succession.remove({ key, box: unb64(m.box), capability: m.capability ? unb64(m.capability) : null, mark });
     }
 
     /* A viewer's cameras, from now on. What is taken away gets new keys, so that it cannot be opened any more. */

@@ -3,7 +3,7 @@ import type { Access } from "./access.ts";
 import * as accounts from "./account.ts";
 import type { VaultInfo } from "./api.ts";
 import { boxPublic } from "./box.ts";
-import { b64, hex, unb64, type Bytes } from "./bytes.ts";
+import { b64, equal, hex, unb64, type Bytes } from "./bytes.ts";
 import * as device from "./device.ts";
 import type { How } from "./devicename.ts";
 import { CardeaError, wordOf } from "./errors.ts";
@@ -16,7 +16,7 @@ import { command } from "./hub.ts";
 import * as joining from "./join.ts";
 import type { KeyringHousehold } from "./keyring.ts";
 import { eraseLooks, lookMemory } from "./lookmemory.ts";
-import { Members } from "./members.ts";
+import { Members, type Self } from "./members.ts";
 import { Playback } from "./playback.ts";
 import { Recordings } from "./recordings.ts";
 import { newRecovery } from "./recovery.ts";
@@ -24,6 +24,7 @@ import { refusalOf } from "./refusal.ts";
 import { signKey } from "./sign.ts";
 import * as signin from "./signin.ts";
 import type { Asking, Assertion, FactorProof, FactorView, Registration, RegistrationOffer, SessionView, TotpOffer } from "./signin.ts";
+import { Succeeding } from "./succeed.ts";
 import { Support } from "./support.ts";
 import type { Standing } from "./views.ts";
 import { Looked } from "./wholooked.ts";
@@ -51,6 +52,7 @@ export class Session extends Playback {
     protected looked: Looked | null = null;
     protected grants: Grants | null = null;
     protected members: Members | null = null;
+    protected succession: Succeeding | null = null;
     protected desk: Support | null = null;
     private outside: Standing["outside"] = null;
     private chosen = ""; /* which of the account's homes */
@@ -299,6 +301,7 @@ export class Session extends Playback {
             });
             if (!grant) return;
             this.use(grant, grant.statement.from);
+            await this.keepSigner(of, grant.signer);
         } else {
             this.api.useCapability(await signKey(of.capability));
             const household = await this.openHousehold(of).catch((e) => {
@@ -310,7 +313,8 @@ export class Session extends Playback {
             if (!household) return this.api.useAccess(null);
             this.household = household;
             this.grants = new Grants(this.api, household, now, location.origin, () => this.looked!.pins());
-            this.members = new Members(this.api, household, this.grants, now, location.origin);
+            this.succession = new Succeeding(this.api, household, this.grants, now, (p) => this.emit({ type: "succession", ...p }));
+            this.members = new Members(this.api, household, this.grants, now, location.origin, this.succession, await this.self(of));
             this.use(household, 0);
             this.looked = new Looked({
                 api: this.api, household, memory: lookMemory, objects: device.memory, now, staying: () => this.remembered,
@@ -319,7 +323,26 @@ export class Session extends Playback {
             const looked = this.looked;
             this.desk = new Support({ api: this.api, household, grants: this.grants, now, pins: () => looked.pins(), log: () => looked.current() });
             await household.refresh();
+            await this.keepSigner(of, household.signer);
         }
+    }
+
+    /* This account as the household's list of people has it. */
+    private async self(of: KeyringHousehold): Promise<Self> {
+        const { login, ring } = this.signedIn();
+        const [sign, capability] = [await signKey(ring.body.account.sign), await signKey(of.capability)];
+        return { name: login, sign: sign.public, box: await boxPublic(ring.body.account.box), capability: capability.public };
+    }
+
+    /* The household's signing key as this account knows it: the newest that was followed, for devices that have not seen it yet. One that
+     * cannot change the keyring knows it for as long as it is open. */
+    private async keepSigner(of: KeyringHousehold, signer: Bytes): Promise<void> {
+        if (!of.sign || equal(of.sign, signer)) return;
+        of.sign = signer;
+        const account = this.signedIn();
+        if (account.ring.key.length === 0) return;
+        this.account = await accounts.addHousehold(this.api, account, { ...of }).catch(() => account);
+        if (this.remembered) await this.remember();
     }
 
     private use(access: Access, since: number): void {
@@ -333,7 +356,7 @@ export class Session extends Playback {
         this.store?.close();
         for (const j of this.jobs.values()) j.abort();
         this.jobs.clear();
-        this.access = this.household = this.recordings = this.store = this.looked = this.grants = this.members = this.desk = this.outside = null;
+        this.access = this.household = this.recordings = this.store = this.looked = this.grants = this.members = this.succession = this.desk = this.outside = null;
         this.api.useAccess(null);
     }
 
@@ -356,10 +379,10 @@ export class Session extends Playback {
         if (this.remembered) await this.remember();
     }
 
-    private async openHousehold({ id, role }: KeyringHousehold): Promise<Household> {
+    private async openHousehold({ id, role, sign }: KeyringHousehold): Promise<Household> {
         const body = this.signedIn().ring.body;
         try {
-            return await Household.open(this.api, id, body.account.box, device.memory);
+            return await Household.open(this.api, id, body.account.box, device.memory, sign);
         } catch (e) {
             /* The sign-up was cut off between the account and the household: go on where it ended, if the vault still lets us. */
             if (!(e instanceof CardeaError) || (e.word !== "denied" && e.word !== "not_found") || role) throw e;

@@ -5,6 +5,7 @@ import type { HubReport } from "./views.ts";
 import { CardeaError, forged, messageOf } from "./errors.ts";
 import type { Grants } from "./grants.ts";
 import type { Household } from "./household.ts";
+import { householdOpen, householdSigners } from "./householdkeys.ts";
 import { decodeEntry, TILE_WIDTH, type Checkpoint, type Tiles } from "./log.ts";
 import { checkStaffCertificate, readStaffKey, staffActor, staffFingerprint, type StaffCertificate, type StaffKey } from "./staff.ts";
 import { openThread, requestsOf, subjectOf, wordsOf, type Listed, type RawThread, type Said } from "./thread.ts";
@@ -19,6 +20,7 @@ export interface Thread {
     state: "open" | "closed";
     said: Said[];
     grants: string[];
+    former: boolean; /* opened under a former key of the household: the desk cannot tell that what is written now is from it */
 }
 export interface Desk {
     name: string;
@@ -57,6 +59,7 @@ interface Parts {
 export class Support {
     private key: StaffKey | null = null;
     private rows = new Map<string, { messages: number; subject: string; waiting: boolean }>();
+    private openedBy = new Map<string, Bytes>();
     private certified = new Map<string, { entry: number; since: number; size: number }>(); /* by the certificate's bytes; size: of the log, as far as it was read */
 
     constructor(private readonly p: Parts) {}
@@ -106,8 +109,11 @@ export class Support {
     async read(ticket: string, after: number, wait: number): Promise<Thread> {
         const raw = await this.p.api.get<RawThread>(`/v1/tickets/${ticket}?after=${after}&wait_s=${wait}`);
         const { keys } = this.p.household;
-        const said = await openThread(raw.messages, ticket, { as: "household", secret: keys.box, household: keys.sign.public, staff: (await this.desk()).staff });
-        return { ticket, state: raw.state, said, grants: raw.grants };
+        const said = await openThread(raw.messages, ticket, { as: "household", open: (info, aad, sealed) => householdOpen(keys, info, aad, sealed), household: householdSigners(keys), staff: (await this.desk()).staff });
+        const open = said.find((s) => s.message?.kind === "open")?.message;
+        if (open) this.openedBy.set(ticket, open.signer);
+        const by = this.openedBy.get(ticket);
+        return { ticket, state: raw.state, said, grants: raw.grants, former: by !== undefined && !equal(by, keys.sign.public) };
     }
 
     private async seal(ticket: string, m: Omit<TicketMessage, "ticket" | "time">) {

@@ -1,5 +1,6 @@
 /* A ticket's messages, opened and held against who may have written them (docs/trust.md, "The support desk"). The vault says who said
  * what; what is believed is the signature: of the household that opened the ticket, or of an agent whom the staff key certified. */
+import type { BoxOpener } from "./box.ts";
 import { equal, unb64, type Bytes } from "./bytes.ts";
 import { forged, messageOf } from "./errors.ts";
 import { readStaffCertificate, type StaffCertificate } from "./staff.ts";
@@ -29,8 +30,8 @@ export interface Said {
 
 export interface Reader {
     as: "household" | "desk";
-    secret: Bytes;
-    household: Bytes | null; /* its signing key; null: as the ticket's first message says */
+    open: BoxOpener;
+    household: Bytes[] | null; /* its signing key and its former ones; null: as the ticket's first message says */
     staff: Bytes; /* the provider's key */
 }
 
@@ -42,11 +43,11 @@ export async function openThread(raw: RawThread["messages"], ticket: string, rea
         try {
             const box = boxed[reader.as];
             if (!box) throw forged(reader.as === "desk" ? "it was not written to the desk" : "it was not written to this household");
-            const m = await openTicketMessage(unb64(box), ticket, reader.secret);
+            const m = await openTicketMessage(unb64(box), ticket, reader.open);
             if (said.from === "household") {
                 if (m.kind === "open" && !equal(m.signer, m.household!.sign)) throw forged("it names another household than the one that signed it");
-                household ??= m.kind === "open" ? m.signer : null;
-                if (!household || !equal(m.signer, household)) throw forged("it is not signed by the household of this ticket");
+                household ??= m.kind === "open" ? [m.signer] : null;
+                if (!household?.some((h) => equal(m.signer, h))) throw forged("it is not signed by the household of this ticket");
             } else said.agent = await agentOf(m, reader.staff);
             said.message = m;
         } catch (e) {

@@ -1,6 +1,6 @@
 /* What an owner and a support desk write to each other (docs/trust.md, "The support desk"): boxes to both, of signed words. */
 import { b64, equal, own, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
-import { boxOpen, boxSeal } from "./box.ts";
+import { boxSeal, type BoxOpener } from "./box.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
 import { openEnvelope, seal, type SignKey } from "./sign.ts";
 import { isB64, isHex, isObject, isSlot, isText, isWhole, parseJson, readFields } from "./staff.ts";
@@ -148,9 +148,10 @@ export async function sealTicketMessage(m: TicketMessage, signer: SignKey, to: {
 
 /* ---- reading ---- */
 
-export async function openTicketMessage(box: Uint8Array, ticket: string, secret: Uint8Array): Promise<SignedTicketMessage> {
+/* `open`: with the desk's key, or with the household's keys. */
+export async function openTicketMessage(box: Uint8Array, ticket: string, open: BoxOpener): Promise<SignedTicketMessage> {
     if (box.length > BOX_MAX_BYTES) throw new CardeaError("limit", "ticket: larger than 32 KiB");
-    const { signer, body } = await openEnvelope(await boxOpen(secret, INFO, unhex(ticket), box), INFO);
+    const { signer, body } = await openEnvelope(await open(INFO, unhex(ticket), box), INFO);
     const v = readFields("ticket", parseJson("ticket", body), {
         v: isWhole(1, 1), ticket: isHex(16), time: isSlot, kind: (k) => KINDS.includes(k as TicketKind), "text?": isText(0, TEXT_MAX_BYTES),
         "health?": isObject, "request?": isObject, "answers?": isHex(8), "grant?": isHex(16), "household?": isObject,

@@ -3,6 +3,7 @@ import type { SyncState } from "./eventstore.ts";
 import type { Profile } from "./household.ts";
 import type { Notice } from "./live.ts";
 import type { MemberRole } from "./members.ts";
+import type { SuccessionProgress } from "./succeed.ts";
 import type { LivePart, LiveState } from "./watch.ts";
 import type { LookedState } from "./wholooked.ts";
 
@@ -12,6 +13,7 @@ export type ClientEvent =
     | { type: "notice"; watch: number; camera: string | null; notice: Notice }
     | { type: "live-state"; watch: number; state: LiveState; message: string }
     | { type: "progress"; job: number; done: number }
+    | ({ type: "succession" } & SuccessionProgress)
     | ({ type: "looked" } & LookedState)
     | { type: "activity"; job: number; grants: Watching[] }
     | ({ type: "events" } & SyncState);

@@ -11,7 +11,8 @@ import { CardeaError, forged, messageOf, wordOf } from "./errors.ts";
 import { readStatement } from "./grant.ts";
 import { sha256 } from "./hash.ts";
 import { recall, recalls, type Household, type Hub } from "./household.ts";
-import { cosignatures, decodeEntry, grantFact, leafHash, LogClock, logKeyOf, openCheckpoint, privateActor, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Entry, type Fetch } from "./log.ts";
+import { householdSigners, tryEach } from "./householdkeys.ts";
+import { cosignatures, decodeEntry, grantFact, leafHash, LogClock, openCheckpoint, privateActor, tagOf, Tiles, TILE_WIDTH, type Checkpoint, type Entry, type Fetch } from "./log.ts";
 import { ownEntry, readDetails, type OwnEntry } from "./looks.ts";
 import { nothingSeen, type Failure, type FailureCase, type LookMemory, type SeenLog } from "./lookmemory.ts";
 import { openEnvelope, openObject, sealObject } from "./sign.ts";
@@ -28,7 +29,7 @@ const NUMBERS_MAX = 4096;
 export const EVERYTHING_MAX = 250_000;
 export const RECHECK_MS = 150_000;
 /* The vault maps entries to households a moment after they are in the log. */
-const MAY_PASS: FailureCase[] = ["withheld", "grant_missing", "revocation_missing", "unknown_grant"];
+const MAY_PASS: FailureCase[] = ["withheld", "grant_missing", "revocation_missing", "unknown_grant", "succession"];
 
 export interface Pins {
     log: Bytes;
@@ -129,7 +130,7 @@ export class Looked {
     private loaded = false;
     private readonly name: string;
     private readonly logKey: Bytes;
-    private opener: Promise<BoxOpener> | null = null;
+    private readonly openers = new Map<string, Promise<BoxOpener>>();
     readonly state: LookedState = {
         step: "idle", done: 0, of: 0, proven: null, witness: null, witnessProblem: null, failure: null, evidence: [], problem: null, version: 0,
     };
@@ -137,7 +138,7 @@ export class Looked {
     constructor(private readonly p: LookedParts) {
         const keys = p.household.keys;
         this.name = b64(sha256(concat(unhex(keys.id), utf8("log"))));
-        this.logKey = logKeyOf(keys.sign.seed);
+        this.logKey = keys.log;
     }
 
     list(): OwnEntry[] {
@@ -283,6 +284,7 @@ export class Looked {
         }
         const object = await openObject(raw, PIN, [this.p.household.keys.sign.public]);
         await recall(this.p.objects, this.p.household.keys.id, PIN, object);
+        await this.p.household.know(raw);
         const json = JSON.parse(text(object.payload)) as { v: number; log: string; staff?: string };
         const log = unb64(json.log ?? "");
         if (json.v !== 1 || log.length !== 32) throw new CardeaError("invalid", `${PIN}: it holds no key`);
@@ -301,6 +303,7 @@ export class Looked {
         await this.extendsSeen(checkpoint, tiles);
         const added = await this.proveEntries(fresh, checkpoint, tiles);
         await this.holdAgainst(grants, [...this.entries, ...added], checkpoint);
+        await this.holdSuccessions([...this.entries, ...added], checkpoint);
         this.entries = [...this.entries, ...added];
         this.proven = checkpoint;
         await this.searchTail(checkpoint, tiles);
@@ -412,13 +415,15 @@ export class Looked {
             if (wordOf(e) !== "forged") throw e;
             throw new Broken("not_included", `your entry number ${n} is not in the log at ${index}, where the vault says that it is`, about);
         }
-        let plain: Bytes;
-        try {
-            plain = await (await this.box())("cardea/1 log", entry.tag, entry.details);
-        } catch {
+        const plain = (await this.openDetails(entry.tag, entry.details)) ?? ((await this.p.household.renewKeys()) ? await this.openDetails(entry.tag, entry.details) : null);
+        if (!plain)
             throw new Broken("altered", `the details of your entry number ${n} do not open with your household's key`, about);
-        }
         return ownEntry(n, index, entry, readDetails(plain), sealed);
+    }
+
+    /* Null: not by any key that this device has. Another owner's device may have made others since. */
+    private async openDetails(tag: Bytes, details: Bytes): Promise<Bytes | null> {
+        return (await this.box())("cardea/1 log", tag, details).catch(() => null);
     }
 
     /* ---- grants, held against entries ---- */
@@ -435,22 +440,38 @@ export class Looked {
     private async holdAgainst(listed: ListedGrant[], entries: OwnEntry[], checkpoint: Checkpoint): Promise<void> {
         const of = (kind: string): Set<string> => new Set(entries.filter((e) => e.kind === kind).map((e) => e.details.grant ?? ""));
         const [created, revoked] = [of("grant.create"), of("grant.revoke")];
-        const sign = this.p.household.keys.sign.public;
+        const signers = householdSigners(this.p.household.keys);
         const now = checkpoint.text;
         for (const g of listed) {
             const { statement: said, household } = await readStatement(unb64(g.statement));
-            if (!equal(household, sign) || said.id !== g.id) throw new Broken("unknown_grant", `the vault lists a grant that your household did not sign`, { grant: g.id, now });
+            if (!signers.some((s) => equal(household, s)) || said.id !== g.id) throw new Broken("unknown_grant", `the vault lists a grant that your household did not sign`, { grant: g.id, now });
             this.grants[g.id] = {
                 purpose: said.purpose, role: said.role ?? null, ticket: said.ticket ?? null, cameras: said.cameras, key: said.grantee_sign, ...(await this.readNote(g)),
             };
             if (!created.has(g.id)) throw new Broken("grant_missing", `a grant that you gave is not in the log`, { grant: g.id, now });
             if (!g.revocation) continue;
             const revocation = await openEnvelope(unb64(g.revocation), "cardea/1 revoke");
-            if (equal(revocation.signer, sign) && !revoked.has(g.id)) throw new Broken("revocation_missing", `you ended a grant, and its end is not in the log`, { grant: g.id, now });
+            if (signers.some((s) => equal(revocation.signer, s)) && !revoked.has(g.id)) throw new Broken("revocation_missing", `you ended a grant, and its end is not in the log`, { grant: g.id, now });
         }
         for (const e of entries)
             if (e.kind === "grant.use" && !created.has(e.details.grant ?? ""))
                 throw new Broken("unknown_grant", `your entry number ${e.n} is a use of a grant that you did not give`, { entry: e.n, grant: e.details.grant ?? "", now });
+    }
+
+    /* Each succession of the household's keys is in the log, and no other is: whoever has had a former key and has the vault could make
+     * one that no owner knows. */
+    private async holdSuccessions(entries: OwnEntry[], checkpoint: Checkpoint): Promise<void> {
+        const logged = entries.filter((e) => e.kind === "household.succeed");
+        const { household, api } = this.p;
+        if (logged.length > household.keys.chain.length) await household.renewKeys(); /* another owner's device made it just now */
+        const known = household.keys.chain.length;
+        if (logged.length === known) return;
+        const words = logged.length > known
+            ? `the log has ${logged.length} successions of your household's keys, and your keys know of ${known}: somebody who had a former key made another`
+            : `your household's keys were succeeded ${known} times, and the log has ${logged.length} of these`;
+        const told = await api.get<{ succession?: string[] }>("/v1/household").then((h) => h.succession?.length ?? 0, (e) => (wordOf(e) === "not_found" ? 0 : Promise.reject(e)));
+        if (logged.length < known && told === logged.length) throw new CardeaError("conflict", "the vault has not taken your household's new keys yet");
+        throw new Broken("succession", words, { now: checkpoint.text, ...(logged.length > known ? { entry: logged[known]!.n } : {}) });
     }
 
     /* For whom it is, as the owner who gave it wrote down. */
@@ -463,8 +484,16 @@ export class Looked {
         }
     }
 
-    private box(): Promise<BoxOpener> {
-        return (this.opener ??= boxOpener(this.p.household.keys.box));
+    /* A box to the household's present key or, if it was made before, to a former one: of each one opener, for they are many. */
+    private async box(): Promise<BoxOpener> {
+        const { box, former } = this.p.household.keys;
+        const all = await Promise.all([box, ...former.slice().reverse()].map((secret) => {
+            const name = b64(sha256(secret));
+            const held = this.openers.get(name) ?? boxOpener(secret);
+            this.openers.set(name, held);
+            return held;
+        }));
+        return (info, aad, sealed) => tryEach(all, (open) => open(info, aad, sealed));
     }
 
     /* ---- entries that were withheld ---- */
@@ -532,7 +561,7 @@ export class Looked {
     /* What the log calls this household, and those to whom it gave something. */
     private ownActors(): Set<string> {
         const keys = Object.values(this.grants).filter((g) => g.purpose !== "support").map((g) => unb64(g.key));
-        return new Set([this.p.household.keys.sign.public, ...keys].map((k) => hex(privateActor(this.logKey, k))));
+        return new Set([...householdSigners(this.p.household.keys), ...keys].map((k) => hex(privateActor(this.logKey, k))));
     }
 
     /* Returns the times of its entries: [index, µs]. */

@@ -9,7 +9,7 @@ import { sha256 } from "../shared/hash.ts";
 import { CardeaError } from "../shared/errors.ts";
 import { issueGrant, type About, type Statement } from "../shared/grant.ts";
 import { GrantAccess, holderOf, type Holder } from "../shared/grantee.ts";
-import { makeHouseholdKeys, type HouseholdKeys } from "../shared/household.ts";
+import { makeHouseholdKeys, type HouseholdKeys } from "../shared/householdkeys.ts";
 import { formatLink, issuerOf, linkKeys, parseFragment, type Link, type LinkKeys } from "../shared/link.ts";
 import { cosignerName, encodeEntry, grantFact, logKeyOf, privateActor, proveInclusion, leafHash, openingFact, staffActor, type Entry } from "../shared/log.ts";
 import { refusalOf } from "../shared/refusal.ts";

@@ -5,9 +5,11 @@ import type { Api } from "../shared/api.ts";
 import { b64, random, unb64, type Bytes } from "../shared/bytes.ts";
 import { CardeaError } from "../shared/errors.ts";
 import { Grants } from "../shared/grants.ts";
-import { makeHouseholdKeys, recall, recalls, type Household, type HouseholdKeys } from "../shared/household.ts";
+import { recall, recalls, type Household } from "../shared/household.ts";
+import { makeHouseholdKeys, type HouseholdKeys } from "../shared/householdkeys.ts";
 import { pairingOf, parseCode } from "../shared/hub.ts";
 import { memberMac, Members } from "../shared/members.ts";
+import { Succeeding } from "../shared/succeed.ts";
 import { newSignKey } from "../shared/sign.ts";
 import { MadeObjects } from "./madevault.ts";
 
@@ -68,6 +70,8 @@ class Vault {
     }
 }
 
+const SELF = { name: "Ada", sign: random(32), box: random(32), capability: random(32) };
+
 async function house(): Promise<{ v: Vault; keys: HouseholdKeys; grants: Grants; members: Members; epochs: number[]; pin: { log: Bytes } }> {
     const v = new Vault();
     const keys = await makeHouseholdKeys("home", "0a".repeat(16));
@@ -79,10 +83,11 @@ async function house(): Promise<{ v: Vault; keys: HouseholdKeys; grants: Grants;
         cameras: [{ id: CAMERA, profile: { kind: "main", name: "Porch", hub: "", sub: null } }],
         timeKeys: async () => ({ nodes: [{ depth: 0, first: 0, key: new Uint8Array(32).fill(9) }] }),
         remember: (what: string, version = 1) => recall(memory, keys.id, what, { version, signer: keys.sign.public }),
+        know: async () => undefined,
         remembers: (what: string) => recalls(memory, keys.id, what),
     } as unknown as Household;
     const grants = new Grants(v.api, household, () => NOW, ORIGIN, async () => pin);
-    return { v, keys, grants, members: new Members(v.api, household, grants, () => NOW, ORIGIN), epochs, pin };
+    return { v, keys, grants, members: new Members(v.api, household, grants, () => NOW, ORIGIN, new Succeeding(v.api, household, grants, () => NOW), SELF), epochs, pin };
 }
 
 const shared = { cameras: [CAMERA], from: NOW - 60, to: NOW + 3600, live: true, export: false, expires: NOW + 3600, name: "Grandma" };

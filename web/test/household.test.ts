@@ -7,7 +7,8 @@ import { CardeaError } from "../shared/errors.ts";
 import { sha256 } from "../shared/hash.ts";
 import type { Api } from "../shared/api.ts";
 import type { Memory, Seen } from "../shared/device.ts";
-import { checkMarkHub, Household, makeHouseholdKeys, openProfile, openRoot, recall, sealHouseholdKeys, type Hub, type HouseholdKeys } from "../shared/household.ts";
+import { checkMarkHub, Household, openProfile, openRoot, recall, type Hub } from "../shared/household.ts";
+import { makeHouseholdKeys, sealHouseholdKeys, type HouseholdKeys } from "../shared/householdkeys.ts";
 import { newSignKey, sealObject, type SignKey } from "../shared/sign.ts";
 import { encodeSet } from "../shared/timekey.ts";
 

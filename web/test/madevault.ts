@@ -5,10 +5,11 @@ import { boxSeal } from "../shared/box.ts";
 import { b64, concat, hex, random, unhex, utf8, type Bytes } from "../shared/bytes.ts";
 import type { Memory, Seen } from "../shared/device.ts";
 import { CardeaError } from "../shared/errors.ts";
-import { makeHouseholdKeys, type Household, type HouseholdKeys, type Hub } from "../shared/household.ts";
+import { type Household, type Hub } from "../shared/household.ts";
+import { makeHouseholdKeys, makeSuccessor, type HouseholdKeys } from "../shared/householdkeys.ts";
 import { encodeEntry, logKeyOf, privateActor, staffActor, tagOf } from "../shared/log.ts";
 import { nothingSeen, type LookMemory, type SeenLog } from "../shared/lookmemory.ts";
-import { newSignKey, seal, type SignKey } from "../shared/sign.ts";
+import { newSignKey, openObject, seal, sealObject, type SignKey } from "../shared/sign.ts";
 
 const H = (...parts: Uint8Array[]): Bytes => new Uint8Array(parts.reduce((h, p) => h.update(p), createHash("sha256")).digest());
 const LEAF = new Uint8Array([0]);
@@ -75,7 +76,7 @@ export class MadeVault {
     time = 1_790_000_000;
     staff: string | null = null;
     /* What a test makes it say instead. */
-    lie: { checkpoint?: () => string; mine?: (entries: [number, number, string][]) => [number, number, string][]; next?: number; file?: (path: string, honest: Bytes) => Bytes; grants?: boolean; logKey?: Bytes } = {};
+    lie: { checkpoint?: () => string; mine?: (entries: [number, number, string][]) => [number, number, string][]; next?: number; file?: (path: string, honest: Bytes) => Bytes; grants?: boolean; logKey?: Bytes; told?: string[] } = {};
     asked: string[] = [];
 
     static async make(): Promise<MadeVault> {
@@ -117,6 +118,17 @@ export class MadeVault {
         return { id, who, actor: support ? staffActor(who.public) : privateActor(this.logKey, who.public), details };
     }
 
+    /* The household's keys are succeeded: its pins are signed again, and the log says so. */
+    async succeed(logged = true): Promise<void> {
+        this.keys = await makeSuccessor(this.keys, 9);
+        const pins = this.objects.get("trust/pins");
+        if (pins) {
+            const { version, payload } = await openObject(pins, "trust/pins", null);
+            this.objects.set("trust/pins", await sealObject(this.keys.sign, "trust/pins", version + 1, payload));
+        }
+        if (logged) await this.append("household.succeed", { n: this.keys.chain.length }, { actor: privateActor(this.logKey, this.keys.sign.public) });
+    }
+
     async revoke(id: string, logged = true): Promise<void> {
         this.grants.get(id)!.revocation = await seal(this.keys.sign, "cardea/1 revoke", utf8(JSON.stringify({ v: 1, grant: id, time: 9 })));
         if (logged) await this.append("grant.revoke", { grant: id });
@@ -126,6 +138,7 @@ export class MadeVault {
     said(path: string): unknown {
         const [name, query] = path.split("?");
         if (name === "/v1/vault") return { log_key: b64(this.lie.logKey ?? this.log.key.public), ...(this.staff ? { staff: this.staff } : {}) };
+        if (name === "/v1/household") return { succession: this.lie.told ?? this.keys.chain.map((c) => b64(c.raw)) };
         if (name === "/v1/grants") return { grants: [...this.grants].map(([id, g]) => ({ id, statement: b64(g.statement), note: g.note, uses: 0, entry: 0, active: [], ...(g.revocation ? { revocation: b64(g.revocation), revoked: 9 } : {}) })) };
         if (name === "/v1/log/mine") {
             const from = Number(new URLSearchParams(query).get("from"));
@@ -170,4 +183,12 @@ export class MadeObjects implements Memory {
     put = async (name: string, seen: Seen) => void this.kept.set(name, seen);
 }
 
-export const madeHousehold = (keys: HouseholdKeys, hubs: Hub[] = []): Household => ({ keys, hubs }) as unknown as Household;
+/* `renew`: the keys as the vault has them, should another owner's device have made others. */
+export const madeHousehold = (keys: HouseholdKeys, hubs: Hub[] = [], renew: () => HouseholdKeys = () => keys): Household => {
+    const made = { keys, hubs, know: async () => undefined, renewKeys: async () => {
+        const others = made.keys !== renew();
+        made.keys = renew();
+        return others;
+    } };
+    return made as unknown as Household;
+};

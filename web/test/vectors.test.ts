@@ -4,17 +4,19 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { argon2id } from "hash-wasm";
-import { boxOpen, boxPublic, boxSeal } from "../shared/box.ts";
+import { boxOpen, boxOpener, boxPublic, boxSeal } from "../shared/box.ts";
 import { concat, hex, text, u32, unb64, unhex, utf8 } from "../shared/bytes.ts";
 import { CardeaError } from "../shared/errors.ts";
 import { eventEpoch, openEvent, openEventPicture } from "../shared/event.ts";
 import { allows, checkOpen, makeRevocation, openGrantBox, readAbout, readGrant, readRevocation, signOpen, statementText } from "../shared/grant.ts";
 import { hkdfExpand, hkdfExtract, hmac, sha256 } from "../shared/hash.ts";
-import { openHouseholdKeys, readCertificate } from "../shared/household.ts";
+import { readCertificate } from "../shared/household.ts";
+import { openHouseholdKeys } from "../shared/householdkeys.ts";
 import { commandText, openReply, pairingOf, parseCode } from "../shared/hub.ts";
 import { openName, sealName } from "../shared/devicename.ts";
 import { openByPasskey, openKeyring, passkeyKey, wrapForPasskey } from "../shared/keyring.ts";
 import { formatLink, linkKeys, parseLink } from "../shared/link.ts";
+import { leads, makeSuccession, readChain } from "../shared/succession.ts";
 import { markDeltas } from "../shared/mark_hidden.ts";
 import { readMark } from "../shared/mark.ts";
 import { readAnswer } from "../shared/join.ts";
@@ -229,8 +231,22 @@ each("household", async (c) => {
     const secret = unhex(c["account_secret"]);
     const key = c["key"] ?? `household/keys/069894b6607b804d`;
     const keys = await openHouseholdKeys(unhex(c["object"]), key, c["household"], secret);
+    if (c["known"]) {
+        assert.deepEqual([hex(keys.log), keys.former.map(hex)], [c["log"], c["former"]]);
+        assert.ok(leads(keys.chain, unhex(c["known"]), unhex(c["present"])));
+        assert.deepEqual(keys.sign.public, unhex(c["present"]));
+    }
     assert.deepEqual([hex(keys.box), hex(keys.sign.seed), keys.name], [c["box"], c["sign"], c["title"]]);
     assert.equal(key, `household/keys/${hex(sha256(await boxPublic(secret)).subarray(0, 8))}`);
+});
+
+each("succession", async (c) => {
+    const chain = await readChain(c["chain"].map(unhex));
+    if (!leads(chain, unhex(c["known"]), unhex(c["signer"]))) throw new CardeaError("forged", "it leads elsewhere");
+    if (!c["former_seed"]) return;
+    const next = { sign: await signKey(unhex(c["next_seed"])), box: unhex(c["next_box"]) };
+    const made = await makeSuccession(await signKey(unhex(c["former_seed"])), next, { household: c["household"], n: 1, time: c["time"] });
+    assert.equal(hex(made), c["chain"][0]);
 });
 
 each("pairing", (c) => {
@@ -262,12 +278,12 @@ each("staff", async (c) => {
 
 /* Read and written again, the words are the same: so every field has been read. */
 each("ticket", async (c) => {
-    const m = await openTicketMessage(unhex(c["box"]), c["ticket"], unhex(c["desk_secret"]));
+    const m = await openTicketMessage(unhex(c["box"]), c["ticket"], await boxOpener(unhex(c["desk_secret"])));
     assert.equal(hex(m.signer), c["signer"]);
     assert.equal(ticketText(m), c["text"]);
     const secret = unhex(c["desk_secret"]);
     const again = await sealTicketMessage(m, await signKey(new Uint8Array(32)), { desk: await boxPublic(secret) });
-    assert.equal(ticketText(await openTicketMessage(unb64(again.desk), c["ticket"], secret)), c["text"]);
+    assert.equal(ticketText(await openTicketMessage(unb64(again.desk), c["ticket"], await boxOpener(secret))), c["text"]);
 });
 
 /* A page only seals commands: what it signs is, byte for byte, what the hub is to find in the box. */
@@ -279,7 +295,7 @@ each("command", async (c) => {
 }, (c) => !c["error"]);
 
 each("reply", async (c) => {
-    const reply = await openReply(unhex(c["reply"]), unhex(c["household_secret"]), unhex(c["hub_sign"]), unhex(c["id"]));
+    const reply = await openReply(unhex(c["reply"]), await boxOpener(unhex(c["household_secret"])), unhex(c["hub_sign"]), unhex(c["id"]));
     const { id, ...rest } = reply;
     assert.equal(id, c["id"]);
     assert.deepEqual(rest, c["expected"]);

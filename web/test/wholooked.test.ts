@@ -22,7 +22,7 @@ const device = (more: Partial<Device> = {}): Device => ({ memory: new MadeMemory
 
 function looked(v: MadeVault, d: Device, emit: (s: LookedState) => void = () => {}): Looked {
     return new Looked({
-        api: v.api, household: madeHousehold(v.keys, d.hubs), memory: d.memory, objects: d.objects, now: () => v.time, staying: () => d.staying, emit, waits: [1, 5],
+        api: v.api, household: madeHousehold(v.keys, d.hubs, () => v.keys), memory: d.memory, objects: d.objects, now: () => v.time, staying: () => d.staying, emit, waits: [1, 5],
         command: async <T>(hub: Hub) => d.witness(hub) as T,
     });
 }
@@ -73,6 +73,55 @@ test("an honest log is proven whole, and told in looks", async () => {
     assert.deepEqual(looks[0]!.past, { from: 1000, to: 2000 });
     assert.deepEqual([l.known()[support.id]!.name, l.known()[support.id]!.words], ["Agent 7", "picture is dark"]);
     assert.ok(v.objects.has("trust/pins"));
+});
+
+test("what was before a succession of the household's keys opens after it, and the succession is told", async () => {
+    const { v, link } = await house();
+    const d = device();
+    await looked(v, d).check();
+    await v.revoke(link.id);
+    await v.succeed();
+    const after = await v.grant({ name: "Neighbor" });
+    const l = looked(v, { ...d, memory: new MadeMemory() });
+    await l.check();
+    assert.deepEqual([l.state.failure, l.state.problem], [null, null]);
+    assert.deepEqual(l.list().filter((e) => e.kind === "household.succeed").map((e) => e.details["n"]), [1]);
+    assert.deepEqual([l.known()[link.id]!.name, l.known()[after.id]!.name], ["Grandma", "Neighbor"]);
+});
+
+test("a device that was open while another made new keys learns of them before it alarms", async () => {
+    const { v } = await house();
+    const l = looked(v, device());
+    await l.check();
+    await v.succeed();
+    await l.check();
+    assert.deepEqual([l.state.failure, l.state.problem], [null, null]);
+});
+
+test("a succession that no owner knows, and one that the log does not have, are alarms", async () => {
+    const { v } = await house();
+    await v.append("household.succeed", { n: 1 });
+    const l = looked(v, device());
+    await l.check();
+    assert.equal(l.state.failure?.case, "succession");
+    assert.match(l.state.failure.message, /1 successions of your household's keys, and your keys know of 0/);
+    const other = (await house()).v;
+    await other.succeed(false);
+    const missing = looked(other, device());
+    await missing.check();
+    assert.equal(missing.state.failure?.case, "succession");
+    /* One that the vault has not been told yet is no alarm. */
+    other.lie.told = [];
+    const early = looked(other, device());
+    await early.check();
+    assert.deepEqual([early.state.failure, early.state.problem], [null, "the vault has not taken your household's new keys yet"]);
+    /* Two hidden one in the other: as many as there are, and no more. */
+    const twice = (await house()).v;
+    await twice.succeed();
+    await twice.append("household.succeed", { n: 1 });
+    const third = looked(twice, device());
+    await third.check();
+    assert.equal(third.state.failure?.case, "succession");
 });
 
 test("a check goes on from the last one, on this device and after a restart", async () => {
