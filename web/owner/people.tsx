@@ -22,6 +22,7 @@ export function PeoplePage() {
     const people = useSignal<People | null>(null);
     const problem = useSignal<string | null>(null);
     const [inviting, setInviting] = useState(false);
+    const [removing, setRemoving] = useState<Person | null>(null); /* here: who is removed leaves the list while it is told */
     const load = async (): Promise<void> => {
         try {
             people.value = await client.people();
@@ -65,7 +66,7 @@ export function PeoplePage() {
                             <div class="member-words"><strong>{household.value!.login}</strong><small class="muted">You</small></div>
                             <span class="pill good">Owner</span>
                         </li>
-                        {p.people.map((m) => <Member key={m.key} of={m} onChanged={load} />)}
+                        {p.people.map((m) => <Member key={m.key} of={m} onChanged={load} onRemoveOwner={() => setRemoving(m)} />)}
                     </ul>
                     {p.people.length === 0 && p.invited.length === 0 && <p class="muted members-hint">Nobody else can see your cameras. Invite who lives with you, or who looks after your home while you are away.</p>}
                     {p.invited.length > 0 && (
@@ -77,6 +78,7 @@ export function PeoplePage() {
                     )}
                 </>
             )}
+            {removing && <RemoveOwner of={removing} onClose={() => setRemoving(null)} onChanged={load} />}
             {inviting && <Invite onClose={() => { setInviting(false); void load(); }} />}
         </Page>
     );
@@ -90,7 +92,7 @@ const camerasOf = (ids: string[]): string => {
     return names.length === 0 ? "No camera" : names.length === all.length && all.length > 1 ? "All cameras there are now" : names.join(", ");
 };
 
-function Member({ of: m, onChanged }: { of: Person; onChanged: () => Promise<void> }) {
+function Member({ of: m, onChanged, onRemoveOwner }: { of: Person; onChanged: () => Promise<void>; onRemoveOwner: () => void }) {
     const [doing, setDoing] = useState<"remove" | "cameras" | null>(null);
     const grant = m.grant ? grantOf(m.grant) : null;
     const here = watching.value.some((w) => w.id === m.grant);
@@ -108,9 +110,9 @@ function Member({ of: m, onChanged }: { of: Person; onChanged: () => Promise<voi
             <span class={`pill ${m.role === "owner" ? "good" : ""}`}>{ROLES[m.role][0]}</span>
             <div class="member-do">
                 {m.role === "viewer" && <Button icon="photo" look="quiet" onClick={() => setDoing("cameras")}>Cameras</Button>}
-                <Button look="danger" onClick={() => setDoing("remove")}>Remove</Button>
+                <Button look="danger" onClick={() => (m.role === "owner" ? onRemoveOwner() : setDoing("remove"))}>Remove</Button>
             </div>
-            {doing === "remove" && (m.role === "owner" ? <RemoveOwner of={m} onClose={() => setDoing(null)} onChanged={onChanged} /> : (
+            {doing === "remove" && (
                 <Confirm title={`Remove ${m.name}?`} action="Remove" keep={`Keep ${m.name}`} onClose={() => setDoing(null)} onDone={async () => {
                     const { left } = await client.removePerson(m.key);
                     say(left ?? `${m.name} sees nothing more`, left ? "bad" : "info");
@@ -119,7 +121,7 @@ function Member({ of: m, onChanged }: { of: Person; onChanged: () => Promise<voi
                     <p>{m.name} sees nothing new from this moment on: what runs ends, and the cameras get new keys.</p>
                     <p>What {m.name} has watched or downloaded cannot be taken back.</p>
                 </Confirm>
-            ))}
+            )}
             {doing === "cameras" && <Choose of={m} now={grant?.statement.cameras ?? []} onClose={() => setDoing(null)} onChanged={onChanged} />}
         </li>
     );

@@ -172,7 +172,8 @@ export class Succeeding {
     /* ---- going on ---- */
 
     /* What is not done yet of the last succession. Null: there is none, or everything has followed it. */
-    goOn(always = false): Promise<SuccessionRest | null> {
+    async goOn(always = false): Promise<SuccessionRest | null> {
+        while (always && this.running) await this.running.catch(() => null); /* it may have begun before the keys were made */
         this.running ??= this.finish(always).finally(() => (this.running = null));
         return this.running;
     }
