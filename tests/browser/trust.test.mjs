@@ -298,6 +298,7 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         const spans = () => owner.evaluate(({ camera, under }) => window.cardea.client.spans(camera, under - 600, Math.ceil(Date.now() / 1000) + 1), { camera, under });
         await h.until("seconds recorded under the new keys", async () => (await spans()).some((s) => s.from <= under + 4 && s.to >= under + 8));
         for (const at of [begin + 6, under + 5]) {
+            await owner.goto(`${home.url}/#/`); /* so that the page of the camera opens at that second, and is not live already */
             await owner.goto(`${home.url}/#/camera/${camera}?t=${at}&play=0`);
             const picture = await h.until(`a picture of second ${at}`, async () => {
                 const p = (await h.player(owner, "!p.loading.peek() && p.mode.peek() !== 'live'")) && (await h.shown(owner));
