@@ -433,7 +433,7 @@ err client_object_ours(struct client *c, const char *key, struct blob *raw, stru
     *former = memcmp(out->signer, c->household.sign.public_key, sizeof out->signer) != 0;
     if (strcmp(out->key, key) != 0 || (*former && !succession_chain_has(&c->household.chain, out->signer)))
         return diag_fail(d, ERR_FORGED, "the vault's object %s is not signed by this household", key);
-    return ERR_OK;
+    return c->seen ? seen_not_older(c->seen, c->household.id, out, d) : ERR_OK;
 }
 
 err client_object_get(struct client *c, const char *key, const uint8_t *signer, struct blob *raw,

@@ -1,7 +1,8 @@
 /* seen.c: the file, JSON:
  *
- *     {"v":1,"households":{HEX:{KEY:[version, "signer's public key in base64url"]}}}
+ *     {"v":1,"households":{HEX:{KEY:[version, "signer's public key in base64url", "payload's SHA-256 in it"]}}}
  *
+ * An entry without the third is of a program before it was kept.
  * It is replaced as a whole; a crash leaves the old one, which remembers less and nothing false. */
 #include "client/seen.h"
 
@@ -9,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "crypto/hash.h"
 
 struct seen {
     char path[PATH_TEXT_BYTES];
@@ -135,24 +137,40 @@ static bool may_sign(json_t *entry, const struct object *o, const struct success
            succession_chain_leads(chain, NULL, before, o->signer, NULL) == ERR_OK;
 }
 
+static err not_older(const struct seen *s, json_t *entry, const struct object *o, struct diag *d) {
+    uint64_t before = version_of(entry);
+    if (o->version >= before) return ERR_OK;
+    return diag_fail(d, ERR_FORGED,
+                     "the vault sent version %llu of %s, of which this device has seen version %llu: it holds "
+                     "a change back. If it was restored from a backup, remove %.200s to accept that",
+                     (unsigned long long)o->version, o->key, (unsigned long long)before, s->path);
+}
+
 static err compare(const struct seen *s, json_t *entry, const struct object *o,
                    const struct succession_chain *chain, struct diag *d) {
-    uint64_t before = version_of(entry);
-    if (o->version < before)
-        return diag_fail(
-            d, ERR_FORGED,
-            "the vault sent version %llu of %s, of which this device has seen version %llu: it holds "
-            "a change back. If it was restored from a backup, remove %.200s to accept that",
-            (unsigned long long)o->version, o->key, (unsigned long long)before, s->path);
+    err e = not_older(s, entry, o, d);
+    if (e) return e;
     if (one_signer(o->key) && !may_sign(entry, o, chain))
         return diag_fail(d, ERR_FORGED, "%s is signed by another key than this device has seen before",
                          o->key);
     return ERR_OK;
 }
 
+static bool same_payload(json_t *entry, const struct object *o) {
+    AUTO(blob_clear) struct blob raw = {0};
+    const char *text = json_string_value(json_array_get(entry, 2));
+    uint8_t hash[HASH_BYTES];
+    hash_sha256(o->payload, hash);
+    return text && base64_decode(text, strlen(text), &raw) == ERR_OK &&
+           bytes_equal(blob_bytes(&raw), BYTES_OF(hash));
+}
+
 static err note(struct seen *s, json_t *household, const struct object *o, bool fresh, struct diag *d) {
+    uint8_t hash[HASH_BYTES];
     if (fresh && s->keys >= SEEN_KEYS_MAX) return ERR_OK;
-    json_t *entry = json_pack("[I, o]", (json_int_t)o->version, json_base64(BYTES_OF(o->signer)));
+    hash_sha256(o->payload, hash);
+    json_t *entry = json_pack("[I, o, o]", (json_int_t)o->version, json_base64(BYTES_OF(o->signer)),
+                              json_base64(BYTES_OF(hash)));
     if (json_object_set_new(household, o->key, entry)) return diag_fail(d, ERR_NO_MEMORY, "out of memory");
     s->keys += fresh;
     s->changed = true;
@@ -170,8 +188,17 @@ err seen_check(struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], co
     }
     json_t *entry = json_object_get(of, object->key);
     err e = entry ? compare(s, entry, object, chain, d) : ERR_OK;
-    if (e || (entry && object->version == version_of(entry))) return e;
+    /* Of an entry without a hash the object is noted again. */
+    if (e || (entry && object->version == version_of(entry) && json_array_size(entry) > 2)) return e;
     return note(s, of, object, !entry, d);
+}
+
+err seen_not_older(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES],
+                   const struct object *object, struct diag *d) {
+    char id[2 * SEEN_HOUSEHOLD_BYTES + 1];
+    hex_encode(BYTES(household, SEEN_HOUSEHOLD_BYTES), id);
+    json_t *entry = json_object_get(json_object_get(s->households, id), object->key);
+    return entry ? not_older(s, entry, object, d) : ERR_OK;
 }
 
 bool seen_has(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], const char *key) {
@@ -187,5 +214,5 @@ bool seen_knows(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYT
     hex_encode(BYTES(household, SEEN_HOUSEHOLD_BYTES), id);
     json_t *entry = json_object_get(json_object_get(s->households, id), object->key);
     return entry && version_of(entry) == object->version && signer_of(entry, signer) &&
-           memcmp(signer, object->signer, sizeof signer) == 0;
+           memcmp(signer, object->signer, sizeof signer) == 0 && same_payload(entry, object);
 }

@@ -26,7 +26,12 @@ void seen_free(struct seen *s); /* NULL is fine */
 err seen_check(struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES], const struct object *object,
                const struct succession_chain *chain, struct diag *d) CHECKED;
 
-/* Is this what was seen last of it: the same version, by the same signer? */
+/* Compares alone, and remembers nothing. ERR_FORGED: an older version than was seen. */
+err seen_not_older(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES],
+                   const struct object *object, struct diag *d) CHECKED;
+
+/* Is this what was seen last of it: the same version and payload, by the same signer? Whoever kept a former
+ * key can sign another payload under the same version. */
 bool seen_knows(const struct seen *s, const uint8_t household[SEEN_HOUSEHOLD_BYTES],
                 const struct object *object);
 

@@ -105,6 +105,10 @@ static void a_succession_is_followed(void **state) {
     assert_int_equal(seen_check(s, home, &keys, NULL, &d), ERR_OK);
     assert_int_equal(seen_check(s, home, &profile, NULL, &d), ERR_OK);
     assert_true(seen_knows(s, home, &keys));
+    /* The same version by the same key, signed again by whoever kept it. */
+    struct object forged = keys;
+    forged.payload = bytes_text("another");
+    assert_false(seen_knows(s, home, &forged));
     keys.version = profile.version = 2;
     assert_false(seen_knows(s, home, &keys));
     memcpy(keys.signer, next->sign.public_key, sizeof keys.signer);
@@ -117,6 +121,12 @@ static void a_succession_is_followed(void **state) {
     keys.version = 3;
     memcpy(keys.signer, before->sign.public_key, sizeof keys.signer);
     assert_int_equal(seen_check(s, home, &keys, &next->chain, &d), ERR_FORGED);
+    /* Compared alone, by version alone: nothing of it is remembered. */
+    assert_int_equal(seen_not_older(s, home, &keys, &d), ERR_OK);
+    keys.version = 1;
+    assert_int_equal(seen_not_older(s, home, &keys, &d), ERR_FORGED);
+    keys.version = 2;
+    assert_int_equal(seen_not_older(s, home, &keys, &d), ERR_OK);
     seen_free(s);
     household_keys_clear(before);
     household_keys_clear(next);

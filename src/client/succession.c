@@ -122,14 +122,22 @@ static void begun_name(size_t n, char out[32]) {
     snprintf(out, 32, "again/begun-%zu", n);
 }
 
-/* An object by a former key: is it what this device knew before that key was succeeded? Whoever kept the key
- * could have made it since. The device that began knows each byte for byte; another goes by what it has seen.
- */
-static bool was_known(const struct client *c, struct bytes raw, const struct object *object) {
-    char name[GRANTS_AGAIN_NAME_BYTES], begun[32];
-    again_name(raw, name);
+/* Did this device begin the last one? */
+static bool is_beginner(const struct client *c) {
+    char begun[32];
     begun_name(c->household.chain.count, begun);
-    if (client_remembers(c, begun)) return client_remembers(c, name);
+    return client_remembers(c, begun);
+}
+
+/* An object by a former key: is it what this device knew before that key was succeeded? Whoever kept the key
+ * could have made it since. The device that began knows each byte for byte; another goes by what it has seen
+ * last. What is by a key before the last former one was not carried over when that one came, or is long gone. */
+static bool was_known(const struct client *c, struct bytes raw, const struct object *object) {
+    char name[GRANTS_AGAIN_NAME_BYTES];
+    const struct succession *last = succession_chain_last(&c->household.chain);
+    if (!last || memcmp(last->former, object->signer, sizeof last->former) != 0) return false;
+    again_name(raw, name);
+    if (is_beginner(c)) return client_remembers(c, name);
     return c->seen && seen_knows(c->seen, c->household.id, object);
 }
 
@@ -166,7 +174,9 @@ static err remember_all(struct client *c, struct diag *d) {
 
 /* ---- the owners ---- */
 
-/* One who goes is among them. What cannot be known or read is counted and left out. */
+/* One who goes is among them. What cannot be known or read is counted and left out. That somebody goes was
+ * written by the former key: a vault can keep it from a device that has not written it itself. So that other
+ * device takes nobody for an owner whom the present key does not call one. */
 static err add_owner(void *context, const char *key, int64_t version, struct diag *d) {
     struct going_on *g = context;
     struct client *c = g->c;
@@ -180,7 +190,8 @@ static err add_owner(void *context, const char *key, int64_t version, struct dia
     err e = client_object_ours(c, key, &raw, &object, &former, &why);
     if (e == ERR_NOT_FOUND) return ERR_OK;
     if (e && e != ERR_FORGED) return diag_fail(d, e, "%s", why.text);
-    if (e || (former && !was_known(c, blob_bytes(&raw), &object))) return ERR_OK; /* sign_again counts it */
+    if (e || (former && (!is_beginner(c) || !was_known(c, blob_bytes(&raw), &object))))
+        return ERR_OK; /* sign_object counts it */
     if (household_keys_unbox(&c->household, MEMBERS_INFO, bytes_text(key), object.payload, &text) ||
         json_parse(blob_bytes(&text), &json, &why) || members_parse(json, &m, &why))
         return ERR_OK;
@@ -277,6 +288,22 @@ static err begin(struct going_on *g, struct diag *d) {
 
 /* ---- objects ---- */
 
+static void leave_out(struct going_on *g, const char *key, const char *why) {
+    char what[OBJECT_KEY_MAX_BYTES + 96];
+    snprintf(what, sizeof what, "%s %s: left out", key, why);
+    say(g, what);
+    g->ended->left.objects++;
+}
+
+/* What cannot be read is taken for one. */
+static bool is_of_owner(struct bytes text) {
+    AUTO(json_release) json_t *json = NULL;
+    struct member m = {0};
+    struct diag ignored;
+    return json_parse(text, &json, &ignored) || members_parse(json, &m, &ignored) ||
+           m.role == INVITATION_OWNER;
+}
+
 static err sign_payload(struct going_on *g, const struct object *o, struct diag *d) {
     struct client *c = g->c;
     AUTO(blob_clear) struct blob text = {0}, box = {0};
@@ -284,6 +311,10 @@ static err sign_payload(struct going_on *g, const struct object *o, struct diag 
         return client_object_put(c, o->key, o->version + 1, o->payload, d);
     if (household_keys_unbox(&c->household, MEMBERS_INFO, bytes_text(o->key), o->payload, &text)) {
         g->ended->left.objects++;
+        return ERR_OK;
+    }
+    if (!is_beginner(c) && is_of_owner(blob_bytes(&text))) {
+        leave_out(g, o->key, "is an owner's entry by a former key, which another device began to renew");
         return ERR_OK;
     }
     err e = box_seal(c->household.box.public_key, MEMBERS_INFO, bytes_text(o->key), blob_bytes(&text), &box);
@@ -301,10 +332,7 @@ static err sign_object(void *context, const char *key, int64_t version, struct d
     if (e && e != ERR_FORGED) return diag_fail(d, e, "%s", why.text);
     if (is_invitation(key)) return members_drop(g->c, key, d); /* whoever went has seen its code */
     if (e || !was_known(g->c, blob_bytes(&raw), &object)) {
-        char what[OBJECT_KEY_MAX_BYTES + 64];
-        snprintf(what, sizeof what, "%s is by a former key, and not known to this device: left out", key);
-        say(g, what);
-        g->ended->left.objects++;
+        leave_out(g, key, "is by a former key, and not known to this device");
         return ERR_OK;
     }
     e = sign_payload(g, &object, d);
@@ -526,5 +554,10 @@ err succession_remove(struct client *c, const struct member *m, const struct gra
                          SUCCESSIONS_MAX);
     e = put_state(c, &g->state, d);
     if (!e) e = members_put(c, &going, d);
-    return e ? e : finish(g, d);
+    if (!e) e = finish(g, d);
+    if (e || c->household.chain.count >= going.removed) return e;
+    return diag_fail(d, ERR_FORGED,
+                     "the vault does not give back what was written about %s just now: they still have the "
+                     "household's keys",
+                     going.name);
 }

@@ -99,6 +99,7 @@ export class Succeeding {
         if (next > SUCCESSIONS_MAX) throw new CardeaError("limit", `your home's keys were replaced ${SUCCESSIONS_MAX} times, which is the most: make a new home`);
         if (state.begun !== next) await this.writeState(state, { ...state, begun: next });
         const n = await who.mark(next);
+        await this.household.remember(goneName(n, who.key));
         await this.shutOut(who);
         await this.withdrawInvitations();
         if (this.household.keys.chain.length < n) await this.makeKeys();
@@ -115,17 +116,29 @@ export class Succeeding {
     private async beginAgain(): Promise<void> {
         const going = (await this.members()).filter(({ value }) => (value.removed ?? 0) > this.household.keys.chain.length);
         if (going.length === 0) return;
-        for (const { value } of going) await this.shutOut({ box: unb64(value.box), capability: value.capability ? unb64(value.capability) : null });
+        for (const { key, value } of going) {
+            await this.household.remember(goneName(value.removed!, key));
+            await this.shutOut({ box: unb64(value.box), capability: value.capability ? unb64(value.capability) : null });
+        }
         await this.withdrawInvitations();
         await this.makeKeys();
     }
 
+    /* That an owner goes was written by a former key, which they have too: a vault can keep it from a device, and serve what stood there
+     * before. So a device that began goes by who it saw leaving, and another takes nobody for an owner by a former key's word. */
+    private async mayGoOn(key: string, { role, removed }: Person, former: boolean): Promise<boolean> {
+        if (!former || role !== "owner" || removed !== undefined) return true;
+        const n = this.household.keys.chain.length;
+        return (await this.household.remembers(begunName(n))) && !(await this.household.remembers(goneName(n, key)));
+    }
+
     /* The people who can be believed. */
-    private async members(): Promise<{ key: string; value: Person }[]> {
-        const out: { key: string; value: Person }[] = [];
+    private async members(): Promise<{ key: string; value: Person; former: boolean }[]> {
+        const out: { key: string; value: Person; former: boolean }[] = [];
         for (const { key } of (await this.list(MEMBER)).filter((x) => !x.key.startsWith(INVITE))) {
             try {
-                out.push({ key, value: (await this.readMember(key)).value });
+                const { value, former } = await this.readMember(key);
+                out.push({ key, value, former });
             } catch (e) {
                 if (wordOf(e) === "offline") throw e;
             }
@@ -164,9 +177,11 @@ export class Succeeding {
         for (const o of (await this.list("")).filter((x) => isOwn(x.key))) {
             const raw = await this.api.bytes(`/v1/objects/${o.key}`);
             await openObject(raw, o.key, present);
+            if (!o.key.startsWith(MEMBER)) await this.household.seen(o.key, raw);
             await this.household.know(raw);
         }
         for (const g of await this.grants.list()) if (!g.former && isAlive(g)) await this.household.know(grantBytes(g));
+        await this.household.remember(begunName(this.household.keys.chain.length + 1));
     }
 
     /* ---- going on ---- */
@@ -240,9 +255,9 @@ export class Succeeding {
         const held = new Map((await this.list("household/keys/")).map((o) => [o.key, o.version]));
         held.delete((await this.household.keysObject()).key);
         const own = await this.household.accountPublic();
-        for (const { value } of await this.members()) {
+        for (const { key: entry, value, former } of await this.members()) {
             const box = unb64(value.box);
-            if (value.role !== "owner" || value.removed !== undefined || equal(box, own)) continue;
+            if (value.role !== "owner" || value.removed !== undefined || equal(box, own) || !(await this.mayGoOn(entry, value, former))) continue;
             const key = keysObject(box);
             const before = held.get(key) ?? 0;
             held.delete(key);
@@ -253,17 +268,19 @@ export class Succeeding {
     }
 
     /* A person's entry: by the present key, or by a former one and just as this device saw it then. */
-    private async readMember(key: string): Promise<{ value: Person; payload: Bytes }> {
-        const raw = await this.api.bytes(`/v1/objects/${key}`);
-        const { payload } = await this.believe(key, raw);
-        const plain = await householdOpen(this.household.keys, "cardea/1 member", utf8(key), payload);
-        return { value: JSON.parse(text(plain)), payload: plain };
+    private async readMember(key: string): Promise<{ value: Person; payload: Bytes; former: boolean; version: number }> {
+        const { keys } = this.household;
+        const { payload, signer, version } = await this.believe(key, await this.api.bytes(`/v1/objects/${key}`));
+        const plain = await householdOpen(keys, "cardea/1 member", utf8(key), payload);
+        return { value: JSON.parse(text(plain)), payload: plain, former: !equal(signer, keys.sign.public), version };
     }
 
     private async believe(key: string, raw: Bytes) {
         const { keys } = this.household;
         const object = await openObject(raw, key, householdSigners(keys));
-        if (!equal(object.signer, keys.sign.public) && !(await this.household.knows(raw)))
+        if (equal(object.signer, keys.sign.public)) return object;
+        /* By a key before the last former one: it was not carried over when that one came, or is long gone. */
+        if (!equal(object.signer, keys.chain.at(-1)!.former) || !(await this.household.knows(raw)))
             throw new CardeaError("forged", "it is signed by a former key of your household, and this device has not seen it before: it was not signed again");
         return object;
     }
@@ -283,7 +300,7 @@ export class Succeeding {
         return problems;
     }
 
-    private async signOne({ key, version }: Listed): Promise<void> {
+    private async signOne({ key }: Listed): Promise<void> {
         const { keys } = this.household;
         const raw = await this.api.bytes(`/v1/objects/${key}`);
         if (equal((await openObject(raw, key, null)).signer, keys.sign.public)) return;
@@ -291,11 +308,21 @@ export class Succeeding {
             await this.api.send("DELETE", `/v1/objects/${key}`).catch(goneIsFine);
             return this.household.remember(key, 2);
         }
-        const { payload } = await this.believe(key, raw);
-        const next = key.startsWith(MEMBER) ? await boxSeal(keys.boxPublic, "cardea/1 member", utf8(key), (await this.readMember(key)).payload) : payload;
-        const again = await sealObject(keys.sign, key, version + 1, next);
+        if (key.startsWith(MEMBER)) return this.signMember(key);
+        const { payload, version } = await this.believe(key, raw);
+        await this.household.seen(key, raw);
+        const again = await sealObject(keys.sign, key, version + 1, payload);
         await this.put(key, version, again);
-        if (!key.startsWith(MEMBER)) await this.household.seen(key, again);
+        await this.household.seen(key, again);
+    }
+
+    private async signMember(key: string): Promise<void> {
+        const { keys } = this.household;
+        const { value, payload, former, version } = await this.readMember(key);
+        if (!(await this.mayGoOn(key, value, former)))
+            throw new CardeaError("forged", "another device began to replace your home's keys, and this one cannot tell who left: finish it there, or invite this owner again");
+        const box = await boxSeal(keys.boxPublic, "cardea/1 member", utf8(key), payload);
+        await this.put(key, version, await sealObject(keys.sign, key, version + 1, box));
     }
 
     /* Those that know already need not be told again. */
@@ -359,6 +386,10 @@ export class Succeeding {
             if (value.removed !== undefined && value.removed <= this.household.keys.chain.length) await this.api.send("DELETE", `/v1/objects/${key}`).catch(goneIsFine);
     }
 }
+
+/* What a device remembers of a succession that it makes: that it set out, and who left. */
+const begunName = (n: number): string => `again/begun-${n}`;
+const goneName = (n: number, member: string): string => `again/gone-${n}-${member.slice(MEMBER.length)}`;
 
 const isAlive = (g: GrantView): boolean => g.state === "active" || g.state === "later";
 const grantBytes = (g: GrantView): Bytes => utf8(`${g.signed}/${JSON.stringify(g.statement)}`);
