@@ -23,6 +23,7 @@ struct going_on {
     struct camera_list cameras;
     struct member owners[MEMBERS_MAX];
     size_t owner_count;
+    const struct member *marked; /* this device wrote just now that they go; NULL: nobody */
 };
 
 static void going_on_free(struct going_on **g) {
@@ -475,6 +476,11 @@ static err begin_again(struct going_on *g, struct diag *d) {
         any = true;
         e = shut_out(g->c, &g->owners[i], d);
     }
+    if (!e && !any && g->marked)
+        return diag_fail(d, ERR_FORGED,
+                         "the vault does not give back what was written about %s just now: they still have "
+                         "the household's keys",
+                         g->marked->name);
     if (e || !any) return e;
     e = withdraw_invitations(g->c, d);
     return e ? e : begin(g, d);
@@ -539,8 +545,9 @@ err succession_remove(struct client *c, const struct member *m, const struct gra
             "this device remembers nothing of the household, and could not tell afterwards what is to "
             "be signed again: remove them from another device of an owner's");
     err e = succession_tend(c, progress, ended, &did, d);
-    if (e || m->removed) return e; /* it has happened; what was left was tried again */
-    *g = (struct going_on){.c = c, .progress = progress, .ended = ended};
+    if (e || (m->removed && m->removed <= c->household.chain.count))
+        return e; /* it has happened; what was left was tried again */
+    *g = (struct going_on){.c = c, .progress = progress, .ended = ended, .marked = &going};
     *ended = (struct grants_ended){.reached_beyond = true};
     e = succession_look(c, &g->state, d);
     if (e) return e;
@@ -554,10 +561,5 @@ err succession_remove(struct client *c, const struct member *m, const struct gra
                          SUCCESSIONS_MAX);
     e = put_state(c, &g->state, d);
     if (!e) e = members_put(c, &going, d);
-    if (!e) e = finish(g, d);
-    if (e || c->household.chain.count >= going.removed) return e;
-    return diag_fail(d, ERR_FORGED,
-                     "the vault does not give back what was written about %s just now: they still have the "
-                     "household's keys",
-                     going.name);
+    return e ? e : finish(g, d);
 }

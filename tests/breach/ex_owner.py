@@ -175,6 +175,84 @@ def test_the_hub_is_away_when_an_owner_is_removed(folder):
         home.stop()
 
 
+MEMBER = r"/v1/objects/member/[0-9a-f]{16}"
+
+
+def members(home, folder):
+    through = TamperingVault(home_url(folder))
+    home.cardea("member", "list", "--vault", through.url)
+    found = {q.path.removeprefix("/v1/objects/") for q, _ in through.answers("GET", MEMBER)}
+    through.stop()
+    return found
+
+
+def test_a_vault_takes_back_that_he_goes(folder):
+    """His entry as it stood before he was marked, from some step of the removal on: nothing new is sealed to him."""
+    home = home_with(folder, "porch")
+    steps = (("PUT", MEMBER, "still have the household's keys"), ("DELETE", r"/v1/capabilities/[0-9a-f]{64}", "holds a change back"),
+             ("PUT", KEYS, "by a former key"))
+    try:
+        for i, (method, path, says) in enumerate(steps):
+            ben = Person(folder, f"ben{i}")
+            ben.join(home, "--role", "owner")
+            proxy, met = TamperingVault(home_url(folder)), []
+            home.cardea("member", "list", "--vault", proxy.url)
+            kept = {q.path: r.body for q, r in proxy.answers("GET", MEMBER)}
+
+            def note(q, r):
+                met.append(q)
+                return r
+            proxy.rule(method, path, note)
+            proxy.rule("GET", MEMBER, lambda q, r: said(kept[q.path], "application/octet-stream")(q) if met and q.path in kept else r)
+            r = home.cardea("member", "remove", ben.name, "--yes", "--vault", proxy.url, check=False)
+            assert met and says in r.stderr, f"{path}: {r.stdout}{r.stderr}"
+            assert r.returncode == 1 or path == KEYS, f"{path}: {r.stdout}{r.stderr}"
+            sealed = {q.path for q, a in proxy.answers("PUT", KEYS) if a.status < 300}
+            assert len(sealed) == (path == KEYS), f"{path}: keys for {sealed}"
+            proxy.stop()
+            if path != KEYS:  # in its right state the vault has it finished by whatever comes next
+                home.cardea("camera", "list")
+                assert home.json("member", "list") == [], path
+    finally:
+        home.stop()
+
+
+def test_another_device_is_told_that_he_did_not_go(folder):
+    """Ben's entry as Dora's device saw it last, and no word of how far the succession is: her device goes on, and not with him."""
+    home, ben, dora = home_with(folder, "porch"), Person(folder, "ben"), Person(folder, "dora")
+    proxy = None
+    try:
+        ben.join(home, "--role", "owner")
+        dora.join(home, "--role", "owner")
+        proxy = TamperingVault(home_url(folder))
+        dora.run("member", "list", "--vault", proxy.url)
+        kept = {q.path: r.body for q, r in proxy.answers("GET", MEMBER)}
+        home.cardea("member", "remove", "ben", "--yes")
+        left = {q.path for q, r in proxy.answers("GET", MEMBER)} - {f"/v1/objects/{o}" for o in members(home, folder)}
+        assert len(left) == 1, left
+        bens = left.pop()
+
+        def listed(request, response):
+            value = response.json()
+            if "member" in request.path:
+                value["objects"].append({"key": bens.removeprefix("/v1/objects/"), "version": 1, "bytes": len(kept[bens])})
+            return response.set_json(value)
+        proxy.rule("GET", "/v1/objects", listed)
+        proxy.rule("GET", bens, ask=said(kept[bens], "application/octet-stream"))
+        proxy.rule("GET", "/v1/objects/household/succession",
+                   ask=lambda q: Message(status=404, headers={"Content-Type": "application/json"},
+                                         body=b'{"error":"not_found","message":"there is none"}'))
+        r = dora.run("camera", "list", "--vault", proxy.url, check=False)
+        assert "porch" in r.stdout, r.stdout + r.stderr
+        assert proxy.answers("PUT", "/v1/objects/household/succession"), "her device did not go on"
+        assert not proxy.answers("PUT", KEYS), "keys for Ben"
+        assert not proxy.answers("PUT", bens), "Ben is called an owner by the new key"
+    finally:
+        if proxy:
+            proxy.stop()
+        home.stop()
+
+
 def test_a_removal_that_is_killed_is_finished(folder):
     """Killed at each of its steps: the owner's next command goes on, whatever it is."""
     home, cleo = home_with(folder, "porch"), Person(folder, "cleo")
@@ -221,5 +299,7 @@ def test_a_removal_that_is_killed_is_finished(folder):
 
 
 if __name__ == "__main__":
-    tests = [test_an_ex_owner_has_nothing, test_the_hub_is_away_when_an_owner_is_removed, test_a_removal_that_is_killed_is_finished]
+    tests = [test_an_ex_owner_has_nothing, test_the_hub_is_away_when_an_owner_is_removed, test_a_vault_takes_back_that_he_goes,
+             test_another_device_is_told_that_he_did_not_go,
+             test_a_removal_that_is_killed_is_finished]
     main([t for t in tests if not sys.argv[1:] or t.__name__ in sys.argv[1:]])
