@@ -1,6 +1,7 @@
 /* seen.c: the file, JSON:
  *
- *     {"v":1,"households":{HEX:{KEY:[version, "signer's public key in base64url", "payload's SHA-256 in it"]}}}
+ *     {"v":1,"households":{HEX:{KEY:[version, "signer's public key in base64url", "payload's SHA-256 in
+ * it"]}}}
  *
  * An entry without the third is of a program before it was kept.
  * It is replaced as a whole; a crash leaves the old one, which remembers less and nothing false. */
@@ -140,10 +141,11 @@ static bool may_sign(json_t *entry, const struct object *o, const struct success
 static err not_older(const struct seen *s, json_t *entry, const struct object *o, struct diag *d) {
     uint64_t before = version_of(entry);
     if (o->version >= before) return ERR_OK;
-    return diag_fail(d, ERR_FORGED,
-                     "the vault sent version %llu of %s, of which this device has seen version %llu: it holds "
-                     "a change back. If it was restored from a backup, remove %.200s to accept that",
-                     (unsigned long long)o->version, o->key, (unsigned long long)before, s->path);
+    return diag_fail(
+        d, ERR_FORGED,
+        "the vault sent version %llu of %s, of which this device has seen version %llu: it holds "
+        "a change back. If it was restored from a backup, remove %.200s to accept that",
+        (unsigned long long)o->version, o->key, (unsigned long long)before, s->path);
 }
 
 static err compare(const struct seen *s, json_t *entry, const struct object *o,

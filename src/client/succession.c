@@ -132,7 +132,8 @@ static bool is_beginner(const struct client *c) {
 
 /* An object by a former key: is it what this device knew before that key was succeeded? Whoever kept the key
  * could have made it since. The device that began knows each byte for byte; another goes by what it has seen
- * last. What is by a key before the last former one was not carried over when that one came, or is long gone. */
+ * last. What is by a key before the last former one was not carried over when that one came, or is long gone.
+ */
 static bool was_known(const struct client *c, struct bytes raw, const struct object *object) {
     char name[GRANTS_AGAIN_NAME_BYTES];
     const struct succession *last = succession_chain_last(&c->household.chain);
