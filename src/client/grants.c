@@ -448,7 +448,12 @@ err grants_succeed(struct client *c, struct camera_list *all, struct grants_succ
         char name[GRANTS_AGAIN_NAME_BYTES];
         if (!g->former || (g->state != GRANT_STATE_ACTIVE && g->state != GRANT_STATE_LATER)) continue;
         grants_again_name(g->hash, name);
-        if (client_remembers(c, name))
+        if (ended_before(c, g)) {
+            (void)!diag_fail(&out->why, ERR_FORGED,
+                             "the vault acts as if you had not ended the grant of %.60s: end it again",
+                             grant_item_text(g, "name"));
+            out->failed++;
+        } else if (client_remembers(c, name))
             e = succeed_one(c, all, g, out, d);
         else
             out->unknown++;

@@ -332,6 +332,8 @@ export class Grants {
 
     /* After a succession: signs a grant that is alive again. */
     async renew(g: GrantView): Promise<void> {
+        if (await this.household.remembers(endedName(g.id)))
+            throw new CardeaError("forged", "the vault acts as if you had not ended it: no new keys were given to it. If the vault was restored from a backup, end it again");
         const cameras = this.wanted(g.statement);
         if (cameras.length > 0) await this.again(g, cameras);
     }

@@ -234,6 +234,16 @@ test("who leaves gets no new keys, though the vault takes back that they leave",
     assert.equal(equal(await signerOf(v, key), ada.household.keys.sign.public), false);
 });
 
+test("a share that was ended is not given again, though the vault forgets that it was", async () => {
+    const { v, ada, link } = await three();
+    await ada.grants.end(link);
+    v.revoked.splice(0);
+    const before = v.grants.get(link)!.puts;
+    const { rest } = await ada.members.remove(await keyOf(ada, "Ben"));
+    assert.equal(v.grants.get(link)!.puts, before);
+    assert.match(rest!.problems.join(), /as if you had not ended it/);
+});
+
 test("another device gives no keys to whom a former key alone calls an owner", async () => {
     const { v, ada, ben, eve } = await three();
     await (await v.device(eve)).members.list();
