@@ -110,9 +110,10 @@ function Wait() {
 export function OutsidePage() {
     const o = outside.value;
     const others = (o?.homes ?? []).filter((h) => !h.here);
+    const owned = o?.homes.find((h) => h.here)?.role === "owner";
     return (
         <DoorFrame title={o?.outside ? (o.outside.again ? o.outside.title : `${o.outside.name} is closed to you`) : "You are in no home yet"}
-            lead={o?.outside ? (o.outside.again ? o.outside.text : "An owner of that home has ended your access. If that is a mistake, ask them to invite you again.") : "Open the link of your invitation again, on this device."}>
+            lead={o?.outside ? (o.outside.again ? o.outside.text : `An owner of that home has ended your access${owned ? ": you are no longer one of its owners" : ""}. If that is a mistake, ask them to invite you again.`) : "Open the link of your invitation again, on this device."}>
             <div class="stack">
                 {others.map((h) => <Button key={h.id} icon="home" onClick={() => void client.choose(h.id).then(goHome)}>{h.name}</Button>)}
                 {o?.outside && <Button onClick={() => void client.choose(o.homes.find((h) => h.here)?.id ?? "").then(goHome)}>Try again</Button>}

@@ -115,11 +115,17 @@ export class Player {
         this.startLive();
     }
 
-    private startLive(): void {
+    /* What was fetched goes too: nothing of it can be shown again. */
+    private dropPicture(): void {
+        this.cursor = null;
         this.stopLive();
         this.sink?.close();
         this.feed?.close();
-        this.sink = null;
+        this.sink = this.feed = null;
+    }
+
+    private startLive(): void {
+        this.dropPicture();
         this.loading.value = true;
         this.stopped.value = null;
         this.frames = [];
@@ -159,8 +165,9 @@ export class Player {
     private ended(message: string): void {
         this.loading.value = false;
         this.playing.value = false;
-        this.video.pause();
         this.notice.value = null;
+        this.generation++;
+        this.dropPicture();
         const why = refusalOf(new CardeaError("denied", message));
         this.stopped.value = { kind: "warn", text: why.title, detail: why.text };
     }

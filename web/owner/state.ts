@@ -1,5 +1,5 @@
 /* What the pages share: the client in its worker, the household, the hubs' reports. Signals; no copy of what the URL holds. */
-import { computed, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import type { Client } from "../shared/client.ts";
 import type { HouseholdView, HubReport, Standing } from "../shared/views.ts";
 import { wordOf } from "../shared/errors.ts";
@@ -8,7 +8,10 @@ import type { Remote } from "../shared/rpc.ts";
 import { backend, listen } from "./backend.ts";
 
 export const client = backend as unknown as Remote<Client>;
-listen((e) => e.type === "reach" && reach(e.ok));
+listen((e) => {
+    if (e.type === "reach") reach(e.ok);
+    else if (e.type === "outside") leaveHome(e.standing);
+});
 inspect({ client });
 
 export { clockOffsetMs, listen, now } from "./backend.ts";
@@ -59,6 +62,17 @@ export async function goHome(): Promise<void> {
     outside.value = standing.open ? null : standing;
     if (approvalCode.value) location.hash = "#/approve";
     phase.value = joinCode.value ? "join" : standing.open ? "home" : "outside";
+}
+
+/* The home was closed while the app was open: nothing that was seen of it stays. */
+function leaveHome(standing: Standing): void {
+    location.hash = "";
+    batch(() => {
+        if (phase.value === "home") phase.value = "outside";
+        outside.value = standing;
+        household.value = null;
+        reports.value = [];
+    });
 }
 
 export async function loadReports(): Promise<void> {

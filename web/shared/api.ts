@@ -41,6 +41,8 @@ export class Api {
     private tokenEnds = 0;
     /* Called as the vault becomes unreachable or reachable again. */
     reach: (ok: boolean) => void = () => {};
+    /* Called when the vault refuses what proves who asks, before whoever asked hears of it: it proves again, or throws. */
+    refused: (prove: () => Promise<Proven>, why: CardeaError) => Promise<Proven> = (_, why) => Promise.reject(why);
 
     useCapability(key: SignKey | null): void {
         this.useAccess(key && (() => this.proveCapability(key)));
@@ -75,8 +77,14 @@ export class Api {
     }
 
     private async prove(): Promise<string> {
-        if (!this.prover) throw new CardeaError("denied", "sign in first");
-        return this.keep(await this.prover());
+        const { prover } = this;
+        if (!prover) throw new CardeaError("denied", "sign in first");
+        try {
+            return this.keep(await prover());
+        } catch (e) {
+            if (!(e instanceof CardeaError) || e.word !== "denied" || this.prover !== prover) throw e;
+            return this.keep(await this.refused(prover, e));
+        }
     }
 
     private async proveCapability(key: SignKey): Promise<Proven> {

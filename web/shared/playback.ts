@@ -57,10 +57,14 @@ export class Playback {
         const events = {
             part: (camera: string, part: LivePart) => this.emit({ type: "live", watch: job, camera, part }),
             notice: (camera: string | null, notice: Notice) => this.emit({ type: "notice", watch: job, camera, notice }),
-            state: (state: LiveState, message: string) => this.emit({ type: "live-state", watch: job, state, message }),
+            state: (state: LiveState, message: string) => void this.tellLive(job, state, message),
         };
         void watch(this.api, access, cameras, events, this.jobs.get(job)!.signal);
         return job;
+    }
+
+    protected async tellLive(job: number, state: LiveState, message: string): Promise<void> {
+        this.emit({ type: "live-state", watch: job, state, message });
     }
 
     stop(job: number): void {

@@ -1,7 +1,7 @@
 /* Who is signed in on this device, and which of their homes is open: keys never leave the worker that this lives in. */
 import type { Access } from "./access.ts";
 import * as accounts from "./account.ts";
-import type { VaultInfo } from "./api.ts";
+import type { Proven, VaultInfo } from "./api.ts";
 import { boxPublic } from "./box.ts";
 import { b64, equal, hex, unb64, type Bytes } from "./bytes.ts";
 import * as device from "./device.ts";
@@ -26,7 +26,8 @@ import * as signin from "./signin.ts";
 import type { Asking, Assertion, FactorProof, FactorView, Registration, RegistrationOffer, SessionView, TotpOffer } from "./signin.ts";
 import { Succeeding } from "./succeed.ts";
 import { Support } from "./support.ts";
-import type { Standing } from "./views.ts";
+import type { ClientEvent, Standing } from "./views.ts";
+import type { LiveState } from "./watch.ts";
 import { Looked } from "./wholooked.ts";
 
 interface Remembered {
@@ -60,6 +61,11 @@ export class Session extends Playback {
     private recovering: accounts.Proof | null = null; /* the words opened the keyring, and no passphrase is chosen yet */
     private clockOffsetMs = 0;
     private remembered = false;
+
+    constructor(emit: (e: ClientEvent) => void) {
+        super(emit);
+        this.api.refused = (prove, why) => this.proveOrLeave(prove, why);
+    }
 
     /* ---- the vault and its clock ---- */
 
@@ -296,8 +302,7 @@ export class Session extends Playback {
         if (of.role === "member" || of.role === "viewer") {
             const grant = await this.enterAsMember(of).catch((e) => {
                 if (wordOf(e) === "offline") throw e;
-                this.outside = { name: of.name, ...refusalOf(e) };
-                return null;
+                return this.shutOut(of, e);
             });
             if (!grant) return;
             this.use(grant, grant.statement.from);
@@ -305,10 +310,9 @@ export class Session extends Playback {
         } else {
             this.api.useCapability(await signKey(of.capability));
             const household = await this.openHousehold(of).catch((e) => {
-                /* An owner who was invited can be removed as well. */
-                if (!of.role || !["denied", "no_key"].includes(wordOf(e))) throw e;
-                this.outside = { name: of.name, title: "", text: "", again: false };
-                return null;
+                /* Any owner can be removed. */
+                if (wordOf(e) !== "denied" && !(wordOf(e) === "no_key" && of.role)) throw e;
+                return this.shutOut(of, e);
             });
             if (!household) return this.api.useAccess(null);
             this.household = household;
@@ -351,6 +355,37 @@ export class Session extends Playback {
         this.store = new EventStore(this.api, access, () => this.now() / 1000, () => this.remembered, (s) => this.emit({ type: "events", ...s }));
     }
 
+    /* The vault refuses what opened the home. A challenge that ran out on its way is refused with the same word: a fresh one tells. Then
+     * this account is in that home no longer, and the page hears of that alone, whatever it had asked for. */
+    private async proveOrLeave(prove: () => Promise<Proven>, why: CardeaError): Promise<Proven> {
+        const { access } = this;
+        if (!access) throw why; /* it was not open yet: `enter` hears of it */
+        try {
+            return await prove();
+        } catch (e) {
+            const of = this.signedIn().ring.body.households.find((h) => h.id === this.chosen);
+            if (wordOf(e) !== "denied" || this.access !== access || !of) throw e;
+            this.leave();
+            const erased = this.shutOut(of, e);
+            this.emit({ type: "outside", standing: this.standing() });
+            await erased;
+            throw e;
+        }
+    }
+
+    /* What was refused to a live view may be refused to all: a grant that was ended is found out by proving again. */
+    protected override async tellLive(job: number, state: LiveState, message: string): Promise<void> {
+        if (state === "ended") await this.api.proveAgain().catch(() => undefined);
+        if (this.jobs.has(job)) await super.tellLive(job, state, message);
+    }
+
+    /* Before the door of a home. What this device kept of it goes, unless it opens again by itself. */
+    private async shutOut(of: KeyringHousehold, e: unknown): Promise<null> {
+        this.outside = { name: of.name, ...(of.grant ? refusalOf(e) : { title: "", text: "", again: false }) };
+        if (!this.outside.again) await Promise.all([eraseEvents(), eraseLooks()]);
+        return null;
+    }
+
     /* Nobody's home is open. */
     private leave(): void {
         this.store?.close();
@@ -388,7 +423,9 @@ export class Session extends Playback {
             if (!(e instanceof CardeaError) || (e.word !== "denied" && e.word !== "not_found") || role) throw e;
             const info = await this.vault();
             if (info.signup === "closed" || (info.signup === "code" && !info.setup_code)) throw e;
-            await accounts.makeHousehold(this.api, body, info.setup_code);
+            await accounts.makeHousehold(this.api, body, info.setup_code).catch((made) => {
+                throw wordOf(made) === "exists" ? e : made; /* it was not cut off: another owner has removed this one */
+            });
             return Household.open(this.api, id, body.account.box, device.memory);
         }
     }

@@ -9,6 +9,7 @@ import type { LookedState } from "./wholooked.ts";
 
 export type ClientEvent =
     | { type: "reach"; ok: boolean }
+    | { type: "outside"; standing: Standing } /* the home that was open is closed to this account */
     | { type: "live"; watch: number; camera: string; part: LivePart }
     | { type: "notice"; watch: number; camera: string | null; notice: Notice }
     | { type: "live-state"; watch: number; state: LiveState; message: string }
