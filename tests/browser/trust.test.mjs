@@ -242,7 +242,8 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         await owner.getByRole("button", { name: "Remove" }).click();
         await owner.locator("dialog").getByRole("button", { name: "Remove" }).click();
         await h.says(owner, ".toast", /Ben sees nothing more/);
-        await h.says(guest, ".stage-stop, h1", /ended|closed/i);
+        await h.says(guest, "h1", /closed to you/);
+        assert.equal(await guest.locator("video").count(), 0, "no picture stays");
         await guest.goto(home.url);
         await guest.reload();
         await h.says(guest, "h1", /closed to you/);
@@ -278,7 +279,14 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         await h.says(owner, "dialog", /Carl can see nothing that is recorded from now on[\s\S]*new keys/);
         assert.ok(await dialog.getByRole("button", { name: "Remove" }).isDisabled());
         await dialog.locator("input").fill("Carl");
+        const gone = owner.context().waitForEvent("response", (r) => r.request().method() === "DELETE" && r.url().includes("/v1/capabilities/"));
         await dialog.getByRole("button", { name: "Remove" }).click();
+        assert.equal((await gone).status(), 204);
+        const ended = Date.now();
+        await h.says(carl, "h1", /closed to you/);
+        assert.ok(Date.now() - ended < 10_000, `it took ${Date.now() - ended} ms`);
+        await h.says(carl, ".door", /you are no longer one of its owners/);
+        assert.equal(await carl.locator("video").count(), 0, "no picture stays");
         await h.says(owner, "dialog h2", /Carl is removed/);
         assert.equal(await dialog.locator(".message").count(), 0, "nothing is left to be done");
         await dialog.getByRole("button", { name: "Done" }).click();
@@ -286,7 +294,12 @@ describe("sharing", { skip: lacking ?? false, timeout: 2_400_000 }, () => {
         const under = Math.ceil(Date.now() / 1000);
         await h.until("a list without Carl", async () => !(await owner.locator(".members").first().innerText()).includes("Carl"));
 
-        assert.notEqual(await carl.evaluate(() => window.cardea.client.view().then(() => "open", (e) => String(e))), "open", "the page that was open gets nothing more");
+        const left = await carl.evaluate(async () => ({
+            view: await window.cardea.client.view().then(() => "open", (e) => e.word ?? String(e)),
+            kept: (await indexedDB.databases()).map((d) => d.name),
+        }));
+        assert.equal(left.view, "denied", "the page that was open gets nothing more");
+        assert.ok(!left.kept.includes("cardea-events"), `${left.kept} stays on the device`);
         await carl.goto(home.url);
         await carl.reload();
         await h.says(carl, "h1", /closed to you/);
