@@ -20,7 +20,7 @@ const RUNS = 3;
 
 const shared = (name) => JSON.stringify(join(source, `web/shared/${name}.ts`));
 const keysProgram = `
-import { makeHouseholdKeys } from ${shared("household")};
+import { makeHouseholdKeys } from ${shared("householdkeys")};
 import { hex } from ${shared("bytes")};
 export async function keys() { const k = await makeHouseholdKeys("home", "0a".repeat(16)); return { seed: hex(k.sign.seed), box: hex(k.boxPublic), secret: hex(k.box) }; }`;
 const workerProgram = `
@@ -28,13 +28,14 @@ import { Api } from ${shared("api")};
 import { boxPublic } from ${shared("box")};
 import { unhex } from ${shared("bytes")};
 import { signKey } from ${shared("sign")};
+import { logKeyOf } from ${shared("log")};
 import { nothingSeen } from ${shared("lookmemory")};
 import { Looked } from ${shared("wholooked")};
 onmessage = async ({ data }) => {
     const api = new Api();
     api.prove = async () => ((api.tokenEnds = Date.now() + 1e9), "bench");
     const box = unhex(data.secret);
-    const keys = { id: "0a".repeat(16), name: "home", box, boxPublic: await boxPublic(box), sign: await signKey(unhex(data.seed)) };
+    const keys = { id: "0a".repeat(16), name: "home", box, boxPublic: await boxPublic(box), sign: await signKey(unhex(data.seed)), log: logKeyOf(unhex(data.seed)), former: [], chain: [] };
     const memory = { seen: async () => nothingSeen(), keepSeen: async () => {}, rest: async () => null, keepRest: async () => {} };
     const steps = [];
     let proven = 0;
