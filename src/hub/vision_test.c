@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/folder_fixture.h"
 #include "base/sanitized.h"
 #include "crypto/hash.h"
 #include "hub/vision.h"
@@ -79,13 +80,9 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     struct fixture *f = *state;
-    char command[128];
     vision_free(f->v);
     event_loop_free(f->loop);
-    snprintf(command, sizeof command, "%s", f->data);
-    char *const arguments[] = {"rm", "-rf", command, NULL};
-    pid_t pid = fork();
-    if (pid == 0) execvp("rm", arguments);
+    folder_fixture_remove(f->data);
     free(f);
     return 0;
 }

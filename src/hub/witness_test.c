@@ -3,12 +3,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/folder_fixture.h"
 #include "hub/witness.h"
 #include "tlog/checkpoint.h"
 #include "tlog/cosignature.h"
@@ -51,13 +51,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     struct scene *s = *state;
     witness_free(s->w);
-    char *argv[] = {"rm", "-rf", s->folder, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp("rm", argv);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
+    folder_fixture_remove(s->folder);
     free(s);
     return 0;
 }

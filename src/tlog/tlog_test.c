@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/folder_fixture.h"
 #include "tlog/log_audit.h"
 #include "tlog/log_writer.h"
 #include "tlog/tile.h"
@@ -202,17 +203,6 @@ static void append_range(struct log_writer *w, unsigned begin, unsigned end, uns
     }
 }
 
-static void remove_folder(const char *folder) {
-    char command[PATH_TEXT_BYTES];
-    snprintf(command, sizeof command, "%s", folder);
-    char *argv[] = {"rm", "-rf", command, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp("rm", argv);
-        _exit(127);
-    }
-}
-
 /* Grows over a tile's border in uneven batches, is reopened, and every entry is read back from the files and
  * hashed again. */
 static void test_log_in_a_folder(void **state) {
@@ -259,7 +249,7 @@ static void test_log_in_a_folder(void **state) {
     tile.data[40] ^= 1;
     assert_int_equal(file_replace(path, blob_bytes(&tile), 0644, &d), ERR_OK);
     assert_int_equal(log_writer_open(folder, "log.example.org", &key, &w, &d), ERR_FORGED);
-    remove_folder(folder);
+    folder_fixture_remove(folder);
 }
 
 static err fetch_file(void *context, const char *path, size_t limit, struct blob *out, struct diag *d) {
@@ -315,8 +305,8 @@ static void test_audit(void **state) {
     assert_memory_equal(&before, &seen, sizeof seen);
     log_writer_close(w);
     log_writer_close(forked);
-    remove_folder(folder);
-    remove_folder(fork_folder);
+    folder_fixture_remove(folder);
+    folder_fixture_remove(fork_folder);
 }
 
 int main(void) {

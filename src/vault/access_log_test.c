@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/folder_fixture.h"
 #include "crypto/unbox.h"
 #include "tlog/cosignature.h"
 #include "tlog/log_proof.h"
@@ -67,13 +68,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     struct scene *s = *state;
     vault_clear(&s->v);
-    char *argv[] = {"rm", "-rf", s->folder, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp("rm", argv);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
+    folder_fixture_remove(s->folder);
     free(s);
     return 0;
 }
@@ -87,29 +82,30 @@ static uint64_t append(struct scene *s, size_t home, int number) {
     return index;
 }
 
+struct held_against {
+    const struct home *home;
+    uint64_t n;
+};
+
+static err check_entry(void *arg, const struct log_row *row, struct bytes raw, struct diag *d) {
+    struct held_against *h = arg;
+    struct log_entry entry;
+    uint8_t tag[LOG_TAG_BYTES];
+    AUTO(blob_clear) struct blob plain = {0};
+    assert_int_equal(row->n, h->n);
+    if (log_entry_decode(raw, &entry, d)) fail_msg("%s", d->text);
+    log_tag(h->home->keys.log_key.bytes, h->n++, tag);
+    assert_memory_equal(tag, entry.tag, sizeof tag);
+    assert_int_equal(box_open(&h->home->box, LOG_BOX_INFO, BYTES_OF(tag), entry.details, &plain), ERR_OK);
+    return ERR_OK;
+}
+
 /* Every number from 0 on is there, once, with its tag, and opens with the household's key. */
 static size_t check_home(struct scene *s, size_t home) {
-    struct home *h = &s->homes[home];
-    struct log_row *rows = NULL;
-    size_t count = 0;
+    struct held_against h = {.home = &s->homes[home]};
+    size_t count;
     struct diag d = {0};
-    AUTO(blob_clear) struct blob bundle = {0};
-    uint64_t at = UINT64_MAX;
-    if (log_rows_from(&s->v, &h->id, 0, 1000, &rows, &count, &d)) fail_msg("%s", d.text);
-    for (size_t i = 0; i < count; i++) {
-        struct bytes raw;
-        struct log_entry entry;
-        uint8_t tag[LOG_TAG_BYTES];
-        AUTO(blob_clear) struct blob plain = {0};
-        assert_int_equal(rows[i].n, i);
-        if (log_read_entry(s->v.log, rows[i].entry, s->v.log->checkpoint.size, &bundle, &at, &raw, &d))
-            fail_msg("%s", d.text);
-        if (log_entry_decode(raw, &entry, &d)) fail_msg("%s", d.text);
-        log_tag(h->keys.log_key.bytes, i, tag);
-        assert_memory_equal(tag, entry.tag, sizeof tag);
-        assert_int_equal(box_open(&h->box, LOG_BOX_INFO, BYTES_OF(tag), entry.details, &plain), ERR_OK);
-    }
-    free(rows);
+    if (log_each_from(&s->v, &h.home->id, 0, 1000, check_entry, &h, &count, &d)) fail_msg("%s", d.text);
     return count;
 }
 

@@ -125,6 +125,11 @@ err log_map_fresh(struct vault *v, struct diag *d) CHECKED;
 /* The rows of the household from n on, at most max: *rows is returned, free it. */
 err log_rows_from(struct vault *v, const struct store_id *household, uint64_t n, uint32_t max,
                   struct log_row **rows, size_t *count, struct diag *d) CHECKED;
+/* Calls `each` with those entries themselves, in their order; what it answers ends it. *count: how many there
+ * were, which is `max` when there may be more. */
+typedef err log_each_fn(void *arg, const struct log_row *row, struct bytes entry, struct diag *d);
+err log_each_from(struct vault *v, const struct store_id *household, uint64_t n, uint32_t max,
+                  log_each_fn *each, void *arg, size_t *count, struct diag *d) CHECKED;
 /* How many entries the household has: the number of its next one. */
 err log_count(struct vault *v, const struct store_id *household, uint64_t *out, struct diag *d) CHECKED;
 void log_numbers_clear(struct log_numbers *numbers);

@@ -138,6 +138,25 @@ err log_rows_from(struct vault *v, const struct store_id *household, uint64_t n,
     return ERR_OK;
 }
 
+err log_each_from(struct vault *v, const struct store_id *household, uint64_t n, uint32_t max,
+                  log_each_fn *each, void *arg, size_t *count, struct diag *d) {
+    AUTO(blob_clear) struct blob bundle = {0};
+    struct log_row *rows = NULL;
+    uint64_t at = UINT64_MAX;
+    *count = 0;
+    err e = log_rows_from(v, household, n, max, &rows, count, d);
+    pthread_mutex_lock(&v->log->lock); /* after the rows: none of them is beyond it */
+    uint64_t size = v->log->checkpoint.size;
+    pthread_mutex_unlock(&v->log->lock);
+    for (size_t i = 0; !e && i < *count; i++) {
+        struct bytes raw;
+        e = log_read_entry(v->log, rows[i].entry, size, &bundle, &at, &raw, d);
+        if (!e) e = each(arg, &rows[i], raw, d);
+    }
+    free(rows);
+    return e;
+}
+
 /* --- mapping the tail again --- */
 
 struct known {

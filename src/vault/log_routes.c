@@ -1,5 +1,4 @@
 /* Requests about the access log. */
-#include <stdlib.h>
 
 #include "vault/log_internal.h"
 
@@ -9,27 +8,14 @@ static enum http_outcome no_log(struct http_reply *r) {
     return reply_error(r, 404, "not_found", "this vault keeps no access log: its stores are in memory");
 }
 
-static err add_entries(struct vault *v, const struct log_row *rows, size_t count, json_t *list,
-                       struct diag *d) {
-    AUTO(blob_clear) struct blob bundle = {0};
-    uint64_t at = UINT64_MAX, size;
-    pthread_mutex_lock(&v->log->lock);
-    size = v->log->checkpoint.size;
-    pthread_mutex_unlock(&v->log->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct bytes entry;
-        err e = log_read_entry(v->log, rows[i].entry, size, &bundle, &at, &entry, d);
-        if (e) return e;
-        json_t *row =
-            json_pack("[I,I,o]", (json_int_t)rows[i].n, (json_int_t)rows[i].entry, json_base64(entry));
-        if (!row || json_array_append_new(list, row)) return ERR_NO_MEMORY;
-    }
-    return ERR_OK;
+static err add_entry(void *list, const struct log_row *row, struct bytes entry, struct diag *d) {
+    json_t *value = json_pack("[I,I,o]", (json_int_t)row->n, (json_int_t)row->entry, json_base64(entry));
+    bool added = value && !json_array_append_new(list, value);
+    return added ? ERR_OK : diag_fail(d, ERR_NO_MEMORY, "no memory for the entries of the access log");
 }
 
 enum http_outcome log_mine(void *vault, struct http_request *request, struct http_reply *r) {
     struct vault *v = vault;
-    struct log_row *rows = NULL;
     size_t count = 0;
     uint64_t from = 0;
     struct diag d = {0};
@@ -40,9 +26,7 @@ enum http_outcome log_mine(void *vault, struct http_request *request, struct htt
     AUTO(json_release) json_t *list = json_array();
     uint64_t next = 0; /* before the rows: an entry that comes meanwhile is then one more, not one too few */
     err e = list ? log_count(v, household, &next, &d) : ERR_NO_MEMORY;
-    if (!e) e = log_rows_from(v, household, from, MINE_MAX, &rows, &count, &d);
-    if (!e) e = add_entries(v, rows, count, list, &d);
-    free(rows);
+    if (!e) e = log_each_from(v, household, from, MINE_MAX, add_entry, list, &count, &d);
     if (e) return reply_err(r, e, &d);
     return reply_json(r, 200, json_pack("{s:I,s:O}", "next", (json_int_t)next, "entries", list));
 }

@@ -5,8 +5,6 @@
  * whether it has it already. */
 #include "format/succession.h"
 
-#include <stdlib.h>
-
 #include "tlog/log_entry.h"
 #include "vault/log_internal.h"
 #include "vault/succession.h"
@@ -27,37 +25,20 @@ static err look(void *arg, const struct index_succession *s) {
     return ERR_OK;
 }
 
-static err count_page(struct vault *v, const struct log_row *rows, size_t count, uint32_t *out,
-                      struct diag *d) {
-    AUTO(blob_clear) struct blob bundle = {0};
-    uint64_t at = UINT64_MAX, size;
-    pthread_mutex_lock(&v->log->lock);
-    size = v->log->checkpoint.size;
-    pthread_mutex_unlock(&v->log->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct bytes raw;
-        struct log_entry entry;
-        err e = log_read_entry(v->log, rows[i].entry, size, &bundle, &at, &raw, d);
-        if (!e) e = log_entry_decode(raw, &entry, d);
-        if (e) return e;
-        *out += strcmp(entry.kind, KIND) == 0;
-    }
-    return ERR_OK;
+static err count_one(void *total, const struct log_row *row, struct bytes raw, struct diag *d) {
+    struct log_entry entry;
+    (void)row;
+    err e = log_entry_decode(raw, &entry, d);
+    if (!e) *(uint32_t *)total += strcmp(entry.kind, KIND) == 0;
+    return e;
 }
 
 /* How many of them the log has of this household. */
 static err count_logged(struct vault *v, const struct store_id *household, uint32_t *out, struct diag *d) {
-    uint64_t from = 0, next = 0;
-    err e = log_count(v, household, &next, d);
-    while (!e && from < next) {
-        struct log_row *rows = NULL;
-        size_t count = 0;
-        e = log_rows_from(v, household, from, SCAN_MAX, &rows, &count, d);
-        if (!e) e = count_page(v, rows, count, out, d);
-        free(rows);
-        if (count == 0) break;
-        from += count;
-    }
+    uint64_t from = 0;
+    err e = ERR_OK;
+    for (size_t count = SCAN_MAX; !e && count == SCAN_MAX; from += count)
+        e = log_each_from(v, household, from, SCAN_MAX, count_one, out, &count, d);
     return e;
 }
 

@@ -294,33 +294,29 @@ static bool is_known_here(struct vault *v, const struct store_id *id) {
     return known;
 }
 
-static bool is_begin_by(struct bytes raw, const uint8_t actor[LOG_ACTOR_BYTES]) {
+struct beginning {
+    uint8_t actor[LOG_ACTOR_BYTES];
+    bool found;
+};
+
+static err look_for_begin(void *arg, const struct log_row *row, struct bytes raw, struct diag *d) {
+    struct beginning *b = arg;
     struct log_entry entry;
     struct diag ignored;
-    return log_entry_decode(raw, &entry, &ignored) == ERR_OK && strcmp(entry.kind, "live.begin") == 0 &&
-           entry.acted && memcmp(entry.actor, actor, LOG_ACTOR_BYTES) == 0;
+    (void)row, (void)d;
+    b->found |= log_entry_decode(raw, &entry, &ignored) == ERR_OK && strcmp(entry.kind, "live.begin") == 0 &&
+                entry.acted && memcmp(entry.actor, b->actor, LOG_ACTOR_BYTES) == 0;
+    return ERR_OK;
 }
 
 /* Does the log say that it began? From its household's entry n on. */
 static err find_begin(struct vault *v, const struct left *l, bool *begun, struct diag *d) {
-    AUTO(blob_clear) struct blob bundle = {0};
-    uint8_t actor[LOG_ACTOR_BYTES];
-    uint64_t at = UINT64_MAX, n = l->row.n;
-    err e = grant_log_actor(l->words, actor) ? ERR_OK : ERR_IO;
-    *begun = false;
-    for (size_t count = LOG_PAGE; !e && !*begun && count == LOG_PAGE; n += LOG_PAGE) {
-        struct log_row *rows = NULL;
-        pthread_mutex_lock(&v->log->lock);
-        uint64_t size = v->log->checkpoint.size;
-        pthread_mutex_unlock(&v->log->lock);
-        e = log_rows_from(v, &l->row.household, n, LOG_PAGE, &rows, &count, d);
-        for (size_t i = 0; !e && !*begun && i < count && rows[i].entry < size; i++) {
-            struct bytes raw;
-            e = log_read_entry(v->log, rows[i].entry, size, &bundle, &at, &raw, d);
-            if (!e) *begun = is_begin_by(raw, actor);
-        }
-        free(rows);
-    }
+    struct beginning b = {.found = false};
+    uint64_t n = l->row.n;
+    err e = grant_log_actor(l->words, b.actor) ? ERR_OK : ERR_IO;
+    for (size_t count = LOG_PAGE; !e && !b.found && count == LOG_PAGE; n += LOG_PAGE)
+        e = log_each_from(v, &l->row.household, n, LOG_PAGE, look_for_begin, &b, &count, d);
+    *begun = b.found;
     return e;
 }
 

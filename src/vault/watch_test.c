@@ -5,11 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/folder_fixture.h"
 #include "crypto/unbox.h"
 #include "vault/activity.h"
 #include "vault/log_internal.h"
@@ -55,13 +55,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     struct scene *s = *state;
     vault_clear(&s->v);
-    char *argv[] = {"rm", "-rf", s->folder, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp("rm", argv);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
+    folder_fixture_remove(s->folder);
     free(s);
     return 0;
 }
@@ -95,31 +89,33 @@ static err count_row(void *arg, const struct index_watch *row) {
     return ERR_OK;
 }
 
+struct counting {
+    struct scene *s;
+    struct counted c;
+};
+
+static err count_entry(void *arg, const struct log_row *row, struct bytes raw, struct diag *d) {
+    struct counting *k = arg;
+    struct log_entry entry;
+    AUTO(blob_clear) struct blob plain = {0};
+    (void)row;
+    if (log_entry_decode(raw, &entry, d)) fail_msg("%s", d->text);
+    assert_int_equal(box_open(&k->s->box, LOG_BOX_INFO, BYTES_OF(entry.tag), entry.details, &plain), ERR_OK);
+    AUTO(json_release) json_t *details = json_loadb((const char *)plain.data, plain.len, 0, NULL);
+    assert_non_null(details);
+    k->c.begins += strcmp(entry.kind, "live.begin") == 0;
+    k->c.ends += strcmp(entry.kind, "live.end") == 0;
+    k->c.cut += json_is_true(json_object_get(details, "cut"));
+    return ERR_OK;
+}
+
 static struct counted count(struct scene *s) {
-    struct counted c = {0};
-    struct log_row *rows = NULL;
-    size_t n = 0;
+    struct counting k = {.s = s};
     struct diag d = {0};
-    AUTO(blob_clear) struct blob bundle = {0};
-    uint64_t at = UINT64_MAX;
-    if (log_rows_from(&s->v, &s->home, 0, 20000, &rows, &n, &d)) fail_msg("%s", d.text);
-    for (size_t i = 0; i < n; i++) {
-        struct bytes raw;
-        struct log_entry entry;
-        AUTO(blob_clear) struct blob plain = {0};
-        if (log_read_entry(s->v.log, rows[i].entry, s->v.log->checkpoint.size, &bundle, &at, &raw, &d))
-            fail_msg("%s", d.text);
-        if (log_entry_decode(raw, &entry, &d)) fail_msg("%s", d.text);
-        assert_int_equal(box_open(&s->box, LOG_BOX_INFO, BYTES_OF(entry.tag), entry.details, &plain), ERR_OK);
-        AUTO(json_release) json_t *details = json_loadb((const char *)plain.data, plain.len, 0, NULL);
-        assert_non_null(details);
-        c.begins += strcmp(entry.kind, "live.begin") == 0;
-        c.ends += strcmp(entry.kind, "live.end") == 0;
-        c.cut += json_is_true(json_object_get(details, "cut"));
-    }
-    free(rows);
-    if (s->v.index->ops->watch_list(s->v.index, NULL, 20000, count_row, &c, &d)) fail_msg("%s", d.text);
-    return c;
+    size_t n;
+    if (log_each_from(&s->v, &s->home, 0, 20000, count_entry, &k, &n, &d)) fail_msg("%s", d.text);
+    if (s->v.index->ops->watch_list(s->v.index, NULL, 20000, count_row, &k.c, &d)) fail_msg("%s", d.text);
+    return k.c;
 }
 
 static void expect(struct scene *s, size_t begins, size_t ends, size_t cut, size_t rows) {
