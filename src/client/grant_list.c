@@ -165,13 +165,6 @@ err grants_find(struct grant_list *l, const char *id, struct grant_item **out, s
                      id);
 }
 
-err grants_forget(struct client *c, const uint8_t id[GRANT_ID_BYTES], struct diag *d) {
-    char path[80], hex[2 * GRANT_ID_BYTES + 1];
-    hex_encode(BYTES(id, GRANT_ID_BYTES), hex);
-    snprintf(path, sizeof path, "/v1/grants/%s", hex);
-    return client_json(c, "DELETE", path, NULL, NULL, d);
-}
-
 /* ---- ending ---- */
 
 static err post_revocation(struct client *c, const struct grant_statement *s, struct diag *d) {

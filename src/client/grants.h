@@ -106,7 +106,6 @@ err grants_revoke(struct client *c, struct camera_list *all, const struct grant_
 /* The second half alone: fresh keys of these cameras, and tending. */
 err grants_rekey(struct client *c, struct camera_list *all, const struct grant_statement *s,
                  const struct grants_progress *progress, struct grants_ended *out, struct diag *d) CHECKED;
-err grants_forget(struct client *c, const uint8_t id[GRANT_ID_BYTES], struct diag *d) CHECKED;
 
 /* Issues again what reaches beyond now and lacks the keys of an epoch or, of role member, a camera. */
 err grants_tend(struct client *c, struct camera_list *all, size_t *tended, struct diag *d) CHECKED;

@@ -206,10 +206,6 @@ export async function openGrantBox(grant: Grant, household: Uint8Array, secret: 
     return { about: own(plain.subarray(4, first)), keys };
 }
 
-export async function openGrant(grant: Grant, household: Uint8Array, secret: Uint8Array, grantee: Uint8Array, nowSlot: number): Promise<GrantKeys[]> {
-    return (await openGrantBox(grant, household, secret, grantee, nowSlot)).keys;
-}
-
 /* Names and words, and the hubs that the household certified: whoever else signs what is seen is no hub of it. */
 export async function readAbout(raw: Uint8Array, grant: Grant): Promise<{ about: About; hubs: Hub[] }> {
     const value = object(text(raw), "grant: about") as unknown as About;

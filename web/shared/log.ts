@@ -162,7 +162,6 @@ function padded(value: string, bytes: number): Bytes | null {
     if (binary.length !== bytes || btoa(binary) !== value) return null;
     return Uint8Array.from(binary, (c) => c.charCodeAt(0));
 }
-export const pad64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
 
 const keyId = (name: string, algorithm: number, key: Uint8Array): Bytes =>
     own(sha256(concat(utf8(name), new Uint8Array([0x0a, algorithm]), key)).subarray(0, 4));
@@ -579,6 +578,3 @@ export const openingFact = (nonce: Uint8Array, signature: Uint8Array): number =>
 
 /* Is it an act of a member of staff? Theirs alone have facts that count. */
 export const byStaff = (e: { actor: unknown; facts: Record<string, number> }): boolean => Boolean(e.actor) && Object.keys(e.facts).some((k) => k !== OPENING);
-
-/* For a page that names a log: the first letters of its key. */
-export const shortKey = (key: Uint8Array): string => hex(key).slice(0, 16).match(/..../g)!.join(" ");

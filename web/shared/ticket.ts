@@ -1,5 +1,5 @@
 /* What an owner and a support desk write to each other (docs/trust.md, "The support desk"): boxes to both, of signed words. */
-import { b64, equal, own, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
+import { b64, own, unb64, unhex, utf8, type Bytes } from "./bytes.ts";
 import { boxSeal, type BoxOpener } from "./box.ts";
 import { CardeaError, forged, invalid } from "./errors.ts";
 import { openEnvelope, seal, type SignKey } from "./sign.ts";
@@ -172,5 +172,3 @@ export async function openTicketMessage(box: Uint8Array, ticket: string, open: B
     checkMessage(m);
     return m;
 }
-
-export const sameKey = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && equal(a, b);
