@@ -9,7 +9,7 @@ import base64, json, os, shutil, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from grants_test import Person, home_url, home_with, read_some, refused
 from home import BUILD, frames_of, main, wait_for
-from tampering_vault import Message, TamperingVault
+from tampering_vault import Message, TamperingVault, refusal
 
 OPEN = r"/v1/grants/[0-9a-f]{32}/open"
 
@@ -111,9 +111,7 @@ def test_the_hub_is_away_when_a_member_is_removed(folder):
     try:
         ben.join(home, "--role", "viewer", "--camera", "porch")
         proxy = TamperingVault(home_url(folder))
-        proxy.rule("POST", r"/v1/hubs/[0-9a-f]{32}/commands", ask=lambda q: Message(
-            status=404, headers={"Content-Type": "application/json"},
-            body=b'{"error":"not_found","message":"the hub has not been seen since yesterday"}'))
+        proxy.rule("POST", r"/v1/hubs/[0-9a-f]{32}/commands", ask=lambda q: refusal(404, "not_found", "the hub has not been seen since yesterday"))
         r = home.cardea("member", "remove", "ben", "--yes", "--vault", proxy.url, check=False)
         proxy.stop()
         assert r.returncode == 1 and "no new keys" in r.stderr and "when the hub is back" in r.stderr, r.stdout + r.stderr

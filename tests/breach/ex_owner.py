@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from ex_member import iso, owner_access, stamp
 from grants_test import Person, add_camera, home_url, home_with, refused, share
 from home import CARDEA, PATIENCE, frames_of, main, wait_for
-from tampering_vault import Message, TamperingVault
+from tampering_vault import Message, TamperingVault, refusal
 
 KEYS, HUB = r"/v1/objects/household/keys/[0-9a-f]{16}", r"/v1/objects/hub/[0-9a-f]{32}"
 COMMANDS, GRANTS = r"/v1/hubs/[0-9a-f]{32}/commands", r"/v1/grants/[0-9a-f]{32}"
@@ -47,8 +47,7 @@ class Kept:
             proxy.rule("GET", re.escape(path), ask=said(body, "application/octet-stream"))
         proxy.rule("GET", "/v1/household", ask=said(self.household))
         proxy.rule("GET", "/v1/objects/household/succession",
-                   ask=lambda q: Message(status=404, headers={"Content-Type": "application/json"},
-                                         body=b'{"error":"not_found","message":"there is none"}'))
+                   ask=lambda q: refusal(404, "not_found", "there is none"))
         # Grants by the new key would only stop his software: his vault shows it none.
         proxy.rule("GET", "/v1/grants", ask=said(b'{"grants":[]}'))
         return proxy
@@ -153,9 +152,7 @@ def test_the_hub_is_away_when_an_owner_is_removed(folder):
         ben.join(home, "--role", "owner")
         before = epochs(folder, home)
         proxy = TamperingVault(home_url(folder))
-        proxy.rule("POST", COMMANDS, ask=lambda q: Message(
-            status=404, headers={"Content-Type": "application/json"},
-            body=b'{"error":"not_found","message":"the hub has not been seen since yesterday"}'))
+        proxy.rule("POST", COMMANDS, ask=lambda q: refusal(404, "not_found", "the hub has not been seen since yesterday"))
         r = home.cardea("member", "remove", "ben", "--yes", "--vault", proxy.url, check=False)
         assert r.returncode == 1 and "no new keys" in r.stderr and "when the hub is back" in r.stderr, r.stdout + r.stderr
         refused(ben.run("camera", "list", check=False), "capability")
@@ -240,8 +237,7 @@ def test_another_device_is_told_that_he_did_not_go(folder):
         proxy.rule("GET", "/v1/objects", listed)
         proxy.rule("GET", bens, ask=said(kept[bens], "application/octet-stream"))
         proxy.rule("GET", "/v1/objects/household/succession",
-                   ask=lambda q: Message(status=404, headers={"Content-Type": "application/json"},
-                                         body=b'{"error":"not_found","message":"there is none"}'))
+                   ask=lambda q: refusal(404, "not_found", "there is none"))
         r = dora.run("camera", "list", "--vault", proxy.url, check=False)
         assert "porch" in r.stdout, r.stdout + r.stderr
         assert proxy.answers("PUT", "/v1/objects/household/succession"), "her device did not go on"
